@@ -1,4 +1,75 @@
+"""Packaging: every folder of the repository becomes `distillery.<folder>`."""
+
+import pathlib
+
 import setuptools
-FOLDERS = ('ops', 'networks', 'environments', 'agents', 'agents.core', 'agents.distral', 'launchers')
-setuptools.setup(name='acme-distillery', version='0.1.0', packages=[f'distillery.{f}' for f in FOLDERS],
-  package_dir={f'distillery.{f}': f.replace('.', '/') for f in FOLDERS})
+
+_ROOT = pathlib.Path(__file__).resolve().parent
+_FOLDERS = ('ops', 'networks', 'environments', 'agents', 'launchers')
+
+
+def _find_packages() -> list:
+  """Returns the dotted path of every folder which holds an __init__.py."""
+  found = []
+  for folder in _FOLDERS:
+    for init in sorted((_ROOT / folder).rglob('__init__.py')):
+      found.append('.'.join(init.parent.relative_to(_ROOT).parts))
+  return found
+
+
+_PACKAGES = _find_packages()
+
+setuptools.setup(
+    name='acme-distillery',
+    version='0.1.0',
+    description=(
+        'Multi-task and meta reinforcement learning by policy distillation, '
+        'on TensorFlow, Acme and Reverb.'
+    ),
+    license='Apache-2.0',
+    python_requires='>=3.10,<3.12',
+    packages=[f'distillery.{package}' for package in _PACKAGES],
+    package_dir={
+        f'distillery.{package}': package.replace('.', '/')
+        for package in _PACKAGES
+    },
+    package_data={
+        **{f'distillery.{folder}': ['py.typed'] for folder in _FOLDERS},
+        'distillery.launchers': ['py.typed', 'flags/*.cfg'],
+    },
+    install_requires=[
+        # The pair that has to match: Reverb is built for one TensorFlow.
+        'tensorflow==2.15.1',
+        'dm-reverb==0.14.0',
+        'tensorflow-probability==0.23.0',
+        'dm-sonnet==2.0.2',
+        'dm-acme==0.2.2',
+        'dm-env',
+        'dm-tree',
+        'absl-py',
+        'metaworld==3.1.1',
+        'gymnasium',
+        'numpy<2',
+        'packaging',
+        'rich',
+        'matplotlib',
+        # TensorBoard 2.15 imports pkg_resources, which later ones dropped.
+        'setuptools<81',
+    ],
+    extras_require={
+        # Acme's own TensorFlow agents, one of which a test trains on an
+        # environment of ours, need jax, gym and trfl.
+        'test': [
+            'pytest',
+            'pytest-timeout',
+            'ruff',
+            'jax==0.4.30',
+            'jaxlib==0.4.30',
+            'gym==0.26.2',
+            'trfl==1.2.0',
+        ],
+        # launchers/plot.py. rliable does not import beside pandas 3.
+        'plots': ['rliable', 'pandas<3'],
+        'gpu': ['tensorflow[and-cuda]==2.15.1'],
+    },
+)

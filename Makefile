@@ -1,0 +1,57 @@
+# make run | test | test-all | bench | lint | lock
+#
+# Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The first of these that really runs (a pyenv shim may exist for a version
+# which is not active), is 3.10 or 3.11, and can make a virtual environment.
+FIND_PYTHON := for python in python3.11 python3.10 python3; do \
+  if $$python -c 'import sys, ensurepip; \
+    sys.exit(sys.version_info[:2] not in [(3, 10), (3, 11)])' 2>/dev/null; \
+  then echo $$python; break; fi; done
+PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
+  3.10 or 3.11 (with venv), and neither python3.11 nor python3.10 runs here))
+
+RUN_FLAGS ?=
+
+.PHONY: run test test-all bench lint lock clean
+
+run: $(VENV)/.installed
+	$(BIN)/python launchers/run_distral.py \
+	  --flagfile=launchers/flags/distral_mt10.cfg $(RUN_FLAGS)
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: $(VENV)/.installed-test
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/collection.py
+	$(BIN)/python benchmarks/end_to_end.py
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+
+# Installs once; again only when what is wanted has changed.
+$(VENV)/.installed: setup.py constraints.txt
+	@echo 'Installing the locked dependencies into $(VENV) (some minutes).'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+	  -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+	  -c constraints.txt -e '.[test,plots]'
+	touch $@
+
+# Resolves constraints.txt anew; needs uv (https://docs.astral.sh/uv/).
+lock:
+	uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+	  --all-extras -o constraints.txt setup.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
