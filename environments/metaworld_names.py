@@ -1,0 +1,73 @@
+"""Which tasks each Meta-World benchmark has, in its order.
+
+The lists of metaworld 3.1.1, kept here because importing metaworld takes a
+second, and a misspelt suite's name is to be refused at once.
+"""
+
+from typing import Mapping, Tuple
+
+
+def _tasks(names: str) -> Tuple[str, ...]:
+  return tuple(f'{name}-v3' for name in names.split())
+
+
+ALL = _tasks('''
+    assembly basketball bin-picking box-close button-press-topdown
+    button-press-topdown-wall button-press button-press-wall coffee-button
+    coffee-pull coffee-push dial-turn disassemble door-close door-lock
+    door-open door-unlock hand-insert drawer-close drawer-open faucet-open
+    faucet-close hammer handle-press-side handle-press handle-pull-side
+    handle-pull lever-pull pick-place-wall pick-out-of-hole pick-place
+    plate-slide plate-slide-side plate-slide-back plate-slide-back-side
+    peg-insert-side peg-unplug-side soccer stick-push stick-pull push
+    push-wall push-back reach reach-wall shelf-place sweep-into sweep
+    window-open window-close
+''')
+
+_TEN = _tasks('''
+    reach push pick-place door-open drawer-open drawer-close
+    button-press-topdown peg-insert-side window-open window-close
+''')
+
+_TWENTY_FIVE = _tasks('''
+    reach push pick-place door-open drawer-open drawer-close
+    button-press-topdown peg-insert-side window-open window-close
+    coffee-pull pick-out-of-hole disassemble pick-place-wall basketball
+    stick-pull button-press-wall faucet-open door-lock lever-pull sweep-into
+    faucet-close coffee-button button-press-topdown-wall dial-turn
+''')
+
+_ML10_TRAIN = _tasks('''
+    reach push pick-place door-open drawer-close button-press-topdown
+    peg-insert-side window-open sweep basketball
+''')
+
+_ML45_TRAIN = _tasks('''
+    assembly basketball button-press-topdown button-press-topdown-wall
+    button-press button-press-wall coffee-button coffee-pull coffee-push
+    dial-turn disassemble door-close door-open drawer-close drawer-open
+    faucet-open faucet-close hammer handle-press-side handle-press
+    handle-pull-side handle-pull lever-pull pick-place-wall pick-out-of-hole
+    push-back pick-place plate-slide plate-slide-side plate-slide-back
+    plate-slide-back-side peg-insert-side peg-unplug-side soccer stick-push
+    stick-pull push-wall push reach-wall reach shelf-place sweep-into sweep
+    window-open window-close
+''')
+
+# Multi-task benchmarks: the goal is part of the observation.
+MULTI_TASK: Mapping[str, Tuple[str, ...]] = {
+    'MT10': _TEN,
+    'MT25': _TWENTY_FIVE,
+    'MT50': ALL,
+}
+
+# Meta-learning benchmarks: train tasks and test tasks, the goal hidden.
+# Upstream, ML25 tests on basketball, which is also one of its train tasks.
+META: Mapping[str, Tuple[Tuple[str, ...], Tuple[str, ...]]] = {
+    'ML10': (_ML10_TRAIN, _tasks(
+        'drawer-open door-close shelf-place sweep-into lever-pull')),
+    'ML25': (_TWENTY_FIVE, _tasks(
+        'basketball door-close shelf-place sweep button-press')),
+    'ML45': (_ML45_TRAIN, _tasks(
+        'bin-picking box-close hand-insert door-lock door-unlock')),
+}

@@ -1,0 +1,87 @@
+"""Suites by name: the Meta-World benchmarks.
+
+A suite is a description. No simulator is built here, and Meta-World is not even
+imported, so a launcher can refuse a wrong name in a moment.
+"""
+
+import difflib
+from importlib import metadata
+from typing import List, Sequence
+
+from distillery.environments import base
+from distillery.environments import metaworld
+from distillery.environments import metaworld_names
+
+_SINGLE = ('MT1', 'ML1')
+_MAX_SEED = 2**32
+
+
+def make_suite(name: str, *, seed: int,
+               reward_function_version: str = 'v2') -> base.TaskSuite:
+  """Describes a Meta-World benchmark.
+
+  Args:
+    name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
+      'ML1/<task>' with one of the 50 tasks, e.g. 'MT1/reach-v3'.
+    seed: of the 50 goals of each task, in [0, 2**32 - 1). They are the goals
+      that `metaworld.MT10(seed)` and its like have.
+    reward_function_version: 'v2' (in [0, 10] a step) or 'v1' (unbounded).
+
+  Returns:
+    The suite; its `info` names the reward function and Meta-World's version.
+
+  Raises:
+    ValueError: for an unknown name or version, or a seed out of range.
+  """
+  metaworld.check_reward_function_version(reward_function_version)
+  if not 0 <= seed < _MAX_SEED - 1:
+    raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
+  if name in metaworld_names.MULTI_TASK:
+    train, test = metaworld_names.MULTI_TASK[name], ()
+  elif name in metaworld_names.META:
+    train, test = metaworld_names.META[name]
+  else:
+    kind, _, task_name = name.partition('/')
+    if kind not in _SINGLE or task_name not in metaworld_names.ALL:
+      raise ValueError(_unknown(name))
+    train = (task_name,)
+    test = train if kind == 'ML1' else ()
+  goal_visible = name.startswith('MT')
+  # ML1's test tasks are its train tasks with other goals: upstream's next seed.
+  test_seed = seed + 1 if name.startswith('ML1/') else seed
+
+  def tasks(split: str, task_names: Sequence[str],
+            goal_seed: int) -> List[base.Task]:
+    return [
+        base.Task(
+            name=task_name, family=task_name, split=split,
+            factory=metaworld.MetaWorldFactory(
+                task_name, tuple(task_names), goal_seed, goal_visible,
+                reward_function_version)) for task_name in task_names]
+
+  return base.TaskSuite(
+      name=name,
+      tasks=tuple(tasks('train', train, seed) + tasks('test', test, test_seed)),
+      observation_spec=metaworld.observation_spec(goal_visible),
+      action_spec=metaworld.action_spec(),
+      info={
+          'reward_function_version': reward_function_version,
+          'metaworld': metadata.version('metaworld'),
+      })
+
+
+def suite_names() -> List[str]:
+  """Every name that `make_suite` takes."""
+  return (
+      list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
+      + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
+
+
+def _unknown(name: str) -> str:
+  """What to say about a name that does not exist."""
+  nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
+  hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
+  groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META])
+  return (
+      f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
+      f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")
