@@ -1,0 +1,209 @@
+"""Command line flags made from the fields of a frozen dataclass.
+
+One field, one flag, one default, one help text: the field gives the name, the
+type and the default, and the `Attributes:` section of the class docstring gives
+the help. A flag can therefore not be forgotten, renamed or defaulted twice.
+
+Nothing here imports TensorFlow: a misspelt flag is answered at once.
+"""
+
+import dataclasses
+import math
+import os
+import pathlib
+import re
+import typing
+from typing import Any, Dict, Generic, List, Tuple, Type, TypeVar
+
+from absl import flags
+from distillery.launchers import program
+from distillery.launchers import run_options
+
+Config = TypeVar('Config')
+
+# A launcher needs this module alone.
+RunOptions = run_options.RunOptions
+run = program.run
+
+# Flags belong to the launcher that asks for them, which is what --help lists.
+flags.disclaim_key_flags()
+
+
+class _FiniteFloatParser(flags.FloatParser):
+  """A float parser that refuses nan and inf, which absl lets pass."""
+
+  def convert(self, argument):
+    value = super().convert(argument)
+    if not math.isfinite(value):
+      raise ValueError(f'got {argument}, want a finite number')
+    return value
+
+
+class _IntTupleParser(flags.ArgumentParser):
+  """Reads `128,128` as (128, 128), and the empty string as ()."""
+
+  syntactic_help = 'whole numbers with commas between them'
+
+  def parse(self, argument):
+    if isinstance(argument, tuple):
+      return argument
+    try:
+      return tuple(int(part) for part in argument.split(',') if argument)
+    except ValueError:
+      raise ValueError(
+          f'got {argument!r}, want {self.syntactic_help}, such as 128,128'
+      ) from None
+
+  def flag_type(self):
+    return 'comma separated integers'
+
+
+class _IntTupleSerializer(flags.ArgumentSerializer):
+
+  def serialize(self, value):
+    return ','.join(str(part) for part in value)
+
+
+class ConfigFlags(Generic[Config]):
+  """The flags of one dataclass; `value()` reads them once they are parsed."""
+
+  def __init__(
+      self, config_class: Type[Config], flag_values: flags.FlagValues
+  ):
+    self._config_class = config_class
+    self._flag_values = flag_values
+
+  def value(self) -> Config:
+    """Returns the dataclass with what the command line gave.
+
+    Raises:
+      ValueError: from the dataclass' own checks.
+    """
+    return self._config_class(
+        **{
+            field.name: self._flag_values[field.name].value
+            for field in dataclasses.fields(self._config_class)
+        }
+    )
+
+
+def define(
+    config_class: Type[Config],
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> ConfigFlags[Config]:
+  """Defines one flag for each field of a dataclass.
+
+  Args:
+    config_class: a frozen dataclass. Every field has a default and one of the
+      types int, float, bool, str, `Literal` of strings, `Tuple[int, ...]`, and
+      is described in the `Attributes:` section of the class docstring.
+    flag_values: where to define them.
+
+  Returns:
+    What gives the dataclass once the flags are parsed.
+
+  Raises:
+    TypeError: if a field has no default or a type that no flag can have.
+    ValueError: if the docstring and the fields do not name the same things.
+    flags.DuplicateFlagError: if another dataclass has a field of that name.
+  """
+  types = typing.get_type_hints(config_class)
+  fields = dataclasses.fields(config_class)
+  help_texts = _attributes_section(config_class)
+  names = {field.name for field in fields}
+  if names != set(help_texts):
+    raise ValueError(
+        f'{config_class.__name__}: the Attributes section and the fields '
+        f'differ in {sorted(names ^ set(help_texts))}, want each once in both'
+    )
+  for field in fields:
+    _define_flag(
+        f'{config_class.__name__}.{field.name}',
+        field,
+        types[field.name],
+        help_texts[field.name],
+        flag_values,
+    )
+  return ConfigFlags(config_class, flag_values)
+
+
+def _define_flag(
+    where: str,
+    field: dataclasses.Field,
+    field_type: Any,
+    help_text: str,
+    flag_values: flags.FlagValues,
+) -> None:
+  """Defines the flag of one field; `where` names the field in errors."""
+  if field.default is dataclasses.MISSING:
+    raise TypeError(f'{where}: got no default, want one')
+  common = dict(help=help_text, flag_values=flag_values)
+  if field_type is bool:
+    flags.DEFINE_bool(field.name, field.default, **common)
+  elif field_type is int:
+    flags.DEFINE_integer(field.name, field.default, **common)
+  elif field_type is float:
+    flags.DEFINE(_FiniteFloatParser(), field.name, field.default, **common)
+  elif field_type is str:
+    flags.DEFINE_string(field.name, field.default, **common)
+  elif typing.get_origin(field_type) is typing.Literal:
+    choices = list(typing.get_args(field_type))
+    flags.DEFINE_enum(field.name, field.default, choices, **common)
+  elif field_type == Tuple[int, ...]:
+    flags.DEFINE(
+        _IntTupleParser(),
+        field.name,
+        field.default,
+        serializer=_IntTupleSerializer(),
+        **common,
+    )
+  else:
+    raise TypeError(
+        f'{where}: got the type {field_type}, want int, float, bool, str, a '
+        'Literal of strings or Tuple[int, ...]'
+    )
+
+
+def _attributes_section(config_class: type) -> Dict[str, str]:
+  """Returns the description of each attribute in a class' docstring."""
+  lines = (config_class.__doc__ or '').splitlines()
+  texts: Dict[str, List[str]] = {}
+  inside, indent, name = False, '', ''
+  for line in lines:
+    if line.strip() == 'Attributes:':
+      inside = True
+    elif inside and line.strip():
+      entry = re.match(r'(\s+)(\w+): (.*)', line)
+      if entry and (not indent or entry.group(1) == indent):
+        indent, name = entry.group(1), entry.group(2)
+        texts[name] = [entry.group(3)]
+      elif name and line.startswith(indent + ' '):
+        texts[name].append(line.strip())
+      else:
+        inside = False  # the next section
+  return {name: ' '.join(text) for name, text in texts.items()}
+
+
+def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:
+  """Writes a flagfile that repeats a run.
+
+  Args:
+    path: the file to write; `--flagfile=<path>` reads it.
+    *configs: the dataclasses that the run was made from. A field with
+      `metadata={'repeat': False}` is left out.
+  """
+  lines = []
+  for config in configs:
+    for field in dataclasses.fields(config):
+      if field.metadata.get('repeat', True):
+        lines.append(_flag_line(field.name, getattr(config, field.name)))
+  pathlib.Path(path).write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def _flag_line(name: str, value: Any) -> str:
+  """Returns `--name=value` as absl reads it back to the same value."""
+  if isinstance(value, bool):
+    return f'--{name}' if value else f'--no{name}'
+  if isinstance(value, tuple):
+    return f'--{name}={_IntTupleSerializer().serialize(value)}'
+  return f'--{name}={value}'

@@ -1,0 +1,83 @@
+"""What surrounds the `main` of every launcher: flags, errors, exit status."""
+
+import sys
+from typing import Any, Callable, List, NoReturn, Tuple, Type
+
+from absl import app
+from absl import flags
+from distillery.agents.core import quiet
+
+
+def run(
+    main: Callable[[List[str]], Any],
+    *,
+    errors: Tuple[Type[BaseException], ...] = (),
+    positional: str = '',
+) -> None:
+  """Parses the flags and calls `main`; the last line of every launcher.
+
+  What the user can mend comes out as one sentence on stderr and exit status 1:
+  flags that do not parse, a ValueError raised by this library, an OSError, and
+  `errors`. Any other exception is a defect and keeps its traceback, and so does
+  a ValueError that another package raised.
+
+  Args:
+    main: takes the positional arguments, without the name of the program.
+    errors: further exceptions whose message is written for the user. Text after
+      a blank line in the message, and the exception's notes, are details: they
+      are printed above the sentence.
+    positional: what positional arguments are called in errors; empty: there are
+      none.
+  """
+  quiet.quiet_tensorflow()
+
+  def guarded_main(argv):
+    arguments = argv[1:]
+    if arguments and not positional:
+      _fail(f'unexpected argument {arguments[0]!r}, want only --flags')
+    if positional and not arguments:
+      _fail(f'no {positional} given; --help says more')
+    try:
+      return main(arguments)
+    except KeyboardInterrupt:
+      print('stopped by Ctrl-C', file=sys.stderr)
+      sys.exit(130)
+    except (OSError, *errors) as error:
+      _fail_with(error)
+    except ValueError as error:
+      if not _raised_by_us(error):
+        raise
+      _fail_with(error)
+
+  app.run(guarded_main, flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: List[str]) -> List[str]:
+  """Parses the flags; one that does not parse ends the program."""
+  try:
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    _fail(f'{error} (--help lists the flags)')
+
+
+def _raised_by_us(error: BaseException) -> bool:
+  """Whether the line that raised is in this library or in the launcher."""
+  traceback = error.__traceback__
+  while traceback.tb_next is not None:
+    traceback = traceback.tb_next
+  module = traceback.tb_frame.f_globals.get('__name__', '')
+  return module == '__main__' or module.startswith('distillery.')
+
+
+def _fail_with(error: BaseException) -> NoReturn:
+  sentence, _, details = str(error).partition('\n\n')
+  notes = getattr(error, '__notes__', ())  # only from Python 3.11 on
+  for text in (details, *notes):
+    if text:
+      print(text, file=sys.stderr)
+  _fail(' '.join(sentence.split()))
+
+
+def _fail(sentence: str) -> NoReturn:
+  print(f'error: {sentence}', file=sys.stderr)
+  sys.exit(1)

@@ -1,0 +1,50 @@
+"""What is held back from the terminal, and what is not."""
+
+import os
+import subprocess
+import sys
+
+from distillery.agents.core import quiet
+import pytest
+
+
+def run_python(code, directory):
+  environment = dict(os.environ)
+  environment.pop('TF_CPP_MIN_LOG_LEVEL', None)
+  return subprocess.run(
+      [sys.executable, '-c', code],
+      capture_output=True, text=True, timeout=110, env=environment,
+      cwd=directory,
+  )
+
+
+def test_importing_tensorflow_prints_nothing(tmp_path):
+  result = run_python(
+      'from distillery.agents.core import quiet\n'
+      'quiet.quiet_tensorflow()\n'
+      'import gym, tensorflow as tf\n'
+      'assert tf.constant(1) + 1 == 2\n',
+      tmp_path,
+  )
+  assert (result.returncode, result.stdout, result.stderr) == (0, '', '')
+
+
+def test_the_users_own_setting_stands(monkeypatch):
+  monkeypatch.setenv('TF_CPP_MIN_LOG_LEVEL', '1')
+  quiet.quiet_tensorflow()
+  assert os.environ['TF_CPP_MIN_LOG_LEVEL'] == '1'
+
+
+def test_native_output_is_held_back(capfd):
+  with quiet.quiet_native_code():
+    os.write(2, b'chatter\n')
+  os.write(2, b'afterwards\n')
+  assert capfd.readouterr().err == 'afterwards\n'
+
+
+def test_native_output_comes_after_all_with_an_error(capfd):
+  with pytest.raises(ValueError, match='broken'):
+    with quiet.quiet_native_code():
+      os.write(2, b'the reason\n')
+      raise ValueError('broken')
+  assert capfd.readouterr().err == 'the reason\n'
