@@ -1,0 +1,308 @@
+"""The rules of the house, read off the source: imports, sizes, docs, flags."""
+
+import ast
+import dataclasses
+import functools
+import importlib
+import pathlib
+import subprocess
+import sys
+from typing import Iterator, List, Tuple
+
+from absl import flags
+from distillery.launchers import flag_utils
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+FOLDERS = ('ops', 'networks', 'environments', 'agents', 'launchers')
+AGENTS = sorted(
+    path.parent.name for path in ROOT.glob('agents/*/config.py')
+)
+
+# What a folder may import beside the standard library. The arrows of the
+# design: ops <- networks <- agents <- launchers, never back.
+_TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
+ALLOWED_IMPORTS = {
+    'networks/acting.py': ('numpy',),
+    'ops/': (*_TENSORFLOW, 'distillery.ops'),
+    'networks/': (
+        *_TENSORFLOW, 'sonnet', 'dm_env', 'distillery.ops',
+        'distillery.networks',
+    ),
+    'environments/': (
+        'numpy', 'scipy', 'dm_env', 'gymnasium', 'metaworld', 'mujoco',
+        'distillery.environments',
+    ),
+    'agents/': (
+        *_TENSORFLOW, 'sonnet', 'dm_env', 'tree', 'acme', 'reverb', 'absl',
+        'rich', 'matplotlib', 'packaging', 'gym_notices',
+        *(f'distillery.{folder}' for folder in FOLDERS[:-1]),
+    ),
+}
+
+MAX_FILE_LINES = 250
+MAX_FUNCTION_LINES = 60
+MAX_STEP_LINES = 80  # of a learner's `_step`, which is read top to bottom
+# Longer, each for a reason: path, or path and name of the function.
+LONGER = {}
+
+# Methods of interfaces whose documentation is elsewhere: dm_env, acme, and the
+# standard library.
+INHERITED = {
+    'reset', 'step', 'reward_spec', 'discount_spec', 'observation_spec',
+    'action_spec', 'close', 'select_action', 'observe_first', 'observe',
+    'update', 'run', 'get_variables', 'save', 'restore', 'write', 'parse',
+    'convert', 'serialize', 'flag_type', 'get_action_spec',
+}
+
+
+def python_files(*folders: str) -> Iterator[pathlib.Path]:
+  for folder in folders:
+    yield from sorted((ROOT / folder).rglob('*.py'))
+
+
+def name_of(path: pathlib.Path) -> str:
+  return path.relative_to(ROOT).as_posix()
+
+
+@functools.cache
+def parsed(path: pathlib.Path) -> ast.Module:
+  return ast.parse(path.read_text(encoding='utf-8'), filename=name_of(path))
+
+
+def imports(path: pathlib.Path) -> List[Tuple[int, str, str]]:
+  """Line, module, and name imported from it, wherever in the file."""
+  found = []
+  for node in ast.walk(parsed(path)):
+    if isinstance(node, ast.Import):
+      found.extend((node.lineno, alias.name, '') for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+      module = '.' * node.level + (node.module or '')
+      found.extend((node.lineno, module, alias.name) for alias in node.names)
+  return found
+
+
+def is_within(module: str, package: str) -> bool:
+  return module == package or module.startswith(package + '.')
+
+
+def test_imports_follow_the_arrows():
+  offences = []
+  for path in python_files('ops', 'networks', 'environments', 'agents'):
+    allowed = next(
+        modules
+        for prefix, modules in ALLOWED_IMPORTS.items()
+        if name_of(path).startswith(prefix)
+    )
+    for line, module, name in imports(path):
+      full = f'{module}.{name}' if module == 'distillery' else module
+      if module.split('.')[0] not in sys.stdlib_module_names and not any(
+          is_within(full, package) for package in allowed
+      ):
+        offences.append(f'{name_of(path)}:{line} imports {full}')
+  assert not offences
+
+
+def test_one_agent_never_imports_another():
+  offences = []
+  for agent in AGENTS:
+    others = [f'distillery.agents.{o}' for o in AGENTS if o != agent]
+    for path in python_files(f'agents/{agent}', 'agents/core'):
+      for line, module, name in imports(path):
+        if any(is_within(f'{module}.{name}', other) for other in others):
+          offences.append(f'{name_of(path)}:{line} imports {module}.{name}')
+  assert not offences
+
+
+def test_imports_are_of_distillery_and_of_modules():
+  """A bare `import agents` would make a second copy of every module."""
+  offences = []
+  for path in python_files(*FOLDERS, 'benchmarks', 'tests'):
+    for line, module, name in imports(path):
+      where = f'{name_of(path)}:{line}'
+      if module.split('.')[0] in FOLDERS or module.startswith('.'):
+        offences.append(f'{where} imports {module}, not distillery.{module}')
+      elif is_within(module, 'distillery') and name:
+        target = ROOT.joinpath(*module.split('.')[1:], name)
+        if not (target.is_dir() or target.with_suffix('.py').is_file()):
+          offences.append(f'{where} imports the name {name}, not its module')
+  assert not offences
+
+
+def test_nothing_that_only_steps_environments_loads_tensorflow():
+  """Nor does what has to answer a misspelt flag."""
+  light = [
+      *(f'distillery.{folder}' for folder in FOLDERS),
+      'distillery.agents.core',
+      'distillery.networks.acting',
+      'distillery.launchers.flag_utils',
+      *(f'distillery.agents.{agent}.config' for agent in AGENTS),
+  ]
+  for path in python_files('environments'):
+    light.append(f'distillery.environments.{path.stem}')
+  program = (
+      'import importlib, sys\n'
+      f'for name in {light!r}:\n'
+      '  importlib.import_module(name)\n'
+      "  heavy = {'tensorflow', 'acme', 'reverb', 'jax'} & set(sys.modules)\n"
+      "  assert not heavy, f'{name} loads {heavy}'\n"
+  )
+  result = subprocess.run(
+      [sys.executable, '-c', program.replace('.__init__', '')],
+      capture_output=True, text=True, timeout=100,
+  )
+  assert result.returncode == 0, result.stderr
+
+
+def functions(path: pathlib.Path) -> Iterator[ast.AST]:
+  for node in ast.walk(parsed(path)):
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+      yield node
+
+
+def test_functions_and_files_are_short():
+  offences, used = [], set()
+  for path in python_files(*FOLDERS, 'benchmarks'):
+    lengths = {
+        (name_of(path),): (
+            len(path.read_text().splitlines()), MAX_FILE_LINES
+        )
+    }
+    for node in functions(path):
+      limit = MAX_STEP_LINES if node.name == '_step' else MAX_FUNCTION_LINES
+      length = node.end_lineno - node.lineno + 1
+      lengths[name_of(path), node.name] = (length, limit)
+    for key, (length, limit) in lengths.items():
+      if length > limit and key in LONGER:
+        used.add(key)
+      elif length > limit:
+        offences.append(f'{" ".join(key)}: {length} lines, want <= {limit}')
+  assert not offences
+  assert set(LONGER) == used, 'exceptions that nothing needs any longer'
+
+
+def test_what_is_public_has_a_docstring():
+  documented, undocumented = set(INHERITED), []
+  for path in python_files(*FOLDERS, 'benchmarks'):
+    if not ast.get_docstring(parsed(path)) and path.read_text().strip():
+      undocumented.append((None, f'{name_of(path)} itself'))
+    for owner in ast.walk(parsed(path)):
+      if not isinstance(owner, (ast.Module, ast.ClassDef)):
+        continue
+      if getattr(owner, 'name', '').startswith('_'):
+        continue
+      for node in owner.body:
+        if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+          continue
+        if ast.get_docstring(node):
+          documented.add(node.name)
+        elif not node.name.startswith('_'):
+          inherits = isinstance(owner, ast.ClassDef) and owner.bases
+          undocumented.append((
+              node.name if inherits else None,
+              f'{name_of(path)}:{node.lineno} {node.name}',
+          ))
+  # A method of a subclass may be documented where it was first declared.
+  assert not [text for name, text in undocumented if name not in documented]
+
+
+def test_every_config_field_is_read():
+  """A field which nothing reads is a flag that does nothing."""
+  read = {'config': set(), 'run': set()}
+  for path in python_files('agents', 'launchers'):
+    if path.stem in ('config', 'run_options'):
+      continue
+    for node in ast.walk(parsed(path)):
+      if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+        holder = ast.unparse(node.value).split('.')[-1].strip('_')
+        for suffix, fields in read.items():
+          if holder.endswith(suffix):
+            fields.add(node.attr)
+  dead = []
+  for agent in AGENTS:
+    dead.extend(
+        f'{agent}: {field.name}'
+        for field in dataclasses.fields(config_class(agent))
+        if field.name not in read['config']
+    )
+  dead.extend(
+      f'run: {field.name}'
+      for field in dataclasses.fields(flag_utils.RunOptions)
+      if field.name not in read['run']
+  )
+  assert not dead
+
+
+def config_class(agent: str) -> type:
+  module = importlib.import_module(f'distillery.agents.{agent}.config')
+  (found,) = (
+      value
+      for value in vars(module).values()
+      if dataclasses.is_dataclass(value) and value.__module__ == module.__name__
+  )
+  return found
+
+
+@pytest.mark.parametrize(
+    'path', sorted(ROOT.glob('launchers/flags/*.cfg')), ids=lambda p: p.stem
+)
+def test_flagfiles_hold_flags_that_exist(path):
+  agent = max(
+      (a for a in AGENTS if path.stem.startswith(f'{a}_')), key=len
+  )
+  flag_values = flags.FlagValues()
+  config = flag_utils.define(config_class(agent), flag_values)
+  run = flag_utils.define(flag_utils.RunOptions, flag_values)
+  assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
+  assert config.value() and run.value()
+
+
+def test_nothing_read_back_can_run_code():
+  offences = []
+  for path in python_files(*FOLDERS):
+    for line, module, name in imports(path):
+      if module in ('cloudpickle', 'dill', 'joblib', 'shelve', 'marshal') or (
+          module == 'pickle' and name
+      ):
+        offences.append(f'{name_of(path)}:{line} imports {module}')
+    for node in ast.walk(parsed(path)):
+      if not isinstance(node, ast.Call):
+        continue
+      called = ast.unparse(node.func)
+      if called in ('pickle.load', 'pickle.Unpickler', 'eval', 'exec') or any(
+          keyword.arg == 'allow_pickle'
+          and ast.unparse(keyword.value) != 'False'
+          for keyword in node.keywords
+      ):
+        offences.append(f'{name_of(path)}:{node.lineno} calls {called}')
+  assert not offences
+
+
+def test_errors_are_raised_and_not_asserted():
+  """`python -O` drops assertions, and their messages say too little."""
+  assert not [
+      f'{name_of(path)}:{node.lineno}'
+      for path in python_files(*FOLDERS)
+      for node in ast.walk(parsed(path))
+      if isinstance(node, ast.Assert)
+  ]
+
+
+def test_no_path_of_a_machine_and_no_unfinished_business():
+  # Put together here, or this file would be its own offender.
+  words = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX']
+  words += [f'/{top}/' for top in ('ro' + 'ot', 'ho' + 'me', 'wo' + 'rk')]
+  offences = []
+  for path in sorted(ROOT.rglob('*')):
+    parts = path.relative_to(ROOT).parts
+    hidden = any(part.startswith('.') and part != '.ci' for part in parts)
+    if hidden or parts[0] in ('runs', 'build', 'dist') or not path.is_file():
+      continue
+    if path.suffix in (
+        '.py', '.md', '.cfg', '.toml', '.txt', '.json', '.csv', ''
+    ):
+      text = path.read_text(encoding='utf-8')
+      offences.extend(
+          f'{name_of(path)}: {word}' for word in words if word in text
+      )
+  assert not offences
