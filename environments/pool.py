@@ -1,0 +1,316 @@
+"""Worker processes that roll out many tasks at once.
+
+A worker owns a slice of the environments and a NumPy copy of the policy. It
+rolls out a whole block without speaking to anyone, and writes it into shared
+memory. The numbers are the same, to the last bit, whatever the number of
+workers.
+"""
+
+import time
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from dm_env import specs
+import numpy as np
+
+from distillery.environments import base
+from distillery.environments import crew
+from distillery.environments import rollouts
+from distillery.environments import shared_arrays
+from distillery.environments import units
+
+Episode = rollouts.Episode
+PoolError = crew.PoolError
+
+
+class Pool:
+  """Environments of many tasks, stepped by worker processes.
+
+  Use it from one thread, and as a context manager or with `close`. After a
+  `PoolError`, or any other exception out of a call that waits for the workers,
+  the pool is closed.
+  """
+
+  def __init__(self, tasks: Sequence[base.Task], *, envs_per_task: int,
+               unroll_length: int, num_workers: int, seed: int,
+               observation_spec: specs.Array, action_spec: specs.Array,
+               env_timeout_s: float = 120.):
+    """Starts the workers and returns without waiting for them.
+
+    Programs that make a pool need the guard `if __name__ == '__main__':`, as
+    the workers import the program's main module.
+
+    Args:
+      tasks: K tasks, in the order of the blocks' task axis.
+      envs_per_task: E, environments of each task.
+      unroll_length: T, steps of each environment in a block.
+      num_workers: processes; more than there are units of work stay idle.
+      seed: everything random in training is a function of it.
+      observation_spec: float32 [D], of every task.
+      action_spec: float32 [A], or a DiscreteArray, of every task.
+      env_timeout_s: an environment that takes longer to be built, to reset or
+        to step is reported as hanging.
+
+    Raises:
+      ValueError: if an argument is out of range, or a task cannot be pickled.
+    """
+    _check_counts(envs_per_task=envs_per_task, unroll_length=unroll_length,
+                  num_workers=num_workers)
+    _check_seed(seed)
+    _check_tasks(tasks)
+    if len(observation_spec.shape) != 1:
+      raise ValueError(f'Pool: got observation_spec {observation_spec}, want '
+                       'one of shape [D]')
+    if not env_timeout_s > 0.:
+      raise ValueError(
+          f'Pool: got env_timeout_s={env_timeout_s}, want more than 0')
+    self._plan = units.Plan(
+        tuple(tasks), int(envs_per_task), int(unroll_length), int(num_workers),
+        int(seed), observation_spec.shape[0], action_spec)
+    self._pickled_tasks = [
+        crew.dump(task, f'task {task.name!r}') for task in tasks]
+    self._block = shared_arrays.SharedArrays.create(self._plan.block_fields())
+    self._views = {name: array.view() for name, array in self._block.items()}
+    for view in self._views.values():
+      view.flags.writeable = False
+    self._policy: Optional[Any] = None
+    self._parameters: Optional[shared_arrays.SharedArrays] = None
+    self._version = 0
+    self._num_blocks = 0
+    self._must_restart = False
+    self._episodes: List[Episode] = []
+    self._crew = crew.Crew(self._plan, self._block, env_timeout_s)
+
+  def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
+                 ) -> None:
+    """Gives the workers a policy and its first parameters.
+
+    Args:
+      policy: picklable, with the methods of `networks/acting.py`'s policies.
+      parameters: name -> array; from now on their names and shapes are fixed
+        until the next `set_policy`.
+
+    Raises:
+      ValueError: if the policy cannot be pickled.
+      PoolError: if a worker has failed.
+    """
+    self._crew.check_open('set_policy')
+    pickled = crew.dump(policy, 'policy')
+    segment = _share(parameters)
+    self._crew.send_all(('policy', pickled), segment)
+    segment.close()
+    self._policy, self._parameters = policy, segment
+    self._version += 1
+
+  def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
+    """Gives the workers fresh parameters for the next `collect`.
+
+    Raises:
+      RuntimeError: if there is no policy yet, or the pool is closed.
+      ValueError: if names or shapes are not those of `set_policy`.
+    """
+    self._crew.check_open('set_parameters')
+    if self._parameters is None:
+      raise RuntimeError('Pool.set_parameters: call set_policy first')
+    _check_same_layout(self._parameters, parameters)
+    for name, array in self._parameters.items():
+      array[...] = parameters[name]
+    self._version += 1
+
+  def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
+    """Rolls out every environment for one block.
+
+    Args:
+      restart: whether every environment begins a new episode first. It is
+        always so in the first block, and in the first one after `restore`.
+
+    Returns:
+      Read-only arrays [T, K, E, ...] in shared memory, valid until the next
+      `collect`:
+        observation: float32 [T, K, E, D], which was acted on.
+        action: float32 [T, K, E, A] as the policy drew it; environments get it
+          clipped to the spec's bounds. Or int32 [T, K, E].
+        log_prob: float32, of that action.
+        reward: float32.
+        discount: float32, 0 only where the episode terminated.
+        episode_end: bool, the last step of an episode, by termination or by
+          time limit.
+        next_observation: float32 [T, K, E, D], before any reset; an ended
+          episode's last observation.
+        success: bool.
+
+    Raises:
+      RuntimeError: if there is no policy yet, or the pool is closed.
+      PoolError: if an environment raises, hangs, returns numbers that are not
+        finite, or a worker dies; at once, and says where.
+    """
+    self._crew.check_open('collect')
+    if self._policy is None:
+      raise RuntimeError('Pool.collect: call set_policy first')
+    command = ('collect', self._num_blocks, self._version,
+               bool(restart or self._must_restart))
+    finished = self._crew.call([command] * self._plan.num_workers)
+    self._num_blocks += 1
+    self._must_restart = False
+    # In the order of time, then tasks, whoever stepped them.
+    finished = sorted(sum(finished, []), key=lambda item: (
+        item[0], item[1], item[2].env))
+    self._episodes += [episode for _, _, episode in finished]
+    return dict(self._views)
+
+  def episodes(self) -> List[Episode]:
+    """The training episodes that ended since this was last called."""
+    episodes, self._episodes = self._episodes, []
+    return episodes
+
+  def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
+               episodes_per_task: int, seed: int,
+               tasks: Optional[Sequence[base.Task]] = None,
+               deterministic: bool = True) -> List[Episode]:
+    """Plays evaluation episodes in environments of their own.
+
+    An episode ends at its first success, or by itself; episode i takes
+    variation `i % num_variations`. Training goes on afterwards as if nothing
+    had been. The environments are built when first needed, and kept.
+
+    Args:
+      policy: as for `set_policy`; it may be another one.
+      parameters: its parameters.
+      episodes_per_task: number of episodes of each task.
+      seed: everything random in the episodes is a function of it.
+      tasks: what to evaluate; None: the pool's tasks. The policy and the seeds
+        go by a task's index in the pool, or, if it is not one of the pool's, by
+        its position in `tasks`.
+      deterministic: whether to take the policy's mode instead of sampling.
+
+    Returns:
+      The episodes, by task, then by number.
+
+    Raises:
+      ValueError: on an argument out of range.
+      RuntimeError: if the pool is closed.
+      PoolError: as `collect`.
+    """
+    self._crew.check_open('evaluate')
+    _check_counts(episodes_per_task=episodes_per_task)
+    _check_seed(seed)
+    tasks = self._plan.tasks if tasks is None else tuple(tasks)
+    _check_tasks(tasks)
+    own = {(task.name, task.split): i
+           for i, task in enumerate(self._plan.tasks)}
+    indices = [own.get((task.name, task.split), position)
+               for position, task in enumerate(tasks)]
+    pickled = [crew.dump(task, f'task {task.name!r}') for task in tasks]
+    options = dict(deterministic=bool(deterministic), seed=int(seed))
+    hands = units.deal_episodes(
+        len(tasks), episodes_per_task, self._plan.num_workers)
+    commands = []
+    for hand in hands:
+      lanes = [(position, indices[position], pickled[position], episodes)
+               for position, episodes in hand.items()]
+      commands.append(
+          ('evaluate', crew.dump((policy, lanes, options), 'policy')))
+    segment = _share(parameters)
+    place = crew.EvaluationPlace([task.name for task in tasks], indices, seed)
+    finished = self._crew.call(commands, segment, place)
+    segment.close()
+    finished = sorted(sum(finished, []), key=lambda item: (
+        item[0], item[1].episode))
+    return [episode for _, episode in finished]
+
+  def state(self) -> Dict[str, Any]:
+    """JSON-able counters, between two blocks; see `restore`."""
+    self._crew.check_open('state')
+    return {
+        'num_blocks': self._num_blocks,
+        'episodes_begun': self._crew.control['begun'].tolist(),
+    }
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues where `state` was taken, with new episodes.
+
+    The blocks that follow are equal to those of the pool that `state` was taken
+    from, if that one went on by `collect(restart=True)`.
+
+    Raises:
+      ValueError: if the state is that of other tasks or environments.
+    """
+    self._crew.check_open('restore')
+    begun = np.asarray(state['episodes_begun'], np.int64)
+    if begun.shape != self._crew.control['begun'].shape:
+      raise ValueError(
+          f'Pool.restore: got the state of [tasks, environments] {begun.shape},'
+          f' want {self._crew.control["begun"].shape}')
+    self._crew.control['begun'][...] = begun
+    self._num_blocks = int(state['num_blocks'])
+    self._must_restart = True
+    self._episodes = []
+
+  def wait_until_ready(self) -> float:
+    """Waits until every environment is built; seconds waited.
+
+    Raises:
+      PoolError: if a worker has failed.
+    """
+    self._crew.check_open('wait_until_ready')
+    begin = time.monotonic()
+    self._crew.wait_until_ready()
+    return time.monotonic() - begin
+
+  def close(self) -> None:
+    """Ends the workers, within a second; harmless if done before."""
+    self._crew.close()
+
+  def __enter__(self) -> 'Pool':
+    return self
+
+  def __exit__(self, *unused_exception: Any) -> None:
+    self.close()
+
+
+def _share(parameters: Mapping[str, np.ndarray]) -> shared_arrays.SharedArrays:
+  arrays = {name: np.asarray(value) for name, value in parameters.items()}
+  for name, array in arrays.items():
+    if array.dtype.hasobject:
+      raise ValueError(
+          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers')
+  segment = shared_arrays.SharedArrays.create(
+      {name: (array.shape, array.dtype) for name, array in arrays.items()})
+  for name, array in arrays.items():
+    segment[name][...] = array
+  return segment
+
+
+def _check_same_layout(have: Mapping[str, np.ndarray],
+                       got: Mapping[str, np.ndarray]) -> None:
+  if set(have) != set(got):
+    raise ValueError(
+        'Pool.set_parameters: got other names than set_policy: '
+        f'missing {sorted(set(have) - set(got))}, '
+        f'unknown {sorted(set(got) - set(have))}')
+  for name, array in have.items():
+    shape = np.shape(got[name])
+    if shape != array.shape:
+      raise ValueError(f'Pool.set_parameters: got {name!r} of shape {shape}, '
+                       f'want {array.shape}')
+
+
+def _check_counts(**counts: int) -> None:
+  for name, value in counts.items():
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or (
+        value < 1):
+      raise ValueError(f'{name}: got {value!r}, want a positive integer')
+
+
+def _check_seed(seed: int) -> None:
+  if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or (
+      seed < 0):
+    raise ValueError(f'seed: got {seed!r}, want an integer of at least 0')
+
+
+def _check_tasks(tasks: Sequence[base.Task]) -> None:
+  if not tasks:
+    raise ValueError('tasks: got none, want at least one')
+  names: List[Tuple[str, str]] = [(task.name, task.split) for task in tasks]
+  duplicates = sorted({name for name in names if names.count(name) > 1})
+  if duplicates:
+    raise ValueError(f'tasks: got {duplicates} more than once, want each once')
