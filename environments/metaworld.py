@@ -12,6 +12,7 @@ before the cast to float32.
 """
 
 import dataclasses
+import math
 from typing import Any, Optional, Sequence, Tuple
 
 import dm_env
@@ -86,6 +87,8 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     Raises:
       ValueError: for an unknown task or version, or a goal that cannot be used.
     """
+    # Imported here: it takes a second, and the specs above need none of it.
+    from distillery.environments import sawyer  # pylint: disable=import-outside-toplevel
     check_reward_function_version(reward_function_version)
     if not len(goals):  # A NumPy array has no truth value.
       raise ValueError(f'goals of {task_name}: got none, want at least one')
@@ -95,8 +98,9 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     self._rng = np.random.default_rng(seed)
     self._observation_spec = observation_spec(goal_visible)
     self._action_spec = action_spec()
-    self._simulator = _make_simulator(
-        task_name, goal_visible, reward_function_version)
+    self._simulator = sawyer.make_simulator(
+        task_name, goal_visible=goal_visible,
+        reward_function_version=reward_function_version)
     self._steps = 0
     self._needs_reset = True
     self._success = False
@@ -131,12 +135,12 @@ class MetaWorldEnvironment(base.TaskEnvironment):
       raise ValueError(
           f'action of {self._task_name}: got shape {action.shape}, want '
           f'({ACTION_SIZE},)')
-    if not np.isfinite(action).all():
+    # A sum of four float32 numbers does not overflow a Python float.
+    if not math.isfinite(sum(action.tolist())):
       raise ValueError(
           f'action of {self._task_name} at step {self._steps}: got '
           f'{action.tolist()}, want finite numbers')
-    observation, reward, _, _, info = self._simulator.step(action)
-    self._success = bool(info['success'])
+    observation, reward, self._success = self._simulator.advance(action)
     self._steps += 1
     self._needs_reset = self._steps == HORIZON
     return dm_env.TimeStep(
@@ -174,20 +178,6 @@ class MetaWorldEnvironment(base.TaskEnvironment):
   def close(self) -> None:
     """See base class."""
     self._simulator.close()
-
-
-def _make_simulator(
-    task_name: str, goal_visible: bool, reward_function_version: str) -> Any:
-  """A Meta-World object that has its task set but no goal yet."""
-  simulator = metaworld_goals.task_class(task_name)(
-      reward_function_version=reward_function_version)
-  # What set_task does, without its pickle.
-  simulator._set_task_called = True  # pylint: disable=protected-access
-  simulator._freeze_rand_vec = True  # pylint: disable=protected-access
-  simulator._partially_observable = not goal_visible  # pylint: disable=protected-access
-  simulator.__dict__.pop('sawyer_observation_space', None)
-  simulator._set_task_inner()  # pylint: disable=protected-access
-  return simulator
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,359 @@
+"""Fast stepping of Meta-World's Sawyer tasks, equal to the stock to the bit.
+
+Four fifths of a stock step is Python, not physics. Nothing of the installed
+package is edited or patched: for each stock class `X` a class is made
+
+    class FastX(X, FastSawyer)        # FastSawyer(SawyerXYZEnv)
+
+in two parts.
+
+`FastSawyer` stands between `X` and the common base class in the method
+resolution order, so it replaces the base's methods (stepping, observations,
+the caging reward, resets) and leaves `X`'s own in force.
+
+`FastX` itself holds copies of the methods of `X`. A Python function is a code
+object and the dictionary in which it looks its global names up. The copy has
+the code of the original and another dictionary, in which `np`, `reward_utils`
+and `Rotation` are the quick equals of sawyer_numpy.py. So the stock reward runs
+as it was written, and only what it calls is different. The decorator that
+asserts that a task is set is left away.
+
+`data` is an MjData whose named access (`data.body('hand').xpos`) is cached.
+
+What a step leaves out, because nothing reads it: `mj_rnePostConstraint` (only
+forces for the user) and the target sites' positions (`mj_forward` overwrites
+them at once). Nothing that the next step starts from is left out: the closing
+`mj_forward` stays, since it leaves the solver's warm start behind.
+"""
+
+import functools
+import types
+from typing import Any, Dict, Mapping, Tuple, Type
+
+from metaworld import sawyer_xyz_env
+import mujoco
+import numpy as np
+
+from distillery.environments import metaworld_goals
+from distillery.environments import sawyer_numpy
+
+_MOCAP_QUATERNION = np.array([1., 0., 1., 0.])
+_INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+class _Element:
+  """One named body, geom, site or joint of the data, with its views kept.
+
+  The arrays are views of the simulator's memory, which never moves; so they
+  always show the present state, as those of the original accessor do.
+  """
+
+  def __init__(self, accessor: Any):
+    self.__dict__['_accessor'] = accessor
+
+  def __getattr__(self, name: str) -> Any:
+    value = getattr(self._accessor, name)
+    self.__dict__[name] = value
+    return value
+
+  def __setattr__(self, name: str, value: Any) -> None:
+    setattr(self._accessor, name, value)
+
+
+class FastData(mujoco.MjData):
+  """MjData whose named access is cached."""
+
+  def __init__(self, model: mujoco.MjModel):
+    super().__init__(model)
+    self._elements: Dict[Tuple[str, Any], _Element] = {}
+
+  def _element(self, kind: str, key: Any) -> _Element:
+    element = self._elements.get((kind, key))
+    if element is None:
+      element = _Element(getattr(super(), kind)(key))
+      self._elements[kind, key] = element
+    return element
+
+  def body(self, key: Any) -> _Element:
+    return self._element('body', key)
+
+  def geom(self, key: Any) -> _Element:
+    return self._element('geom', key)
+
+  def site(self, key: Any) -> _Element:
+    return self._element('site', key)
+
+  def joint(self, key: Any) -> _Element:
+    return self._element('joint', key)
+
+
+class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
+  """The common base of all tasks, stepping fast. Made by `make_simulator`."""
+
+  # States that _reset_hand leads to, by the state it starts from; one
+  # dictionary for each FastX.
+  _hand_states: Dict[Any, np.ndarray]
+
+  def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
+    model, _ = super()._initialize_simulation()
+    data = FastData(model)
+    # Attributes of these live views are read at every step.
+    self._hand = data.body('hand').xpos
+    self._claws = data.body('rightclaw').xpos, data.body('leftclaw').xpos
+    self._pads = data.body('leftpad').xpos, data.body('rightpad').xpos
+    self._fingers = (data.site('rightEndEffector').xpos,
+                     data.site('leftEndEffector').xpos)
+    self._pad_geoms = (data.geom('leftpad_geom').id,
+                       data.geom('rightpad_geom').id)
+    self._mocap_position = data.mocap_pos
+    self._mocap_quaternion = data.mocap_quat
+    self._control = data.ctrl
+    self._tcp = None
+    self._pretending = False
+    self._scratch = np.empty(2), np.empty(3)
+    return model, data
+
+  # Stepping.
+
+  def advance(self, action: np.ndarray) -> Tuple[np.ndarray, Any, bool]:
+    """What the stock `step` does.
+
+    Args:
+      action: float32 [4], finite.
+
+    Returns:
+      The observation (float64 [39]), the reward and the success.
+    """
+    position = self._mocap_position
+    delta = np.minimum(np.maximum(action[:3], -1), 1)
+    np.add(position, delta * self.action_scale, out=position)
+    np.maximum(position, self.mocap_low, out=position)
+    np.minimum(position, self.mocap_high, out=position)
+    self._mocap_quaternion[:] = _MOCAP_QUATERNION
+    control = self._control
+    gripper = action[-1]
+    control[0] = gripper
+    control[1] = -gripper
+    mujoco.mj_step(self.model, self.data, nstep=self.frame_skip)
+    self.curr_path_length += 1
+    mujoco.mj_forward(self.model, self.data)
+    observation = self._get_obs()
+    space = self.sawyer_observation_space
+    np.maximum(observation, space.low, out=observation)
+    np.minimum(observation, space.high, out=observation)
+    right, left = self._fingers
+    self._tcp = (right + left) / 2.
+    reward, info = self.evaluate_state(observation, action)
+    self._tcp = None
+    return observation, reward, bool(info['success'])
+
+  def do_simulation(self, ctrl: Any, n_frames: int) -> None:
+    self._control[:] = ctrl
+    mujoco.mj_step(self.model, self.data, nstep=n_frames)
+
+  def touching_object(self, object_geom_id: int) -> bool:
+    """Whether both pads press on a geom: the stock, reading whole columns."""
+    pads = self._pad_geoms
+    forces = [0., 0.]
+    contact = self.data.contact
+    for i, pair in enumerate(contact.geom.tolist()):
+      if object_geom_id in pair:
+        for side in range(2):
+          if pads[side] in pair:
+            forces[side] += self.data.efc_force[contact.efc_address[i]]
+    return bool(0 < forces[0] and 0 < forces[1])
+
+  # Observations.
+
+  def get_endeff_pos(self) -> np.ndarray:
+    return self._hand
+
+  def get_body_com(self, body_name: str) -> np.ndarray:
+    return self.data.body(body_name).xpos
+
+  def _get_site_pos(self, site_name: str) -> np.ndarray:
+    return self.data.site(site_name).xpos.copy()
+
+  @property
+  def tcp_center(self) -> np.ndarray:
+    if self._tcp is not None:  # Computed once a step.
+      return self._tcp
+    right, left = self._fingers
+    return (right + left) / 2.
+
+  def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
+    return self._fill_current(np.zeros(18))
+
+  def _fill_current(self, current: np.ndarray) -> np.ndarray:
+    """Writes the 18 numbers of the present; `current` comes as zeros."""
+    current[:3] = self._hand
+    right, left = self._claws
+    # The fingers are 0.1 m apart when open.
+    opening = sawyer_numpy.norm(right - left) / 0.1
+    current[3] = 1. if opening > 1. else opening
+    position = self._get_pos_objects()
+    rotation = self._get_quat_objects()
+    if len(position) == 3:
+      current[4:7] = position
+      current[7:11] = rotation
+    else:
+      for i in range(len(position) // 3):
+        current[4 + 7 * i:7 + 7 * i] = position[3 * i:3 * i + 3]
+        current[7 + 7 * i:11 + 7 * i] = rotation[4 * i:4 * i + 4]
+    return current
+
+  def _get_obs(self) -> np.ndarray:
+    observation = np.zeros(39)
+    current = self._fill_current(observation[:18])
+    observation[18:36] = self._prev_obs
+    if not self._partially_observable:
+      observation[36:] = self._get_pos_goal()
+    # A copy: the caller clips the observation, and the stock keeps it unclipped.
+    self._prev_obs = current.copy()
+    return observation
+
+  # Rewards.
+
+  def _gripper_caging_reward(
+      self, action: np.ndarray, obj_pos: np.ndarray, obj_radius: float,
+      pad_success_thresh: float, object_reach_radius: float, xz_thresh: float,
+      desired_gripper_effort: float = 1., high_density: bool = False,
+      medium_density: bool = False) -> float:
+    """As the stock method, whose comments explain it; on single numbers."""
+    if high_density and medium_density:
+      raise ValueError('Can only be either high_density or medium_density')
+    tolerance = sawyer_numpy.tolerance
+    hamacher_product = sawyer_numpy.hamacher_product
+    object_x, object_y, object_z = obj_pos.tolist()
+    initial_x, initial_y, initial_z = self.obj_init_pos.tolist()
+
+    caging_y = []
+    for pad in self._pads:
+      pad_y = pad.item(1)
+      caging_y.append(tolerance(
+          abs(pad_y - object_y), bounds=(obj_radius, pad_success_thresh),
+          margin=abs(abs(pad_y - initial_y) - pad_success_thresh),
+          sigmoid='long_tail'))
+
+    tcp = self.tcp_center
+    pair = self._scratch[0]
+    pair[0] = initial_x - self.init_tcp.item(0)
+    pair[1] = initial_z - self.init_tcp.item(2)
+    margin_xz = sawyer_numpy.norm(pair) - xz_thresh
+    pair[0] = tcp.item(0) - object_x
+    pair[1] = tcp.item(2) - object_z
+    caging_xz = tolerance(
+        sawyer_numpy.norm(pair), bounds=(0, xz_thresh), margin=margin_xz,
+        sigmoid='long_tail')
+
+    gripper_closed = (
+        min(max(0, action[-1]), desired_gripper_effort) / desired_gripper_effort)
+    caging = hamacher_product(hamacher_product(*caging_y), caging_xz)
+    reward = hamacher_product(caging, gripper_closed if caging > 0.97 else 0.)
+    if high_density:
+      reward = (reward + caging) / 2
+    if medium_density:
+      distance = sawyer_numpy.norm(obj_pos - tcp)
+      initial_distance = sawyer_numpy.norm(self.obj_init_pos - self.init_tcp)
+      reach = tolerance(
+          distance, bounds=(0, object_reach_radius),
+          margin=abs(initial_distance - object_reach_radius),
+          sigmoid='long_tail')
+      reward = (reward + reach) / 2
+    return reward
+
+  # Resets.
+
+  def reset(self, seed: Any = None, options: Any = None) -> Tuple[
+      np.ndarray, Mapping[str, Any]]:
+    """As the stock method: reset_model, a fresh simulator, reset_model.
+
+    All that outlives the first of the two is what it writes to the model's
+    body and site positions and to Python attributes. So it need not simulate.
+    """
+    self.curr_path_length = 0
+    mujoco.mj_resetData(self.model, self.data)
+    self._pretending = True
+    self.reset_model()
+    self._pretending = False
+    mujoco.mj_resetData(self.model, self.data)
+    observation = self.reset_model()
+    self._prev_obs = observation[:18].copy()
+    observation[18:36] = self._prev_obs
+    return observation, {}
+
+  def _reset_hand(self, steps: int = 50) -> None:
+    """Moves the hand to its place by `steps` actions.
+
+    Where that leads is a function of the state it starts from and of the
+    model's body positions, so it is computed once for each; all but the last
+    action, which also refreshes whatever is derived from the state.
+    """
+    if not self._pretending:
+      state = np.empty(mujoco.mj_stateSize(self.model, _INTEGRATION))
+      mujoco.mj_getState(self.model, self.data, state, _INTEGRATION)
+      key = (steps, tuple(self.hand_init_pos), state.tobytes(),
+             self.model.body_pos.tobytes())
+      known = self._hand_states.get(key)
+      if known is None:
+        for _ in range(steps - 1):
+          self._reset_hand_once()
+        mujoco.mj_getState(self.model, self.data, state, _INTEGRATION)
+        self._hand_states[key] = state
+      else:
+        mujoco.mj_setState(self.model, self.data, known, _INTEGRATION)
+      self._reset_hand_once()
+    self.init_tcp = self.tcp_center
+
+  def _reset_hand_once(self) -> None:
+    self._mocap_position[:] = self.hand_init_pos
+    self._mocap_quaternion[:] = _MOCAP_QUATERNION
+    self.do_simulation([-1, 1], self.frame_skip)
+
+
+def _with_globals(
+    function: types.FunctionType, overlay: Mapping[str, Any]
+) -> types.FunctionType:
+  """The same code, looking `overlay`'s names up there first."""
+  if function.__name__ == 'inner' and 'func' in function.__code__.co_freevars:
+    # Made by the assert_task_is_set decorator.
+    cell = function.__code__.co_freevars.index('func')
+    function = function.__closure__[cell].cell_contents
+  copy = types.FunctionType(
+      function.__code__, {**function.__globals__, **overlay}, function.__name__,
+      function.__defaults__, function.__closure__)
+  copy.__kwdefaults__ = function.__kwdefaults__
+  return copy
+
+
+@functools.lru_cache(maxsize=None)
+def fast_class(task_name: str) -> Type[FastSawyer]:
+  """The class `FastX` of a task, e.g. of 'reach-v3'."""
+  stock = metaworld_goals.task_class(task_name)
+  overlay = sawyer_numpy.namespace()
+  members: Dict[str, Any] = {'_hand_states': {}}
+  for name, member in vars(stock).items():
+    if isinstance(member, types.FunctionType) and name != '__init__':
+      members[name] = _with_globals(member, overlay)
+    elif isinstance(member, staticmethod):
+      members[name] = staticmethod(_with_globals(member.__func__, overlay))
+    elif isinstance(member, property):
+      members[name] = property(_with_globals(member.fget, overlay))
+  return type('Fast' + stock.__name__, (stock, FastSawyer), members)
+
+
+def make_simulator(task_name: str, *, goal_visible: bool,
+                   reward_function_version: str) -> FastSawyer:
+  """A simulator that has its task set, but no goal yet.
+
+  Before `reset`, the goal's vector goes into `_last_rand_vec`.
+  """
+  simulator = fast_class(task_name)(
+      reward_function_version=reward_function_version)
+  # What set_task does, without its pickle.
+  simulator._set_task_called = True  # pylint: disable=protected-access
+  simulator._freeze_rand_vec = True  # pylint: disable=protected-access
+  simulator._partially_observable = not goal_visible  # pylint: disable=protected-access
+  simulator.__dict__.pop('sawyer_observation_space', None)
+  simulator._set_task_inner()  # pylint: disable=protected-access
+  return simulator
