@@ -1,0 +1,107 @@
+"""Actors: NumPy policies fed with variables of a learner."""
+
+from typing import Mapping, Optional
+
+import acme
+from distillery.agents.core import replay
+from distillery.environments import pool as pools
+from distillery.networks import interfaces
+import dm_env
+import numpy as np
+import reverb
+
+
+class PolicyActor(acme.Actor):
+  """Acts in one environment of one task, for `acme.EnvironmentLoop`."""
+
+  def __init__(
+      self,
+      policy: interfaces.ActingPolicy,
+      variable_source: acme.VariableSource,
+      *,
+      task_index: int,
+      seed: int,
+      deterministic: bool = False,
+  ):
+    """Initialises the actor.
+
+    Args:
+      policy: what acts.
+      variable_source: a learner, or what stands for one; serves 'policy'.
+      task_index: of the environment's task.
+      seed: of the actions' noise.
+      deterministic: whether to take the most likely action.
+    """
+    self._policy = policy
+    self._source = variable_source
+    self._task_index = np.array([task_index])
+    self._rng = np.random.default_rng(seed)
+    self._deterministic = deterministic
+    self.update()
+
+  def select_action(self, observation: np.ndarray) -> np.ndarray:
+    rows = observation[np.newaxis, np.newaxis]
+    if self._deterministic:
+      return self._policy.mode(self._selected, rows)[0, 0]
+    noise = self._policy.draw_noise(self._rng, 1, 1)
+    return self._policy.sample(self._selected, rows, noise)[0][0, 0]
+
+  def observe_first(self, timestep: dm_env.TimeStep) -> None:
+    """Nothing to remember."""
+
+  def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
+    """Nothing to remember."""
+
+  def update(self, wait: bool = False) -> None:
+    """Fetches the source's variables."""
+    parameters, = self._source.get_variables(['policy'])
+    self._selected = self._policy.select_tasks(parameters, self._task_index)
+
+
+class UnrollActor(acme.Worker):
+  """Has a pool roll out whole unrolls and hands them to the queue."""
+
+  def __init__(
+      self,
+      policy: interfaces.ActingPolicy,
+      variable_source: acme.VariableSource,
+      pool: pools.Pool,
+      client: Optional[reverb.Client],
+  ):
+    """Initialises the actor.
+
+    Args:
+      policy: what acts.
+      variable_source: a learner, or what stands for one; serves 'policy'.
+      pool: steps the environments.
+      client: of the server that holds the queue.
+    """
+    self._source = variable_source
+    self._pool = pool
+    self._client = client
+    parameters, = variable_source.get_variables(['policy'])
+    pool.set_policy(policy, parameters)
+
+  def collect(self, restart: bool = False) -> Mapping[str, np.ndarray]:
+    """One unroll of every environment, `[T, K, E, ...]`, into the queue.
+
+    Args:
+      restart: whether every environment begins a new episode first.
+
+    Returns:
+      The block; its arrays hold until the next call.
+    """
+    block = self._pool.collect(restart=restart)
+    replay.insert_block(self._client, block)
+    return block
+
+  def update(self) -> None:
+    """Fetches the source's variables."""
+    parameters, = self._source.get_variables(['policy'])
+    self._pool.set_parameters(parameters)
+
+  def run(self) -> None:
+    """Collects for ever."""
+    while True:
+      self.collect()
+      self.update()

@@ -1,0 +1,216 @@
+"""Checkpoints: whole or not at all, and free of pickle.
+
+A checkpoint is a directory `checkpoints/<env steps>/`:
+
+  variables.*    the learner's variables, by tf.train.Checkpoint
+  policy.npz     what acting needs, float32 arrays by name
+  policies.json  the acting policies, see `networks.acting`
+  state.json     counters, random state, shapes of all variables
+  manifest.json  SHA-256 of each of the above
+
+It is written aside and renamed. The newest that agrees with its manifest is
+found by scanning; there is no file that points to it.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+from typing import Any, Dict, List, Mapping, Optional
+import warnings
+
+from distillery.networks import acting
+from distillery.networks import interfaces
+import numpy as np
+
+_KEPT = 2
+
+
+def save(
+    run_dir: pathlib.Path,
+    env_steps: int,
+    checkpointables: Mapping[str, Any],
+    policies: Mapping[str, acting.ColumnPolicy],
+    parameters: Mapping[str, np.ndarray],
+    state: Mapping[str, Any],
+) -> pathlib.Path:
+  """Writes a checkpoint and drops all but the newest two.
+
+  Args:
+    run_dir: of the run.
+    env_steps: names the checkpoint.
+    checkpointables: TensorFlow objects by name.
+    policies: acting policies by name ('task', 'shared').
+    parameters: of the acting policies.
+    state: counters and random state, as JSON.
+
+  Returns:
+    The checkpoint's directory.
+
+  Raises:
+    OSError: if it cannot be written (a full disk); nothing is left of it.
+  """
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  folder = pathlib.Path(run_dir) / 'checkpoints'
+  folder.mkdir(exist_ok=True)
+  for litter in folder.glob('*.tmp'):
+    shutil.rmtree(litter)
+  final = folder / f'{env_steps:012d}'
+  aside = final.with_name(final.name + '.tmp')
+  aside.mkdir()
+  try:
+    tf.train.Checkpoint(**checkpointables).write(str(aside / 'variables'))
+    np.savez(aside / 'policy.npz', **parameters)
+    _write_json(aside / 'policies.json', {
+        name: policy.to_json() for name, policy in policies.items()})
+    _write_json(aside / 'state.json', {
+        **state, 'variables': _shapes(checkpointables)})
+    _write_json(aside / 'manifest.json', {
+        path.name: _sha256(path) for path in sorted(aside.iterdir())})
+    for path in aside.iterdir():
+      _sync(path)
+    _sync(aside)
+    if final.exists():
+      shutil.rmtree(final)
+    os.rename(aside, final)
+    _sync(folder)
+  except (OSError, tf.errors.OpError) as error:
+    shutil.rmtree(aside, ignore_errors=True)
+    raise OSError(f'cannot write checkpoint {final}: {error}') from error
+  for old in _whole_or_not(folder)[:-_KEPT]:
+    shutil.rmtree(old)
+  return final
+
+
+def newest(run_dir: pathlib.Path) -> Optional[pathlib.Path]:
+  """The newest checkpoint that agrees with its manifest; warns of others."""
+  for path in reversed(_whole_or_not(pathlib.Path(run_dir) / 'checkpoints')):
+    fault = _fault(path)
+    if not fault:
+      return path
+    warnings.warn(f'checkpoint {path} is damaged ({fault}); '
+                  'trying the one before.')
+  return None
+
+
+def restore(path: pathlib.Path,
+            checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
+  """Restores variables and returns the checkpoint's state.
+
+  Raises:
+    ValueError: if the checkpoint is of other networks; says what differs.
+  """
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  state = json.loads((path / 'state.json').read_text())
+  there, here = state.pop('variables'), _shapes(checkpointables)
+  differences = [
+      f'{name} is {there.get(name, "absent")} there and '
+      f'{here.get(name, "absent")} here'
+      for name in sorted(set(there) | set(here))
+      if there.get(name) != here.get(name)]
+  if differences:
+    more = f' (and {len(differences) - 3} more)' if differences[3:] else ''
+    raise ValueError(
+        f'checkpoint {path} is of another network: '
+        + '; '.join(differences[:3]) + more + '.')
+  tf.train.Checkpoint(**checkpointables).read(
+      str(path / 'variables')).assert_consumed()
+  return state
+
+
+class LoadedPolicy:
+  """A trained policy, in NumPy."""
+
+  def __init__(self, policy: interfaces.ActingPolicy,
+               parameters: Mapping[str, np.ndarray]):
+    self.policy = policy
+    self.parameters = dict(parameters)
+    self._task_index = None
+    self._selected = None
+
+  def act(self, observation: np.ndarray,
+          task_index: np.ndarray) -> np.ndarray:
+    """The most likely actions.
+
+    Args:
+      observation: `[N, D]`; without a one-hot of the task.
+      task_index: `[N]` int, the tasks' places in the suite.
+
+    Returns:
+      `[N, A]` float32, within whatever bounds the environment clips to; `[N]`
+      int32 if actions are discrete.
+    """
+    task_index = np.asarray(task_index)
+    # Gathering the weights costs more than a step; rows seldom change tasks.
+    if self._task_index is None or not np.array_equal(
+        task_index, self._task_index):
+      self._selected = self.policy.select_tasks(self.parameters, task_index)
+      self._task_index = task_index.copy()
+    rows = np.asarray(observation, np.float32)[:, np.newaxis]
+    return self.policy.mode(self._selected, rows)[:, 0]
+
+
+def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
+  """Loads the newest policy of a run; needs NumPy alone.
+
+  Args:
+    run_dir: of the run.
+    which: 'task' or 'shared'.
+
+  Raises:
+    ValueError: if there is no whole checkpoint, or no such policy in it.
+  """
+  path = newest(run_dir)
+  if path is None:
+    raise ValueError(f'no whole checkpoint in {run_dir}.')
+  policies = json.loads((path / 'policies.json').read_text())
+  if which not in policies:
+    raise ValueError(f'policy must be one of {sorted(policies)} in {run_dir}, '
+                     f'got {which!r}.')
+  with np.load(path / 'policy.npz', allow_pickle=False) as parameters:
+    return LoadedPolicy(acting.from_json(policies[which]), dict(parameters))
+
+
+def _whole_or_not(folder: pathlib.Path) -> List[pathlib.Path]:
+  return sorted(path for path in folder.glob('*') if path.name.isdigit())
+
+
+def _fault(path: pathlib.Path) -> str:
+  """What is wrong with a checkpoint; empty if nothing."""
+  try:
+    manifest = json.loads((path / 'manifest.json').read_text())
+  except (OSError, ValueError) as error:
+    return f'manifest.json: {error}'
+  for name, digest in manifest.items():
+    if not (path / name).exists():
+      return f'{name} is missing'
+    if _sha256(path / name) != digest:
+      return f'{name} is not what was written'
+  return ''
+
+
+def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
+  """Shape of every variable, by a name that does not depend on its order."""
+  shapes: Dict[str, str] = {}
+  for name, item in checkpointables.items():
+    variables = item.variables
+    for variable in variables() if callable(variables) else variables:
+      shapes[f'{name}/{variable.name}'] = str(tuple(variable.shape))
+  return shapes
+
+
+def _sha256(path: pathlib.Path) -> str:
+  return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
+  path.write_text(json.dumps(content, indent=2))
+
+
+def _sync(path: pathlib.Path) -> None:
+  descriptor = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(descriptor)
+  finally:
+    os.close(descriptor)

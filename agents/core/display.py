@@ -1,0 +1,62 @@
+"""Shows how a run gets on: a live line on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from typing import Optional
+
+from rich import progress as rich_progress
+
+# Between plain lines.
+_INTERVAL_S = 15.
+
+
+class Display:
+  """Steps, steps a second, time left, success so far. A context manager."""
+
+  def __init__(self, num_env_steps: int, env_steps: int):
+    """Initialises the display.
+
+    Args:
+      num_env_steps: at which the run ends.
+      env_steps: at which it begins.
+    """
+    self._total = num_env_steps
+    self._first = env_steps
+    self._begin = time.monotonic()
+    self._printed = -float('inf')
+    self._bar: Optional[rich_progress.Progress] = None
+    if sys.stdout.isatty():
+      self._bar = rich_progress.Progress(
+          rich_progress.BarColumn(),
+          rich_progress.TextColumn('{task.description}'),
+          rich_progress.TimeRemainingColumn())
+      self._task = self._bar.add_task('', total=num_env_steps,
+                                      completed=env_steps)
+
+  def __enter__(self) -> 'Display':
+    if self._bar:
+      self._bar.start()
+    return self
+
+  def __exit__(self, *unused_exc) -> None:
+    if self._bar:
+      self._bar.stop()
+
+  def update(self, env_steps: int, status: str) -> None:
+    """Shows the latest step and a few words."""
+    now = time.monotonic()
+    rate = (env_steps - self._first) / max(now - self._begin, 1e-9)
+    text = f'{env_steps:,} of {self._total:,} steps, {rate:,.0f}/s, {status}'
+    if self._bar:
+      self._bar.update(self._task, completed=env_steps, description=text)
+    elif now - self._printed > _INTERVAL_S:
+      self._printed = now
+      left = max(self._total - env_steps, 0) / max(rate, 1e-9)
+      print(f'{text}, {left / 60:.0f} min left', flush=True)
+
+  def print(self, text: str) -> None:
+    """Prints above the live line."""
+    if self._bar:
+      self._bar.console.print(text, highlight=False, markup=False)
+    else:
+      print(text, flush=True)

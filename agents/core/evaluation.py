@@ -1,0 +1,86 @@
+"""Evaluation apart from training: own environments, own seeds."""
+
+from typing import Any, Dict, List, Mapping, Sequence
+
+from distillery.environments import base
+from distillery.environments import pool as pools
+from distillery.networks import interfaces
+import numpy as np
+
+# Of the seeds; training draws from another stream of the same seed.
+_STREAM = 1_000_003
+
+
+def evaluate(
+    pool: pools.Pool,
+    suite: base.TaskSuite,
+    policies: Mapping[str, interfaces.ActingPolicy],
+    parameters: Mapping[str, np.ndarray],
+    *,
+    episodes_per_task: int,
+    seed: int,
+) -> List[Dict[str, Any]]:
+  """Meta-World's protocol: deterministic actions, success at any step.
+
+  Episode e of a task has the task's variation (goal) e; with 50 episodes, all
+  50 goals of Meta-World. Task policies are evaluated on the tasks they belong
+  to, the shared policy on held-out tasks too.
+
+  Args:
+    pool: of which worker processes are used.
+    suite: the tasks.
+    policies: by name, 'task' or 'shared'.
+    parameters: of the policies.
+    episodes_per_task: how many.
+    seed: of the run.
+
+  Returns:
+    One row a policy and task: policy, task, split, episodes, success (share of
+    episodes), return (mean, undiscounted, up to the first success).
+  """
+  rows = []
+  for name, policy in policies.items():
+    tasks = suite.train_tasks if name == 'task' else suite.tasks
+    episodes = pool.evaluate(
+        policy, parameters, episodes_per_task=episodes_per_task, tasks=tasks,
+        seed=seed + _STREAM)
+    for task in tasks:
+      of_task = [e for e in episodes if e.task == task.name]
+      rows.append({
+          'policy': name,
+          'task': task.name,
+          'split': task.split,
+          'episodes': len(of_task),
+          'success': float(np.mean([e.success for e in of_task])),
+          'return': round(float(np.mean([e.return_ for e in of_task])), 3),
+      })
+  return rows
+
+
+def mean_success(rows: Sequence[Mapping[str, Any]], policy: str,
+                 split: str = 'train') -> float:
+  """Mean over tasks of the success of one policy; NaN if there is none."""
+  return float(np.mean([row['success'] for row in rows
+                        if row['policy'] == policy and row['split'] == split]
+                       or [np.nan]))
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> str:
+  """A text table: a line a task, a column a policy, the mean at the end."""
+  policies = list(dict.fromkeys(row['policy'] for row in rows))
+  tasks = list(dict.fromkeys((row['task'], row['split']) for row in rows))
+  width = max(len(task) for task, _ in tasks) + 7
+  found = {(row['policy'], row['task'], row['split']): row for row in rows}
+  lines = ['success'.ljust(width) + ''.join(p.rjust(9) for p in policies)]
+  for task, split in tasks:
+    label = task + (' (test)' if split == 'test' else '')
+    cells = [found.get((p, task, split)) for p in policies]
+    lines.append(label.ljust(width) + ''.join(
+        (f'{cell["success"]:.0%}' if cell else '-').rjust(9)
+        for cell in cells))
+  for split in dict.fromkeys(split for _, split in tasks):
+    label = 'mean' + (' (test)' if split == 'test' else '')
+    means = [mean_success(rows, p, split) for p in policies]
+    lines.append(label.ljust(width) + ''.join(
+        ('-' if np.isnan(m) else f'{m:.1%}').rjust(9) for m in means))
+  return '\n'.join(lines)

@@ -1,0 +1,126 @@
+"""An experiment on one machine: its description, and how it is started.
+
+Imports no TensorFlow: the worker processes start first, and make their
+environments while the main process takes seconds to import it.
+"""
+
+import dataclasses
+import json
+from typing import Any, Callable, Dict, List, Protocol
+
+from distillery.agents.core import run_directory
+from distillery.environments import base
+from distillery.environments import pool as pools
+
+
+# What a resumed run may have otherwise than the run it goes on with.
+_MAY_CHANGE = ('num_env_steps', 'num_workers')
+
+
+class AgentConfig(Protocol):
+  """What every agent's frozen config dataclass has, besides its own."""
+  envs_per_task: int
+  unroll_length: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ExperimentConfig:
+  """An experiment: an agent, tasks, and for how long.
+
+  Attributes:
+    agent: its name, for the records.
+    agent_config: the agent's frozen dataclass.
+    make_builder: makes the agent's `builders.Builder` from its config and a
+      `builders.AgentSpec`; called once TensorFlow may be imported.
+    suite: the tasks; the agent trains on those of the training split.
+    seed: of everything random.
+    num_env_steps: environment steps of all tasks together; the run ends with
+      the block that reaches them.
+    run_dir: where everything is written; opened with `resume` to go on with the
+      run in it.
+    num_workers: processes that step environments.
+    evaluate_every: environment steps between evaluations.
+    evaluation_episodes: per task and evaluation.
+    checkpoint_every: environment steps between checkpoints.
+  """
+  agent: str
+  agent_config: AgentConfig
+  make_builder: Callable[..., Any]
+  suite: base.TaskSuite
+  seed: int
+  num_env_steps: int
+  run_dir: run_directory.RunDirectory
+  num_workers: int
+  evaluate_every: int
+  evaluation_episodes: int
+  checkpoint_every: int
+
+
+def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
+  """Runs an experiment to its end.
+
+  Args:
+    config: the experiment.
+
+  Returns:
+    The rows of the last evaluation, see `evaluation.evaluate`.
+
+  Raises:
+    ValueError: if the run to resume has another config, or its checkpoint is of
+      another network.
+    pools.PoolError: if an environment or a worker fails.
+    learners.NonFiniteError: if a loss is NaN.
+    OSError: if the disk is full. After one of these three the run can go on
+      from its last checkpoint.
+  """
+  if config.run_dir.resume:
+    _refuse_other_run(config)
+  else:
+    config.run_dir.write_json('config.json', describe(config))
+    config.run_dir.write_json('versions.json', {
+        **run_directory.versions(), **config.suite.info})
+  with pools.Pool(
+      config.suite.train_tasks,
+      envs_per_task=config.agent_config.envs_per_task,
+      unroll_length=config.agent_config.unroll_length,
+      num_workers=config.num_workers,
+      seed=config.seed,
+      observation_spec=config.suite.observation_spec,
+      action_spec=config.suite.action_spec) as pool:
+    from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
+    return training.Training(config, pool).run()
+
+
+def describe(config: ExperimentConfig) -> Dict[str, Any]:
+  """The resolved config, as JSON."""
+  return {
+      'agent': config.agent,
+      'agent_config': dataclasses.asdict(config.agent_config),
+      'suite': config.suite.name,
+      'tasks': [f'{task.name} ({task.split})' for task in config.suite.tasks],
+      'seed': config.seed,
+      'num_env_steps': config.num_env_steps,
+      'num_workers': config.num_workers,
+      'evaluate_every': config.evaluate_every,
+      'evaluation_episodes': config.evaluation_episodes,
+      'checkpoint_every': config.checkpoint_every,
+  }
+
+
+def _refuse_other_run(config: ExperimentConfig) -> None:
+  """Refuses to resume with a config that would have given another run."""
+  there, here = config.run_dir.read_json('config.json'), describe(config)
+  # As JSON has it: tuples are lists.
+  here = json.loads(json.dumps(here))
+  for content in (there, here):
+    content.update(content.pop('agent_config'))
+    for name in _MAY_CHANGE:
+      content.pop(name)
+  differences = [
+      f'{name} is {here.get(name)!r} and was {there.get(name)!r}'
+      for name in sorted(set(there) | set(here))
+      if there.get(name) != here.get(name)]
+  if differences:
+    raise ValueError(
+        f'cannot resume the run in {config.run_dir.path} with another config: '
+        + '; '.join(differences) + '.')

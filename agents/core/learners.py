@@ -1,0 +1,80 @@
+"""Everything a learner does that is not mathematics."""
+
+import abc
+import math
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+
+import acme
+from acme.utils import counting
+import tensorflow as tf
+
+
+class NonFiniteError(ArithmeticError):
+  """A loss or another metric is NaN or infinite."""
+
+
+class Learner(acme.Learner):
+  """Takes a batch from an iterator, steps, counts, and serves variables.
+
+  A subclass implements `_step`, one `tf.function`.
+  """
+
+  def __init__(
+      self,
+      *,
+      variables: Mapping[str, Mapping[str, tf.Variable]],
+      checkpointables: Mapping[str, Any],
+      iterator: Iterator[Mapping[str, tf.Tensor]],
+      counter: Optional[counting.Counter] = None,
+  ):
+    """Initialises the learner.
+
+    Args:
+      variables: by the name that actors ask for, variables by their own name.
+      checkpointables: TensorFlow objects whose variables make up the learner's
+        state.
+      iterator: gives the batches that `_step` takes.
+      counter: counts `learner_steps`.
+    """
+    self.checkpointables = dict(checkpointables)
+    # Set by `step`: of the latest step, by name.
+    self.metrics: Dict[str, float] = {}
+    self._variables = variables
+    self._iterator = iterator
+    self._counter = counter or counting.Counter()
+    # Of the learner's own steps; part of its checkpoint.
+    self.num_steps = 0
+
+  @abc.abstractmethod
+  def _step(self, batch: Mapping[str, tf.Tensor],
+            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """One update from one batch; returns scalar metrics.
+
+    Args:
+      batch: of the iterator.
+      step: int32 [], how many steps came before; the seed of all randomness.
+    """
+
+  def step(self) -> None:
+    """Takes one batch and makes one update.
+
+    Raises:
+      NonFiniteError: if a metric is NaN or infinite. The variables are spoilt
+        then; what can be gone back to is the last checkpoint.
+    """
+    batch = next(self._iterator)
+    metrics = self._step(batch, tf.constant(self.num_steps))
+    self.metrics = {name: float(value) for name, value in metrics.items()}
+    for name, value in self.metrics.items():
+      if not math.isfinite(value):
+        raise NonFiniteError(
+            f'{name} is {value} in learner step {self.num_steps}; smaller '
+            'learning rates or rewards (reward_scale) may prevent it.')
+    self.num_steps += 1
+    self._counter.increment(learner_steps=1)
+
+  def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
+    """Copies of the named collections, each a dict of float32 arrays."""
+    return [{key: variable.numpy()
+             for key, variable in self._variables[name].items()}
+            for name in names]

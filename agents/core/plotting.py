@@ -1,0 +1,195 @@
+"""The picture a run leaves: success over environment steps, task by task."""
+
+import csv
+import json
+import os
+import pathlib
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from distillery.agents.core import run_directory
+
+# More lines than this are drawn in grey, without a legend.
+_MAX_NAMED_TASKS = 12
+_SPLIT_NAMES = {'train': 'training', 'test': 'test'}
+_POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
+
+
+class Evaluation(NamedTuple):
+  """One row of evaluation.csv: one policy on one task at one time."""
+  env_steps: int
+  policy: str
+  task: str
+  split: str
+  success: float
+  return_: float
+
+
+# Of one policy and split: task -> [(env_steps, success), ...].
+TaskCurves = Dict[str, List[Tuple[int, float]]]
+
+
+def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
+  """Reads an evaluation.csv, also that of a run which still goes on.
+
+  Args:
+    path: of the file.
+
+  Returns:
+    Its rows. A last line that is not whole yet is left out.
+
+  Raises:
+    OSError: if there is no such file.
+    ValueError: if it is no table of evaluations, or has no rows.
+  """
+  with open(path, newline='', encoding='utf-8') as f:
+    reader = csv.DictReader(f)
+    columns = tuple(reader.fieldnames or ())
+    lines = list(reader)
+  if columns != run_directory.EVALUATION_COLUMNS:
+    raise ValueError(
+        f'{path}: got the columns {", ".join(columns) or "none"}; want '
+        f'{", ".join(run_directory.EVALUATION_COLUMNS)}'
+    )
+  if lines and None in lines[-1].values():
+    lines.pop()
+  if not lines:
+    raise ValueError(f'{path}: got no rows, want at least one evaluation')
+  try:
+    return [
+        Evaluation(
+            int(line['env_steps']), line['policy'], line['task'],
+            line['split'], float(line['success']), float(line['return']),
+        )
+        for line in lines
+    ]
+  except (TypeError, ValueError) as error:
+    raise ValueError(f'{path}: got a row that is not whole: {error}') from None
+
+
+def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
+  """Reads a run's config.json as one flat mapping of names to values.
+
+  Args:
+    run_dir: the directory of a run, or a copy of its result files.
+
+  Returns:
+    Names to values; sections of the file are merged. Empty without the file.
+  """
+  path = pathlib.Path(run_dir) / 'config.json'
+  if not path.exists():
+    return {}
+  flat: Dict[str, object] = {}
+  for name, value in json.loads(path.read_text(encoding='utf-8')).items():
+    flat.update(value if isinstance(value, dict) else {name: value})
+  return flat
+
+
+def task_curves(
+    evaluations: Sequence[Evaluation], policy: str, split: str
+) -> TaskCurves:
+  """Sorts the success of one policy on one split into curves by task."""
+  curves: TaskCurves = {}
+  for row in evaluations:
+    if row.policy == policy and row.split == split:
+      curves.setdefault(row.task, []).append((row.env_steps, row.success))
+  return curves
+
+
+def mean_curve(curves: TaskCurves) -> List[Tuple[int, float]]:
+  """Mean over tasks at each time that every task was evaluated at."""
+  by_step: Dict[int, List[float]] = {}
+  for points in curves.values():
+    for env_steps, success in points:
+      by_step.setdefault(env_steps, []).append(success)
+  return [
+      (env_steps, sum(values) / len(values))
+      for env_steps, values in sorted(by_step.items())
+      if len(values) == len(curves)
+  ]
+
+
+def learning_curve(
+    evaluation_csv_path: 'os.PathLike[str]', png_path: 'os.PathLike[str]'
+) -> None:
+  """Draws one run: a panel a policy, a thin line a task, and their mean.
+
+  The suite's name is taken from the config.json beside the table.
+
+  Args:
+    evaluation_csv_path: the run's evaluation.csv.
+    png_path: the picture to write.
+
+  Raises:
+    OSError: if a file cannot be read or written.
+    ValueError: if it is no table of evaluations, or has no rows.
+  """
+  # Costs a third of a second, and most processes draw nothing.
+  from matplotlib import figure
+  from matplotlib.backends import backend_agg
+
+  evaluations = read_evaluations(evaluation_csv_path)
+  policies = [
+      policy for policy in _POLICY_TITLES
+      if any(row.policy == policy for row in evaluations)
+  ]
+  canvas = backend_agg.FigureCanvasAgg(
+      figure.Figure(
+          figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
+          layout='constrained',
+      )
+  )
+  panels = canvas.figure.subplots(1, len(policies), sharey=True, squeeze=False)
+  for axes, policy in zip(panels[0], policies):
+    _draw_policy(axes, evaluations, policy)
+    style_axes(axes)
+    axes.set_title(_POLICY_TITLES[policy], fontsize=10)
+  panels[0, 0].set_ylabel('success')
+  handles, labels = panels[0, 0].get_legend_handles_labels()
+  known = set(labels)
+  for axes in panels[0, 1:]:  # test tasks are the shared policy's alone
+    for handle, label in zip(*axes.get_legend_handles_labels()):
+      if label not in known:
+        handles.append(handle)
+        labels.append(label)
+  canvas.figure.legend(
+      handles, labels, loc='outside right upper', frameon=False, fontsize=8
+  )
+  suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
+  canvas.figure.suptitle(f'Success on {suite}' if suite else 'Success')
+  canvas.print_png(os.fspath(png_path))
+
+
+def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
+  """Draws the tasks and the mean of one policy; test tasks are dashed."""
+  for split, style in (('train', '-'), ('test', '--')):
+    curves = task_curves(evaluations, policy, split)
+    if not curves:
+      continue
+    are_named = len(curves) <= _MAX_NAMED_TASKS
+    mean = mean_curve(curves)
+    marker = 'o' if len(mean) < 2 else ''  # one point makes no line
+    for index, (task, points) in enumerate(curves.items()):
+      axes.plot(
+          *zip(*points), style, marker=marker, linewidth=0.9,
+          alpha=0.8 if are_named else 0.4,
+          color=f'C{index % 10}' if are_named else '0.6',
+          label=task if are_named else None,
+      )
+    axes.plot(
+        *zip(*mean), style, marker=marker, linewidth=2.5, color='black',
+        label=f'mean of {len(curves)} {_SPLIT_NAMES[split]} tasks',
+    )
+
+
+def style_axes(axes) -> None:
+  """Per cent upwards, environment steps to the right, nothing else."""
+  from matplotlib import ticker
+
+  axes.set_ylim(-0.02, 1.02)
+  axes.set_xlim(left=0)
+  axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
+  axes.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
+  axes.xaxis.set_major_formatter(ticker.EngFormatter(sep=' '))
+  axes.set_xlabel('environment steps')
+  axes.grid(alpha=0.25)
+  axes.spines[['top', 'right']].set_visible(False)

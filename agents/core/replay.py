@@ -1,0 +1,67 @@
+"""Blocks of unrolls on their way from actors to a learner, through Reverb."""
+
+from typing import Iterator, Mapping
+
+from dm_env import specs
+import numpy as np
+import reverb
+import tensorflow as tf
+
+QUEUE = 'blocks'
+
+
+def block_signature(
+    *,
+    unroll_length: int,
+    num_tasks: int,
+    envs_per_task: int,
+    observation_spec: specs.Array,
+    action_spec: specs.Array,
+) -> Mapping[str, tf.TensorSpec]:
+  """Shapes and types of a block: `[T, K, E, ...]`, T steps, K tasks.
+
+  observation and next_observation float32 (the latter before any reset), action
+  float32 `[..., A]` or int32, log_prob of the action, reward, discount (0 at a
+  termination alone) float32, episode_end and success bool.
+  """
+  lead = (unroll_length, num_tasks, envs_per_task)
+  observation = tf.TensorSpec((*lead, *observation_spec.shape), tf.float32)
+  return {
+      'observation': observation,
+      'next_observation': observation,
+      'action': tf.TensorSpec(
+          (*lead, *action_spec.shape),
+          tf.int32 if isinstance(action_spec, specs.DiscreteArray)
+          else tf.float32),
+      'log_prob': tf.TensorSpec(lead, tf.float32),
+      'reward': tf.TensorSpec(lead, tf.float32),
+      'discount': tf.TensorSpec(lead, tf.float32),
+      'episode_end': tf.TensorSpec(lead, tf.bool),
+      'success': tf.TensorSpec(lead, tf.bool),
+  }
+
+
+def make_queue(
+    signature: Mapping[str, tf.TensorSpec], max_blocks: int) -> reverb.Table:
+  """A first-in-first-out table; each block is an item and is taken once.
+
+  A block is one item: a Reverb item costs about as much as a simulator step,
+  and a block of thousands of steps costs one.
+  """
+  return reverb.Table.queue(QUEUE, max_size=max_blocks,
+                            signature=dict(signature))
+
+
+def insert_block(
+    client: reverb.Client, block: Mapping[str, np.ndarray]) -> None:
+  """Writes one block; waits while the queue is full."""
+  client.insert(dict(block), priorities={QUEUE: 1.})
+
+
+def make_iterator(
+    server_address: str) -> Iterator[Mapping[str, tf.Tensor]]:
+  """Takes blocks from the queue, one at a time and none ahead."""
+  dataset = reverb.TimestepDataset.from_table_signature(
+      server_address=server_address, table=QUEUE,
+      max_in_flight_samples_per_worker=1)
+  return (sample.data for sample in dataset)

@@ -1,0 +1,142 @@
+"""The directory of one run, and what is written into it."""
+
+import csv
+import fcntl
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+_PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
+             'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
+             'gymnasium', 'numpy', 'scipy')
+EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
+                      'episodes', 'success', 'return')
+
+
+class RunDirectory:
+  """Owns a run's directory: refuses one in use, writes files whole."""
+
+  def __init__(self, path: pathlib.Path, *, resume: bool):
+    """Makes the directory, or takes up that of an earlier run.
+
+    Args:
+      path: of the directory.
+      resume: whether to go on with the run that is in it.
+
+    Raises:
+      ValueError: if the directory holds a run and `resume` is false, if it
+        holds none and `resume` is true, or if another process works in it.
+    """
+    self.path = pathlib.Path(path)
+    self.resume = resume
+    if self.path.exists() and not self.path.is_dir():
+      raise ValueError(f'run_dir {self.path} is not a directory.')
+    holds_run = self.path.exists() and any(self.path.iterdir())
+    if holds_run and not resume:
+      raise ValueError(
+          f'run_dir {self.path} is not empty; give --resume to go on with the '
+          'run in it, or another directory.')
+    if resume and not (self.path / 'config.json').exists():
+      raise ValueError(
+          f'run_dir {self.path} holds no run to resume (no config.json).')
+    self.path.mkdir(parents=True, exist_ok=True)
+    # Held until this process ends, however it ends.
+    self._lock = open(self.path / '.lock', 'w')
+    try:
+      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise ValueError(
+          f'run_dir {self.path} is in use by another process.') from None
+
+  def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+    """Writes a JSON file, whole or not at all."""
+    write_text(self.path / name, json.dumps(content, indent=2) + '\n')
+
+  def read_json(self, name: str) -> Dict[str, Any]:
+    """Reads a JSON file."""
+    return json.loads((self.path / name).read_text())
+
+  def open_csv(self, name: str,
+               columns: Optional[Sequence[str]] = None) -> 'CsvFile':
+    """Opens a table to append to."""
+    return CsvFile(self.path / name, columns)
+
+
+class CsvFile:
+  """A CSV file that grows by rows; its first column is `env_steps`."""
+
+  def __init__(self, path: pathlib.Path, columns: Optional[Sequence[str]]):
+    """Initialises the file.
+
+    Args:
+      path: of the file.
+      columns: its header; by default the keys of the first row.
+    """
+    self._path = path
+    self._columns = columns
+
+  def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Appends rows, and the header before the first; flushed on return."""
+    columns = self._columns or list(rows[0])
+    is_new = not self._path.exists()
+    with open(self._path, 'a', newline='') as f:
+      writer = csv.DictWriter(f, columns)
+      if is_new:
+        writer.writeheader()
+      writer.writerows(rows)
+
+  def truncate(self, env_steps: int) -> None:
+    """Drops rows after `env_steps`: a resumed run writes them again."""
+    if not self._path.exists():
+      return
+    with open(self._path, newline='') as f:
+      header, *rows = list(csv.reader(f))
+    # The last row may be half written if the run was killed.
+    kept = [row for row in rows
+            if len(row) == len(header) and int(row[0]) <= env_steps]
+    lines: List[str] = [','.join(row) for row in [header, *kept]]
+    write_text(self._path, '\r\n'.join(lines) + '\r\n')
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+  """Writes a file aside and renames it, so that it is whole or absent."""
+  aside = path.with_name(path.name + '.tmp')
+  try:
+    with open(aside, 'w', newline='') as f:
+      f.write(text)
+      f.flush()
+      os.fsync(f.fileno())
+    os.replace(aside, path)
+  except OSError:
+    aside.unlink(missing_ok=True)
+    raise
+
+
+def versions() -> Dict[str, str]:
+  """What a result depends on besides its config."""
+  found = {'python': platform.python_version()}
+  for name in _PACKAGES:
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = 'not installed'
+  found['git_revision'] = _git_revision()
+  return found
+
+
+def _git_revision() -> str:
+  """Of the source that runs; '+changes' if files differ from it."""
+  def git(*arguments):
+    return subprocess.run(
+        ['git', *arguments], cwd=pathlib.Path(__file__).parent, check=True,
+        capture_output=True, text=True).stdout.strip()
+  try:
+    revision = git('rev-parse', 'HEAD')
+    changes = git('status', '--porcelain', '--untracked-files=no')
+  except (OSError, subprocess.CalledProcessError):
+    return 'unknown'
+  return revision + ('+changes' if changes else '')

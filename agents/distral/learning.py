@@ -1,0 +1,244 @@
+"""Distral's learner: one compiled step a block of unrolls."""
+
+from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
+
+from distillery.agents.core import learners
+from distillery.agents.distral import config as distral_config
+from distillery.agents.distral import losses
+from distillery.agents.distral import networks as distral_networks
+from distillery.ops import advantages
+from distillery.ops import gradients
+import tensorflow as tf
+
+Metrics = Dict[str, tf.Tensor]
+
+# Floor of the standard deviation of advantages, in units of scaled return.
+_MIN_ADVANTAGE_STD = 1e-3
+
+
+class Batch(NamedTuple):
+  """What a gradient step needs of each sample, task-major: `[K, N, ...]`."""
+  observation: tf.Tensor
+  action: tf.Tensor
+  behaviour_log_prob: tf.Tensor
+  advantage: tf.Tensor
+  value_target: tf.Tensor
+  # The task's objective is multiplied by it; the same for all its samples.
+  objective_scale: tf.Tensor
+
+
+class DistralLearner(learners.Learner):
+  """Learns pi_0, pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+
+  | loss                | moves in 'joint'     | moves in 'alternating'     |
+  |---------------------|----------------------|----------------------------|
+  | `_policy_loss`      | pi_0 and the columns | the columns, first         |
+  | `_centroid_loss`    |                      | pi_0, after all the epochs |
+  | `losses.value_loss` | V_k                  | V_k, with the columns      |
+  """
+
+  def __init__(
+      self,
+      config: distral_config.DistralConfig,
+      networks: distral_networks.DistralNetworks,
+      seed: int,
+      **kwargs,
+  ):
+    """Makes the optimisers.
+
+    Args:
+      config: the losses' and optimisers' settings.
+      networks: what is trained.
+      seed: of the minibatches' shuffling.
+      **kwargs: of `learners.Learner`.
+    """
+    self._config = config
+    self._networks = networks
+    self._seed = seed
+    make_adam = tf.keras.optimizers.Adam
+    self._shared_optimizer = make_adam(config.learning_rate)
+    self._task_optimizer = make_adam(config.learning_rate)
+    self._value_optimizer = make_adam(config.value_learning_rate)
+    self._shared_optimizer.build(networks.policy.shared_variables())
+    self._task_optimizer.build(networks.policy.task_variables())
+    self._value_optimizer.build(networks.value.trainable_variables)
+    super().__init__(
+        variables={'policy': networks.policy.acting_variables()},
+        checkpointables={
+            'policy': networks.policy,
+            'value': networks.value,
+            'shared_optimizer': self._shared_optimizer,
+            'task_optimizer': self._task_optimizer,
+            'value_optimizer': self._value_optimizer,
+        }, **kwargs)
+
+  @tf.function
+  def _step(self, block: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
+    """All epochs on one block; `step` counts blocks, int32 []."""
+    policy = self._networks.policy
+    batch, metrics = self._make_batch(block)
+    orders = self._minibatches(batch, step)
+    if self._config.optimization == 'joint':
+      metrics.update(self._epochs(
+          batch, orders, self._policy_loss, policy.shared_variables(),
+          policy.task_variables(), train_value=True))
+    else:
+      metrics.update(self._epochs(
+          batch, orders, self._policy_loss, [], policy.task_variables(),
+          train_value=True))
+      metrics.update(self._epochs(
+          batch, orders, self._centroid_loss, policy.shared_variables(), [],
+          train_value=False))
+    policy.project()
+    # Only now, so that a block is learned from with the very function that
+    # acted in it.
+    policy.observe(batch.observation)
+    self._networks.value.observe(batch.observation)
+    return metrics
+
+  def _make_batch(
+      self, block: Mapping[str, tf.Tensor]) -> Tuple[Batch, Metrics]:
+    """Advantages and targets of regularised rewards; `[T,K,E]` to `[K,N]`."""
+    config, networks = self._config, self._networks
+    num_steps, num_tasks, num_envs = block['reward'].shape
+    observation = _task_major(block['observation'])
+    action = _task_major(block['action'])
+    regularization = losses.reward_regularizer(
+        networks.policy.task(observation), networks.policy.shared(observation),
+        action, regularizer=config.regularizer, kl_cost=config.kl_cost,
+        entropy_cost=config.entropy_cost)
+    value = networks.value(observation)
+    next_value = networks.value(_task_major(block['next_observation']))
+
+    def time_major(x):  # [K, N] to [T, K, E]
+      return tf.transpose(
+          tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2])
+
+    result = advantages.generalized_advantages(
+        config.reward_scale * block['reward'] + time_major(regularization),
+        block['discount'], block['episode_end'], time_major(value),
+        time_major(next_value), gamma=config.discount,
+        lambda_=config.gae_lambda)
+    advantage = _task_major(result.advantage)
+    value_target = _task_major(result.value_target)
+    mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
+    scale = tf.ones_like(mean)
+    if config.normalize_advantages:
+      scale = 1. / tf.maximum(tf.sqrt(variance), _MIN_ADVANTAGE_STD)
+      advantage = (advantage - mean) * scale
+    batch = Batch(
+        observation=observation, action=action,
+        behaviour_log_prob=_task_major(block['log_prob']),
+        advantage=advantage, value_target=value_target,
+        objective_scale=tf.broadcast_to(scale, tf.shape(advantage)))
+    return batch, {
+        'reward': tf.reduce_mean(block['reward']),
+        'regularization': tf.reduce_mean(regularization),
+        'value': tf.reduce_mean(value),
+        'value_explained': tf.reduce_mean(
+            1. - tf.math.reduce_variance(value_target - value, axis=1)
+            / (tf.math.reduce_variance(value_target, axis=1) + 1e-8)),
+        'advantage_std': tf.reduce_mean(tf.sqrt(variance)),
+    }
+
+  def _minibatches(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
+    """Indices of every gradient step, `[epochs * minibatches, K, size]`."""
+    config = self._config
+    num_tasks, num_samples = batch.advantage.shape
+    order = tf.argsort(tf.random.stateless_uniform(
+        [config.num_epochs, num_tasks, num_samples],
+        tf.stack([self._seed, step])), axis=-1)
+    order = tf.reshape(order, [
+        config.num_epochs, num_tasks, config.num_minibatches, -1])
+    return tf.reshape(tf.transpose(order, [0, 2, 1, 3]), [
+        config.num_epochs * config.num_minibatches, num_tasks,
+        num_samples // config.num_minibatches])
+
+  def _epochs(
+      self,
+      batch: Batch,
+      orders: tf.Tensor,
+      policy_loss: Callable[[Batch], Tuple[tf.Tensor, Metrics]],
+      shared_variables: Sequence[tf.Variable],
+      task_variables: Sequence[tf.Variable],
+      *,
+      train_value: bool,
+  ) -> Metrics:
+    """A gradient step for each row of `orders`; metrics of the last one."""
+    def update(indices):
+      minibatch = tf.nest.map_structure(
+          lambda x: tf.gather(x, indices, batch_dims=1), batch)
+      metrics = self._update_policy(
+          minibatch, policy_loss, shared_variables, task_variables)
+      if train_value:
+        metrics.update(self._update_value(minibatch))
+      return metrics
+
+    for i in tf.range(orders.shape[0] - 1):
+      update(orders[i])
+    return update(orders[-1])
+
+  def _update_policy(self, batch, policy_loss, shared_variables,
+                     task_variables) -> Metrics:
+    with tf.GradientTape() as tape:
+      loss, metrics = policy_loss(batch)
+    shared_gradients, task_gradients = tape.gradient(
+        loss, (shared_variables, task_variables),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    max_norm = self._config.max_gradient_norm
+    if shared_variables:
+      shared_gradients, _ = tf.clip_by_global_norm(shared_gradients, max_norm)
+      self._shared_optimizer.apply_gradients(
+          zip(shared_gradients, shared_variables))
+    if task_variables:
+      task_gradients = gradients.clip_by_task_norm(task_gradients, max_norm)
+      self._task_optimizer.apply_gradients(zip(task_gradients, task_variables))
+    return metrics
+
+  def _update_value(self, batch) -> Metrics:
+    value, scale = self._networks.value, self._networks.value.scale
+    with tf.GradientTape() as tape:
+      # In units of the network's output, where a step size means the same
+      # whatever gamma is. Tasks share no weight, so the sum keeps them apart.
+      loss = tf.reduce_sum(tf.reduce_mean(losses.value_loss(
+          value(batch.observation) / scale, batch.value_target / scale), 1))
+    variables = value.trainable_variables
+    self._value_optimizer.apply_gradients(
+        zip(tape.gradient(loss, variables), variables))
+    return {'value_loss': loss}
+
+  def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
+    """Sum over tasks of the mean over samples of Distral's two terms."""
+    config, policy = self._config, self._networks.policy
+    terms = losses.policy_loss(
+        policy.task(batch.observation), policy.shared(batch.observation),
+        batch.action, batch.behaviour_log_prob, batch.advantage,
+        regularizer=config.regularizer, kl_cost=config.kl_cost,
+        entropy_cost=config.entropy_cost, clip_ratio=config.clip_ratio)
+    # Advantages were divided by their deviation; so is the rest of a task's
+    # objective, or the costs would no longer be in units of its reward.
+    loss = terms.policy_gradient + batch.objective_scale * terms.direct
+    return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
+        'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
+        'kl_to_shared': tf.reduce_mean(terms.kl_to_shared),
+        'entropy': tf.reduce_mean(terms.entropy),
+        # KL(old || new), estimated without bias and never negative: w-1-log w.
+        'kl_to_behaviour': tf.reduce_mean(
+            terms.ratio - 1. - tf.math.log(terms.ratio)),
+        'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
+    }
+
+  def _centroid_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
+    policy = self._networks.policy
+    loss = losses.centroid_loss(
+        policy.task(batch.observation), policy.shared(batch.observation))
+    return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
+        'centroid_loss': tf.reduce_mean(loss)}
+
+
+def _task_major(x: tf.Tensor) -> tf.Tensor:
+  """`[T, K, E, ...]` to `[K, T * E, ...]`."""
+  num_steps, num_tasks, num_envs = x.shape[:3]
+  rest = x.shape[3:]
+  x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
+  return tf.reshape(x, [num_tasks, num_steps * num_envs, *rest])

@@ -1,0 +1,169 @@
+"""Distral's objective, term by term (Teh et al. 2017).
+
+  J = sum_k E_{pi_k} sum_t gamma^t [ R_k + c_KL log pi_0(a|s)
+                                     - (c_KL + c_Ent) log pi_k(a|s) ]     (1)
+
+It is maximised over the task policies pi_k and the distilled policy pi_0. The
+costs c_KL and c_Ent are in units of (scaled) reward per nat. Two estimators of
+its gradient, and the entropy bonus of the A3C baselines, are built here of the
+same three parts: what is added to the reward, the score-function loss, and a
+term that is differentiated directly. `regularizer` says which:
+
+  sampled  reward + c_KL log pi_0 - (c_KL + c_Ent) log pi_k of the action taken;
+           direct term: the centroid c_KL E_{sg pi_k}[-log pi_0].
+  exact    reward + rho, rho = -c_KL KL(pi_k || pi_0) + c_Ent H(pi_k); direct
+           term: -rho, which reaches both policies. rho of the current step is a
+           function of the state alone, so in the advantage it is a baseline;
+           the sampled log-ratio would be counted twice there.
+  bonus    the raw reward; direct term: -c_Ent H(pi_k), as in A3C.
+"""
+
+from typing import NamedTuple
+
+from distillery.ops import checks
+from distillery.ops import policy_gradient
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+class DistralTerms(NamedTuple):
+  """Unreduced terms of the policy loss, each `[K, N]`; minimise their sum."""
+  policy_gradient: tf.Tensor
+  direct: tf.Tensor
+  # Diagnostics, without gradient.
+  kl_to_shared: tf.Tensor
+  entropy: tf.Tensor
+  ratio: tf.Tensor
+  is_clipped: tf.Tensor
+
+
+def reward_regularizer(
+    task_policy: tfd.Distribution,
+    shared_policy: tfd.Distribution,
+    action: tf.Tensor,
+    *,
+    regularizer: str,
+    kl_cost: float,
+    entropy_cost: float,
+) -> tf.Tensor:
+  """What is added to the reward of a step, in units of (scaled) reward.
+
+  Args:
+    task_policy: pi_k, batch shape `[K, N]`.
+    shared_policy: pi_0, same batch shape.
+    action: the action that pi_k took, `[K, N, A]` or `[K, N]` if discrete.
+    regularizer: 'sampled', 'exact' or 'bonus'.
+    kl_cost: c_KL >= 0.
+    entropy_cost: c_Ent >= 0.
+
+  Returns:
+    `[K, N]`, a constant: E[grad log pi_k] = 0 makes the explicit derivative of
+    the log-probabilities inside the return vanish.
+  """
+  if regularizer == 'sampled':
+    addition = (kl_cost * shared_policy.log_prob(action)
+                - (kl_cost + entropy_cost) * task_policy.log_prob(action))
+  elif regularizer == 'exact':
+    addition = exact_regularizer(task_policy, shared_policy, kl_cost=kl_cost,
+                                 entropy_cost=entropy_cost)
+  else:
+    addition = tf.zeros_like(task_policy.log_prob(action))
+  return tf.stop_gradient(addition)
+
+
+def exact_regularizer(
+    task_policy: tfd.Distribution,
+    shared_policy: tfd.Distribution,
+    *,
+    kl_cost: float,
+    entropy_cost: float,
+) -> tf.Tensor:
+  """rho(s) = -c_KL KL(pi_k || pi_0)(s) + c_Ent H(pi_k)(s), `[K, N]`.
+
+  The expectation under pi_k of the bracket of equation (1) without R_k. The
+  gradient reaches both policies.
+  """
+  return (-kl_cost * tfd.kl_divergence(task_policy, shared_policy)
+          + entropy_cost * task_policy.entropy())
+
+
+def policy_loss(
+    task_policy: tfd.Distribution,
+    shared_policy: tfd.Distribution,
+    action: tf.Tensor,
+    behaviour_log_prob: tf.Tensor,
+    advantage: tf.Tensor,
+    *,
+    regularizer: str,
+    kl_cost: float,
+    entropy_cost: float,
+    clip_ratio: float,
+) -> DistralTerms:
+  """Policy loss of every task, to minimise over pi_k and pi_0.
+
+  Args:
+    task_policy: pi_k, batch shape `[K, N]`; in the two-column architecture it
+      depends on the shared column too, and the gradient reaches that.
+    shared_policy: pi_0, same batch shape.
+    action: `[K, N, A]`, or `[K, N]` if discrete.
+    behaviour_log_prob: log-probability of the action when it was taken,
+      `[K, N]`.
+    advantage: `[K, N]`, of the return of regularised rewards
+      (`reward_regularizer`), values of that return subtracted.
+    regularizer: 'sampled', 'exact' or 'bonus'.
+    kl_cost: c_KL >= 0.
+    entropy_cost: c_Ent >= 0.
+    clip_ratio: of the clipped surrogate, > 0.
+
+  Returns:
+    `DistralTerms`.
+
+  Raises:
+    ValueError: if shapes disagree or a cost is negative.
+  """
+  if kl_cost < 0. or entropy_cost < 0.:
+    raise ValueError('kl_cost and entropy_cost must not be negative, got '
+                     f'{kl_cost} and {entropy_cost}.')
+  log_prob = task_policy.log_prob(action)
+  checks.same_shape('policy_loss', log_prob=log_prob, advantage=advantage)
+  surrogate = policy_gradient.clipped_surrogate(
+      log_prob, behaviour_log_prob, advantage, clip_ratio=clip_ratio)
+  entropy = task_policy.entropy()
+
+  if regularizer == 'sampled':
+    direct = kl_cost * centroid_loss(task_policy, shared_policy)
+  elif regularizer == 'exact':
+    direct = -exact_regularizer(task_policy, shared_policy, kl_cost=kl_cost,
+                                entropy_cost=entropy_cost)
+  else:
+    direct = -entropy_cost * entropy
+
+  return DistralTerms(
+      policy_gradient=surrogate.loss,
+      direct=direct,
+      kl_to_shared=tf.stop_gradient(
+          tfd.kl_divergence(task_policy, shared_policy)),
+      entropy=tf.stop_gradient(entropy),
+      ratio=surrogate.ratio,
+      is_clipped=surrogate.is_clipped)
+
+
+def centroid_loss(
+    task_policy: tfd.Distribution, shared_policy: tfd.Distribution
+) -> tf.Tensor:
+  """KL(sg pi_k || pi_0), `[K, N]`: moves pi_0 alone, to the tasks' centroid.
+
+  Its gradient is that of the cross-entropy E_{sg pi_k}[-log pi_0], the second
+  part of the gradient of equation (1) with respect to pi_0.
+  """
+  frozen = tf.nest.map_structure(
+      tf.stop_gradient, task_policy, expand_composites=True)
+  return tfd.kl_divergence(frozen, shared_policy)
+
+
+def value_loss(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
+  """(V_k(s) - sg(G))^2 / 2 of regularised returns, unreduced."""
+  checks.same_shape('value_loss', value=value, value_target=value_target)
+  return 0.5 * tf.square(value - tf.stop_gradient(value_target))

@@ -1,0 +1,53 @@
+"""Distral's networks."""
+
+from typing import NamedTuple
+
+from distillery.agents.distral import config as distral_config
+from distillery.networks import columns
+from distillery.networks import values
+from dm_env import specs
+
+
+class DistralNetworks(NamedTuple):
+  """Policies and values of all tasks."""
+  policy: columns.ColumnPolicy
+  value: values.StackedValue
+
+
+def make_networks(
+    num_tasks: int,
+    observation_spec: specs.Array,
+    action_spec: specs.Array,
+    config: distral_config.DistralConfig,
+    seed: int,
+) -> DistralNetworks:
+  """Makes the default networks.
+
+  Args:
+    num_tasks: K.
+    observation_spec: `[D]`.
+    action_spec: a `DiscreteArray`, or bounded `[A]`.
+    config: architecture and sizes.
+    seed: of the initial weights.
+  """
+  is_discrete = isinstance(action_spec, specs.DiscreteArray)
+  observation_size, = observation_spec.shape
+  policy = columns.ColumnPolicy(
+      num_tasks, observation_size,
+      action_spec.num_values if is_discrete else action_spec.shape[0],
+      is_discrete=is_discrete,
+      architecture=config.architecture,
+      alpha=config.logits_alpha,
+      hidden_sizes=config.hidden_sizes,
+      shared_observes_task=config.shared_observes_task,
+      std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
+      min_observation_std=config.min_observation_std,
+      seed=seed)
+  value = values.StackedValue(
+      num_tasks, observation_size,
+      hidden_sizes=config.value_hidden_sizes,
+      # A constant reward of 1 has the value 1 / (1 - gamma).
+      scale=1. / (1. - config.discount),
+      min_observation_std=config.min_observation_std,
+      seed=seed + 1)
+  return DistralNetworks(policy, value)

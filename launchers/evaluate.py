@@ -1,0 +1,57 @@
+"""Evaluates a trained policy by Meta-World's protocol.
+
+  python launchers/evaluate.py --run_dir=runs/... --policy=shared
+
+Deterministic actions, success at any step, environments and seeds of its own;
+with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
+prints to <run_dir>/evaluation_<policy>.csv. Needs no TensorFlow.
+"""
+
+import json
+import pathlib
+
+from absl import flags
+from distillery.agents.core import checkpoints
+from distillery.agents.core import evaluation
+from distillery.agents.core import run_directory
+from distillery.launchers import run_options
+from distillery.environments import pool as pools
+from distillery.environments import suites
+from distillery.launchers import flag_utils
+
+_RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
+_POLICY = flags.DEFINE_enum(
+    'policy', 'task', ['task', 'shared'], 'the task policies or the shared one')
+_EPISODES = flags.DEFINE_integer(
+    'episodes_per_task', 50, 'episodes of each task', lower_bound=1)
+_WORKERS = flags.DEFINE_integer(
+    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0)
+
+
+def main(_):
+  run_dir = pathlib.Path(_RUN_DIR.value)
+  try:
+    config = json.loads((run_dir / 'config.json').read_text())
+    versions = json.loads((run_dir / 'versions.json').read_text())
+  except FileNotFoundError:
+    raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
+  loaded = checkpoints.load_policy(run_dir, _POLICY.value)
+  suite = suites.make_suite(
+      config['suite'], seed=config['seed'],
+      reward_function_version=versions['reward_function_version'])
+  with pools.Pool(
+      suite.train_tasks, envs_per_task=1, unroll_length=1,
+      num_workers=_WORKERS.value or run_options.usable_cores(),
+      seed=config['seed'], observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec) as pool:
+    rows = evaluation.evaluate(
+        pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
+        episodes_per_task=_EPISODES.value, seed=config['seed'])
+  path = run_dir / f'evaluation_{_POLICY.value}.csv'
+  path.unlink(missing_ok=True)
+  run_directory.CsvFile(path, list(rows[0])).append(rows)
+  print(evaluation.table(rows))
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(pools.PoolError,))

@@ -1,0 +1,202 @@
+"""Policies of K tasks made of columns: Distral's architectures."""
+
+from typing import Dict, List, NamedTuple, Sequence
+
+from distillery.networks import acting
+from distillery.networks import normalizer
+from distillery.networks import stacked
+from distillery.ops import gaussians
+import sonnet as snt
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+# softplus of this is the precision that a fresh column adds to the prior's.
+_PRECISION_OFFSET = -2.
+
+
+class StdRange(NamedTuple):
+  """Standard deviation of a Gaussian policy, in units of the action."""
+  initial: float
+  minimum: float
+  maximum: float
+
+
+class ColumnPolicy(snt.Module):
+  """A shared column h and K task columns g_k (Teh et al. 2017, table 1).
+
+  | architecture | task policy pi_k                           | pi_0       |
+  |--------------|--------------------------------------------|------------|
+  | 'shared'     | pi_0                                       | from h     |
+  | 'separate'   | from g_k alone                             | from h     |
+  | 'two_column' | prop. to pi_0^alpha exp(g_k), g = beta f_k | from h     |
+
+  Discrete actions: columns put out logits, and pi_k = softmax(alpha h + g_k).
+  Continuous ones: h puts out the mean of pi_0, whose standard deviation is a
+  free vector; g_k puts out a quadratic advantage, see
+  `ops.gaussians.tempered_product`. Columns work in units of the policy's
+  exponent (g = beta f), so that their learning rate does not scale with beta.
+
+  Implements `networks.interfaces.MultiTaskPolicy`; `networks.acting` holds the
+  same forward pass in NumPy.
+  """
+
+  def __init__(
+      self,
+      num_tasks: int,
+      observation_size: int,
+      action_size: int,
+      *,
+      is_discrete: bool,
+      architecture: str,
+      alpha: float,
+      hidden_sizes: Sequence[int],
+      shared_observes_task: bool,
+      std: StdRange,
+      min_observation_std: float,
+      seed: int,
+      name: str = 'column_policy',
+  ):
+    """Makes all variables.
+
+    Args:
+      num_tasks: K.
+      observation_size: D.
+      action_size: A; the number of actions if they are discrete.
+      is_discrete: whether actions are discrete.
+      architecture: 'shared', 'separate' or 'two_column'.
+      alpha: power of pi_0 in the two-column task policy, in [0, 1].
+      hidden_sizes: of each column.
+      shared_observes_task: whether the shared column sees the task's one-hot
+        beside the observation.
+      std: initial value and bounds of pi_0's standard deviation.
+      min_observation_std: floor of the observations' standard deviation.
+      seed: of the initial weights.
+      name: of the module.
+    """
+    super().__init__(name=name)
+    self.num_tasks = num_tasks
+    self.architecture = architecture
+    self.is_discrete = is_discrete
+    self.action_size = action_size
+    self.alpha = alpha
+    self.shared_observes_task = shared_observes_task
+    self._std_range = std
+    self._shared_normalizer = normalizer.RunningNormalizer(
+        1, observation_size, min_std=min_observation_std, name='shared')
+    self._task_normalizer = normalizer.RunningNormalizer(
+        num_tasks, observation_size, min_std=min_observation_std, name='task')
+    self._shared_column = stacked.StackedMLP(
+        1, observation_size + (num_tasks if shared_observes_task else 0),
+        hidden_sizes, action_size, output_scale=0.01, seed=2 * seed,
+        name='shared')
+    self._shared_log_std = tf.Variable(
+        tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
+    adds_precision = architecture == 'two_column' and not is_discrete
+    self._task_columns = stacked.StackedMLP(
+        num_tasks, observation_size, hidden_sizes,
+        action_size * (2 if adds_precision else 1), output_scale=0.01,
+        seed=2 * seed + 1, name='task')
+    self._task_log_std = tf.Variable(
+        tf.fill([num_tasks, 1, action_size], tf.math.log(std.initial)),
+        name='task_log_std')
+
+  def shared(self, observation: tf.Tensor) -> tfd.Distribution:
+    """pi_0(.|s): observation `[K, N, D]`, batch shape `[K, N]`."""
+    h = self._h(observation)
+    if self.is_discrete:
+      return tfd.Categorical(logits=h)
+    return _gaussian(h, tf.exp(self._shared_log_std))
+
+  def task(self, observation: tf.Tensor) -> tfd.Distribution:
+    """pi_k(.|s) of row k: observation `[K, N, D]`, batch shape `[K, N]`."""
+    if self.architecture == 'shared':
+      return self.shared(observation)
+    g = self._task_columns(self._task_normalizer(observation))
+    if self.architecture == 'separate':
+      if self.is_discrete:
+        return tfd.Categorical(logits=g)
+      return _gaussian(g, tf.exp(self._task_log_std))
+    h = self._h(observation)
+    if self.is_discrete:
+      return tfd.Categorical(logits=self.alpha * h + g)
+    natural_mean, precision = tf.split(g, 2, axis=-1)
+    product = gaussians.tempered_product(
+        h, tf.broadcast_to(tf.exp(self._shared_log_std), tf.shape(h)),
+        natural_mean, tf.nn.softplus(precision + _PRECISION_OFFSET),
+        alpha=self.alpha)
+    return _gaussian(*product)
+
+  def shared_variables(self) -> List[tf.Variable]:
+    """What pi_0 depends on and a gradient step may move."""
+    log_std = [] if self.is_discrete else [self._shared_log_std]
+    return list(self._shared_column.trainable_variables) + log_std
+
+  def task_variables(self) -> List[tf.Variable]:
+    """What the columns g_k add; each `[K, ...]`. Empty if all is shared."""
+    if self.architecture == 'shared':
+      return []
+    own_std = self.architecture == 'separate' and not self.is_discrete
+    return (list(self._task_columns.trainable_variables)
+            + ([self._task_log_std] if own_std else []))
+
+  def acting_variables(self) -> Dict[str, tf.Variable]:
+    """By name, what `networks.acting.ColumnPolicy` needs."""
+    named = {'shared/log_std': self._shared_log_std,
+             'task/log_std': self._task_log_std}
+    for part, column, norm in (
+        ('shared', self._shared_column, self._shared_normalizer),
+        ('task', self._task_columns, self._task_normalizer)):
+      named[f'{part}/mean'] = norm.mean
+      named[f'{part}/inverse_std'] = norm.inverse_std
+      for i, (weight, bias) in enumerate(zip(column.weights, column.biases)):
+        named[f'{part}/w{i}'] = weight
+        named[f'{part}/b{i}'] = bias
+    return named
+
+  def acting_policy(self, which: str) -> acting.ColumnPolicy:
+    """The NumPy twin; `which` is 'task' (pi_k) or 'shared' (pi_0)."""
+    return acting.ColumnPolicy(
+        which='shared' if self.architecture == 'shared' else which,
+        architecture=self.architecture,
+        is_discrete=self.is_discrete,
+        action_size=self.action_size,
+        alpha=self.alpha,
+        num_layers=len(self._shared_column.weights),
+        shared_observes_task=self.shared_observes_task,
+        precision_offset=_PRECISION_OFFSET,
+        max_deviation=normalizer.MAX_DEVIATION)
+
+  def observe(self, observation: tf.Tensor) -> None:
+    """Updates the observation statistics with `[K, N, D]`."""
+    self._shared_normalizer.update(observation)
+    self._task_normalizer.update(observation)
+
+  def project(self) -> None:
+    """Puts the standard deviations back into their range.
+
+    After a step rather than in the forward pass: a clipped parameter would get
+    no gradient that could bring it back.
+    """
+    for log_std in (self._shared_log_std, self._task_log_std):
+      log_std.assign(tf.clip_by_value(
+          log_std, tf.math.log(self._std_range.minimum),
+          tf.math.log(self._std_range.maximum)))
+
+  def _h(self, observation: tf.Tensor) -> tf.Tensor:
+    x = self._shared_normalizer(observation)
+    if self.shared_observes_task:
+      one_hot = tf.broadcast_to(
+          tf.eye(self.num_tasks)[:, tf.newaxis],
+          [self.num_tasks, tf.shape(x)[1], self.num_tasks])
+      x = tf.concat([x, one_hot], axis=-1)
+    # One product over all rows: the weights are the same for every task.
+    size = x.shape[-1]
+    h = self._shared_column(tf.reshape(x, [1, -1, size]))
+    return tf.reshape(h, [self.num_tasks, -1, h.shape[-1]])
+
+
+def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:
+  return tfd.Independent(
+      tfd.Normal(mean, tf.broadcast_to(std, tf.shape(mean))), 1)

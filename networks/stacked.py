@@ -1,0 +1,66 @@
+"""Networks of K tasks as one: every weight has a leading task axis."""
+
+from typing import Sequence
+
+import numpy as np
+import sonnet as snt
+import tensorflow as tf
+
+
+class StackedMLP(snt.Module):
+  """K multi-layer perceptrons of equal shape, applied by batched products.
+
+  Maps `[K, N, D]` to `[K, N, output_size]`; row k goes through network k
+  alone. tanh between layers, none after the last. With `num_tasks=1` it is an
+  ordinary perceptron.
+  """
+
+  def __init__(
+      self,
+      num_tasks: int,
+      input_size: int,
+      hidden_sizes: Sequence[int],
+      output_size: int,
+      *,
+      output_scale: float,
+      seed: int,
+      name: str,
+  ):
+    """Makes all variables at once (none is created by the first call).
+
+    Args:
+      num_tasks: K.
+      input_size: D.
+      hidden_sizes: units of each hidden layer.
+      output_size: units of the last layer.
+      output_scale: the last layer's orthogonal weights are multiplied by it.
+      seed: of the initial weights.
+      name: of the module; prefixes the variables' names.
+    """
+    super().__init__(name=name)
+    rng = np.random.default_rng(seed)
+    sizes = [input_size, *hidden_sizes, output_size]
+    self.weights, self.biases = [], []
+    for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:])):
+      scale = output_scale if i == len(sizes) - 2 else np.sqrt(2.)
+      weight = np.stack([
+          scale * _orthogonal(rng, fan_in, fan_out) for _ in range(num_tasks)])
+      self.weights.append(
+          tf.Variable(weight.astype(np.float32), name=f'w{i}'))
+      self.biases.append(tf.Variable(
+          tf.zeros([num_tasks, 1, fan_out]), name=f'b{i}'))
+
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    for i, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+      if i > 0:
+        x = tf.tanh(x)
+      x = tf.matmul(x, weight) + bias
+    return x
+
+
+def _orthogonal(rng: np.random.Generator, rows: int, cols: int) -> np.ndarray:
+  """A matrix whose shorter side is orthonormal (Saxe et al. 2014)."""
+  normal = rng.standard_normal((max(rows, cols), min(rows, cols)))
+  q, r = np.linalg.qr(normal)
+  q *= np.sign(np.diag(r))
+  return q if rows >= cols else q.T

@@ -1,0 +1,74 @@
+"""Advantages and value targets of unrolls that may hold episode ends."""
+
+from typing import NamedTuple
+
+from distillery.ops import checks
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+
+class Advantages(NamedTuple):
+  """Unreduced results of `generalized_advantages`, both `[T, ...]`."""
+  advantage: tf.Tensor
+  value_target: tf.Tensor
+
+
+def generalized_advantages(
+    reward: tf.Tensor,
+    discount: tf.Tensor,
+    episode_end: tf.Tensor,
+    value: tf.Tensor,
+    next_value: tf.Tensor,
+    *,
+    gamma: float,
+    lambda_: float,
+) -> Advantages:
+  """GAE(lambda) over one unroll (Schulman et al. 2016, equation 16).
+
+    delta_t = r_t + gamma d_t V(s_{t+1}) - V(s_t)
+    A_t     = delta_t + gamma lambda d_t (1 - end_t) A_{t+1},   A_T = 0
+
+  A termination has d_t = 0 and bootstraps from nothing. A truncation has
+  d_t = 1 and end_t = 1: it bootstraps from the value of the episode's own last
+  observation, and the recursion does not run on into the next episode. The end
+  of the unroll is treated like a truncation.
+
+  Limits: lambda = 0 gives the one-step error delta_t; lambda = 1 the n-step
+  return up to the end of the unroll (or episode) minus V(s_t), which is the
+  advantage of A3C.
+
+  Args:
+    reward: `[T, ...]`, reward of step t.
+    discount: `[T, ...]`, 0 where step t terminated the task, else 1.
+    episode_end: `[T, ...]` bool, true at the last step of an episode, whether
+      it terminated or was truncated.
+    value: `[T, ...]`, V(s_t).
+    next_value: `[T, ...]`, V(s_{t+1}), of the observation before any reset.
+    gamma: discount factor, in [0, 1].
+    lambda_: in [0, 1].
+
+  Returns:
+    `Advantages`; the value target is A_t + V(s_t). No gradient flows through
+    either.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.same_shape('generalized_advantages', reward=reward, discount=discount,
+                    episode_end=episode_end, value=value,
+                    next_value=next_value)
+  delta = reward + gamma * discount * next_value - value
+  carry = gamma * lambda_ * discount * (
+      1. - tf.cast(episode_end, reward.dtype))
+
+  # A_t = delta_t + carry_t A_{t+1} is a chain of affine maps, and composing
+  # affine maps is associative: log T batched steps instead of T small ones.
+  def compose(later, earlier):
+    delta_l, carry_l = later
+    delta_e, carry_e = earlier
+    return delta_e + carry_e * delta_l, carry_e * carry_l
+
+  advantage, _ = tfp.math.scan_associative(
+      compose, (tf.reverse(delta, [0]), tf.reverse(carry, [0])))
+  advantage = tf.stop_gradient(tf.reverse(advantage, [0]))
+  return Advantages(advantage, advantage + tf.stop_gradient(value))

@@ -1,0 +1,58 @@
+"""Diagonal Gaussians that multiply."""
+
+from typing import NamedTuple
+
+from distillery.ops import checks
+import tensorflow as tf
+
+
+class DiagGaussian(NamedTuple):
+  """Mean and standard deviation, both `[..., A]`."""
+  mean: tf.Tensor
+  std: tf.Tensor
+
+
+def tempered_product(
+    prior_mean: tf.Tensor,
+    prior_std: tf.Tensor,
+    natural_mean: tf.Tensor,
+    precision: tf.Tensor,
+    *,
+    alpha: float,
+) -> DiagGaussian:
+  """The Gaussian proportional to prior^alpha * exp(a quadratic advantage).
+
+  Distral's task policy (Teh et al. 2017, equation 6) for continuous actions:
+  with pi_0 = N(mu_0, s_0^2) and beta f(a) = -1/2 kappa (a - m)^2,
+
+    pi_k(a)  prop. to  pi_0(a)^alpha exp(beta f(a))  =  N(mu, s^2)
+    1 / s^2 = alpha / s_0^2 + kappa
+    mu      = (alpha mu_0 / s_0^2 + eta) s^2,           eta = kappa m
+
+  The advantage is given by eta and kappa, so it stays smooth at kappa = 0. It
+  can only sharpen: s <= s_0 / sqrt(alpha).
+
+  Args:
+    prior_mean: mu_0, `[..., A]`.
+    prior_std: s_0 > 0, `[..., A]`.
+    natural_mean: eta, `[..., A]`, any sign.
+    precision: kappa >= 0, `[..., A]`; > 0 if alpha is 0.
+    alpha: power of the prior, in [0, 1].
+
+  Returns:
+    Mean and standard deviation of the product, `[..., A]`. Gradients reach
+    every tensor argument.
+
+  Raises:
+    ValueError: if the shapes disagree or alpha is outside [0, 1].
+  """
+  checks.same_shape('tempered_product', prior_mean=prior_mean,
+                    prior_std=prior_std, natural_mean=natural_mean,
+                    precision=precision)
+  if not 0. <= alpha <= 1.:
+    raise ValueError(f'alpha must be in [0, 1], got {alpha}.')
+  prior_precision = alpha / tf.square(prior_std)
+  product_precision = prior_precision + precision
+  return DiagGaussian(
+      mean=(prior_precision * prior_mean + natural_mean) / product_precision,
+      std=tf.math.rsqrt(product_precision))
