@@ -179,7 +179,7 @@ class Pool:
       seed: everything random in the episodes is a function of it.
       tasks: what to evaluate; None: the pool's tasks. The policy and the seeds
         go by a task's index in the pool, or, if it is not one of the pool's, by
-        its position in `tasks`.
+        its position among those of its split in `tasks`.
       deterministic: whether to take the policy's mode instead of sampling.
 
     Returns:
@@ -195,10 +195,7 @@ class Pool:
     _check_seed(seed)
     tasks = self._plan.tasks if tasks is None else tuple(tasks)
     _check_tasks(tasks)
-    own = {(task.name, task.split): i
-           for i, task in enumerate(self._plan.tasks)}
-    indices = [own.get((task.name, task.split), position)
-               for position, task in enumerate(tasks)]
+    indices = _indices(tasks, self._plan.tasks)
     pickled = [crew.dump(task, f'task {task.name!r}') for task in tasks]
     options = dict(deterministic=bool(deterministic), seed=int(seed))
     hands = units.deal_episodes(
@@ -278,6 +275,17 @@ def _share(parameters: Mapping[str, np.ndarray]) -> shared_arrays.SharedArrays:
   for name, array in arrays.items():
     segment[name][...] = array
   return segment
+
+
+def _indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
+             ) -> List[int]:
+  """Each task's index, as `Pool.evaluate` says."""
+  known = {(task.name, task.split): i for i, task in enumerate(own)}
+  indices = []
+  for position, task in enumerate(tasks):
+    before = sum(other.split == task.split for other in tasks[:position])
+    indices.append(known.get((task.name, task.split), before))
+  return indices
 
 
 def _check_same_layout(have: Mapping[str, np.ndarray],
