@@ -45,7 +45,7 @@ $(VENV)/.installed: setup.py constraints.txt
 
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
-	  -c constraints.txt -e '.[test,plots]'
+	  -c constraints.txt -e '.[test]'
 	touch $@
 
 # Resolves constraints.txt anew; needs uv (https://docs.astral.sh/uv/).

@@ -68,8 +68,6 @@ setuptools.setup(
             'gym==0.26.2',
             'trfl==1.2.0',
         ],
-        # launchers/plot.py. rliable does not import beside pandas 3.
-        'plots': ['rliable', 'pandas<3'],
         'gpu': ['tensorflow[and-cuda]==2.15.1'],
     },
 )

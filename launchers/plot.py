@@ -130,13 +130,19 @@ def _stack(
   return Scores(tasks, np.array(common), np.array(success))
 
 
+def _seeds(scores: Scores) -> str:
+  num_seeds = len(scores.success)
+  return f'{num_seeds} seeds' if num_seeds > 1 else '1 seed'
+
+
 def table(scores: Dict[Key, Scores], repetitions: int) -> str:
   """Returns the figures at the last common time as text."""
   lines = []
   for key, of_key in scores.items():
     lines.append(
-        f'{_LABELS[key[0]]}, {len(of_key.tasks)} {key[1]} tasks, '
-        f'{len(of_key.success)} seeds, {of_key.env_steps[-1]:,} steps'
+        f'{_LABELS[key[0]]}, {len(of_key.tasks)} '
+        f'{plotting.SPLIT_NAMES[key[1]]} tasks, {_seeds(of_key)}, '
+        f'{of_key.env_steps[-1]:,} steps'
     )
     for statistic in (intervals.interquartile_mean, intervals.mean):
       found = intervals.bootstrap(
@@ -179,7 +185,10 @@ def draw(
   panels = lower.subplots(
       num_rows, _PANELS_A_ROW, sharex=True, sharey=True, squeeze=False
   ).flat
-  lower.subplots_adjust(0.07, 0.42 / num_rows**0.9, 0.98, 0.92, hspace=0.35)
+  lower.subplots_adjust(
+      0.07, 0.3 / (1.9 * num_rows), 0.98, 1 - 0.25 / (1.9 * num_rows),
+      hspace=0.35,
+  )
   for axes, (task, split) in zip(panels, tasks):
     for key, of_key in scores.items():
       if key[1] == split and task in of_key.tasks:
@@ -209,17 +218,17 @@ def _draw_aggregates(
     color = _COLORS[policy]
     axes.plot(
         of_key.env_steps, found.value, '-' if split == 'train' else '--',
-        color=color, lw=2.2, label=f'{_LABELS[policy]}, {split} tasks',
+        color=color, lw=2.2,
+        label=f'{_LABELS[policy]}, {plotting.SPLIT_NAMES[split]} tasks',
     )
     axes.fill_between(
         of_key.env_steps, found.low, found.high, color=color, alpha=0.2,
         lw=0,
     )
-  num_seeds = max(len(of_key.success) for of_key in scores.values())
   plotting.style_axes(axes)
   axes.set(
       ylabel='success, interquartile mean',
-      title=f'{suite}: {num_seeds} seeds, 95 % bootstrap intervals',
+      title=f'{suite}: {_seeds(of_key)}, 95 % bootstrap intervals',
   )
   axes.legend(frameon=False, loc='upper left')
 

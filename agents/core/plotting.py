@@ -10,7 +10,7 @@ from distillery.agents.core import run_directory
 
 # More lines than this are drawn in grey, without a legend.
 _MAX_NAMED_TASKS = 12
-_SPLIT_NAMES = {'train': 'training', 'test': 'test'}
+SPLIT_NAMES = {'train': 'training', 'test': 'test'}
 _POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
 
 
@@ -177,7 +177,7 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
       )
     axes.plot(
         *zip(*mean), style, marker=marker, linewidth=2.5, color='black',
-        label=f'mean of {len(curves)} {_SPLIT_NAMES[split]} tasks',
+        label=f'mean of {len(curves)} {SPLIT_NAMES[split]} tasks',
     )
 
 

@@ -1,0 +1,109 @@
+"""The plot of several runs, used as a user uses it."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+from distillery.agents.core import run_directory
+from distillery.launchers import plot
+import numpy as np
+import pytest
+
+LAUNCHER = pathlib.Path(plot.__file__)
+
+
+def make_run(path, seed=0, steps=(0, 100, 200), tasks=('a', 'b'), **config):
+  """Writes a run whose success is seed / 10 + steps / 1000 on every task."""
+  path.mkdir()
+  config = {'suite': 'MT10', 'seed': seed, 'kl_cost': 0.5, **config}
+  (path / 'config.json').write_text(json.dumps(config))
+  lines = [','.join(run_directory.EVALUATION_COLUMNS)]
+  for step in steps:
+    for policy in ('task', 'shared'):
+      for task in tasks:
+        success = seed / 10 + step / 1000
+        lines.append(f'{step},1,{policy},{task},train,10,{success:.2f},5')
+  (path / 'evaluation.csv').write_text('\n'.join(lines) + '\n')
+  return str(path)
+
+
+def run_plot(*arguments, cwd):
+  return subprocess.run(
+      [sys.executable, LAUNCHER, *arguments],
+      capture_output=True, text=True, timeout=100, cwd=cwd,
+  )
+
+
+def test_draws_and_prints_a_table(tmp_path):
+  runs = [make_run(tmp_path / f'run{seed}', seed) for seed in range(3)]
+  result = run_plot(
+      *runs, '--output=c.png', '--bootstrap_repetitions=50', cwd=tmp_path
+  )
+  assert (result.returncode, result.stderr) == (0, '')
+  assert (tmp_path / 'c.png').read_bytes().startswith(b'\x89PNG')
+  assert 'task policies, 2 training tasks, 3 seeds, 200 steps' in result.stdout
+  # Of seeds 0, 1, 2 at 200 steps: 0.2, 0.3, 0.4.
+  words = [line.split() for line in result.stdout.splitlines()]
+  assert ['a', '30.0%', '(20%', 'to', '40%)'] in words
+  assert result.stdout.endswith('wrote c.png\n')
+
+
+def test_one_run_is_enough(tmp_path):
+  result = run_plot(make_run(tmp_path / 'run'), cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert '2 training tasks, 1 seed,' in result.stdout
+
+
+def test_runs_meet_where_all_were_evaluated(tmp_path):
+  runs = [
+      make_run(tmp_path / 'long', 0),
+      make_run(tmp_path / 'short', 1, steps=(0, 50, 100)),
+  ]
+  suite, scores = plot.read_runs(runs)
+  assert suite == 'MT10'
+  of_task = scores['task', 'train']
+  np.testing.assert_array_equal(of_task.env_steps, [0, 100])
+  np.testing.assert_allclose(
+      of_task.success, [[[0, 0.1]] * 2, [[0.1, 0.2]] * 2]
+  )
+
+
+@pytest.mark.parametrize(
+    'other, says',
+    [
+        (dict(suite='MT50'), 'suite: got MT10 in run0 and MT50 in run1'),
+        (dict(kl_cost=0.1), 'kl_cost: got 0.5 in run0 and 0.1 in run1'),
+        (dict(seed=0), 'seed: got 0 in both run0 and run1'),
+        (dict(tasks=('a', 'c')), "run0 and run1 differ in ['b', 'c']"),
+        (dict(steps=(7,)), 'no evaluation at the same number of steps'),
+    ],
+)
+def test_runs_that_do_not_belong_together(other, says, tmp_path):
+  make_run(tmp_path / 'run0')
+  make_run(tmp_path / 'run1', **{'seed': 1, **other})
+  result = run_plot('run0', 'run1', cwd=tmp_path)
+  assert_is_sentence(result, says)
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (['nowhere'], 'nowhere/evaluation.csv'),
+        ([], 'no RUN_DIR given'),
+        (['run', '--output=c.jpg'], "output: got 'c.jpg'"),
+        (['run', '--bootstrap_repetitions=0'], 'want a number above 0'),
+        (['bad'], 'got the columns a, b'),
+    ],
+)
+def test_mistakes_are_one_sentence(arguments, says, tmp_path):
+  make_run(tmp_path / 'run')
+  (tmp_path / 'bad').mkdir()
+  (tmp_path / 'bad' / 'evaluation.csv').write_text('a,b\n')
+  assert_is_sentence(run_plot(*arguments, cwd=tmp_path), says)
+
+
+def assert_is_sentence(result, says):
+  assert result.returncode == 1
+  assert result.stderr.startswith('error: ') and says in result.stderr
+  assert result.stderr.count('\n') == 1 and result.stdout == ''
