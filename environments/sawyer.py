@@ -27,8 +27,9 @@ them at once). Nothing that the next step starts from is left out: the closing
 """
 
 import functools
+import sys
 import types
-from typing import Any, Dict, Mapping, Tuple, Type
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type
 
 from metaworld import sawyer_xyz_env
 import mujoco
@@ -36,8 +37,11 @@ import numpy as np
 
 from distillery.environments import metaworld_goals
 from distillery.environments import sawyer_numpy
+from distillery.environments import sawyer_rewards
 
 _MOCAP_QUATERNION = np.array([1., 0., 1., 0.])
+_ONES = np.ones(3, np.float32)
+_MINUS_ONES = -_ONES
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -93,6 +97,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   # States that _reset_hand leads to, by the state it starts from; one
   # dictionary for each FastX.
   _hand_states: Dict[Any, np.ndarray]
+  # What makes the reward (v2) of an episode, where it is written out.
+  _reward_maker: Optional[Callable[[Any], sawyer_rewards.Evaluate]]
 
   def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
     model, _ = super()._initialize_simulation()
@@ -109,8 +115,9 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._mocap_quaternion = data.mocap_quat
     self._control = data.ctrl
     self._tcp = None
+    self._evaluate = None
     self._pretending = False
-    self._scratch = np.empty(2), np.empty(3)
+    self._pair = np.empty(2)
     return model, data
 
   # Stepping.
@@ -125,7 +132,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
       The observation (float64 [39]), the reward and the success.
     """
     position = self._mocap_position
-    delta = np.minimum(np.maximum(action[:3], -1), 1)
+    delta = np.maximum(action[:3], _MINUS_ONES)
+    np.minimum(delta, _ONES, out=delta)
     np.add(position, delta * self.action_scale, out=position)
     np.maximum(position, self.mocap_low, out=position)
     np.minimum(position, self.mocap_high, out=position)
@@ -134,22 +142,36 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     gripper = action[-1]
     control[0] = gripper
     control[1] = -gripper
-    mujoco.mj_step(self.model, self.data, nstep=self.frame_skip)
+    mujoco.mj_step(self.model, self.data, self.frame_skip)
     self.curr_path_length += 1
     mujoco.mj_forward(self.model, self.data)
     observation = self._get_obs()
-    space = self.sawyer_observation_space
-    np.maximum(observation, space.low, out=observation)
-    np.minimum(observation, space.high, out=observation)
+    low, high = self._bounds
+    np.maximum(observation, low, out=observation)
+    np.minimum(observation, high, out=observation)
     right, left = self._fingers
-    self._tcp = (right + left) / 2.
-    reward, info = self.evaluate_state(observation, action)
+    self._tcp = tcp = (right + left) / 2.
+    if self._evaluate is None:
+      self._evaluate = self._make_evaluate()
+    reward, success = self._evaluate(action, observation, tcp)
     self._tcp = None
-    return observation, reward, bool(info['success'])
+    return observation, reward, bool(success)
+
+  def _make_evaluate(self) -> sawyer_rewards.Evaluate:
+    """The reward of this episode, whose constants are known by now."""
+    if self.reward_function_version == 'v2' and self._reward_maker is not None:
+      return self._reward_maker(self)
+
+    def evaluate(action, observation, tcp):
+      del tcp
+      reward, info = self.evaluate_state(observation, action)
+      return reward, info['success']
+
+    return evaluate
 
   def do_simulation(self, ctrl: Any, n_frames: int) -> None:
     self._control[:] = ctrl
-    mujoco.mj_step(self.model, self.data, nstep=n_frames)
+    mujoco.mj_step(self.model, self.data, n_frames)
 
   def touching_object(self, object_geom_id: int) -> bool:
     """Whether both pads press on a geom: the stock, reading whole columns."""
@@ -189,7 +211,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     current[:3] = self._hand
     right, left = self._claws
     # The fingers are 0.1 m apart when open.
-    opening = sawyer_numpy.norm(right - left) / 0.1
+    opening = sawyer_numpy.length(right - left) / 0.1
     current[3] = 1. if opening > 1. else opening
     position = self._get_pos_objects()
     rotation = self._get_quat_objects()
@@ -222,43 +244,39 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     """As the stock method, whose comments explain it; on single numbers."""
     if high_density and medium_density:
       raise ValueError('Can only be either high_density or medium_density')
-    tolerance = sawyer_numpy.tolerance
-    hamacher_product = sawyer_numpy.hamacher_product
+    long_tail = sawyer_numpy.long_tail
+    both = sawyer_numpy.hamacher_product
     object_x, object_y, object_z = obj_pos.tolist()
     initial_x, initial_y, initial_z = self.obj_init_pos.tolist()
 
-    caging_y = []
-    for pad in self._pads:
-      pad_y = pad.item(1)
-      caging_y.append(tolerance(
-          abs(pad_y - object_y), bounds=(obj_radius, pad_success_thresh),
-          margin=abs(abs(pad_y - initial_y) - pad_success_thresh),
-          sigmoid='long_tail'))
+    left, right = (
+        long_tail(abs(pad_y - object_y), obj_radius, pad_success_thresh,
+                  abs(abs(pad_y - initial_y) - pad_success_thresh))
+        for pad_y in (self._pads[0].item(1), self._pads[1].item(1)))
+    caging_y = both(left, right)
 
     tcp = self.tcp_center
-    pair = self._scratch[0]
+    pair = self._pair
     pair[0] = initial_x - self.init_tcp.item(0)
     pair[1] = initial_z - self.init_tcp.item(2)
-    margin_xz = sawyer_numpy.norm(pair) - xz_thresh
+    margin_xz = sawyer_numpy.length(pair) - xz_thresh
     pair[0] = tcp.item(0) - object_x
     pair[1] = tcp.item(2) - object_z
-    caging_xz = tolerance(
-        sawyer_numpy.norm(pair), bounds=(0, xz_thresh), margin=margin_xz,
-        sigmoid='long_tail')
+    caging_xz = long_tail(sawyer_numpy.length(pair), 0, xz_thresh, margin_xz)
 
-    gripper_closed = (
-        min(max(0, action[-1]), desired_gripper_effort) / desired_gripper_effort)
-    caging = hamacher_product(hamacher_product(*caging_y), caging_xz)
-    reward = hamacher_product(caging, gripper_closed if caging > 0.97 else 0.)
+    caging = both(caging_y, caging_xz)
+    gripping = 0.
+    if caging > 0.97:
+      gripping = (min(max(0, action[-1]), desired_gripper_effort)
+                  / desired_gripper_effort)
+    reward = both(caging, gripping)
     if high_density:
       reward = (reward + caging) / 2
     if medium_density:
-      distance = sawyer_numpy.norm(obj_pos - tcp)
-      initial_distance = sawyer_numpy.norm(self.obj_init_pos - self.init_tcp)
-      reach = tolerance(
-          distance, bounds=(0, object_reach_radius),
-          margin=abs(initial_distance - object_reach_radius),
-          sigmoid='long_tail')
+      initial_distance = sawyer_numpy.length(self.obj_init_pos - self.init_tcp)
+      reach = long_tail(
+          sawyer_numpy.length(obj_pos - tcp), 0, object_reach_radius,
+          abs(initial_distance - object_reach_radius))
       reward = (reward + reach) / 2
     return reward
 
@@ -272,6 +290,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     body and site positions and to Python attributes. So it need not simulate.
     """
     self.curr_path_length = 0
+    self._evaluate = None
     mujoco.mj_resetData(self.model, self.data)
     self._pretending = True
     self.reset_model()
@@ -311,17 +330,16 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self.do_simulation([-1, 1], self.frame_skip)
 
 
-def _with_globals(
-    function: types.FunctionType, overlay: Mapping[str, Any]
-) -> types.FunctionType:
-  """The same code, looking `overlay`'s names up there first."""
+def _rebind(function: types.FunctionType,
+            namespace: Dict[str, Any]) -> types.FunctionType:
+  """The same code, looking its global names up in `namespace`."""
   if function.__name__ == 'inner' and 'func' in function.__code__.co_freevars:
     # Made by the assert_task_is_set decorator.
     cell = function.__code__.co_freevars.index('func')
     function = function.__closure__[cell].cell_contents
   copy = types.FunctionType(
-      function.__code__, {**function.__globals__, **overlay}, function.__name__,
-      function.__defaults__, function.__closure__)
+      function.__code__, namespace, function.__name__, function.__defaults__,
+      function.__closure__)
   copy.__kwdefaults__ = function.__kwdefaults__
   return copy
 
@@ -330,16 +348,24 @@ def _with_globals(
 def fast_class(task_name: str) -> Type[FastSawyer]:
   """The class `FastX` of a task, e.g. of 'reach-v3'."""
   stock = metaworld_goals.task_class(task_name)
-  overlay = sawyer_numpy.namespace()
-  members: Dict[str, Any] = {'_hand_states': {}}
+  namespace = {
+      **vars(sys.modules[stock.__module__]), **sawyer_numpy.namespace()}
+  maker = sawyer_rewards.MAKERS.get(task_name)
+  members: Dict[str, Any] = {
+      '_hand_states': {},
+      '_reward_maker': None if maker is None else staticmethod(maker),
+  }
   for name, member in vars(stock).items():
     if isinstance(member, types.FunctionType) and name != '__init__':
-      members[name] = _with_globals(member, overlay)
+      members[name] = _rebind(member, namespace)
     elif isinstance(member, staticmethod):
-      members[name] = staticmethod(_with_globals(member.__func__, overlay))
+      members[name] = staticmethod(_rebind(member.__func__, namespace))
     elif isinstance(member, property):
-      members[name] = property(_with_globals(member.fget, overlay))
-  return type('Fast' + stock.__name__, (stock, FastSawyer), members)
+      members[name] = property(_rebind(member.fget, namespace))
+  fast = type('Fast' + stock.__name__, (stock, FastSawyer), members)
+  # Some rewards call static methods of their class by its name.
+  namespace[stock.__name__] = fast
+  return fast
 
 
 def make_simulator(task_name: str, *, goal_visible: bool,
@@ -356,4 +382,6 @@ def make_simulator(task_name: str, *, goal_visible: bool,
   simulator._partially_observable = not goal_visible  # pylint: disable=protected-access
   simulator.__dict__.pop('sawyer_observation_space', None)
   simulator._set_task_inner()  # pylint: disable=protected-access
+  space = simulator.sawyer_observation_space
+  simulator._bounds = space.low, space.high  # pylint: disable=protected-access
   return simulator

@@ -27,22 +27,31 @@ _ndarray = np.ndarray
 _float64 = np.dtype(np.float64)
 _float64_type = np.float64
 _sqrt = math.sqrt
+_exp = np.exp
 
 _stock_norm = np.linalg.norm
 _stock_tolerance = reward_utils.tolerance
-_stock_sigmoids = reward_utils._sigmoids  # pylint: disable=protected-access
 
 # The defaults of the original.
 _VALUE_AT_MARGIN = 0.1
+_GAUSSIAN_SCALE = float(np.sqrt(-2 * np.log(_VALUE_AT_MARGIN)))
 _LONG_TAIL_SCALE = float(np.sqrt(1 / _VALUE_AT_MARGIN - 1))
 
 
-def norm(x: Any, *args: Any, **kwargs: Any) -> Any:
-  """`np.linalg.norm`, quick for one contiguous float64 vector."""
-  if (not args and not kwargs and type(x) is _ndarray
-      and x.dtype is _float64 and x.ndim == 1 and x.flags.c_contiguous):
-    return _float64_type(_sqrt(x.dot(x)))
-  return _stock_norm(x, *args, **kwargs)
+def length(vector: np.ndarray) -> float:
+  """The norm of a contiguous float64 vector, as NumPy computes it."""
+  return _sqrt(vector.dot(vector))
+
+
+def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:  # pylint: disable=redefined-builtin
+  """`np.linalg.norm`, quick for a number and for a contiguous float64 vector."""
+  if not kwargs and (ord is None or ord == 2):
+    if type(x) is _ndarray:
+      if x.dtype is _float64 and x.ndim == 1 and x.flags.c_contiguous:
+        return _float64_type(_sqrt(x.dot(x)))
+    elif ord is None and type(x) in _FLOATS:
+      return _float64_type(_sqrt(x * x))
+  return _stock_norm(x, ord, **kwargs)
 
 
 def tolerance(x: Any, bounds: Any = (0., 0.), margin: Any = 0.,
@@ -57,16 +66,41 @@ def tolerance(x: Any, bounds: Any = (0., 0.), margin: Any = 0.,
         value_at_margin=value_at_margin)
   if lower > upper:
     raise ValueError('Lower bound must be <= upper bound.')
+  if value_at_margin == _VALUE_AT_MARGIN:
+    if sigmoid == 'long_tail':
+      return long_tail(x, lower, upper, margin)
+    if sigmoid == 'gaussian':
+      return gaussian(x, lower, upper, margin)
+  return _stock_tolerance(
+      x, bounds=bounds, margin=margin, sigmoid=sigmoid,
+      value_at_margin=value_at_margin)
+
+
+def _excess(x: float, lower: float, upper: float, margin: float) -> float:
+  """How many margins an `x` that is out of bounds is away from them."""
+  if margin == 0:
+    return math.inf
+  return float((lower - x if x < lower else x - upper) / margin)
+
+
+def long_tail(x: float, lower: float, upper: float, margin: float) -> float:
+  """`tolerance` with the long-tailed sigmoid, of numbers."""
   if margin < 0:
     raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
   if lower <= x <= upper:
     return 1.
-  if margin == 0:
-    return 0.
-  d = float((lower - x if x < lower else x - upper) / margin)
-  if sigmoid == 'long_tail' and value_at_margin == _VALUE_AT_MARGIN:
-    return 1 / ((d * _LONG_TAIL_SCALE)**2 + 1)
-  return float(_stock_sigmoids(np.float64(d), value_at_margin, sigmoid))
+  excess = _excess(x, lower, upper, margin)
+  return 1 / ((excess * _LONG_TAIL_SCALE)**2 + 1)
+
+
+def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
+  """`tolerance` with the Gaussian sigmoid, of numbers."""
+  if margin < 0:
+    raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
+  if lower <= x <= upper:
+    return 1.
+  excess = _excess(x, lower, upper, margin)
+  return float(_exp(-0.5 * (excess * _GAUSSIAN_SCALE)**2))
 
 
 def hamacher_product(a: Any, b: Any) -> Any:
@@ -89,6 +123,13 @@ def hstack(arrays: Any, **kwargs: Any) -> np.ndarray:
     if all(type(x) is _ndarray and x.ndim == 1 for x in arrays):
       return np.concatenate(arrays)
   return np.hstack(arrays, **kwargs)
+
+
+def clip(x: Any, low: Any, high: Any, **kwargs: Any) -> Any:
+  """`np.clip`, quick for one float32, which a component of an action is."""
+  if type(x) is np.float32 and not kwargs and low <= x <= high:
+    return x
+  return np.clip(x, low, high, **kwargs)
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:
@@ -149,13 +190,14 @@ def quaternion_is_exact() -> bool:
 
 
 def _fast_numpy() -> types.ModuleType:
-  """NumPy, with `hstack` and `linalg.norm` from here."""
+  """NumPy, with `clip`, `hstack` and `linalg.norm` from here."""
   linalg = types.ModuleType('linalg')
   linalg.__dict__.update(np.linalg.__dict__)
   linalg.norm = norm
   module = types.ModuleType('numpy')
   module.__dict__.update(np.__dict__)
   module.linalg = linalg
+  module.clip = clip
   module.hstack = hstack
   return module
 

@@ -1,0 +1,290 @@
+"""The rewards (v2) of MT10's ten tasks, written out for single numbers.
+
+Every other task, and v1, runs Meta-World's own code (see sawyer.py). These ten
+are stepped most, and here what is constant within an episode is computed once.
+Each function follows `compute_reward` and `evaluate_state` of the stock class
+operation by operation, so that the results are equal to the bit; look there for
+the reasons.
+
+A maker `f(simulator)` is called after each reset and returns
+`evaluate(action, observation, tcp) -> (reward, success)`, where `action` is
+float32 [4], `observation` float64 [39] and `tcp`, float64 [3], the point between
+the fingers.
+"""
+
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+
+from distillery.environments import sawyer_numpy
+
+# The simulator's attributes are those of Meta-World, private ones included.
+# pylint: disable=protected-access
+
+Evaluate = Callable[[np.ndarray, np.ndarray, np.ndarray], Tuple[Any, bool]]
+
+_length = sawyer_numpy.length
+_long_tail = sawyer_numpy.long_tail
+_gaussian = sawyer_numpy.gaussian
+_both = sawyer_numpy.hamacher_product
+
+
+def reach(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  margin = _length(simulator.hand_init_pos - target)
+
+  def evaluate(action, observation, tcp):
+    del action, observation
+    distance = _length(tcp - target)
+    return 10 * _long_tail(distance, 0, 0.05, margin), distance <= 0.05
+
+  return evaluate
+
+
+def push(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  radius = simulator.TARGET_RADIUS
+  margin = _length(simulator.obj_init_pos - target)
+
+  def evaluate(action, observation, tcp):
+    obj = observation[4:7]
+    tcp_to_obj = _length(obj - tcp)
+    target_to_obj = _length(obj - target)
+    in_place = _long_tail(target_to_obj, 0, radius, margin)
+    grasped = simulator._gripper_caging_reward(
+        action, obj, obj_radius=0.015, pad_success_thresh=0.05,
+        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
+    reward = 2 * grasped
+    if tcp_to_obj < 0.02 and observation[3] > 0:
+      reward += 1. + reward + 5. * in_place
+    if target_to_obj < radius:
+      reward = 10.
+    return reward, target_to_obj <= radius
+
+  return evaluate
+
+
+def pick_place(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  obj_init_z = simulator.obj_init_pos.item(2)
+  margin = _length(simulator.obj_init_pos - target)
+  caging_reward = _pick_place_caging(simulator)
+
+  def evaluate(action, observation, tcp):
+    obj = observation[4:7]
+    obj_to_target = _length(obj - target)
+    in_place = _long_tail(obj_to_target, 0, 0.05, margin)
+    reward = _both(caging_reward(action, obj, tcp), in_place)
+    if obj.item(2) - 0.01 > obj_init_z:
+      if _length(obj - tcp) < 0.02 and observation[3] > 0:
+        reward += 1. + 5. * in_place
+    if obj_to_target < 0.05:
+      reward = 10.
+    return reward, obj_to_target <= 0.07
+
+  return evaluate
+
+
+def _pick_place_caging(simulator: Any) -> Callable[..., float]:
+  """Pick-place's own `_gripper_caging_reward`."""
+  left_pad, right_pad = simulator._pads
+  # In the x-z plane; the middle entry stays 0.
+  offset = simulator.obj_init_pos - simulator.init_tcp
+  offset[1] = 0.
+  margin_xz = _length(offset) - 0.005
+
+  def caging_reward(action, obj, tcp):
+    obj_x, obj_y, obj_z = obj.tolist()
+    left_y, right_y = left_pad.item(1), right_pad.item(1)
+    # The stock's `init_left_pad` is a live view: the present position.
+    right = _long_tail(obj_y - right_y, 0.015, 0.05,
+                       abs(abs(obj_y - right_y) - 0.05))
+    left = _long_tail(left_y - obj_y, 0.015, 0.05,
+                      abs(abs(obj_y - left_y) - 0.05))
+    offset[0] = tcp.item(0) - obj_x
+    offset[2] = tcp.item(2) - obj_z
+    caging = _both(
+        _both(left, right), _long_tail(_length(offset), 0, 0.005, margin_xz))
+    gripping = min(max(0, action[-1]), 1) if caging > 0.97 else 0.
+    return (_both(caging, gripping) + caging) / 2
+
+  return caging_reward
+
+
+def door_open(simulator: Any) -> Evaluate:
+  target_x = simulator._target_pos.item(0)
+  joint = simulator.data.joint('doorjoint').qpos
+  door_offset = np.array([-0.05, 0, 0])
+  handle_offset = np.array([0.05, 0.03, -0.01])
+  hand_xy = np.empty(2)
+
+  def above_floor(radius, hand_z):
+    floor = 0. if radius <= 0.12 else 0.04 * np.log(radius - 0.12) + 0.4
+    if hand_z >= floor:
+      return 1.
+    return _long_tail(floor - hand_z, 0., 0.01, floor / 2.)
+
+  def evaluate(action, observation, tcp):
+    del tcp
+    theta = joint.item()
+    grab = float((sawyer_numpy.clip(action[3], -1, 1) + 1.) / 2.)
+    hand = observation[:3]
+    door = observation[4:7] + door_offset
+    np.subtract(hand[:2], door[:2], out=hand_xy)
+    ready = _both(
+        above_floor(_length(hand_xy), hand.item(2)),
+        _long_tail(_length(hand - door - handle_offset), 0, 0.12 / 2., 0.5))
+    opened = 0.2 * float(theta < -np.pi / 90.) + 0.8 * _long_tail(
+        np.pi / 2. + np.pi / 6 - -theta, 0, 0.5, np.pi / 3.)
+    reward = 2. * _both(ready, grab) + 8. * opened
+    success = abs(observation.item(4) - target_x) <= 0.08
+    return (10. if success else reward), success
+
+  return evaluate
+
+
+def drawer_open(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  max_distance = simulator.maxDist
+  scale = np.array([3., 3., 1.])
+  handle_init = target + np.array([0., max_distance, 0.])
+  margin = _length((handle_init - simulator.init_tcp) * scale)
+
+  def evaluate(action, observation, tcp):
+    del action, tcp
+    handle = observation[4:7]
+    handle_error = _length(handle - target)
+    opening = _long_tail(handle_error, 0, 0.02, max_distance)
+    caging = _long_tail(
+        _length((handle - observation[:3]) * scale), 0, 0.01, margin)
+    return (caging + opening) * 5., handle_error <= 0.03
+
+  return evaluate
+
+
+def drawer_close(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  radius = simulator.TARGET_RADIUS
+  margin = abs(_length(simulator.obj_init_pos - target) - radius)
+  reach_margin = abs(
+      _length(simulator.obj_init_pos - simulator.init_tcp) - 0.005)
+
+  def evaluate(action, observation, tcp):
+    obj = observation[4:7]
+    target_to_obj = _length(obj - target)
+    in_place = _long_tail(target_to_obj, 0, radius, margin)
+    near = _gaussian(_length(obj - tcp), 0, 0.005, reach_margin)
+    near = _both(near, min(max(0, action[-1]), 1))
+    success = target_to_obj <= radius + 0.015
+    return (1. if success else _both(near, in_place)) * 10, success
+
+  return evaluate
+
+
+def button_press_topdown(simulator: Any) -> Evaluate:
+  target_z = simulator._target_pos.item(2)
+  init_tcp = simulator.init_tcp
+  margin = simulator._obj_to_target_init
+
+  def evaluate(action, observation, tcp):
+    del action
+    obj = observation[4:7]
+    tcp_to_obj = _length(obj - tcp)
+    obj_to_target = abs(target_z - obj.item(2))
+    near = _long_tail(tcp_to_obj, 0, 0.01, _length(obj - init_tcp))
+    reward = 5 * _both(1 - observation.item(3), near)
+    if tcp_to_obj <= 0.03:
+      reward += 5 * _long_tail(obj_to_target, 0, 0.005, margin)
+    return reward, obj_to_target <= 0.024
+
+  return evaluate
+
+
+def peg_insert_side(simulator: Any) -> Evaluate:
+  target = simulator._target_pos
+  radius = simulator.TARGET_RADIUS
+  obj_init_z = simulator.obj_init_pos.item(2)
+  scale = np.array([1., 2., 2.])
+  margin = _length((simulator.peg_head_pos_init - target) * scale)
+  site = simulator.data.site
+  head = site('pegHead').xpos
+  boxes = tuple(
+      (site(f'bottom_right_corner_collision_box_{i}').xpos,
+       site(f'top_left_corner_collision_box_{i}').xpos) for i in (2, 1))
+
+  def evaluate(action, observation, tcp):
+    obj = observation[4:7]
+    obj_to_target = _length((head - target) * scale)
+    in_place = _long_tail(obj_to_target, 0, radius, margin)
+    outside = _both(*(
+        _outside_box(head.tolist(), zero.tolist(), one.tolist())
+        for zero, one in boxes))
+    in_place = _both(in_place, outside)
+    grasped = simulator._gripper_caging_reward(
+        action, obj, obj_radius=0.0075, pad_success_thresh=0.03,
+        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
+    lifted = (obj.item(2) - 0.01 > obj_init_z and _length(obj - tcp) < 0.08
+              and observation[3] > 0)
+    reward = _both(1. if lifted else grasped, in_place)
+    if lifted:
+      reward += 1. + 5 * in_place
+    if obj_to_target <= 0.07:
+      reward = 10.
+    return reward, obj_to_target <= 0.07
+
+  return evaluate
+
+
+def _outside_box(point: Any, zero: Any, one: Any) -> float:
+  """`reward_utils.rect_prism_tolerance` on lists of three numbers."""
+  result = None
+  for x, low, high in zip(point, zero, one):
+    if not (low <= x <= high if high >= low else high <= x <= low):
+      return 1.
+    share = (x - low) / (high - low)
+    result = share if result is None else result * share
+  return result
+
+
+def window_open(simulator: Any) -> Evaluate:
+  return _window(
+      simulator, 'handleOpenStart', simulator.obj_init_pos, _long_tail)
+
+
+def window_close(simulator: Any) -> Evaluate:
+  return _window(
+      simulator, 'handleCloseStart', simulator.window_handle_pos_init,
+      _gaussian)
+
+
+def _window(simulator: Any, site_name: str, start: np.ndarray,
+            near_function: Callable[..., float]) -> Evaluate:
+  target_x = simulator._target_pos.item(0)
+  radius = simulator.TARGET_RADIUS
+  margin = abs(abs(start.item(0) - target_x) - radius)
+  near_margin = abs(_length(
+      simulator.window_handle_pos_init - simulator.init_tcp) - 0.02)
+  handle = simulator.data.site(site_name).xpos
+
+  def evaluate(action, observation, tcp):
+    del action, observation
+    target_to_obj = abs(handle.item(0) - target_x)
+    in_place = _long_tail(target_to_obj, 0, radius, margin)
+    near = near_function(_length(handle - tcp), 0, 0.02, near_margin)
+    return 10 * _both(near, in_place), target_to_obj <= radius
+
+  return evaluate
+
+
+MAKERS: Dict[str, Callable[[Any], Evaluate]] = {
+    'reach-v3': reach,
+    'push-v3': push,
+    'pick-place-v3': pick_place,
+    'door-open-v3': door_open,
+    'drawer-open-v3': drawer_open,
+    'drawer-close-v3': drawer_close,
+    'button-press-topdown-v3': button_press_topdown,
+    'peg-insert-side-v3': peg_insert_side,
+    'window-open-v3': window_open,
+    'window-close-v3': window_close,
+}
