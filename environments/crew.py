@@ -1,85 +1,19 @@
 """The pool's processes: starting, commanding, watching and ending them."""
 
 import contextlib
-import multiprocessing
 from multiprocessing import connection
-from multiprocessing import reduction
 import os
-import signal
-import threading
 import time
-from typing import Any, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 import weakref
 
-import numpy as np
-
+from distillery.environments import failures
+from distillery.environments import processes
 from distillery.environments import progress
 from distillery.environments import shared_arrays
 from distillery.environments import units
-from distillery.environments import worker as worker_lib
 
-_STOP_S = 0.7  # Workers stop at their next step; after this they are killed.
-_WATCH_S = 1.0
-_THREAD_VARIABLES = (
-    'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
-    'NUMEXPR_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS')
-_MAIN_GUARD = (
-    'If the program that made the pool has no "if __name__ == \'__main__\':" '
-    'guard, that is why; otherwise the worker\'s own message is above.')
-
-
-class PoolError(RuntimeError):
-  """A worker failed; the pool is closed.
-
-  The first line says what happened and where; the worker's traceback follows
-  if it has one.
-
-  Attributes:
-    task: name of the task, None if the worker was at none.
-    environment: index of the environment; None likewise.
-    episode: number of the episode; None if it was in none.
-    seed: the episode's seed, for `reset(seed=...)`; None likewise.
-    step: the episode's step, from 0; None likewise.
-    worker_traceback: the traceback in the worker; empty if it died.
-  """
-
-  def __init__(self, message: str, place: Optional[progress.Place] = None,
-               worker_traceback: str = ''):
-    if worker_traceback:
-      message = f'{message}\n\nIn the worker:\n{worker_traceback.rstrip()}'
-    super().__init__(message)
-    self.task = place.task if place else None
-    self.environment = place.environment if place else None
-    self.episode = place.episode if place else None
-    self.seed = place.seed if place else None
-    self.step = place.step if place else None
-    self.worker_traceback = worker_traceback
-
-
-class EvaluationPlace(NamedTuple):
-  """What is needed to say where in an evaluation a worker is."""
-  task_names: Sequence[str]
-  task_indices: Sequence[int]
-  seed: int
-
-
-class _Member(NamedTuple):
-  process: multiprocessing.process.BaseProcess
-  pipe: connection.Connection
-
-
-def dump(value: Any, what: str) -> bytes:
-  """Pickles for a worker.
-
-  Raises:
-    ValueError: if that is not possible; says what to do.
-  """
-  try:
-    return bytes(reduction.ForkingPickler.dumps(value))
-  except Exception as error:
-    raise ValueError(
-        f'{what} cannot be sent to a worker process ({error}): make it of '
-        'module-level functions and classes, without lambdas') from error
+_WATCH_S = 1.
 
 
 class Crew:
@@ -87,86 +21,74 @@ class Crew:
 
   def __init__(self, plan: units.Plan, block: shared_arrays.SharedArrays,
                env_timeout_s: float):
-    """Starts the workers.
+    """Starts the workers, without waiting for them.
 
     Args:
       plan: what all agree on.
       block: the segment that they fill.
-      env_timeout_s: seconds without a sign of a busy worker.
+      env_timeout_s: seconds that a busy worker may go without a sign of life.
+
+    Raises:
+      ValueError: if the plan's tasks cannot be pickled.
     """
+    pickled = processes.dump(plan, 'a task')
     self.control = shared_arrays.SharedArrays.create(plan.control_fields())
     self._plan = plan
     self._env_timeout_s = env_timeout_s
-    self._members: List[_Member] = []
-    self._ready: List[bool] = [False] * plan.num_workers
-    self._evaluation: Optional[EvaluationPlace] = None
-    # Runs at close, when the pool is garbage, and at the interpreter's exit.
+    self._members: List[processes.Member] = []
+    self._is_ready = [False] * plan.num_workers
+    self._evaluation: Optional[failures.Evaluation] = None
+    # Runs at `close`, when the pool is garbage, or at the interpreter's exit.
     self._finalizer = weakref.finalize(
-        self, _end, self._members, self.control['stop'])
-    pickled = dump(plan, 'plan')
+        self, processes.end, self._members, self.control['stop'], os.getpid())
     try:
-      with _quiet_environment():
+      with self._close_on_error(), processes.worker_environment():
         for index in range(plan.num_workers):
-          self._start(index, pickled, block)
-    except BaseException:
-      self.close()
-      raise
+          self._members.append(
+              processes.start(index, pickled, env_timeout_s))
+          # They wait in the pipe until the worker has started.
+          self._send(index, None, self.control)
+          self._send(index, None, block)
     finally:
       self.control.close()
       block.close()
-
-  def _start(self, index: int, plan: bytes, block: shared_arrays.SharedArrays
-             ) -> None:
-    context = multiprocessing.get_context('spawn')
-    ours, theirs = context.Pipe()
-    is_main = threading.current_thread() is threading.main_thread()
-    process = context.Process(
-        target=worker_lib.main, name=f'distillery-worker-{index}', daemon=True,
-        args=(theirs, index, plan, os.getpid(), is_main))
-    try:
-      process.start()
-    except BaseException:
-      ours.close()
-      raise
-    finally:
-      theirs.close()
-    self._members.append(_Member(process, ours))
-    # They wait in the pipe until the worker has started.
-    self.control.send(ours)
-    block.send(ours)
 
   def check_open(self, caller: str) -> None:
     """Raises RuntimeError if the pool is closed."""
     if not self._finalizer.alive:
       raise RuntimeError(f'Pool.{caller}: the pool is closed')
 
-  def send_all(self, command: Tuple, segment: shared_arrays.SharedArrays
-               ) -> None:
-    """Sends a command that has no answer, with a segment."""
+  def tell(self, command: Tuple, segment: shared_arrays.SharedArrays) -> None:
+    """Sends every worker a command that has no answer, with a segment.
+
+    Raises:
+      failures.PoolError: if a worker has failed.
+    """
     with self._close_on_error():
       for index in range(len(self._members)):
         self._send(index, command, segment)
 
-  def call(self, commands: Sequence[Tuple],
-           segment: Optional[shared_arrays.SharedArrays] = None,
-           evaluation: Optional[EvaluationPlace] = None) -> List[Any]:
+  def ask(self, commands: Sequence[Tuple],
+          segment: Optional[shared_arrays.SharedArrays] = None,
+          evaluation: Optional[failures.Evaluation] = None) -> List[Any]:
     """Sends each worker its command and waits for all the answers.
 
     Raises:
-      PoolError: as soon as one worker has failed.
+      failures.PoolError: as soon as one worker has failed.
     """
     self._evaluation = evaluation
     with self._close_on_error():
       for index, command in enumerate(commands):
         self._send(index, command, segment)
-      answers = self._gather('done')
+      answers = self._gather('done', set(range(len(self._members))))
     self._evaluation = None
-    return answers
+    return [answers[index] for index in range(len(commands))]
 
   def wait_until_ready(self) -> None:
     """Waits until every worker has built its environments."""
     with self._close_on_error():
-      self._gather('ready')
+      self._gather('ready', {
+          i for i, is_ready in enumerate(self._is_ready) if not is_ready})
 
   def close(self) -> None:
     """Ends the workers."""
@@ -180,31 +102,32 @@ class Crew:
       self.close()
       raise
 
-  def _send(self, index: int, command: Tuple,
+  def _send(self, index: int, command: Optional[Tuple],
             segment: Optional[shared_arrays.SharedArrays]) -> None:
+    pipe = self._members[index].pipe
     try:
-      self._members[index].pipe.send(command)
+      if command is not None:
+        pipe.send(command)
       if segment is not None:
-        segment.send(self._members[index].pipe)
+        segment.send(pipe)
+    except BlockingIOError:  # See `processes.start`.
+      raise failures.silent(
+          self._locate(index), index, self._env_timeout_s) from None
     except OSError:
-      # The worker is gone; what it said last, or its exit code, tells why.
-      self._receive(index)
-      raise self._death(index) from None
+      while True:
+        self._receive(index)  # Raises what the worker said last.
 
-  def _gather(self, wanted: str) -> List[Any]:
-    """One answer of each worker, whichever comes first."""
-    answers: List[Any] = [None] * len(self._members)
-    waiting = set(range(len(self._members)))
-    if wanted == 'ready':
-      waiting -= {i for i in waiting if self._ready[i]}
+  def _gather(self, wanted: str, waiting: Set[int]) -> Dict[int, Any]:
+    """The wanted message of each worker in `waiting`, whichever comes first."""
+    answers: Dict[int, Any] = {}
     signs = {i: (b'', time.monotonic()) for i in waiting}
     while waiting:
-      objects = {}
+      sources = {}
       for i in waiting:
-        objects[self._members[i].pipe] = objects[
-            self._members[i].process.sentinel] = i
-      ready = connection.wait(list(objects), timeout=_WATCH_S)
-      for i in sorted({objects[item] for item in ready}):
+        sources[self._members[i].pipe] = i
+        sources[self._members[i].process.sentinel] = i
+      ready = connection.wait(list(sources), timeout=_WATCH_S)
+      for i in sorted({sources[source] for source in ready}):
         kind, *content = self._receive(i)
         if kind == wanted:
           answers[i] = content[0] if content else None
@@ -217,120 +140,40 @@ class Crew:
     """A worker's next message.
 
     Raises:
-      PoolError: if it is an error, or the worker has died without one.
+      failures.PoolError: if it is an error, or there is none to come.
     """
+    pipe = self._members[index].pipe
     try:
-      # A worker that reports and ends is both; the report counts.
-      if not self._members[index].pipe.poll():
-        raise EOFError
-      message = self._members[index].pipe.recv()
+      # A worker that reports an error and ends gives two signs; the report
+      # counts.
+      message = pipe.recv() if pipe.poll() else None
     except (EOFError, OSError):
-      raise self._death(index) from None
+      message = None
+    if message is None:
+      raise self._death(index)
     if message[0] == 'error':
       _, what, text = message
-      place, phase = self._place(index)
-      raise PoolError(
-          f'{progress.describe(place, phase).capitalize()} failed: {what}',
-          place, text)
+      raise failures.raised(self._locate(index), what, text)
     if message[0] == 'ready':
-      self._ready[index] = True
+      self._is_ready[index] = True
     return message
 
-  def _death(self, index: int) -> PoolError:
+  def _death(self, index: int) -> failures.PoolError:
     process = self._members[index].process
-    process.join(_STOP_S)
-    code = process.exitcode
-    if code is not None and code < 0:
-      how = f'was killed by signal {-code} ({signal.Signals(-code).name})'
-    else:
-      how = f'ended with exit code {code}'
-    place, phase = self._place(index)
-    hint = ''
-    if phase == progress.STARTING:
-      hint = f'. {_MAIN_GUARD}'
-    elif code == -signal.SIGKILL:
-      hint = '. The system does that when memory runs out'
-    return PoolError(
-        f'Worker {index} {how} in {progress.describe(place, phase)}{hint}',
-        place)
+    process.join(_WATCH_S)
+    phase = int(self.control['progress'][index, progress.PHASE])
+    return failures.died(self._locate(index), phase, index, process.exitcode)
 
-  def _check_signs_of_life(self, waiting, signs) -> None:
-    now = time.monotonic()
+  def _check_signs_of_life(self, waiting: Set[int], signs: Dict) -> None:
     for i in waiting:
-      sign = self.control['progress'][i].tobytes()
-      if sign != signs[i][0]:
-        signs[i] = (sign, now)
-      elif now - signs[i][1] > self._env_timeout_s:
-        place, phase = self._place(i)
-        raise PoolError(
-            f'{progress.describe(place, phase).capitalize()} has given no sign '
-            f'of life for {self._env_timeout_s:g} s', place)
+      row = self.control['progress'][i]
+      is_waiting = row[progress.PHASE] == progress.WAITING
+      if is_waiting or row.tobytes() != signs[i][0]:
+        signs[i] = (row.tobytes(), time.monotonic())
+      elif time.monotonic() - signs[i][1] > self._env_timeout_s:
+        raise failures.silent(self._locate(i), i, self._env_timeout_s)
 
-  def _place(self, index: int) -> Tuple[Optional[progress.Place], int]:
-    """Where a worker is, by what it last wrote."""
-    row = self.control['progress'][index]
-    phase, step = int(row[progress.PHASE]), int(row[progress.STEP])
-    if phase in (progress.STARTING, progress.IDLE):
-      return None, phase
-    task, environment = int(row[progress.TASK]), int(row[progress.ENVIRONMENT])
-    if phase == progress.COLLECTING:
-      if row[progress.ROW] == progress.NO_ROW:
-        return None, phase
-      task, environment = divmod(
-          int(row[progress.ROW]), self._plan.envs_per_task)
-      episode = int(self.control['begun'][task, environment]) - 1
-      return progress.Place(
-          self._plan.tasks[task].name, environment, episode,
-          units.episode_seed(self._plan.seed, task, environment, episode),
-          step - int(self.control['start'][task, environment])), phase
-    if phase in (progress.BUILDING, progress.CALIBRATING):
-      return progress.Place(self._plan.tasks[task].name, environment), phase
-    if self._evaluation is None:
-      return None, phase
-    names, indices, seed = self._evaluation
-    if phase == progress.BUILDING_FOR_EVALUATION:
-      return progress.Place(names[task], environment), phase
-    episode = int(row[progress.EPISODE])
-    if episode == progress.NO_ROW:
-      return None, phase
-    return progress.Place(
-        names[task], environment, episode,
-        units.evaluation_seed(seed, indices[task], episode), step), phase
-
-
-def _end(members: List[_Member], stop: np.ndarray) -> None:
-  """Asks the workers to stop, and kills those that do not in time."""
-  stop[0] = 1
-  for member in members:
-    member.pipe.close()  # Wakes those that wait for a command.
-  deadline = time.monotonic() + _STOP_S
-  for member in members:
-    member.process.join(max(deadline - time.monotonic(), 0.))
-  for member in members:
-    if member.process.is_alive():
-      member.process.kill()
-  for member in members:
-    member.process.join()
-    member.process.close()
-  members.clear()
-
-
-@contextlib.contextmanager
-def _quiet_environment() -> Iterator[None]:
-  """What workers inherit: one thread each, and no Ctrl-C.
-
-  A worker computes with small matrices, and there are as many as cores. Until
-  it ignores Ctrl-C by itself, the signal is blocked.
-  """
-  saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-  mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-  try:
-    os.environ.update({name: '1' for name in _THREAD_VARIABLES})
-    yield
-  finally:
-    for name, value in saved.items():
-      if value is None:
-        os.environ.pop(name, None)
-      else:
-        os.environ[name] = value
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+  def _locate(self, index: int) -> failures.Place:
+    return failures.locate(
+        self.control['progress'][index], self._plan, self.control,
+        self._evaluation)

@@ -1,22 +1,30 @@
-"""Evaluation episodes in a worker: one lane a task, all lanes acting at once."""
+"""Evaluation episodes in a worker: a lane each task, all acting at once."""
 
-from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
-
-import dm_env
-import numpy as np
+from typing import (
+  Any,
+  Dict,
+  Iterator,
+  List,
+  Mapping,
+  NamedTuple,
+  Optional,
+  Tuple,
+)
 
 from distillery.environments import base
+from distillery.environments import building
 from distillery.environments import guards
 from distillery.environments import progress
 from distillery.environments import rollouts
 from distillery.environments import units
+import numpy as np
 
 _NOISE_STEPS = 100  # Drawn at once; the length of an episode is not known.
 _MAX_EPISODE_STEPS = 100_000
 
 
 class Lane(NamedTuple):
-  """One task's share of the episodes.
+  """One task's episodes, or a worker's share of them.
 
   Attributes:
     position: the task's position among the evaluated ones.
@@ -36,26 +44,27 @@ class _Player:
   """Plays the episodes of a lane one after another."""
 
   def __init__(self, lane: Lane, environment: base.TaskEnvironment, seed: int,
-               size: int, policy: Optional[Any]):
+               noise_policy: Optional[Any]):
     self.lane = lane
     self.environment = environment
     self.is_done = False
-    self._seed = seed
-    self._size = size
-    self._policy = policy  # None: no noise is wanted.
-    self._left = iter(lane.episodes)
     self.episode = -1
     self.length = 0
     self._return = 0.
+    self._seed = seed
+    self._noise_policy = noise_policy  # None: no noise is wanted.
+    self._episodes = iter(lane.episodes)
+    self._size = environment.observation_spec().shape[0]
 
-  def begin(self) -> Optional[np.ndarray]:
-    """The next episode's first observation; None if there is none."""
-    episode = next(self._left, None)
+  def begin(self, place: np.ndarray) -> Optional[np.ndarray]:
+    """The next episode's first observation [D]; None if there is none."""
+    episode = next(self._episodes, None)
     if episode is None:
       self.is_done = True
       return None
     self.episode, self.length, self._return = episode, 0, 0.
-    if self._policy is not None:
+    self.point(place, 0)
+    if self._noise_policy is not None:
       self._noise = self._draw_noise(units.evaluation_noise_generator(
           self._seed, self.lane.index, episode))
     timestep = self.environment.reset(
@@ -63,28 +72,33 @@ class _Player:
         variation=episode % self.environment.num_variations)
     return guards.first_observation(timestep, self._size)
 
+  def point(self, place: np.ndarray, step: int) -> None:
+    """Says in the shared row that this lane's `step` is what goes on."""
+    place[progress.TASK] = self.lane.position
+    place[progress.EPISODE] = self.episode
+    place[progress.STEP] = step
+
   def _draw_noise(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
     while True:
-      yield from self._policy.draw_noise(rng, _NOISE_STEPS, 1)
+      yield from self._noise_policy.draw_noise(rng, _NOISE_STEPS, 1)
 
   def next_noise(self) -> np.ndarray:
     """The noise [1, ...] of the coming step."""
     return next(self._noise)
 
-  def step(self, action: Any) -> Tuple[dm_env.TimeStep, Optional[
-      rollouts.Episode]]:
-    """Takes one step; the episode too if it ended, by success or by itself."""
-    timestep = self.environment.step(action)
+  def count(self, reward: np.float32, is_last: bool
+            ) -> Optional[rollouts.Episode]:
+    """Counts a step; the episode if it ended, by success or by itself."""
     self.length += 1
-    self._return += float(timestep.reward)
+    self._return += float(reward)
     success = bool(self.environment.success)
-    if not (timestep.last() or success):
+    if not is_last and not success:
       if self.length >= _MAX_EPISODE_STEPS:
         raise ValueError(
-            f'the episode has not ended after {_MAX_EPISODE_STEPS} steps: give '
-            'the environment a time limit')
-      return timestep, None
-    return timestep, rollouts.Episode(
+            f'the episode has not ended after {self.length} steps: give the '
+            'environment a time limit')
+      return None
+    return rollouts.Episode(
         task=self.lane.task.name, env=0, episode=self.episode,
         return_=self._return, length=self.length, success=success)
 
@@ -92,12 +106,18 @@ class _Player:
 class Evaluator:
   """Keeps a worker's evaluation environments, apart from the training ones."""
 
-  def __init__(self, plan: units.Plan, worker: int,
-               control: Mapping[str, np.ndarray]):
-    """Makes an evaluator without environments; they are built when needed."""
+  def __init__(self, plan: units.Plan, place: np.ndarray,
+               leash: rollouts.Leash):
+    """Makes an evaluator without environments; they are built when needed.
+
+    Args:
+      plan: what all workers agree on.
+      place: this worker's row of `control['progress']`.
+      leash: checked every step.
+    """
     self._plan = plan
-    self._stop = control['stop']
-    self._progress = control['progress'][worker]
+    self._place = place
+    self._leash = leash
     self._environments: Dict[bytes, base.TaskEnvironment] = {}
 
   def run(self, policy: Any, parameters: Mapping[str, np.ndarray],
@@ -117,80 +137,80 @@ class Evaluator:
 
     Raises:
       guards.BadRow: on numbers that are not finite; `progress` says where.
-      rollouts.Stopped: if the parent asked to stop.
+      rollouts.Stopped: see `rollouts.Leash`.
     """
     if not lanes:
       return []
     players = [
         _Player(lane, self._environment(lane), seed,
-                self._plan.observation_size, None if deterministic else policy)
-        for lane in lanes]
-    self._progress[progress.ENVIRONMENT] = 0
-    self._progress[progress.PHASE] = progress.EVALUATING
+                None if deterministic else policy) for lane in lanes]
+    self._place[progress.ENVIRONMENT] = 0
+    self._place[progress.EPISODE] = progress.NO_ROW
+    self._place[progress.PHASE] = progress.EVALUATING
     selected = policy.select_tasks(
-        parameters, np.array([lane.index for lane in lanes]))
+        parameters, np.array([lane.index for lane in lanes], np.int64))
     gate = guards.ActionGate(self._plan.action_spec, (len(lanes), 1))
     # Every lane is a unit of one row of its own, so that its numbers do not
     # depend on which other lanes the worker has.
-    observation = np.zeros(
-        (len(lanes), 1, self._plan.observation_size), np.float32)
-    for row, player in enumerate(players):
-      self._point_at(player)
-      observation[row, 0] = player.begin()
+    observation = np.stack(
+        [player.begin(self._place) for player in players]
+    )[:, np.newaxis].astype(np.float32)
     finished: List[Tuple[int, rollouts.Episode]] = []
     noise = None
     while not all(player.is_done for player in players):
-      if self._stop[0]:
-        raise rollouts.Stopped
-      self._progress[progress.EPISODE] = progress.NO_ROW
+      self._leash.check()
+      self._place[progress.EPISODE] = progress.NO_ROW
       if deterministic:
         action = policy.mode(selected, observation)
       else:
         noise = _gather_noise(players, noise)
         action, _ = policy.sample(selected, observation, noise)
-      try:
-        finished += self._step(players, gate(action), observation)
-      except guards.BadRow as error:
-        self._point_at(players[error.row])
-        raise
-    self._progress[progress.PHASE] = progress.IDLE
+      finished += self._step(players, gate, action, observation)
+    self._place[progress.PHASE] = progress.IDLE
     return finished
 
-  def _step(self, players: List[_Player], actions: np.ndarray,
-            observation: np.ndarray) -> List[Tuple[int, rollouts.Episode]]:
+  def _step(self, players: List[_Player], gate: guards.ActionGate,
+            action: np.ndarray, observation: np.ndarray
+            ) -> List[Tuple[int, rollouts.Episode]]:
+    """Steps every lane that is not done, `observation` [L, 1, D] in place."""
     reward = np.zeros(len(players), np.float32)
+    discount = np.zeros(len(players), np.float32)
+    timesteps = {}
+    try:
+      actions = gate(action)
+      for row, player in enumerate(players):
+        if not player.is_done:
+          player.point(self._place, player.length)
+          timesteps[row] = timestep = player.environment.step(actions[row])
+          observation[row, 0] = timestep.observation
+          reward[row], discount[row] = timestep.reward, timestep.discount
+      guards.check_numbers(observation[:, 0], reward, discount)
+    except guards.BadRow as error:
+      player = players[error.row]
+      player.point(self._place, player.length)
+      raise
     finished = []
-    for row, player in enumerate(players):
-      if player.is_done:
-        continue
-      self._point_at(player)
-      timestep, episode = player.step(actions[row])
-      observation[row, 0], reward[row] = timestep.observation, timestep.reward
+    for row, timestep in timesteps.items():
+      player = players[row]
+      player.point(self._place, player.length)
+      episode = player.count(reward[row], timestep.last())
       if episode is not None:
-        finished.append((row, episode))
-    guards.check_finite(observation[:, 0], reward)
-    for row, _ in finished:
-      first = players[row].begin()
-      if first is not None:
-        observation[row, 0] = first
-    return [(players[row].lane.position, episode) for row, episode in finished]
+        finished.append((player.lane.position, episode))
+        first = player.begin(self._place)
+        if first is not None:
+          observation[row, 0] = first
+    return finished
 
   def _environment(self, lane: Lane) -> base.TaskEnvironment:
     if lane.key not in self._environments:
-      self._progress[progress.TASK] = lane.position
-      self._progress[progress.ENVIRONMENT] = 0
-      self._progress[progress.PHASE] = progress.BUILDING_FOR_EVALUATION
-      self._environments[lane.key] = guards.build(
+      self._place[progress.TASK] = lane.position
+      self._place[progress.ENVIRONMENT] = 0
+      self._place[progress.PHASE] = progress.BUILDING_FOR_EVALUATION
+      self._environments[lane.key] = building.build(
           lane.task,
           units.evaluation_environment_seed(self._plan.seed, lane.index),
           self._plan.observation_size, self._plan.action_spec)
     return self._environments[lane.key]
-
-  def _point_at(self, player: _Player) -> None:
-    place = self._progress
-    place[progress.TASK] = player.lane.position
-    place[progress.EPISODE] = player.episode
-    place[progress.STEP] = player.length
 
 
 def _gather_noise(players: List[_Player], noise: Optional[np.ndarray]

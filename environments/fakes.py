@@ -8,11 +8,11 @@ A point mass (continuous actions, no termination but a time limit) and a grid
 import functools
 from typing import Any, Optional, Tuple
 
+from distillery.environments import base
+from distillery.environments import fake_grid
 import dm_env
 from dm_env import specs
 import numpy as np
-
-from distillery.environments import base
 
 
 class PointMass(base.TaskEnvironment):
@@ -40,11 +40,12 @@ class PointMass(base.TaskEnvironment):
     """
     if horizon < 1 or num_variations < 1:
       raise ValueError(
-          f'PointMass: got horizon={horizon}, num_variations={num_variations}, '
-          'want at least 1')
+          f'PointMass: got horizon={horizon}, '
+          f'num_variations={num_variations}, want at least 1')
     self.goal = np.asarray(goal, np.float32)
     if self.goal.shape != (2,) or not (np.abs(self.goal) <= 1.).all():
-      raise ValueError(f'PointMass: got goal={goal}, want two floats in [-1, 1]')
+      raise ValueError(
+          f'PointMass: got goal={goal}, want two floats in [-1, 1]')
     self.horizon = horizon
     # The starts are fixed, whatever the seed, so that variation i of a task is
     # the same place in every run.
@@ -99,8 +100,8 @@ class PointMass(base.TaskEnvironment):
   def optimal_action(self, observation: np.ndarray) -> np.ndarray:
     """The best action, float32 [..., 2], at positions [..., 2].
 
-    Straight for the goal, coordinate by coordinate. It makes every coordinate's
-    distance as small as it can be at every step at once, so nothing does better.
+    Straight for the goal, coordinate by coordinate. It makes the distance in
+    every coordinate as small as can be at every step, so nothing does better.
     """
     return np.clip((self.goal - observation) / np.float32(self.STEP_SIZE),
                    -1., 1.).astype(np.float32)
@@ -112,136 +113,7 @@ class PointMass(base.TaskEnvironment):
     return -float(np.linalg.norm(np.maximum(gaps, 0.), axis=-1).sum())
 
 
-class Grid(base.TaskEnvironment):
-  """A square grid of cells; the episode terminates in the task's goal cell.
-
-  Actions: 0 up, 1 right, 2 down, 3 left; into a wall, the agent stays. With
-  probability `slip` the move is a random one instead. Reward 1 on entering the
-  goal (then the discount is 0), -0.01 on any other step. The observation is the
-  one-hot of the cell.
-  """
-
-  STEP_REWARD = -0.01
-  _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
-
-  def __init__(self, goal: int, *, seed: int, size: int = 4,
-               slip: float = 0.1, horizon: int = 50):
-    """Makes the environment.
-
-    Args:
-      goal: the goal's cell, row * size + column.
-      seed: of the stream of episodes.
-      size: cells along a side, at least 2.
-      slip: probability in [0, 1] of a random move.
-      horizon: steps after which an episode is truncated (discount 1).
-
-    Raises:
-      ValueError: if one of these is out of its range.
-    """
-    if size < 2 or not 0 <= goal < size * size or horizon < 1:
-      raise ValueError(
-          f'Grid: got goal={goal}, size={size}, horizon={horizon}, want size >= '
-          '2, a goal in [0, size * size), horizon >= 1')
-    if not 0. <= slip <= 1.:
-      raise ValueError(f'Grid: got slip={slip}, want a probability')
-    self.goal = goal
-    self.size = size
-    self.slip = slip
-    self.horizon = horizon
-    self._rng = np.random.default_rng(seed)
-    self._cell = 0
-    self._steps_left = 0
-
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
-    if variation not in (None, 0):
-      raise ValueError(f'Grid.reset: got variation={variation}, want 0')
-    if seed is not None:
-      self._rng = np.random.default_rng(seed)
-    starts = [cell for cell in range(self.size**2) if cell != self.goal]
-    self._cell = starts[self._rng.integers(len(starts))]
-    self._steps_left = self.horizon
-    return dm_env.restart(self._observation())
-
-  def step(self, action: Any) -> dm_env.TimeStep:
-    if self._steps_left == 0:
-      return self.reset()
-    if not 0 <= action < len(self._MOVES):
-      raise ValueError(f'Grid.step: got action {action}, want 0, 1, 2 or 3')
-    if self._rng.random() < self.slip:
-      action = self._rng.integers(len(self._MOVES))
-    self._cell = self._next_cell(self._cell, action)
-    self._steps_left -= 1
-    if self._cell == self.goal:
-      self._steps_left = 0
-      return dm_env.TimeStep(dm_env.StepType.LAST, np.float32(1.),
-                             np.float32(0.), self._observation())
-    return dm_env.TimeStep(
-        dm_env.StepType.MID if self._steps_left else dm_env.StepType.LAST,
-        np.float32(self.STEP_REWARD), np.float32(1.), self._observation())
-
-  @property
-  def success(self) -> bool:
-    return self._cell == self.goal
-
-  def observation_spec(self) -> specs.Array:
-    return specs.Array((self.size**2,), np.float32, name='observation')
-
-  def action_spec(self) -> specs.DiscreteArray:
-    return specs.DiscreteArray(len(self._MOVES), np.int32, name='action')
-
-  def _observation(self) -> np.ndarray:
-    observation = np.zeros(self.size**2, np.float32)
-    observation[self._cell] = 1.
-    return observation
-
-  def _next_cell(self, cell: int, action: int) -> int:
-    row = cell // self.size + self._MOVES[action][0]
-    column = cell % self.size + self._MOVES[action][1]
-    inside = 0 <= row < self.size and 0 <= column < self.size
-    return row * self.size + column if inside else cell
-
-  def transitions(self) -> np.ndarray:
-    """p(s' | s, a), float64 [S, A, S]; the goal is absorbing."""
-    num_states, num_actions = self.size**2, len(self._MOVES)
-    moves = np.zeros((num_states, num_actions, num_states))
-    for cell in range(num_states):
-      for action in range(num_actions):
-        moves[cell, action, self._next_cell(cell, action)] = 1.
-    moves = (1. - self.slip) * moves + self.slip * moves.mean(1, keepdims=True)
-    moves[self.goal] = np.eye(num_states)[self.goal]
-    return moves
-
-  def rewards(self) -> np.ndarray:
-    """E[r | s, a], float64 [S, A]; 0 in the goal."""
-    entering = self.transitions()[:, :, self.goal]
-    rewards = entering + (1. - entering) * self.STEP_REWARD
-    rewards[self.goal] = 0.
-    return rewards
-
-  def optimal_values(self, discount: float) -> np.ndarray:
-    """Q*(s, a), float64 [S, A], by value iteration, without the time limit.
-
-    Args:
-      discount: in [0, 1).
-
-    Returns:
-      The action values; `argmax(-1)` is an optimal policy. They hold for the
-      discounted return of an agent that bootstraps at the time limit.
-
-    Raises:
-      ValueError: if the discount is not in [0, 1).
-    """
-    if not 0. <= discount < 1.:
-      raise ValueError(
-          f'Grid.optimal_values: got discount={discount}, want [0, 1)')
-    transitions, rewards = self.transitions(), self.rewards()
-    values = np.zeros_like(rewards)
-    while True:
-      updated = rewards + discount * transitions @ values.max(-1)
-      if np.abs(updated - values).max() < 1e-12:
-        return updated
-      values = updated
+Grid = fake_grid.Grid
 
 
 def _make_point_mass(seed: int, *, goal, horizon: int) -> PointMass:

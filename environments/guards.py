@@ -1,12 +1,10 @@
-"""What is checked between a policy and an environment, once for all rows."""
+"""What is checked between a policy and environments, once for all rows."""
 
-from typing import Any, Tuple
+from typing import Optional, Tuple
 
 import dm_env
 from dm_env import specs
 import numpy as np
-
-from distillery.environments import base
 
 
 class BadRow(ValueError):
@@ -35,16 +33,25 @@ class ActionGate:
       if np.isfinite(bounds).any():
         self._bounds = bounds
 
-  def __call__(self, action: np.ndarray) -> np.ndarray:
+  def __call__(self, action: np.ndarray,
+               log_prob: Optional[np.ndarray] = None) -> np.ndarray:
     """The actions to step with, [U * C, A] in the spec's bounds, or [U * C].
 
+    Args:
+      action: [U, C, A] float32, or [U, C] integers.
+      log_prob: [U, C] of the actions, None if there is none to check.
+
     Raises:
-      BadRow: if an action is not finite, or not one of the discrete ones.
-      ValueError: if the shape is another one.
+      BadRow: if a number is not finite, or an action not a discrete one.
+      ValueError: if the actions have another shape.
     """
     if action.shape != self._shape:
       raise ValueError(
-          f'policy: got actions of shape {action.shape}, want {self._shape}')
+          f'got actions of shape {action.shape}, want {self._shape}')
+    if log_prob is not None and not _all_finite(log_prob):
+      row = int(np.argmin(np.isfinite(log_prob)))
+      raise BadRow(row, 'the policy returned a log-probability that is not '
+                        f'finite: {log_prob.reshape(-1)[row]}')
     if self._num_values is not None:
       flat = action.reshape(-1)
       if flat.min() < 0 or flat.max() >= self._num_values:
@@ -55,25 +62,23 @@ class ActionGate:
     flat = action.reshape(-1, action.shape[-1])
     if not _all_finite(flat):
       row = int(np.argmin(np.isfinite(flat).all(-1)))
-      raise BadRow(row, f'the policy chose an action that is not finite: '
+      raise BadRow(row, 'the policy chose an action that is not finite: '
                         f'{flat[row]}')
     if self._bounds is None:
       return flat
     return np.minimum(np.maximum(flat, self._bounds[0]), self._bounds[1])
 
 
-def _all_finite(x: np.ndarray) -> bool:
-  # A quarter of the time of `np.isfinite(x).all()` on arrays this small.
-  return np.count_nonzero(np.isfinite(x)) == x.size
-
-
-def check_finite(observation: np.ndarray, reward: np.ndarray) -> None:
-  """Checks what environments returned, observations [N, D], rewards [N].
+def check_numbers(observation: np.ndarray, reward: np.ndarray,
+                  discount: np.ndarray) -> None:
+  """Checks what environments returned, observations [N, D], the others [N].
 
   Raises:
-    BadRow: if a number is not finite.
+    BadRow: if a number is not finite, or a discount not in [0, 1].
   """
-  if _all_finite(observation) and _all_finite(reward):
+  good_discount = (discount >= 0.) & (discount <= 1.)
+  if (_all_finite(observation) and _all_finite(reward)
+      and np.count_nonzero(good_discount) == discount.size):
     return
   bad = ~np.isfinite(observation).all(-1)
   if bad.any():
@@ -81,28 +86,13 @@ def check_finite(observation: np.ndarray, reward: np.ndarray) -> None:
     column = int(np.argmin(np.isfinite(observation[row])))
     raise BadRow(row, 'the environment returned an observation that is not '
                       f'finite: {observation[row, column]} at index {column}')
-  row = int(np.argmin(np.isfinite(reward)))
-  raise BadRow(row, 'the environment returned a reward that is not finite: '
-                    f'{reward[row]}')
-
-
-def build(task: base.Task, seed: int, observation_size: int,
-          action_spec: specs.Array) -> base.TaskEnvironment:
-  """Makes a task's environment and checks that it is what the pool expects.
-
-  Raises:
-    ValueError: if its specs are not the pool's.
-  """
-  environment = task.factory(seed)
-  got = environment.observation_spec()
-  if got.shape != (observation_size,):
-    raise ValueError(f'got observations of shape {got.shape}, want '
-                     f'{(observation_size,)} as the other tasks')
-  got = environment.action_spec()
-  if (got.shape != action_spec.shape
-      or getattr(got, 'num_values', 0) != getattr(action_spec, 'num_values', 0)):
-    raise ValueError(f'got actions {got}, want {action_spec} as the other tasks')
-  return environment
+  if not _all_finite(reward):
+    row = int(np.argmin(np.isfinite(reward)))
+    raise BadRow(row, 'the environment returned a reward that is not finite: '
+                      f'{reward[row]}')
+  row = int(np.argmin(good_discount))
+  raise BadRow(row, f'the environment returned discount {discount[row]}, want '
+                    'one in [0, 1]')
 
 
 def first_observation(timestep: dm_env.TimeStep, size: int) -> np.ndarray:
@@ -115,20 +105,12 @@ def first_observation(timestep: dm_env.TimeStep, size: int) -> np.ndarray:
   if observation.shape != (size,):
     raise ValueError(f'reset returned an observation of shape '
                      f'{observation.shape}, want {(size,)}')
-  if not np.isfinite(observation).all():
+  if not _all_finite(observation):
     raise ValueError('reset returned an observation that is not finite: '
                      f'{observation}')
   return observation
 
 
-def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:
-  """An action of `spec`, uniform within bounds, standard normal without."""
-  if isinstance(spec, specs.DiscreteArray):
-    return np.int32(rng.integers(spec.num_values))
-  action = rng.standard_normal(spec.shape)
-  if isinstance(spec, specs.BoundedArray):
-    low, high = np.broadcast_arrays(spec.minimum, spec.maximum)
-    bounded = np.isfinite(low) & np.isfinite(high)
-    uniform = rng.uniform(np.where(bounded, low, 0.), np.where(bounded, high, 1.))
-    action = np.where(bounded, uniform, action)
-  return action.astype(np.float32)
+def _all_finite(x: np.ndarray) -> bool:
+  # A quarter of the time of `np.isfinite(x).all()` on arrays this small.
+  return np.count_nonzero(np.isfinite(x)) == x.size

@@ -7,19 +7,21 @@ workers.
 """
 
 import time
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from dm_env import specs
-import numpy as np
-
+from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import crew
+from distillery.environments import failures
+from distillery.environments import processes
 from distillery.environments import rollouts
 from distillery.environments import shared_arrays
 from distillery.environments import units
+from dm_env import specs
+import numpy as np
 
 Episode = rollouts.Episode
-PoolError = crew.PoolError
+PoolError = failures.PoolError
 
 
 class Pool:
@@ -53,26 +55,21 @@ class Pool:
     Raises:
       ValueError: if an argument is out of range, or a task cannot be pickled.
     """
-    _check_counts(envs_per_task=envs_per_task, unroll_length=unroll_length,
-                  num_workers=num_workers)
-    _check_seed(seed)
-    _check_tasks(tasks)
-    if len(observation_spec.shape) != 1:
-      raise ValueError(f'Pool: got observation_spec {observation_spec}, want '
-                       'one of shape [D]')
+    arguments.check_counts(
+        envs_per_task=envs_per_task, unroll_length=unroll_length,
+        num_workers=num_workers)
+    arguments.check_seed(seed)
+    arguments.check_tasks(tasks)
+    arguments.check_specs(observation_spec, action_spec)
     if not env_timeout_s > 0.:
-      raise ValueError(
-          f'Pool: got env_timeout_s={env_timeout_s}, want more than 0')
+      raise ValueError(f'env_timeout_s: got {env_timeout_s}, want more than 0')
     self._plan = units.Plan(
         tuple(tasks), int(envs_per_task), int(unroll_length), int(num_workers),
         int(seed), observation_spec.shape[0], action_spec)
-    self._pickled_tasks = [
-        crew.dump(task, f'task {task.name!r}') for task in tasks]
     self._block = shared_arrays.SharedArrays.create(self._plan.block_fields())
     self._views = {name: array.view() for name, array in self._block.items()}
     for view in self._views.values():
       view.flags.writeable = False
-    self._policy: Optional[Any] = None
     self._parameters: Optional[shared_arrays.SharedArrays] = None
     self._version = 0
     self._num_blocks = 0
@@ -94,11 +91,10 @@ class Pool:
       PoolError: if a worker has failed.
     """
     self._crew.check_open('set_policy')
-    pickled = crew.dump(policy, 'policy')
-    segment = _share(parameters)
-    self._crew.send_all(('policy', pickled), segment)
-    segment.close()
-    self._policy, self._parameters = policy, segment
+    pickled = processes.dump(policy, 'the policy')
+    with arguments.share(parameters) as segment:
+      self._crew.tell(('policy', pickled), segment)
+    self._parameters = segment
     self._version += 1
 
   def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
@@ -111,7 +107,7 @@ class Pool:
     self._crew.check_open('set_parameters')
     if self._parameters is None:
       raise RuntimeError('Pool.set_parameters: call set_policy first')
-    _check_same_layout(self._parameters, parameters)
+    arguments.check_same_layout(self._parameters, parameters)
     for name, array in self._parameters.items():
       array[...] = parameters[name]
     self._version += 1
@@ -144,11 +140,11 @@ class Pool:
         finite, or a worker dies; at once, and says where.
     """
     self._crew.check_open('collect')
-    if self._policy is None:
+    if self._parameters is None:
       raise RuntimeError('Pool.collect: call set_policy first')
     command = ('collect', self._num_blocks, self._version,
                bool(restart or self._must_restart))
-    finished = self._crew.call([command] * self._plan.num_workers)
+    finished = self._crew.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
     self._must_restart = False
     # In the order of time, then tasks, whoever stepped them.
@@ -191,25 +187,24 @@ class Pool:
       PoolError: as `collect`.
     """
     self._crew.check_open('evaluate')
-    _check_counts(episodes_per_task=episodes_per_task)
-    _check_seed(seed)
+    arguments.check_counts(episodes_per_task=episodes_per_task)
+    arguments.check_seed(seed)
     tasks = self._plan.tasks if tasks is None else tuple(tasks)
-    _check_tasks(tasks)
-    indices = _indices(tasks, self._plan.tasks)
-    pickled = [crew.dump(task, f'task {task.name!r}') for task in tasks]
-    options = dict(deterministic=bool(deterministic), seed=int(seed))
+    arguments.check_tasks(tasks)
+    indices = arguments.task_indices(tasks, self._plan.tasks)
     hands = units.deal_episodes(
         len(tasks), episodes_per_task, self._plan.num_workers)
+    pickled = [processes.dump(task, f'task {task.name!r}') for task in tasks]
+    options = dict(deterministic=bool(deterministic), seed=int(seed))
     commands = []
     for hand in hands:
       lanes = [(position, indices[position], pickled[position], episodes)
                for position, episodes in hand.items()]
-      commands.append(
-          ('evaluate', crew.dump((policy, lanes, options), 'policy')))
-    segment = _share(parameters)
-    place = crew.EvaluationPlace([task.name for task in tasks], indices, seed)
-    finished = self._crew.call(commands, segment, place)
-    segment.close()
+      request = processes.dump((policy, lanes, options), 'the policy')
+      commands.append(('evaluate', request))
+    with arguments.share(parameters) as segment:
+      finished = self._crew.ask(commands, segment, failures.Evaluation(
+          [task.name for task in tasks], indices, int(seed)))
     finished = sorted(sum(finished, []), key=lambda item: (
         item[0], item[1].episode))
     return [episode for _, episode in finished]
@@ -262,63 +257,3 @@ class Pool:
 
   def __exit__(self, *unused_exception: Any) -> None:
     self.close()
-
-
-def _share(parameters: Mapping[str, np.ndarray]) -> shared_arrays.SharedArrays:
-  arrays = {name: np.asarray(value) for name, value in parameters.items()}
-  for name, array in arrays.items():
-    if array.dtype.hasobject:
-      raise ValueError(
-          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers')
-  segment = shared_arrays.SharedArrays.create(
-      {name: (array.shape, array.dtype) for name, array in arrays.items()})
-  for name, array in arrays.items():
-    segment[name][...] = array
-  return segment
-
-
-def _indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
-             ) -> List[int]:
-  """Each task's index, as `Pool.evaluate` says."""
-  known = {(task.name, task.split): i for i, task in enumerate(own)}
-  indices = []
-  for position, task in enumerate(tasks):
-    before = sum(other.split == task.split for other in tasks[:position])
-    indices.append(known.get((task.name, task.split), before))
-  return indices
-
-
-def _check_same_layout(have: Mapping[str, np.ndarray],
-                       got: Mapping[str, np.ndarray]) -> None:
-  if set(have) != set(got):
-    raise ValueError(
-        'Pool.set_parameters: got other names than set_policy: '
-        f'missing {sorted(set(have) - set(got))}, '
-        f'unknown {sorted(set(got) - set(have))}')
-  for name, array in have.items():
-    shape = np.shape(got[name])
-    if shape != array.shape:
-      raise ValueError(f'Pool.set_parameters: got {name!r} of shape {shape}, '
-                       f'want {array.shape}')
-
-
-def _check_counts(**counts: int) -> None:
-  for name, value in counts.items():
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or (
-        value < 1):
-      raise ValueError(f'{name}: got {value!r}, want a positive integer')
-
-
-def _check_seed(seed: int) -> None:
-  if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or (
-      seed < 0):
-    raise ValueError(f'seed: got {seed!r}, want an integer of at least 0')
-
-
-def _check_tasks(tasks: Sequence[base.Task]) -> None:
-  if not tasks:
-    raise ValueError('tasks: got none, want at least one')
-  names: List[Tuple[str, str]] = [(task.name, task.split) for task in tasks]
-  duplicates = sorted({name for name in names if names.count(name) > 1})
-  if duplicates:
-    raise ValueError(f'tasks: got {duplicates} more than once, want each once')

@@ -10,7 +10,7 @@ from multiprocessing import connection
 from multiprocessing import reduction
 import os
 import tempfile
-from typing import Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple
 
 import numpy as np
 
@@ -82,6 +82,12 @@ class SharedArrays(Mapping[str, np.ndarray]):
     if self._descriptor >= 0:
       os.close(self._descriptor)
       self._descriptor = -1
+
+  def __enter__(self) -> 'SharedArrays':
+    return self
+
+  def __exit__(self, *unused_exception: Any) -> None:
+    self.close()
 
   def __getitem__(self, name: str) -> np.ndarray:
     return self._arrays[name]

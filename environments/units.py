@@ -8,11 +8,10 @@ import dataclasses
 import heapq
 from typing import Dict, List, Sequence, Tuple
 
-from dm_env import specs
-import numpy as np
-
 from distillery.environments import base
 from distillery.environments import progress
+from dm_env import specs
+import numpy as np
 
 # Streams of random numbers; one apart from the others whatever their indices.
 (_ENVIRONMENT, _EPISODE, _NOISE, _EVALUATION_ENVIRONMENT, _EVALUATION,

@@ -5,117 +5,124 @@ the kernel kills it with it where it can, and it looks for itself as well.
 """
 
 import ctypes
+import gc
 from multiprocessing import connection
-import os
 import pickle
 import signal
 import sys
 import traceback
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Optional
 
+from distillery.environments import building
 from distillery.environments import evaluations
 from distillery.environments import progress
 from distillery.environments import rollouts
 from distillery.environments import shared_arrays
-from distillery.environments import units
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.5
 
 
-def main(pipe: connection.Connection, worker: int, plan: bytes,
-         parent: int, dies_with_thread: bool) -> None:
+def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
+         dies_with_thread: bool) -> None:
   """Runs a worker; the target of its process.
 
   Args:
     pipe: to the parent.
     worker: this worker's index.
     plan: a pickled `units.Plan`, unpickled here so that an error in it is
-      reported as any other.
+      reported like any other.
     parent: process id of the parent.
-    dies_with_thread: whether the thread that started this process lives as long
-      as the parent does. Only then may the kernel be asked to kill this one:
-      it does so when that thread ends.
+    dies_with_thread: whether the kernel may be asked to kill this process when
+      the thread that started it ends; only if that is the parent's main one.
   """
-  # The parent decides what Ctrl-C means.
+  # The parent decides what Ctrl-C means. It has blocked the signal until here.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
   if dies_with_thread and sys.platform == 'linux':
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
   try:
     _Worker(pipe, worker, plan, parent).run()
-  except (rollouts.Stopped, EOFError, BrokenPipeError, ConnectionResetError):
+  except (rollouts.Stopped, EOFError, ConnectionError):
     return
-  except BaseException as error:  # pylint: disable=broad-except
-    # Whatever it was, SystemExit from an environment included, the parent must
-    # hear of it.
-    report = ('error', f'{type(error).__name__}: {error}',
-              ''.join(traceback.format_exception(
-                  type(error), error, error.__traceback__)))
+  except BaseException as error:  # SystemExit from an environment included.
+    text = ''.join(traceback.format_exception(
+        type(error), error, error.__traceback__))
     try:
-      pipe.send(report)
+      pipe.send(('error', f'{type(error).__name__}: {error}', text))
     except OSError:
-      pass
+      pass  # The parent is gone: there is nobody to tell.
+
+
+def _load(data: bytes) -> Any:
+  # Not a file: it comes from this process' own parent, over a pipe that nobody
+  # else can write to.
+  return pickle.loads(data)  # noqa: S301
 
 
 class _Worker:
-  """The state of a worker process and its commands."""
+  """The state of a worker process, and its commands."""
 
   def __init__(self, pipe: connection.Connection, worker: int, plan: bytes,
                parent: int):
     self._pipe = pipe
-    self._parent = parent
-    self._worker = worker
     self._control = shared_arrays.SharedArrays.receive(pipe)
-    block = shared_arrays.SharedArrays.receive(pipe)
-    self._stop = self._control['stop']
-    plan = pickle.loads(plan)
-    self._unroller = rollouts.Unroller(plan, worker, block, self._control)
-    self._evaluator = evaluations.Evaluator(plan, worker, self._control)
-    self._preparation: Optional[Iterator[None]] = self._unroller.prepare()
+    self._block = shared_arrays.SharedArrays.receive(pipe)
+    self._place = self._control['progress'][worker]
+    self._leash = rollouts.Leash(self._control['stop'], parent)
+    self._plan = _load(plan)
+    self._preparation = building.prepare(self._plan, worker, self._control)
+    self._unroller: Optional[rollouts.Unroller] = None
+    self._evaluator = evaluations.Evaluator(
+        self._plan, self._place, self._leash)
     self._policy = None
-    self._parameters: Dict[str, Any] = {}
+    self._parameters = None
     self._version = -1
 
   def run(self) -> None:
-    """Serves commands; prepares the environments while there are none."""
+    """Serves commands; builds the environments while there are none."""
     while True:
-      if self._stop[0] or os.getppid() != self._parent:
-        raise rollouts.Stopped
-      if self._preparation is not None and not self._pipe.poll():
-        self._prepare_one()
+      self._leash.check()
+      if self._unroller is None and not self._pipe.poll():
+        self._prepare()
       elif self._pipe.poll(_POLL_S):
         command, *arguments = self._pipe.recv()
         getattr(self, f'_on_{command}')(*arguments)
 
-  def _prepare_one(self) -> None:
+  def _prepare(self) -> None:
+    """Builds one environment more."""
     try:
       next(self._preparation)
-    except StopIteration:
-      self._preparation = None
-      self._control['progress'][self._worker, progress.PHASE] = progress.IDLE
+    except StopIteration as stop:
+      hand, rows = stop.value
+      self._unroller = rollouts.Unroller(
+          self._plan, hand, rows, self._place, self._leash, self._block,
+          self._control)
+      # What lives now lives to the end: the collector need not look at it again
+      # and again while environments step.
+      gc.collect()
+      gc.freeze()
+      self._place[progress.PHASE] = progress.IDLE
       self._pipe.send(('ready',))
 
   def _on_policy(self, policy: bytes) -> None:
-    self._policy = pickle.loads(policy)
     self._parameters = shared_arrays.SharedArrays.receive(self._pipe)
+    self._policy = _load(policy)
 
   def _on_collect(self, block: int, version: int, restart: bool) -> None:
-    while self._preparation is not None:
-      if self._stop[0] or os.getppid() != self._parent:
-        raise rollouts.Stopped
-      self._prepare_one()
+    while self._unroller is None:
+      self._leash.check()
+      self._prepare()
     if version != self._version:
       self._unroller.select(self._policy, self._parameters)
       self._version = version
-    episodes = self._unroller.unroll(block, restart)
-    self._pipe.send(('done', episodes))
+    self._pipe.send(('done', self._unroller.unroll(block, restart)))
 
   def _on_evaluate(self, request: bytes) -> None:
     parameters = shared_arrays.SharedArrays.receive(self._pipe)
-    policy, lanes, options = pickle.loads(request)
+    policy, lanes, options = _load(request)
     lanes = [
-        evaluations.Lane(position, index, pickle.loads(task), task, episodes)
+        evaluations.Lane(position, index, _load(task), task, episodes)
         for position, index, task, episodes in lanes]
-    episodes = self._evaluator.run(policy, parameters, lanes, **options)
-    self._pipe.send(('done', episodes))
+    self._pipe.send(
+        ('done', self._evaluator.run(policy, parameters, lanes, **options)))
