@@ -1,0 +1,144 @@
+"""A short training run as a user starts it, timed from outside.
+
+  python benchmarks/end_to_end.py
+
+Starts launchers/run_distral.py with the shipped MT10 flagfile and reads its run
+directory: when the first environment stepped, and how fast the blocks went by.
+"""
+
+import csv
+import dataclasses
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Dict, List, Tuple
+
+import bench_report
+from distillery.launchers import flag_utils
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_POLL_S = 0.02
+# The first blocks compile the learner's step and measure the tasks' cost.
+_WARM_UP_BLOCKS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class EndToEndOptions:
+  """What to run.
+
+  Attributes:
+    run_flagfile: of the run.
+    bench_env_steps: how many environment steps.
+    time_limit_s: seconds after which the run is given up.
+    output: the table to write.
+  """
+
+  run_flagfile: str = 'launchers/flags/distral_mt10.cfg'
+  bench_env_steps: int = 200_000
+  time_limit_s: float = 240.0
+  output: str = 'results/bench/end_to_end.csv'
+
+
+def run_launcher(
+    options: EndToEndOptions, run_dir: pathlib.Path
+) -> Tuple[List[Dict[str, str]], float]:
+  """Runs the launcher to its end.
+
+  Returns:
+    The rows of its train.csv, and the seconds from the command to the first.
+
+  Raises:
+    ValueError: if it fails, or does not end in time.
+  """
+  train_csv = run_dir / 'train.csv'
+  command = [
+      sys.executable, _ROOT / 'launchers' / 'run_distral.py',
+      f'--flagfile={_ROOT / options.run_flagfile}', f'--run_dir={run_dir}',
+      f'--num_env_steps={options.bench_env_steps}', '--evaluation_episodes=1',
+      '--final_evaluation_episodes=1',
+      f'--evaluate_every={10 * options.bench_env_steps}',
+  ]
+  begin = time.perf_counter()
+  first_row_s = 0.0
+  with open(run_dir.parent / 'log', 'w+', encoding='utf-8') as log:
+    with subprocess.Popen(command, stdout=log, stderr=log) as process:
+      while process.poll() is None:
+        elapsed = time.perf_counter() - begin
+        if not first_row_s and len(_rows(train_csv)) > 0:
+          first_row_s = elapsed
+        if elapsed > options.time_limit_s:
+          process.terminate()
+          raise ValueError(
+              f'time_limit_s: the run took more than {options.time_limit_s}'
+          )
+        time.sleep(_POLL_S)
+    if process.returncode:
+      log.seek(0)
+      raise ValueError(
+          f'the run ended with exit status {process.returncode}\n\n{log.read()}'
+      )
+  return _rows(train_csv), first_row_s
+
+
+def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
+  """The whole rows of a CSV file that may be growing."""
+  if not path.exists():
+    return []
+  with open(path, newline='', encoding='utf-8') as f:
+    return [row for row in csv.DictReader(f) if None not in row.values()]
+
+
+def figures_of(
+    rows: List[Dict[str, str]], first_row_s: float
+) -> List[bench_report.Figure]:
+  """What the run's rows say about its speed."""
+  blocks = rows[_WARM_UP_BLOCKS:]
+  if not blocks:
+    raise ValueError(
+        f'bench_env_steps: got a run of {len(rows)} blocks, want more than '
+        f'{_WARM_UP_BLOCKS}'
+    )
+  whole = bench_report.Figure(
+      'training, end to end', 'steps/s',
+      [float(row['steps_per_s']) for row in blocks],
+  )
+  collecting = bench_report.Figure(
+      'its collecting alone', 'steps/s',
+      [float(row['collect_steps_per_s']) for row in blocks],
+  )
+  # The clock of the run starts right before its first environment steps.
+  first_step_s = first_row_s - float(rows[0]['wall_s'])
+  return [
+      whole,
+      collecting,
+      bench_report.ratio('end to end : collecting', whole, collecting),
+      bench_report.Figure(
+          'command to first environment step', 's', [first_step_s]
+      ),
+      bench_report.Figure(
+          'command to first block learned', 's', [first_row_s]
+      ),
+      bench_report.Figure(
+          'all of the run, evaluations and compiling included', 'steps/s',
+          [int(rows[-1]['env_steps']) / float(rows[-1]['wall_s'])],
+      ),
+  ]
+
+
+_OPTIONS = flag_utils.define(EndToEndOptions)
+
+
+def main(_: List[str]) -> None:
+  """Runs, reads and reports."""
+  options = _OPTIONS.value()
+  with tempfile.TemporaryDirectory() as folder:
+    rows, first_row_s = run_launcher(options, pathlib.Path(folder) / 'run')
+  bench_report.report(
+      'Training Distral on MT10', figures_of(rows, first_row_s), options.output
+  )
+
+
+if __name__ == '__main__':
+  flag_utils.run(main)

@@ -1,0 +1,62 @@
+"""The benchmarks run, as `make bench` runs them, and write their tables."""
+
+import csv
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def run_benchmark(name, *arguments):
+  return subprocess.run(
+      [sys.executable, ROOT / 'benchmarks' / name, *arguments],
+      capture_output=True, text=True, timeout=280,
+  )
+
+
+def figures(path):
+  with open(path, newline='') as f:
+    return {row['figure']: float(row['median']) for row in csv.DictReader(f)}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_collection(tmp_path):
+  path = tmp_path / 'collection.csv'
+  result = run_benchmark(
+      'collection.py', '--repetitions=1', '--unroll_length=20',
+      f'--output={path}',
+  )
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['pool, 2 workers'] > 0 and found['make_vec, async'] > 0
+  assert found['pool, 1 worker: PSS of a worker'] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_end_to_end(tmp_path):
+  path = tmp_path / 'end_to_end.csv'
+  result = run_benchmark(
+      'end_to_end.py', '--bench_env_steps=50000', f'--output={path}'
+  )
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['training, end to end'] > 0
+  assert 0 < found['command to first environment step'] < 60
+  assert 0 < found['end to end : collecting'] < 1
+
+
+def test_a_run_that_fails_is_one_sentence(tmp_path):
+  result = run_benchmark(
+      'end_to_end.py', '--run_flagfile=nowhere.cfg',
+      f'--output={tmp_path / "a.csv"}',
+  )
+  assert result.returncode == 1
+  *details, sentence = result.stderr.strip().split('\n')
+  assert sentence == 'error: the run ended with exit status 1'
+  assert 'nowhere.cfg' in '\n'.join(details)
+  assert not list(tmp_path.iterdir())
