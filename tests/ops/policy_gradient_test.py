@@ -1,0 +1,91 @@
+"""The clipped surrogate, by hand."""
+
+from distillery.ops import policy_gradient
+import numpy as np
+import pytest
+import tensorflow as tf
+
+LOG_2, LOG_3 = np.log(2.), np.log(3.)
+
+
+def surrogate(ratio, advantage, clip_ratio=.2):
+  """Loss and its derivative by log_prob, for one sample."""
+  log_prob = tf.constant([LOG_3 + np.log(ratio)])
+  behaviour = tf.constant([LOG_3])
+  advantage = tf.constant([advantage], tf.float64)
+  with tf.GradientTape() as tape:
+    tape.watch([log_prob, behaviour, advantage])
+    result = policy_gradient.clipped_surrogate(
+        log_prob, behaviour, advantage, clip_ratio=clip_ratio)
+  gradients = tape.gradient(result.loss, [log_prob, behaviour, advantage])
+  assert gradients[1:] == [None, None]
+  return result, gradients[0].numpy().item()
+
+
+@pytest.mark.parametrize('ratio, advantage, loss, gradient, is_clipped', [
+    # -min(w A, clip(w) A); d/dlog pi = -w A unless the clipped one is less.
+    (1., 2., -2., -2., False),
+    (1., -2., 2., 2., False),
+    (1.1, 2., -2.2, -2.2, False),
+    (1.5, 2., -2.4, 0., True),  # good, and likely enough: no more
+    (1.5, -2., 3., 3., True),  # bad, and likelier than before: back
+    (.5, 2., -1., -1., True),  # good, and less likely: back
+    (.5, -2., 1.6, 0., True),  # bad, and unlikely enough: no more
+])
+def test_hand_worked(ratio, advantage, loss, gradient, is_clipped):
+  result, derivative = surrogate(ratio, advantage)
+  np.testing.assert_allclose(result.loss, [loss])
+  np.testing.assert_allclose(derivative, gradient, atol=1e-15)
+  np.testing.assert_allclose(result.ratio, [ratio])
+  assert result.is_clipped.numpy() == [is_clipped]
+
+
+def test_clip_ratio_moves_the_answer():
+  result, gradient = surrogate(1.5, 2., clip_ratio=.6)
+  np.testing.assert_allclose(result.loss, [-3.])
+  np.testing.assert_allclose(gradient, -3.)
+  assert not result.is_clipped.numpy()
+
+
+def test_at_the_behaviour_policy_it_is_the_score_function():
+  rng = np.random.default_rng(0)
+  logits = tf.constant(rng.normal(size=(5, 3)))
+  action = tf.constant(rng.integers(3, size=5))
+  advantage = tf.constant(rng.normal(size=5))
+
+  def log_prob():
+    return tf.gather(tf.nn.log_softmax(logits), action, batch_dims=1)
+
+  behaviour = log_prob()
+  with tf.GradientTape(persistent=True) as tape:
+    tape.watch(logits)
+    loss = policy_gradient.clipped_surrogate(
+        log_prob(), behaviour, advantage, clip_ratio=.2).loss
+    score = -log_prob() * advantage
+  np.testing.assert_allclose(
+      tape.gradient(loss, logits), tape.gradient(score, logits), atol=1e-14)
+
+
+def test_diagnostics_carry_no_gradient():
+  log_prob = tf.constant([.1])
+  with tf.GradientTape() as tape:
+    tape.watch(log_prob)
+    result = policy_gradient.clipped_surrogate(
+        log_prob, tf.constant([0.]), tf.constant([1.]), clip_ratio=.2)
+  assert tape.gradient(result.ratio, log_prob) is None
+
+
+@pytest.mark.parametrize('clip_ratio', [0., -.1, float('nan')])
+def test_clip_ratio_is_positive(clip_ratio):
+  with pytest.raises(ValueError, match='clip_ratio must be positive'):
+    surrogate(1., 1., clip_ratio=clip_ratio)
+
+
+@pytest.mark.parametrize('wrong', ['behaviour_log_prob', 'advantage'])
+def test_shapes_that_would_broadcast_are_refused(wrong):
+  tensors = dict.fromkeys(
+      ('log_prob', 'behaviour_log_prob', 'advantage'), tf.zeros([4]))
+  tensors[wrong] = tf.zeros([4, 1])
+  with pytest.raises(
+      ValueError, match=f'clipped_surrogate: {wrong} has shape'):
+    policy_gradient.clipped_surrogate(**tensors, clip_ratio=.2)
