@@ -15,6 +15,8 @@ tfd = tfp.distributions
 # softplus of this is the precision that a fresh column adds to the prior's.
 _PRECISION_OFFSET = -2.
 
+_ARCHITECTURES = ('shared', 'separate', 'two_column')
+
 
 class StdRange(NamedTuple):
   """Standard deviation of a Gaussian policy, in units of the action."""
@@ -65,7 +67,7 @@ class ColumnPolicy(snt.Module):
       observation_size: D.
       action_size: A; the number of actions if they are discrete.
       is_discrete: whether actions are discrete.
-      architecture: 'shared', 'separate' or 'two_column'.
+      architecture: 'shared', 'separate' or 'two_column'; others are refused.
       alpha: power of pi_0 in the two-column task policy, in [0, 1].
       hidden_sizes: of each column.
       shared_observes_task: whether the shared column sees the task's one-hot
@@ -76,6 +78,7 @@ class ColumnPolicy(snt.Module):
       name: of the module.
     """
     super().__init__(name=name)
+    _check_architecture(architecture)
     self.num_tasks = num_tasks
     self.architecture = architecture
     self.is_discrete = is_discrete
@@ -195,6 +198,12 @@ class ColumnPolicy(snt.Module):
     size = x.shape[-1]
     h = self._shared_column(tf.reshape(x, [1, -1, size]))
     return tf.reshape(h, [self.num_tasks, -1, h.shape[-1]])
+
+
+def _check_architecture(architecture: str) -> None:
+  if architecture not in _ARCHITECTURES:
+    raise ValueError(
+        f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.')
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:

@@ -1,0 +1,213 @@
+"""The policies in NumPy against those in TensorFlow."""
+
+import itertools
+import json
+import pickle
+import subprocess
+import sys
+
+from distillery.networks import acting
+from distillery.networks import columns
+import numpy as np
+import pytest
+import tensorflow as tf
+
+K, C, D = 3, 2, 39  # tasks, environments of a unit, observation size
+ARCHITECTURES = ('shared', 'separate', 'two_column')
+CASES = list(itertools.product(
+    ARCHITECTURES, [False, True], [False, True], ['task', 'shared']))
+
+
+def make(architecture, is_discrete, observes_task, seed=0):
+  """All variables random, those of the normalisers included."""
+  policy = columns.ColumnPolicy(
+      K, D, 4, is_discrete=is_discrete, architecture=architecture, alpha=.4,
+      hidden_sizes=(32, 16), shared_observes_task=observes_task,
+      std=columns.StdRange(1., .1, 1.6), min_observation_std=.01, seed=seed)
+  rng = np.random.default_rng(seed)
+  for variable in policy.trainable_variables:
+    variable.assign(.3 * rng.normal(size=variable.shape))
+  scale = np.logspace(-1, 1, D)
+  policy.observe(tf.constant(
+      scale * (rng.normal(size=(K, 50, D)) + rng.normal(size=(K, 1, D))),
+      tf.float32))
+  return policy
+
+
+def arrays(policy):
+  return {name: variable.numpy()
+          for name, variable in policy.acting_variables().items()}
+
+
+def observations(num_units, seed=1):
+  rng = np.random.default_rng(seed)
+  x = np.logspace(-1, 1, D) * rng.normal(size=(num_units, C, D))
+  x[0, 0, :3] *= 1e4  # far outside what the normaliser clips to
+  return x.astype(np.float32)
+
+
+@pytest.mark.parametrize('architecture, is_discrete, observes_task, which',
+                         CASES)
+def test_equals_tensorflow(architecture, is_discrete, observes_task, which):
+  policy = make(architecture, is_discrete, observes_task)
+  twin = policy.acting_policy(which)
+  # Tasks in no order, and one of them twice.
+  task_index = np.array([2, 0, 1, 2])
+  observation = observations(len(task_index))
+  selected = twin.select_tasks(arrays(policy), task_index)
+  noise = twin.draw_noise(np.random.default_rng(0), 1, 4 * C).reshape(4, C, 4)
+  action, log_prob = twin.sample(selected, observation, noise)
+  mode = twin.mode(selected, observation)
+  assert log_prob.dtype == np.float32 and log_prob.shape == (4, C)
+  for u, k in enumerate(task_index):
+    # Through row k of the task-major batch.
+    rows = np.zeros((K, C, D), np.float32)
+    rows[k] = observation[u]
+    expected = getattr(policy, which)(rows)
+    taken = np.zeros((K, *action.shape[1:]), action.dtype)
+    taken[k] = action[u]
+    np.testing.assert_allclose(
+        log_prob[u], expected.log_prob(taken)[k], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        mode[u], expected.mode()[k], rtol=1e-5, atol=1e-5)
+    if is_discrete:
+      assert action.dtype == mode.dtype == np.int32
+      logits = np.log(expected.probs_parameter()[k])
+      np.testing.assert_array_equal(
+          action[u], np.argmax(logits + noise[u], axis=-1))
+    else:
+      assert action.dtype == mode.dtype == np.float32
+      np.testing.assert_allclose(
+          (action[u] - mode[u]) / noise[u], expected.stddev()[k], rtol=1e-4)
+      np.testing.assert_allclose(
+          action[u], expected.mean()[k] + expected.stddev()[k] * noise[u],
+          rtol=1e-5, atol=1e-5)
+
+
+def test_the_random_parameters_are_not_trivial():
+  """The comparison above would pass on policies that are all alike."""
+  first = [make(*case[:3]) for case in CASES]
+  x = observations(K)
+  means = {}
+  for policy, (architecture, is_discrete, observes, which) in zip(first, CASES):
+    if not is_discrete:
+      twin = policy.acting_policy(which)
+      means[architecture, observes, which] = twin.mode(
+          twin.select_tasks(arrays(policy), np.arange(K)), x)
+  for observes in (False, True):
+    distinct = [means['two_column', observes, 'task'],
+                means['separate', observes, 'task'],
+                means['shared', observes, 'task']]
+    for a, b in itertools.combinations(distinct, 2):
+      assert np.abs(a - b).mean() > .1
+  for architecture in ARCHITECTURES:
+    assert np.abs(means[architecture, False, 'shared']
+                  - means[architecture, True, 'shared']).mean() > .05
+
+
+@pytest.mark.parametrize('observes_task', [False, True])
+@pytest.mark.parametrize('is_discrete', [False, True])
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_a_row_does_not_depend_on_the_units_that_share_the_call(
+    architecture, is_discrete, observes_task):
+  policy = make(architecture, is_discrete, observes_task)
+  twin, parameters = policy.acting_policy('task'), arrays(policy)
+  task_index = np.array([0, 0, 1, 1, 1, 2, 2])
+  x = observations(7)
+  noise = twin.draw_noise(np.random.default_rng(0), 7, C)
+
+  def act(units):
+    selected = twin.select_tasks(parameters, task_index[units])
+    return (*twin.sample(selected, x[units], noise[units]),
+            twin.mode(selected, x[units]))
+
+  together = act(np.arange(7))
+  for units in ([0], [3], [6], [5, 1], [6, 4, 2, 0], [0, 1, 2, 3, 4, 5]):
+    for part, whole in zip(act(np.array(units)), together):
+      np.testing.assert_array_equal(part, whole[units])
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_frequencies_of_discrete_actions(architecture):
+  policy = make(architecture, True, False)
+  twin = policy.acting_policy('task')
+  # Few dimensions of state, many draws: units that all hold one observation.
+  x = np.repeat(observations(1)[:, 1:], 2, axis=1)
+  selected = twin.select_tasks(arrays(policy), np.array([1]))
+  noise = twin.draw_noise(np.random.default_rng(0), 4000, C)
+  drawn = np.array([twin.sample(selected, x, n[np.newaxis])[0] for n in noise])
+  rows = np.zeros((K, C, D), np.float32)
+  rows[1] = x[0]
+  probability = policy.task(rows).probs_parameter().numpy()[1, 0]
+  frequency = np.bincount(drawn.ravel(), minlength=4) / drawn.size
+  error = np.sqrt(probability * (1. - probability) / drawn.size)
+  assert (np.abs(frequency - probability) < 4. * error).all()
+
+
+def test_moments_of_continuous_actions():
+  policy = make('two_column', False, False)
+  twin = policy.acting_policy('task')
+  x = np.repeat(observations(1)[:, 1:], 2, axis=1)
+  selected = twin.select_tasks(arrays(policy), np.array([1]))
+  noise = twin.draw_noise(np.random.default_rng(0), 4000, C)
+  drawn = np.concatenate(
+      [twin.sample(selected, x, n[np.newaxis])[0][0] for n in noise])
+  rows = np.zeros((K, C, D), np.float32)
+  rows[1] = x[0]
+  expected = policy.task(rows)
+  mean, std = expected.mean()[1, 0], expected.stddev()[1, 0].numpy()
+  assert (np.abs(drawn.mean(axis=0) - mean) < 4. * std / np.sqrt(8000)).all()
+  np.testing.assert_allclose(drawn.std(axis=0), std, rtol=.04)
+  correlation = np.corrcoef(drawn.T) - np.eye(4)
+  assert np.abs(correlation).max() < .05
+
+
+@pytest.mark.parametrize('is_discrete', [False, True])
+def test_noise_is_the_generators_own(is_discrete):
+  twin = make('two_column', is_discrete, False).acting_policy('task')
+  first = twin.draw_noise(np.random.default_rng(1), 3, 5)
+  assert first.shape == (3, 5, 4) and first.dtype == np.float32
+  np.testing.assert_array_equal(
+      first, twin.draw_noise(np.random.default_rng(1), 3, 5))
+  assert (first != twin.draw_noise(np.random.default_rng(2), 3, 5)).all()
+
+
+def test_large_logits_stay_finite():
+  policy = make('separate', True, False)
+  parameters = arrays(policy)
+  parameters['task/w2'] = 1e4 * parameters['task/w2']
+  twin = policy.acting_policy('task')
+  selected = twin.select_tasks(parameters, np.array([0]))
+  _, log_prob = twin.sample(
+      selected, observations(1), np.zeros((1, C, 4), np.float32))
+  np.testing.assert_allclose(log_prob, 0., atol=1e-6)
+
+
+@pytest.mark.parametrize('architecture, is_discrete, observes_task, which',
+                         CASES)
+def test_round_trips(architecture, is_discrete, observes_task, which):
+  twin = make(architecture, is_discrete, observes_task).acting_policy(which)
+  content = json.loads(json.dumps(twin.to_json()))
+  assert acting.from_json(content) == twin
+  assert 'class' in content  # left whole by from_json
+  assert pickle.loads(pickle.dumps(twin)) == twin
+
+
+def test_from_json_refuses_what_it_does_not_know():
+  with pytest.raises(
+      ValueError, match=r"unknown policy 'os\.system'; known: \['ColumnPol"):
+    acting.from_json({'class': 'os.system'})
+
+
+def test_acting_needs_numpy_alone():
+  program = (
+      'import sys\n'
+      'import numpy\n'
+      'before = set(sys.modules)\n'
+      'import distillery.networks.acting\n'
+      'after = {name.split(".")[0] for name in set(sys.modules) - before}\n'
+      'after -= set(sys.stdlib_module_names) | {"numpy", "distillery"}\n'
+      'assert not after, after\n')
+  result = subprocess.run([sys.executable, '-c', program], capture_output=True,
+                          text=True, timeout=60)
+  assert result.returncode == 0, result.stderr
