@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import typing
 from typing import Literal, Tuple
 
 
@@ -74,6 +75,12 @@ class DistralConfig:
   min_observation_std: float = 0.01
 
   def __post_init__(self):
+    for field in dataclasses.fields(self):
+      choices = typing.get_args(field.type)
+      if (typing.get_origin(field.type) is Literal
+          and getattr(self, field.name) not in choices):
+        raise ValueError(f'{field.name} must be one of {choices}, got '
+                         f'{getattr(self, field.name)!r}.')
     for name in ('envs_per_task', 'unroll_length', 'num_epochs',
                  'num_minibatches', 'reward_scale', 'clip_ratio',
                  'learning_rate', 'value_learning_rate', 'max_gradient_norm',
@@ -111,6 +118,10 @@ class DistralConfig:
           f'kl_cost={self.kl_cost} has no effect with '
           f'regularizer={self.regularizer!r} and '
           f'architecture={self.architecture!r}; set it to 0.')
+    if self.architecture == 'shared' and self.optimization == 'alternating':
+      raise ValueError(
+          "optimization='alternating' would train nothing with "
+          "architecture='shared', which has no task columns; use 'joint'.")
 
   @property
   def alpha(self) -> float:

@@ -27,6 +27,8 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
+_REGULARIZERS = ('sampled', 'exact', 'bonus')
+
 
 class DistralTerms(NamedTuple):
   """Unreduced terms of the policy loss, each `[K, N]`; minimise their sum."""
@@ -61,7 +63,11 @@ def reward_regularizer(
   Returns:
     `[K, N]`, a constant: E[grad log pi_k] = 0 makes the explicit derivative of
     the log-probabilities inside the return vanish.
+
+  Raises:
+    ValueError: if a cost is negative or the regularizer is unknown.
   """
+  _check_settings(regularizer, kl_cost, entropy_cost)
   if regularizer == 'sampled':
     addition = (kl_cost * shared_policy.log_prob(action)
                 - (kl_cost + entropy_cost) * task_policy.log_prob(action))
@@ -121,11 +127,10 @@ def policy_loss(
     `DistralTerms`.
 
   Raises:
-    ValueError: if shapes disagree or a cost is negative.
+    ValueError: if shapes disagree, a cost is negative or the regularizer is
+      unknown.
   """
-  if kl_cost < 0. or entropy_cost < 0.:
-    raise ValueError('kl_cost and entropy_cost must not be negative, got '
-                     f'{kl_cost} and {entropy_cost}.')
+  _check_settings(regularizer, kl_cost, entropy_cost)
   log_prob = task_policy.log_prob(action)
   checks.same_shape('policy_loss', log_prob=log_prob, advantage=advantage)
   surrogate = policy_gradient.clipped_surrogate(
@@ -167,3 +172,13 @@ def value_loss(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
   """(V_k(s) - sg(G))^2 / 2 of regularised returns, unreduced."""
   checks.same_shape('value_loss', value=value, value_target=value_target)
   return 0.5 * tf.square(value - tf.stop_gradient(value_target))
+
+
+def _check_settings(
+    regularizer: str, kl_cost: float, entropy_cost: float) -> None:
+  if regularizer not in _REGULARIZERS:
+    raise ValueError(
+        f'regularizer must be one of {_REGULARIZERS}, got {regularizer!r}.')
+  if kl_cost < 0. or entropy_cost < 0.:
+    raise ValueError('kl_cost and entropy_cost must not be negative, got '
+                     f'{kl_cost} and {entropy_cost}.')

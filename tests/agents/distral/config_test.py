@@ -1,0 +1,116 @@
+"""What the configuration refuses, and the two coordinates of its costs."""
+
+import dataclasses
+import math
+
+from distillery.agents.distral import config as distral_config
+import pytest
+
+NAN = float('nan')
+
+
+def make(**changes):
+  return distral_config.DistralConfig(**changes)
+
+
+@pytest.mark.parametrize('value', [0, -1])
+@pytest.mark.parametrize('name', [
+    'envs_per_task', 'unroll_length', 'num_epochs', 'num_minibatches',
+    'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
+    'max_gradient_norm', 'min_std', 'min_observation_std',
+])
+def test_what_must_be_positive(name, value):
+  with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
+    make(**{name: value})
+
+
+@pytest.mark.parametrize('name', [
+    'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
+    'max_gradient_norm', 'min_std', 'min_observation_std', 'kl_cost',
+    'entropy_cost', 'logits_alpha', 'discount', 'gae_lambda', 'initial_std',
+    'max_std',
+])
+def test_nan_is_refused(name):
+  with pytest.raises(ValueError, match=name):
+    make(**{name: NAN})
+
+
+@pytest.mark.parametrize('value', [-1e-9, math.inf])
+@pytest.mark.parametrize('name', ['kl_cost', 'entropy_cost'])
+def test_costs_are_not_negative(name, value):
+  with pytest.raises(ValueError, match=f'^{name} must not be negative'):
+    make(**{name: value})
+
+
+@pytest.mark.parametrize('value', [-.01, 1.01])
+@pytest.mark.parametrize('name', ['logits_alpha', 'discount', 'gae_lambda'])
+def test_what_must_be_a_share(name, value):
+  with pytest.raises(ValueError, match=rf'^{name} must be in \[0, 1\], got'):
+    make(**{name: value})
+
+
+def test_values_of_an_endless_task_are_finite():
+  with pytest.raises(ValueError, match='^discount must be below 1, got 1'):
+    make(discount=1.)
+
+
+@pytest.mark.parametrize('sizes', [(0,), (64, -1)])
+@pytest.mark.parametrize('name', ['hidden_sizes', 'value_hidden_sizes'])
+def test_layers_have_units(name, sizes):
+  with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
+    make(**{name: sizes})
+
+
+@pytest.mark.parametrize('changes', [
+    dict(initial_std=.05), dict(initial_std=2.), dict(max_std=.5),
+    dict(min_std=1.5),
+])
+def test_initial_std_lies_within_its_bounds(changes):
+  with pytest.raises(ValueError, match='^initial_std must lie between'):
+    make(**changes)
+
+
+def test_minibatches_divide_a_block():
+  with pytest.raises(
+      ValueError, match='num_minibatches=4 does not divide the 6 steps'):
+    make(envs_per_task=2, unroll_length=3, num_minibatches=4)
+  make(envs_per_task=2, unroll_length=3, num_minibatches=3)
+
+
+@pytest.mark.parametrize('changes', [
+    dict(regularizer='bonus'), dict(architecture='shared')])
+def test_a_kl_cost_without_effect_is_refused(changes):
+  with pytest.raises(ValueError, match='has no effect with .*; set it to 0'):
+    make(**changes)
+  make(kl_cost=0., **changes)
+
+
+@pytest.mark.parametrize('name', [
+    'architecture', 'regularizer', 'optimization'])
+def test_unknown_choices_are_refused(name):
+  with pytest.raises(ValueError, match=f"^{name} must be one of .*'x'"):
+    make(**{name: 'x'})
+
+
+def test_one_policy_for_all_tasks_has_nothing_to_alternate_with():
+  with pytest.raises(ValueError, match="architecture='shared'"):
+    make(architecture='shared', kl_cost=0., optimization='alternating')
+
+
+@pytest.mark.parametrize('kl_cost, entropy_cost, alpha, beta', [
+    (.03, .01, .75, 25.),
+    (.02, 0., 1., 50.),
+    (0., .02, 0., 50.),
+])
+def test_alpha_and_beta(kl_cost, entropy_cost, alpha, beta):
+  config = make(kl_cost=kl_cost, entropy_cost=entropy_cost)
+  assert config.alpha == pytest.approx(alpha)
+  # An inverse temperature: larger costs, smaller beta.
+  assert config.beta == pytest.approx(beta)
+  assert config.alpha / config.beta == pytest.approx(kl_cost)
+  assert (1. - config.alpha) / config.beta == pytest.approx(entropy_cost)
+
+
+def test_it_is_frozen():
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    make().kl_cost = 1.
