@@ -36,6 +36,7 @@ import mujoco
 import numpy as np
 
 from distillery.environments import metaworld_goals
+from distillery.environments import sawyer_model
 from distillery.environments import sawyer_numpy
 from distillery.environments import sawyer_rewards
 
@@ -101,7 +102,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   _reward_maker: Optional[Callable[[Any], sawyer_rewards.Evaluate]]
 
   def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
-    model, _ = super()._initialize_simulation()
+    model = sawyer_model.load_light(self.fullpath)
     data = FastData(model)
     # Attributes of these live views are read at every step.
     self._hand = data.body('hand').xpos

@@ -1,0 +1,95 @@
+"""Loading Meta-World's models: a light one to step, the whole one to look at.
+
+A stock model takes 20 MB and 0.1 s, nearly all of it for meshes and textures
+that are only drawn. The light model has 3 MB. It is the same for the physics:
+the geoms that are left out of it collide with nothing and weigh nothing (the
+models take masses from groups that they are not in), and every body, joint and
+geom keeps its number and its name.
+"""
+
+from typing import Any, Optional
+
+import mujoco
+import numpy as np
+
+# A stand-in for a mesh that is only drawn; its size in metres matters to nothing.
+_STAND_IN_SIZE = (0.001, 0., 0.)
+
+
+def load_light(path: str) -> mujoco.MjModel:
+  """Loads a model without what is only drawn.
+
+  Args:
+    path: of the model's XML file.
+
+  Returns:
+    The model. Unnamed meshes that do not collide are tiny spheres in it; named
+    ones stay, since rewards and observations read their positions.
+  """
+  spec = mujoco.MjSpec.from_file(path)
+  needed = set()
+  for geom in spec.geoms:
+    geom.material = ''
+    if geom.type != mujoco.mjtGeom.mjGEOM_MESH:
+      continue
+    if geom.name or geom.contype or geom.conaffinity:
+      needed.add(geom.meshname)
+    else:
+      geom.type = mujoco.mjtGeom.mjGEOM_SPHERE
+      geom.size = _STAND_IN_SIZE
+      geom.meshname = ''
+  for site in spec.sites:
+    site.material = ''
+  unneeded = [mesh for mesh in spec.meshes if mesh.name not in needed]
+  for element in [*unneeded, *spec.materials, *spec.textures]:
+    element.delete()
+  return spec.compile()
+
+
+class Picture:
+  """Draws what a light model simulates, from the whole model."""
+
+  def __init__(self, path: str, height: int, width: int):
+    """Loads the whole model and opens a renderer.
+
+    Args:
+      path: of the model's XML file.
+      height: of the pictures, in pixels.
+      width: of the pictures, in pixels.
+    """
+    self.size = height, width
+    self._model = mujoco.MjModel.from_xml_path(path)
+    self._model.vis.global_.offheight = max(
+        height, self._model.vis.global_.offheight)
+    self._model.vis.global_.offwidth = max(
+        width, self._model.vis.global_.offwidth)
+    self._data = mujoco.MjData(self._model)
+    self._renderer: Optional[mujoco.Renderer] = mujoco.Renderer(
+        self._model, height, width)
+
+  def draw(self, model: mujoco.MjModel, data: mujoco.MjData,
+           camera: Any) -> np.ndarray:
+    """Draws the present state.
+
+    Args:
+      model: the light model; tasks move its bodies and sites.
+      data: the state.
+      camera: a name or a number.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
+    self._model.body_pos[:] = model.body_pos
+    self._model.site_pos[:] = model.site_pos
+    self._data.qpos[:] = data.qpos
+    self._data.mocap_pos[:] = data.mocap_pos
+    self._data.mocap_quat[:] = data.mocap_quat
+    mujoco.mj_forward(self._model, self._data)
+    self._renderer.update_scene(self._data, camera=camera)
+    return self._renderer.render()
+
+  def close(self) -> None:
+    """Closes the renderer; again is harmless."""
+    if self._renderer is not None:
+      self._renderer.close()
+      self._renderer = None
