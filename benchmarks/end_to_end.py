@@ -57,7 +57,6 @@ def run_launcher(
       sys.executable, _ROOT / 'launchers' / 'run_distral.py',
       f'--flagfile={_ROOT / options.run_flagfile}', f'--run_dir={run_dir}',
       f'--num_env_steps={options.bench_env_steps}', '--evaluation_episodes=1',
-      '--final_evaluation_episodes=1',
       f'--evaluate_every={10 * options.bench_env_steps}',
   ]
   begin = time.perf_counter()

@@ -18,7 +18,7 @@ import numpy as np
 # In which runs of one plot may differ; anything else would be averaged away.
 _MAY_DIFFER = frozenset({
     'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
-    'final_evaluation_episodes', 'checkpoint_every', 'resume',
+    'checkpoint_every', 'resume',
 })
 # Distinct for the colour-blind as well (Okabe and Ito).
 _COLORS = {'task': '#0072B2', 'shared': '#D55E00'}

@@ -22,8 +22,6 @@ class RunOptions:
       0: one for each usable core.
     evaluate_every: environment steps, summed over tasks, between evaluations.
     evaluation_episodes: episodes of each task in an evaluation.
-    final_evaluation_episodes: episodes of each task in the last evaluation; 50
-      see each of Meta-World's goals once.
     checkpoint_every: environment steps, summed over tasks, between checkpoints.
     resume: go on with the run in --run_dir from its newest whole checkpoint.
     reward_function_version: version of Meta-World's reward functions.
@@ -36,7 +34,6 @@ class RunOptions:
   num_workers: int = 0
   evaluate_every: int = 250_000
   evaluation_episodes: int = 10
-  final_evaluation_episodes: int = 50
   checkpoint_every: int = 500_000
   # How a run was continued is no part of what repeats it.
   resume: bool = dataclasses.field(default=False, metadata={'repeat': False})
@@ -47,7 +44,6 @@ class RunOptions:
         'num_env_steps',
         'evaluate_every',
         'evaluation_episodes',
-        'final_evaluation_episodes',
         'checkpoint_every',
     ):
       if getattr(self, name) <= 0:

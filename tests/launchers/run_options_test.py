@@ -10,7 +10,6 @@ import pytest
         dict(num_env_steps=0),
         dict(evaluate_every=-1),
         dict(evaluation_episodes=0),
-        dict(final_evaluation_episodes=0),
         dict(checkpoint_every=0),
         dict(seed=-1),
         dict(seed=2**32),
