@@ -6,7 +6,6 @@ memory. The numbers are the same, to the last bit, whatever the number of
 workers.
 """
 
-import time
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import arguments
@@ -38,8 +37,8 @@ class Pool:
                env_timeout_s: float = 120.):
     """Starts the workers and returns without waiting for them.
 
-    Programs that make a pool need the guard `if __name__ == '__main__':`, as
-    the workers import the program's main module.
+    The program needs the guard `if __name__ == '__main__':`, as the workers
+    import its main module.
 
     Args:
       tasks: K tasks, in the order of the blocks' task axis.
@@ -83,8 +82,7 @@ class Pool:
 
     Args:
       policy: picklable, with the methods of `networks/acting.py`'s policies.
-      parameters: name -> array; from now on their names and shapes are fixed
-        until the next `set_policy`.
+      parameters: name -> array; `set_parameters` keeps to names and shapes.
 
     Raises:
       ValueError: if the policy cannot be pickled.
@@ -237,16 +235,14 @@ class Pool:
     self._must_restart = True
     self._episodes = []
 
-  def wait_until_ready(self) -> float:
-    """Waits until every environment is built; seconds waited.
+  def wait_until_ready(self) -> None:
+    """Waits until every environment is built; `collect` does so as well.
 
     Raises:
       PoolError: if a worker has failed.
     """
     self._crew.check_open('wait_until_ready')
-    begin = time.monotonic()
     self._crew.wait_until_ready()
-    return time.monotonic() - begin
 
   def close(self) -> None:
     """Ends the workers, within a second; harmless if done before."""
