@@ -29,7 +29,7 @@ them at once). Nothing that the next step starts from is left out: the closing
 import functools
 import sys
 import types
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple, Type
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Type
 
 from metaworld import sawyer_xyz_env
 import mujoco
@@ -41,8 +41,8 @@ from distillery.environments import sawyer_numpy
 from distillery.environments import sawyer_rewards
 
 _MOCAP_QUATERNION = np.array([1., 0., 1., 0.])
-_ONES = np.ones(3, np.float32)
-_MINUS_ONES = -_ONES
+_HIDDEN_GOAL = 3 * [0.]
+_NO_OBJECT = 7 * [0.]
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -115,11 +115,22 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._mocap_position = data.mocap_pos
     self._mocap_quaternion = data.mocap_quat
     self._control = data.ctrl
-    self._tcp = None
-    self._evaluate = None
+    self._tcp: Optional[np.ndarray] = None
+    self._stepping = False
     self._pretending = False
+    self._evaluate: Optional[sawyer_rewards.Evaluate] = None
     self._pair = np.empty(2)
     return model, data
+
+  def _find_bounds(self) -> None:
+    """Reads the bounds of the hand and of observations, once the task is set."""
+    # As NumPy multiplies a float32 by the number.
+    self._most = float(np.float32(1.) * np.float32(self.action_scale))
+    self._mocap_bounds = self.mocap_low.tolist(), self.mocap_high.tolist()
+    space = self.sawyer_observation_space
+    bounds = list(enumerate(zip(space.low.tolist(), space.high.tolist())))
+    self._bounds = [bounds[at] for at in (0, 1, 2, 18, 19, 20, 36, 37, 38)]
+    self._prev_obs = self._current()  # A list here, an array in the stock.
 
   # Stepping.
 
@@ -132,39 +143,43 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     Returns:
       The observation (float64 [39]), the reward and the success.
     """
-    position = self._mocap_position
-    delta = np.maximum(action[:3], _MINUS_ONES)
-    np.minimum(delta, _ONES, out=delta)
-    np.add(position, delta * self.action_scale, out=position)
-    np.maximum(position, self.mocap_low, out=position)
-    np.minimum(position, self.mocap_high, out=position)
-    self._mocap_quaternion[:] = _MOCAP_QUATERNION
-    control = self._control
-    gripper = action[-1]
-    control[0] = gripper
-    control[1] = -gripper
+    self._move(action)
     mujoco.mj_step(self.model, self.data, self.frame_skip)
     self.curr_path_length += 1
     mujoco.mj_forward(self.model, self.data)
-    observation = self._get_obs()
-    low, high = self._bounds
-    np.maximum(observation, low, out=observation)
-    np.minimum(observation, high, out=observation)
-    right, left = self._fingers
-    self._tcp = tcp = (right + left) / 2.
+    observation = self._observe()
     if self._evaluate is None:
       self._evaluate = self._make_evaluate()
-    reward, success = self._evaluate(action, observation, tcp)
-    self._tcp = None
+    self._stepping, self._tcp = True, None
+    reward, success = self._evaluate(action, observation)
+    self._stepping = False
     return observation, reward, bool(success)
+
+  def _move(self, action: np.ndarray) -> None:
+    """Puts an action into the simulator; clips the hand's part of it."""
+    # Products of float32 numbers, as in the stock. Rounding is monotone, so
+    # they can be clipped in place of the action.
+    dx, dy, dz, _ = (action * self.action_scale).tolist()
+    most = self._most
+    x, y, z = self._mocap_position[0].tolist()
+    x += -most if dx < -most else most if dx > most else dx
+    y += -most if dy < -most else most if dy > most else dy
+    z += -most if dz < -most else most if dz > most else dz
+    (low_x, low_y, low_z), (high_x, high_y, high_z) = self._mocap_bounds
+    self._mocap_position[0] = (
+        low_x if x < low_x else high_x if x > high_x else x,
+        low_y if y < low_y else high_y if y > high_y else y,
+        low_z if z < low_z else high_z if z > high_z else z)
+    gripper = action.item(3)
+    self._control[0] = gripper
+    self._control[1] = -gripper
 
   def _make_evaluate(self) -> sawyer_rewards.Evaluate:
     """The reward of this episode, whose constants are known by now."""
     if self.reward_function_version == 'v2' and self._reward_maker is not None:
       return self._reward_maker(self)
 
-    def evaluate(action, observation, tcp):
-      del tcp
+    def evaluate(action, observation):
       reward, info = self.evaluate_state(observation, action)
       return reward, info['success']
 
@@ -199,41 +214,54 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
 
   @property
   def tcp_center(self) -> np.ndarray:
-    if self._tcp is not None:  # Computed once a step.
+    if self._stepping and self._tcp is not None:  # Computed once a step.
       return self._tcp
     right, left = self._fingers
-    return (right + left) / 2.
+    self._tcp = (right + left) / 2.
+    return self._tcp
 
-  def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
-    return self._fill_current(np.zeros(18))
-
-  def _fill_current(self, current: np.ndarray) -> np.ndarray:
-    """Writes the 18 numbers of the present; `current` comes as zeros."""
-    current[:3] = self._hand
+  def _current(self) -> List[float]:
+    """The 18 numbers of the present: hand, gripper and two objects."""
     right, left = self._claws
     # The fingers are 0.1 m apart when open.
     opening = sawyer_numpy.length(right - left) / 0.1
-    current[3] = 1. if opening > 1. else opening
-    position = self._get_pos_objects()
-    rotation = self._get_quat_objects()
+    current = self._hand.tolist()
+    current.append(1. if opening > 1. else opening)
+    position = self._get_pos_objects().tolist()
+    rotation = self._get_quat_objects().tolist()
     if len(position) == 3:
-      current[4:7] = position
-      current[7:11] = rotation
-    else:
-      for i in range(len(position) // 3):
-        current[4 + 7 * i:7 + 7 * i] = position[3 * i:3 * i + 3]
-        current[7 + 7 * i:11 + 7 * i] = rotation[4 * i:4 * i + 4]
+      return current + position + rotation + _NO_OBJECT
+    for i in range(len(position) // 3):
+      current += position[3 * i:3 * i + 3]
+      current += rotation[4 * i:4 * i + 4]
     return current
 
+  def _frames(self) -> List[float]:
+    """The 39 numbers of an observation, not yet clipped."""
+    current = self._current()
+    goal = (_HIDDEN_GOAL if self._partially_observable
+            else self._target_pos.tolist())
+    frames = current + self._prev_obs + goal
+    self._prev_obs = current
+    return frames
+
+  def _observe(self) -> np.ndarray:
+    """An observation clipped as the stock `step` does it.
+
+    Only the hand's position, now and before, and the goal's have finite bounds
+    that they can reach.
+    """
+    frames = self._frames()
+    for at, (low, high) in self._bounds:
+      if not low <= frames[at] <= high:
+        frames[at] = min(max(frames[at], low), high)
+    return np.array(frames)
+
+  def _get_curr_obs_combined_no_goal(self) -> np.ndarray:
+    return np.array(self._current())
+
   def _get_obs(self) -> np.ndarray:
-    observation = np.zeros(39)
-    current = self._fill_current(observation[:18])
-    observation[18:36] = self._prev_obs
-    if not self._partially_observable:
-      observation[36:] = self._get_pos_goal()
-    # A copy: the caller clips the observation, and the stock keeps it unclipped.
-    self._prev_obs = current.copy()
-    return observation
+    return np.array(self._frames())
 
   # Rewards.
 
@@ -298,8 +326,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._pretending = False
     mujoco.mj_resetData(self.model, self.data)
     observation = self.reset_model()
-    self._prev_obs = observation[:18].copy()
-    observation[18:36] = self._prev_obs
+    observation[18:36] = observation[:18]
+    self._prev_obs = observation[:18].tolist()
     return observation, {}
 
   def _reset_hand(self, steps: int = 50) -> None:
@@ -383,6 +411,5 @@ def make_simulator(task_name: str, *, goal_visible: bool,
   simulator._partially_observable = not goal_visible  # pylint: disable=protected-access
   simulator.__dict__.pop('sawyer_observation_space', None)
   simulator._set_task_inner()  # pylint: disable=protected-access
-  space = simulator.sawyer_observation_space
-  simulator._bounds = space.low, space.high  # pylint: disable=protected-access
+  simulator._find_bounds()  # pylint: disable=protected-access
   return simulator

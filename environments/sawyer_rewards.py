@@ -7,9 +7,8 @@ operation by operation, so that the results are equal to the bit; look there for
 the reasons.
 
 A maker `f(simulator)` is called after each reset and returns
-`evaluate(action, observation, tcp) -> (reward, success)`, where `action` is
-float32 [4], `observation` float64 [39] and `tcp`, float64 [3], the point between
-the fingers.
+`evaluate(action, observation) -> (reward, success)`, where `action` is float32
+[4] and `observation` float64 [39]. The "tcp" is the point between the fingers.
 """
 
 from typing import Any, Callable, Dict, Tuple
@@ -21,7 +20,7 @@ from distillery.environments import sawyer_numpy
 # The simulator's attributes are those of Meta-World, private ones included.
 # pylint: disable=protected-access
 
-Evaluate = Callable[[np.ndarray, np.ndarray, np.ndarray], Tuple[Any, bool]]
+Evaluate = Callable[[np.ndarray, np.ndarray], Tuple[Any, bool]]
 
 _length = sawyer_numpy.length
 _long_tail = sawyer_numpy.long_tail
@@ -33,9 +32,9 @@ def reach(simulator: Any) -> Evaluate:
   target = simulator._target_pos
   margin = _length(simulator.hand_init_pos - target)
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     del action, observation
-    distance = _length(tcp - target)
+    distance = _length(simulator.tcp_center - target)
     return 10 * _long_tail(distance, 0, 0.05, margin), distance <= 0.05
 
   return evaluate
@@ -46,9 +45,9 @@ def push(simulator: Any) -> Evaluate:
   radius = simulator.TARGET_RADIUS
   margin = _length(simulator.obj_init_pos - target)
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     obj = observation[4:7]
-    tcp_to_obj = _length(obj - tcp)
+    tcp_to_obj = _length(obj - simulator.tcp_center)
     target_to_obj = _length(obj - target)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
     grasped = simulator._gripper_caging_reward(
@@ -70,10 +69,11 @@ def pick_place(simulator: Any) -> Evaluate:
   margin = _length(simulator.obj_init_pos - target)
   caging_reward = _pick_place_caging(simulator)
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     obj = observation[4:7]
     obj_to_target = _length(obj - target)
     in_place = _long_tail(obj_to_target, 0, 0.05, margin)
+    tcp = simulator.tcp_center
     reward = _both(caging_reward(action, obj, tcp), in_place)
     if obj.item(2) - 0.01 > obj_init_z:
       if _length(obj - tcp) < 0.02 and observation[3] > 0:
@@ -114,9 +114,7 @@ def _pick_place_caging(simulator: Any) -> Callable[..., float]:
 def door_open(simulator: Any) -> Evaluate:
   target_x = simulator._target_pos.item(0)
   joint = simulator.data.joint('doorjoint').qpos
-  door_offset = np.array([-0.05, 0, 0])
-  handle_offset = np.array([0.05, 0.03, -0.01])
-  hand_xy = np.empty(2)
+  offset_xy, offset = np.empty(2), np.empty(3)
 
   def above_floor(radius, hand_z):
     floor = 0. if radius <= 0.12 else 0.04 * np.log(radius - 0.12) + 0.4
@@ -124,20 +122,20 @@ def door_open(simulator: Any) -> Evaluate:
       return 1.
     return _long_tail(floor - hand_z, 0., 0.01, floor / 2.)
 
-  def evaluate(action, observation, tcp):
-    del tcp
-    theta = joint.item()
-    grab = float((sawyer_numpy.clip(action[3], -1, 1) + 1.) / 2.)
-    hand = observation[:3]
-    door = observation[4:7] + door_offset
-    np.subtract(hand[:2], door[:2], out=hand_xy)
+  def evaluate(action, observation):
+    x, y, z, _, obj_x, door_y, door_z = observation[:7].tolist()
+    door_x = obj_x + -0.05
+    offset_xy[:] = x - door_x, y - door_y
+    offset[:] = x - door_x - 0.05, y - door_y - 0.03, z - door_z - -0.01
     ready = _both(
-        above_floor(_length(hand_xy), hand.item(2)),
-        _long_tail(_length(hand - door - handle_offset), 0, 0.12 / 2., 0.5))
+        above_floor(_length(offset_xy), z),
+        _long_tail(_length(offset), 0, 0.12 / 2., 0.5))
+    theta = joint.item()
     opened = 0.2 * float(theta < -np.pi / 90.) + 0.8 * _long_tail(
         np.pi / 2. + np.pi / 6 - -theta, 0, 0.5, np.pi / 3.)
+    grab = float((sawyer_numpy.clip(action[3], -1, 1) + 1.) / 2.)
     reward = 2. * _both(ready, grab) + 8. * opened
-    success = abs(observation.item(4) - target_x) <= 0.08
+    success = abs(obj_x - target_x) <= 0.08
     return (10. if success else reward), success
 
   return evaluate
@@ -150,8 +148,8 @@ def drawer_open(simulator: Any) -> Evaluate:
   handle_init = target + np.array([0., max_distance, 0.])
   margin = _length((handle_init - simulator.init_tcp) * scale)
 
-  def evaluate(action, observation, tcp):
-    del action, tcp
+  def evaluate(action, observation):
+    del action
     handle = observation[4:7]
     handle_error = _length(handle - target)
     opening = _long_tail(handle_error, 0, 0.02, max_distance)
@@ -169,11 +167,12 @@ def drawer_close(simulator: Any) -> Evaluate:
   reach_margin = abs(
       _length(simulator.obj_init_pos - simulator.init_tcp) - 0.005)
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     obj = observation[4:7]
     target_to_obj = _length(obj - target)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
-    near = _gaussian(_length(obj - tcp), 0, 0.005, reach_margin)
+    near = _gaussian(
+        _length(obj - simulator.tcp_center), 0, 0.005, reach_margin)
     near = _both(near, min(max(0, action[-1]), 1))
     success = target_to_obj <= radius + 0.015
     return (1. if success else _both(near, in_place)) * 10, success
@@ -186,10 +185,10 @@ def button_press_topdown(simulator: Any) -> Evaluate:
   init_tcp = simulator.init_tcp
   margin = simulator._obj_to_target_init
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     del action
     obj = observation[4:7]
-    tcp_to_obj = _length(obj - tcp)
+    tcp_to_obj = _length(obj - simulator.tcp_center)
     obj_to_target = abs(target_z - obj.item(2))
     near = _long_tail(tcp_to_obj, 0, 0.01, _length(obj - init_tcp))
     reward = 5 * _both(1 - observation.item(3), near)
@@ -212,7 +211,7 @@ def peg_insert_side(simulator: Any) -> Evaluate:
       (site(f'bottom_right_corner_collision_box_{i}').xpos,
        site(f'top_left_corner_collision_box_{i}').xpos) for i in (2, 1))
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     obj = observation[4:7]
     obj_to_target = _length((head - target) * scale)
     in_place = _long_tail(obj_to_target, 0, radius, margin)
@@ -223,7 +222,8 @@ def peg_insert_side(simulator: Any) -> Evaluate:
     grasped = simulator._gripper_caging_reward(
         action, obj, obj_radius=0.0075, pad_success_thresh=0.03,
         object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
-    lifted = (obj.item(2) - 0.01 > obj_init_z and _length(obj - tcp) < 0.08
+    lifted = (obj.item(2) - 0.01 > obj_init_z 
+              and _length(obj - simulator.tcp_center) < 0.08
               and observation[3] > 0)
     reward = _both(1. if lifted else grasped, in_place)
     if lifted:
@@ -266,11 +266,12 @@ def _window(simulator: Any, site_name: str, start: np.ndarray,
       simulator.window_handle_pos_init - simulator.init_tcp) - 0.02)
   handle = simulator.data.site(site_name).xpos
 
-  def evaluate(action, observation, tcp):
+  def evaluate(action, observation):
     del action, observation
     target_to_obj = abs(handle.item(0) - target_x)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
-    near = near_function(_length(handle - tcp), 0, 0.02, near_margin)
+    near = near_function(
+        _length(handle - simulator.tcp_center), 0, 0.02, near_margin)
     return 10 * _both(near, in_place), target_to_obj <= radius
 
   return evaluate
