@@ -139,15 +139,15 @@ class TaskSuite:
     object.__setattr__(self, 'info', dict(self.info))
     if not self.train_tasks:
       raise ValueError(
-          f'TaskSuite.tasks of {self.name!r}: got {len(self.tasks)} tasks, none '
-          "of split 'train'; want at least one")
+          f'TaskSuite.tasks of {self.name!r}: got {len(self.tasks)} tasks, '
+          "none of split 'train'; want at least one")
     for split in SPLITS:
       names = [task.name for task in self.tasks if task.split == split]
       duplicates = sorted({name for name in names if names.count(name) > 1})
       if duplicates:
         raise ValueError(
-            f'TaskSuite.tasks of {self.name!r}: got {duplicates} more than once '
-            f'in split {split!r}, want unique names')
+            f'TaskSuite.tasks of {self.name!r}: got {duplicates} more than '
+            f'once in split {split!r}, want unique names')
 
   @property
   def train_tasks(self) -> Tuple[Task, ...]:

@@ -15,12 +15,11 @@ import dataclasses
 import math
 from typing import Any, Optional, Sequence, Tuple
 
+from distillery.environments import base
+from distillery.environments import metaworld_goals
 import dm_env
 from dm_env import specs
 import numpy as np
-
-from distillery.environments import base
-from distillery.environments import metaworld_goals
 
 HORIZON = 500
 OBSERVATION_SIZE = 39
@@ -105,6 +104,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     self._needs_reset = True
     self._success = False
     self._variation: Optional[int] = None
+    self._picture: Any = None
 
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
@@ -175,9 +175,38 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """See base class."""
     return self._action_spec
 
+  def render(self, *, height: int = 480, width: int = 480,
+             camera: str = 'corner2') -> np.ndarray:
+    """Draws the present state; the first picture takes a second.
+
+    Without a display, set MUJOCO_GL=egl before the first import of mujoco.
+
+    Args:
+      height: in pixels.
+      width: in pixels.
+      camera: 'topview', 'corner', 'corner2', 'corner3', 'corner4',
+        'behindGripper' or 'gripperPOV'.
+
+    Returns:
+      uint8 [height, width, 3].
+    """
+    from distillery.environments import sawyer_model  # pylint: disable=import-outside-toplevel
+    if self._picture is None or self._picture.size != (height, width):
+      self._close_picture()
+      self._picture = sawyer_model.Picture(
+          self._simulator.fullpath, height, width)
+    return self._picture.draw(
+        self._simulator.model, self._simulator.data, camera)
+
   def close(self) -> None:
     """See base class."""
+    self._close_picture()
     self._simulator.close()
+
+  def _close_picture(self) -> None:
+    if self._picture is not None:
+      self._picture.close()
+      self._picture = None
 
 
 @dataclasses.dataclass(frozen=True)

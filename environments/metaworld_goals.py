@@ -61,7 +61,7 @@ def task_class(task_name: str) -> Type[Any]:
   return env_dict.ALL_V3_ENVIRONMENTS[task_name]
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _unsimulated(task_name: str) -> Any:
   """An instance that has run its own constructor but loaded no simulator.
 

@@ -1,4 +1,4 @@
-"""Loading Meta-World's models: a light one to step, the whole one to look at.
+"""Meta-World's models: a light one to step, the whole one to look at.
 
 A stock model takes 20 MB and 0.1 s, nearly all of it for meshes and textures
 that are only drawn. The light model has 3 MB. It is the same for the physics:
@@ -7,12 +7,12 @@ models take masses from groups that they are not in), and every body, joint and
 geom keeps its number and its name.
 """
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import mujoco
 import numpy as np
 
-# A stand-in for a mesh that is only drawn; its size in metres matters to nothing.
+# Of a stand-in for a mesh that is only drawn; in metres, and of no effect.
 _STAND_IN_SIZE = (0.001, 0., 0.)
 
 
@@ -46,6 +46,56 @@ def load_light(path: str) -> mujoco.MjModel:
   return spec.compile()
 
 
+class _Element:
+  """One named body, geom, site or joint of the data, with its views kept.
+
+  The arrays are views of the simulator's memory, which never moves; so they
+  always show the present state, as those of the original accessor do.
+  """
+
+  def __init__(self, accessor: Any):
+    self.__dict__['_accessor'] = accessor
+
+  def __getattr__(self, name: str) -> Any:
+    value = getattr(self._accessor, name)
+    self.__dict__[name] = value
+    return value
+
+  def __setattr__(self, name: str, value: Any) -> None:
+    setattr(self._accessor, name, value)
+
+
+class FastData(mujoco.MjData):
+  """MjData whose named access is cached."""
+
+  def __init__(self, model: mujoco.MjModel):
+    super().__init__(model)
+    self._elements: Dict[Tuple[str, Any], _Element] = {}
+
+  def _element(self, kind: str, key: Any) -> _Element:
+    element = self._elements.get((kind, key))
+    if element is None:
+      element = _Element(getattr(super(), kind)(key))
+      self._elements[kind, key] = element
+    return element
+
+  def body(self, key: Any) -> _Element:
+    """As `MjData.body`; `key` is a name or a number."""
+    return self._element('body', key)
+
+  def geom(self, key: Any) -> _Element:
+    """As `MjData.geom`; `key` is a name or a number."""
+    return self._element('geom', key)
+
+  def site(self, key: Any) -> _Element:
+    """As `MjData.site`; `key` is a name or a number."""
+    return self._element('site', key)
+
+  def joint(self, key: Any) -> _Element:
+    """As `MjData.joint`; `key` is a name or a number."""
+    return self._element('joint', key)
+
+
 class Picture:
   """Draws what a light model simulates, from the whole model."""
 
@@ -77,7 +127,8 @@ class Picture:
       camera: a name or a number.
 
     Returns:
-      uint8 [height, width, 3].
+      uint8 [height, width, 3], with the table below the arm: some of
+      Meta-World's cameras are mounted upside down.
     """
     self._model.body_pos[:] = model.body_pos
     self._model.site_pos[:] = model.site_pos
@@ -86,7 +137,11 @@ class Picture:
     self._data.mocap_quat[:] = data.mocap_quat
     mujoco.mj_forward(self._model, self._data)
     self._renderer.update_scene(self._data, camera=camera)
-    return self._renderer.render()
+    picture = self._renderer.render()
+    # The last row of a camera's orientation: how much of the world's z is in
+    # its right, up and backward axes.
+    upside_down = self._data.camera(camera).xmat[7] < 0
+    return picture[::-1, ::-1].copy() if upside_down else picture
 
   def close(self) -> None:
     """Closes the renderer; again is harmless."""

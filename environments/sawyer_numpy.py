@@ -8,8 +8,8 @@ the same order, and hand whatever they were not made for to the original.
 
 What may and may not be replaced: +, -, *, /, sqrt and comparisons are exactly
 rounded, so Python floats give the same bits as NumPy's. `**` calls the C
-library's pow in both. `dot` may use fused multiply-add, so the scalar product of
-a norm stays NumPy's; so does `exp`, which NumPy vectorises.
+library's pow in both. `dot` may use fused multiply-add, so the scalar product
+of a norm stays NumPy's; so do `exp` and `log`, which NumPy vectorises.
 """
 
 import functools
@@ -44,7 +44,7 @@ def length(vector: np.ndarray) -> float:
 
 
 def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:  # pylint: disable=redefined-builtin
-  """`np.linalg.norm`, quick for a number and for a contiguous float64 vector."""
+  """`np.linalg.norm`, quick for a number and a contiguous float64 vector."""
   if not kwargs and (ord is None or ord == 2):
     if type(x) is _ndarray:
       if x.dtype is _float64 and x.ndim == 1 and x.flags.c_contiguous:
@@ -109,9 +109,7 @@ def hamacher_product(a: Any, b: Any) -> Any:
   if not (0. <= a <= 1. and 0. <= b <= 1.):
     raise ValueError(f'a ({a}) and b ({b}) must range between 0 and 1')
   denominator = a + b - (a * b)
-  product = ((a * b) / denominator) if denominator > 0 else 0
-  assert 0. <= product <= 1.
-  return product
+  return ((a * b) / denominator) if denominator > 0 else 0
 
 
 def hstack(arrays: Any, **kwargs: Any) -> np.ndarray:
@@ -167,13 +165,15 @@ class Rotation:
 
   @classmethod
   def from_matrix(cls, matrix: np.ndarray) -> 'Rotation':
+    """Float64 [3, 3]."""
     return cls(matrix)
 
   def as_quat(self) -> np.ndarray:
+    """Float64 [4]: x, y, z, w."""
     return quaternion(self._matrix)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def quaternion_is_exact() -> bool:
   """Whether `quaternion` gives the installed scipy's bits.
 
@@ -210,7 +210,7 @@ def _fast_reward_utils() -> types.ModuleType:
   return module
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def namespace() -> Mapping[str, Any]:
   """What the globals of Meta-World's modules are overlaid with."""
   overlay = {'np': _fast_numpy(), 'reward_utils': _fast_reward_utils()}

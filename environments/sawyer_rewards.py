@@ -13,9 +13,9 @@ A maker `f(simulator)` is called after each reset and returns
 
 from typing import Any, Callable, Dict, Tuple
 
-import numpy as np
-
+from distillery.environments import sawyer_grasping
 from distillery.environments import sawyer_numpy
+import numpy as np
 
 # The simulator's attributes are those of Meta-World, private ones included.
 # pylint: disable=protected-access
@@ -29,6 +29,7 @@ _both = sawyer_numpy.hamacher_product
 
 
 def reach(simulator: Any) -> Evaluate:
+  """The hand at a point in the air."""
   target = simulator._target_pos
   margin = _length(simulator.hand_init_pos - target)
 
@@ -40,78 +41,8 @@ def reach(simulator: Any) -> Evaluate:
   return evaluate
 
 
-def push(simulator: Any) -> Evaluate:
-  target = simulator._target_pos
-  radius = simulator.TARGET_RADIUS
-  margin = _length(simulator.obj_init_pos - target)
-
-  def evaluate(action, observation):
-    obj = observation[4:7]
-    tcp_to_obj = _length(obj - simulator.tcp_center)
-    target_to_obj = _length(obj - target)
-    in_place = _long_tail(target_to_obj, 0, radius, margin)
-    grasped = simulator._gripper_caging_reward(
-        action, obj, obj_radius=0.015, pad_success_thresh=0.05,
-        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
-    reward = 2 * grasped
-    if tcp_to_obj < 0.02 and observation[3] > 0:
-      reward += 1. + reward + 5. * in_place
-    if target_to_obj < radius:
-      reward = 10.
-    return reward, target_to_obj <= radius
-
-  return evaluate
-
-
-def pick_place(simulator: Any) -> Evaluate:
-  target = simulator._target_pos
-  obj_init_z = simulator.obj_init_pos.item(2)
-  margin = _length(simulator.obj_init_pos - target)
-  caging_reward = _pick_place_caging(simulator)
-
-  def evaluate(action, observation):
-    obj = observation[4:7]
-    obj_to_target = _length(obj - target)
-    in_place = _long_tail(obj_to_target, 0, 0.05, margin)
-    tcp = simulator.tcp_center
-    reward = _both(caging_reward(action, obj, tcp), in_place)
-    if obj.item(2) - 0.01 > obj_init_z:
-      if _length(obj - tcp) < 0.02 and observation[3] > 0:
-        reward += 1. + 5. * in_place
-    if obj_to_target < 0.05:
-      reward = 10.
-    return reward, obj_to_target <= 0.07
-
-  return evaluate
-
-
-def _pick_place_caging(simulator: Any) -> Callable[..., float]:
-  """Pick-place's own `_gripper_caging_reward`."""
-  left_pad, right_pad = simulator._pads
-  # In the x-z plane; the middle entry stays 0.
-  offset = simulator.obj_init_pos - simulator.init_tcp
-  offset[1] = 0.
-  margin_xz = _length(offset) - 0.005
-
-  def caging_reward(action, obj, tcp):
-    obj_x, obj_y, obj_z = obj.tolist()
-    left_y, right_y = left_pad.item(1), right_pad.item(1)
-    # The stock's `init_left_pad` is a live view: the present position.
-    right = _long_tail(obj_y - right_y, 0.015, 0.05,
-                       abs(abs(obj_y - right_y) - 0.05))
-    left = _long_tail(left_y - obj_y, 0.015, 0.05,
-                      abs(abs(obj_y - left_y) - 0.05))
-    offset[0] = tcp.item(0) - obj_x
-    offset[2] = tcp.item(2) - obj_z
-    caging = _both(
-        _both(left, right), _long_tail(_length(offset), 0, 0.005, margin_xz))
-    gripping = min(max(0, action[-1]), 1) if caging > 0.97 else 0.
-    return (_both(caging, gripping) + caging) / 2
-
-  return caging_reward
-
-
 def door_open(simulator: Any) -> Evaluate:
+  """A door turned open by its handle."""
   target_x = simulator._target_pos.item(0)
   joint = simulator.data.joint('doorjoint').qpos
   offset_xy, offset = np.empty(2), np.empty(3)
@@ -142,6 +73,7 @@ def door_open(simulator: Any) -> Evaluate:
 
 
 def drawer_open(simulator: Any) -> Evaluate:
+  """A drawer pulled open."""
   target = simulator._target_pos
   max_distance = simulator.maxDist
   scale = np.array([3., 3., 1.])
@@ -161,6 +93,7 @@ def drawer_open(simulator: Any) -> Evaluate:
 
 
 def drawer_close(simulator: Any) -> Evaluate:
+  """A drawer pushed shut."""
   target = simulator._target_pos
   radius = simulator.TARGET_RADIUS
   margin = abs(_length(simulator.obj_init_pos - target) - radius)
@@ -181,6 +114,7 @@ def drawer_close(simulator: Any) -> Evaluate:
 
 
 def button_press_topdown(simulator: Any) -> Evaluate:
+  """A button pressed from above."""
   target_z = simulator._target_pos.item(2)
   init_tcp = simulator.init_tcp
   margin = simulator._obj_to_target_init
@@ -199,59 +133,14 @@ def button_press_topdown(simulator: Any) -> Evaluate:
   return evaluate
 
 
-def peg_insert_side(simulator: Any) -> Evaluate:
-  target = simulator._target_pos
-  radius = simulator.TARGET_RADIUS
-  obj_init_z = simulator.obj_init_pos.item(2)
-  scale = np.array([1., 2., 2.])
-  margin = _length((simulator.peg_head_pos_init - target) * scale)
-  site = simulator.data.site
-  head = site('pegHead').xpos
-  boxes = tuple(
-      (site(f'bottom_right_corner_collision_box_{i}').xpos,
-       site(f'top_left_corner_collision_box_{i}').xpos) for i in (2, 1))
-
-  def evaluate(action, observation):
-    obj = observation[4:7]
-    obj_to_target = _length((head - target) * scale)
-    in_place = _long_tail(obj_to_target, 0, radius, margin)
-    outside = _both(*(
-        _outside_box(head.tolist(), zero.tolist(), one.tolist())
-        for zero, one in boxes))
-    in_place = _both(in_place, outside)
-    grasped = simulator._gripper_caging_reward(
-        action, obj, obj_radius=0.0075, pad_success_thresh=0.03,
-        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
-    lifted = (obj.item(2) - 0.01 > obj_init_z 
-              and _length(obj - simulator.tcp_center) < 0.08
-              and observation[3] > 0)
-    reward = _both(1. if lifted else grasped, in_place)
-    if lifted:
-      reward += 1. + 5 * in_place
-    if obj_to_target <= 0.07:
-      reward = 10.
-    return reward, obj_to_target <= 0.07
-
-  return evaluate
-
-
-def _outside_box(point: Any, zero: Any, one: Any) -> float:
-  """`reward_utils.rect_prism_tolerance` on lists of three numbers."""
-  result = None
-  for x, low, high in zip(point, zero, one):
-    if not (low <= x <= high if high >= low else high <= x <= low):
-      return 1.
-    share = (x - low) / (high - low)
-    result = share if result is None else result * share
-  return result
-
-
 def window_open(simulator: Any) -> Evaluate:
+  """A window slid open."""
   return _window(
       simulator, 'handleOpenStart', simulator.obj_init_pos, _long_tail)
 
 
 def window_close(simulator: Any) -> Evaluate:
+  """A window slid shut."""
   return _window(
       simulator, 'handleCloseStart', simulator.window_handle_pos_init,
       _gaussian)
@@ -279,13 +168,13 @@ def _window(simulator: Any, site_name: str, start: np.ndarray,
 
 MAKERS: Dict[str, Callable[[Any], Evaluate]] = {
     'reach-v3': reach,
-    'push-v3': push,
-    'pick-place-v3': pick_place,
+    'push-v3': sawyer_grasping.push,
+    'pick-place-v3': sawyer_grasping.pick_place,
     'door-open-v3': door_open,
     'drawer-open-v3': drawer_open,
     'drawer-close-v3': drawer_close,
     'button-press-topdown-v3': button_press_topdown,
-    'peg-insert-side-v3': peg_insert_side,
+    'peg-insert-side-v3': sawyer_grasping.peg_insert_side,
     'window-open-v3': window_open,
     'window-close-v3': window_close,
 }
