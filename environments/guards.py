@@ -63,7 +63,7 @@ class ActionGate:
     if not _all_finite(flat):
       row = int(np.argmin(np.isfinite(flat).all(-1)))
       raise BadRow(row, 'the policy chose an action that is not finite: '
-                        f'{flat[row]}')
+                        f'{flat[row].tolist()}')
     if self._bounds is None:
       return flat
     return np.minimum(np.maximum(flat, self._bounds[0]), self._bounds[1])
@@ -106,8 +106,9 @@ def first_observation(timestep: dm_env.TimeStep, size: int) -> np.ndarray:
     raise ValueError(f'reset returned an observation of shape '
                      f'{observation.shape}, want {(size,)}')
   if not _all_finite(observation):
+    column = int(np.argmin(np.isfinite(observation)))
     raise ValueError('reset returned an observation that is not finite: '
-                     f'{observation}')
+                     f'{observation[column]} at index {column}')
   return observation
 
 

@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from distillery.environments import building
 from distillery.environments import evaluations
+from distillery.environments import guards
 from distillery.environments import progress
 from distillery.environments import rollouts
 from distillery.environments import shared_arrays
@@ -48,8 +49,11 @@ def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
   except BaseException as error:  # SystemExit from an environment included.
     text = ''.join(traceback.format_exception(
         type(error), error, error.__traceback__))
+    # The pool's own checks need no name of an exception.
+    kind = '' if isinstance(error, guards.BadRow) else (
+        f'{type(error).__name__}: ')
     try:
-      pipe.send(('error', f'{type(error).__name__}: {error}', text))
+      pipe.send(('error', f'{kind}{error}', text))
     except OSError:
       pass  # The parent is gone: there is nobody to tell.
 

@@ -35,14 +35,14 @@ class GaussianPolicy:
 
   def mode(self, selected, observation):
     hidden = np.tanh(np.matmul(observation, selected['first']))
-    action = np.matmul(hidden, selected['second'])
-    return action[:, :, :1] if self.fault == 'shape' else action
+    return np.matmul(hidden, selected['second'])
 
   def sample(self, selected, observation, noise):
     log_prob = -0.5 * np.square(noise).sum(-1)
     if self.fault == 'log_prob':
       log_prob[-1, 0] = np.nan
-    return self.mode(selected, observation) + noise, log_prob
+    action = self.mode(selected, observation) + noise
+    return action[..., :1] if self.fault == 'shape' else action, log_prob
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,219 @@
+"""What goes wrong in a worker comes out of the pool at once, and says where."""
+
+import os
+import signal
+import time
+
+from distillery.environments import base
+from distillery.environments import fakes
+from distillery.environments import pool as pools
+from distillery.environments import units
+import numpy as np
+import pool_helpers as helpers
+import pytest
+
+PARAMETERS = helpers.parameters_for(3)
+EPISODE_SEED = units.episode_seed(0, 1, 0, 0)
+
+
+def failure_of(tasks, policy=None, parameters=None, **options):
+  """The error of a second task's fault, in the first block."""
+  with helpers.leaves_nothing():
+    pool = helpers.make_pool(tasks, **options)
+    with pytest.raises(pools.PoolError) as caught:
+      pool.set_policy(policy or helpers.GaussianPolicy(),
+                      parameters or PARAMETERS)
+      pool.collect()
+    with pytest.raises(RuntimeError, match='the pool is closed'):
+      pool.collect()
+  return caught.value
+
+
+# Fault -> what the first line says.
+FAULTS = {
+    'raise': 'failed: ZeroDivisionError: a bad step',
+    'exit': 'failed: SystemExit: 3',
+    'nan_observation': (
+        'failed: the environment returned an observation that is not '
+        'finite: nan at index 1'),
+    'inf_reward': (
+        'failed: the environment returned a reward that is not finite: '
+        'inf'),
+    'bad_discount': (
+        'failed: the environment returned discount 1.5, want one in '
+        '[0, 1]'),
+}
+
+
+@pytest.mark.parametrize('fault', FAULTS)
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_a_faulty_step_is_reported_with_its_place(fault, num_workers):
+  error = failure_of(helpers.faulty_tasks('', fault, ''),
+                     num_workers=num_workers)
+  first_line, _, rest = str(error).partition('\n')
+  assert first_line == (
+      f"Task '1_{fault}' (environment 0, episode 0, seed {EPISODE_SEED}, step "
+      f'30) {FAULTS[fault]}')
+  assert (error.task, error.environment, error.episode, error.seed,
+          error.step) == (f'1_{fault}', 0, 0, EPISODE_SEED, 30)
+  assert 'Traceback (most recent call last)' in error.worker_traceback
+  assert error.worker_traceback.strip() in rest
+
+
+@pytest.mark.parametrize('fault, words', [
+    ('kill', 'Worker 0 was killed by signal 9 (SIGKILL); it was at task '),
+    ('abort', 'Worker 0 ended with exit code 7; it was at task '),
+])
+def test_a_death_is_reported_with_its_place(fault, words):
+  error = failure_of(helpers.faulty_tasks('', fault))
+  assert str(error).startswith(
+      words + f"'1_{fault}' (environment 0, episode 0, seed {EPISODE_SEED}, "
+      'step 30)')
+  assert error.step == 30
+  assert not error.worker_traceback
+
+
+def test_the_step_is_that_of_the_episode_not_of_the_block():
+  tasks = helpers.faulty_tasks('', 'raise')
+  error = failure_of(tasks[1:], unroll_length=500)
+  assert error.step == 30
+  with helpers.leaves_nothing():
+    pool = helpers.make_pool(tasks, unroll_length=20)
+    pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+    pool.collect()
+    with pytest.raises(pools.PoolError) as caught:
+      pool.collect()
+    assert (caught.value.episode, caught.value.step) == (0, 30)
+
+
+def test_a_failing_reset_names_the_new_episode():
+  error = failure_of(helpers.faulty_tasks('raise_in_reset'), unroll_length=120)
+  assert 'failed: OSError: cannot reset' in str(error)
+  assert (error.episode, error.step) == (2, 0)
+  assert error.seed == units.episode_seed(0, 0, 0, 2)
+
+
+@pytest.mark.parametrize('fault, words', [
+    ('raise_in_constructor',
+     "Building task '1_raise_in_constructor' (environment 0) failed: OSError: "
+     'no such scene'),
+    ('wrong_spec',
+     "Building task '1_wrong_spec' (environment 0) failed: ValueError: got "
+     'observations of shape (5,), want (2,)'),
+    ('wrong_shape', 'reset returned an observation of shape (3,), want (2,)'),
+])
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_an_environment_that_does_not_fit_is_reported(
+    fault, words, num_workers):
+  error = failure_of(helpers.faulty_tasks('', fault), num_workers=num_workers)
+  assert words in str(error)
+  assert error.task == f'1_{fault}'
+
+
+def test_an_error_does_not_wait_for_busy_workers():
+  # The other worker sleeps for a thousand seconds in one step.
+  tasks = helpers.faulty_tasks('raise', 'hang')
+  begin = time.monotonic()
+  with helpers.leaves_nothing():
+    pool = helpers.make_pool(tasks, num_workers=2)
+    pool.wait_until_ready()
+    pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+    begin = time.monotonic()
+    with pytest.raises(pools.PoolError, match='a bad step'):
+      pool.collect()
+    assert time.monotonic() - begin < 3.
+
+
+def test_a_hanging_environment_is_reported():
+  error = failure_of(helpers.faulty_tasks('', 'hang'), env_timeout_s=1.5)
+  assert str(error).startswith(
+      'Worker 0 has given no sign of life for 1.5 s; it was at task '
+      f"'1_hang' (environment 0, episode 0, seed {EPISODE_SEED}, step 30)")
+
+
+def test_a_slow_environment_is_not_taken_for_a_hanging_one():
+  task = base.Task('slow', 'f', 'train', helpers.make_endless)
+  with helpers.make_pool([task], env_timeout_s=1.5, unroll_length=25) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+    pool.collect()
+
+
+def test_a_worker_killed_between_commands_is_reported():
+  for kills_all in (True, False):
+    with helpers.leaves_nothing():
+      pool = helpers.make_pool(fakes.point_mass_suite(2), num_workers=2)
+      pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+      pool.collect()
+      for pid in helpers.workers_of(os.getpid())[:2 if kills_all else 1]:
+        os.kill(pid, signal.SIGTERM)
+      time.sleep(0.3)
+      with pytest.raises(pools.PoolError, match=(
+          r'was killed by signal 15 \(SIGTERM\); it was at its commands')):
+        if kills_all:
+          pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+        pool.collect()
+
+
+@pytest.mark.parametrize('fault, words', [
+    ('raise', 'The policy failed: ArithmeticError: cannot select'),
+    ('shape', 'The policy failed: ValueError: got actions of shape (2, 1, 1), '
+              'want (2, 1, 2)'),
+    ('log_prob', "Task 'point_mass_1' (environment 0, episode 0, seed "
+                 f'{EPISODE_SEED}, step 0) failed: the policy returned '
+                 'a log-probability that is not finite: nan'),
+])
+def test_a_faulty_policy_is_reported(fault, words):
+  error = failure_of(
+      fakes.point_mass_suite(2), policy=helpers.GaussianPolicy(fault=fault))
+  assert str(error).startswith(words)
+
+
+def test_an_action_that_is_not_finite_never_reaches_an_environment():
+  poisoned = helpers.parameters_for(2)
+  poisoned['second'][1, 0, 0] = np.nan
+  error = failure_of(fakes.point_mass_suite(2), parameters=poisoned)
+  assert str(error).startswith(
+      f"Task 'point_mass_1' (environment 0, episode 0, seed {EPISODE_SEED}, "
+      'step 0) failed: the policy chose an action that is not finite: '
+      '[nan')
+
+
+@pytest.mark.parametrize('offset', [4, -4])
+def test_a_discrete_action_out_of_range_is_reported(offset):
+  error = failure_of(
+      fakes.grid_suite(1), policy=helpers.TablePolicy(offset=offset),
+      parameters={'logits': np.zeros((1, 16, 4), np.float32)})
+  assert 'want one of 0..3' in str(error)
+  assert error.task == 'grid_0'
+
+
+@pytest.mark.parametrize('fault', [
+    'raise', 'nan_observation', 'kill', 'raise_in_constructor'])
+def test_a_failing_evaluation_names_the_evaluated_task(fault):
+  healthy = helpers.faulty_tasks('', '')
+  faulty = helpers.faulty_tasks('', fault)[1]
+  with helpers.leaves_nothing():
+    pool = helpers.make_pool(healthy)
+    with pytest.raises(pools.PoolError) as caught:
+      pool.evaluate(helpers.GaussianPolicy(), PARAMETERS, tasks=[
+          healthy[0], faulty], episodes_per_task=2, seed=9)
+  error = caught.value
+  assert error.task == f'1_{fault}'
+  if fault == 'raise_in_constructor':
+    assert str(error).startswith(
+        "Building, for evaluation, task '1_raise_in_constructor' (environment "
+        '0) failed: OSError: no such scene')
+    return
+  seed = units.evaluation_seed(9, 1, 0)
+  assert (f"valuation of task '1_{fault}' (environment 0, episode 0, seed "
+          f'{seed}, step 30)') in str(error)
+  assert (error.episode, error.seed, error.step) == (0, seed, 30)
+
+
+def test_an_evaluation_that_cannot_select_its_task_is_reported():
+  tasks = fakes.point_mass_suite(3).tasks
+  with helpers.leaves_nothing(), pytest.raises(
+      pools.PoolError, match='The policy failed: IndexError'):
+    helpers.make_pool(tasks).evaluate(
+        helpers.GaussianPolicy(), helpers.parameters_for(2),
+        episodes_per_task=1, seed=0)

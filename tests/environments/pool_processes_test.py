@@ -1,0 +1,193 @@
+"""The pool's processes: what they load, and that none is ever left behind."""
+
+import ast
+import gc
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+from distillery.environments import base
+from distillery.environments import fakes
+from distillery.environments import pool as pools
+import pool_helpers as helpers
+import pytest
+
+# Makes a pool whose environments take a tenth of a second a step, says so, and
+# collects for an hour.
+_PROGRAM = """
+    import sys
+    sys.path.insert(0, {helpers!r})
+    import pool_helpers as helpers
+    from distillery.environments import base
+
+    def main():
+      task = base.Task('endless', 'f', 'train', helpers.make_endless)
+      pool = helpers.make_pool(
+          [task], envs_per_task=4, num_workers=2, unroll_length=10000)
+      pool.wait_until_ready()
+      pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
+      print('collecting', flush=True)
+      pool.collect()
+
+    if __name__ == '__main__':
+      {run}
+"""
+
+
+@pytest.fixture
+def program(tmp_path):
+  """Starts the program in a session of its own; its workers' process ids."""
+  started = []
+
+  def start(run='main()'):
+    path = tmp_path / 'program.py'
+    here = str(pathlib.Path(__file__).parent)
+    path.write_text(textwrap.dedent(_PROGRAM).format(helpers=here, run=run))
+    process = subprocess.Popen(
+        [sys.executable, str(path)], stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True)
+    started.append(process)
+    assert process.stdout.readline() == 'collecting\n', process.stderr.read()
+    time.sleep(0.3)  # Into the block.
+    workers = helpers.workers_of(process.pid)
+    assert len(workers) == 2
+    return process, workers
+
+  yield start
+  for process in started:
+    process.kill()
+    process.communicate()
+
+
+def wait_until_dead(pids, seconds=2.):
+  deadline = time.monotonic() + seconds
+  while any(map(helpers.is_alive, pids)) and time.monotonic() < deadline:
+    time.sleep(0.02)
+  return not any(map(helpers.is_alive, pids))
+
+
+@pytest.mark.parametrize('run', [
+    'main()',
+    'import threading; t = threading.Thread(target=main); t.start(); t.join()',
+], ids=['main_thread', 'another_thread'])
+@pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM])
+def test_workers_die_with_their_parent(program, run, sign):
+  segments = set(os.listdir('/dev/shm'))
+  process, workers = program(run)
+  children = helpers.descendants(process.pid)
+  os.kill(process.pid, sign)
+  assert process.wait(5.) == -sign
+  assert wait_until_dead(workers)
+  assert wait_until_dead(children)
+  assert set(os.listdir('/dev/shm')) <= segments
+
+
+def test_ctrl_c_ends_everything(program):
+  process, workers = program()
+  os.killpg(process.pid, signal.SIGINT)  # As a terminal sends it.
+  _, errors = process.communicate(timeout=5.)
+  assert process.returncode == -signal.SIGINT
+  assert errors.count('Traceback') == 1, errors  # The parent's alone.
+  assert errors.rstrip().endswith('KeyboardInterrupt')
+  assert wait_until_dead(workers)
+
+
+def test_ctrl_c_while_workers_start_ends_everything(tmp_path):
+  path = tmp_path / 'program.py'
+  path.write_text(textwrap.dedent(_PROGRAM).format(
+      helpers=str(pathlib.Path(__file__).parent), run='main()'))
+  process = subprocess.Popen(
+      [sys.executable, str(path)], stderr=subprocess.PIPE, text=True,
+      start_new_session=True)
+  try:
+    deadline = time.monotonic() + 20.
+    while not helpers.workers_of(process.pid) and time.monotonic() < deadline:
+      time.sleep(0.005)
+    workers = helpers.workers_of(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=10.)
+    assert errors.count('Traceback') == 1, errors
+    assert wait_until_dead(workers)
+  finally:
+    process.kill()
+
+
+def test_an_exception_of_the_caller_ends_the_workers():
+  with helpers.leaves_nothing(), pytest.raises(KeyError):
+    with helpers.make_pool(fakes.point_mass_suite(2), num_workers=2):
+      raise KeyError
+
+
+def test_close_does_not_wait_for_a_busy_start_or_step():
+  task = base.Task('endless', 'f', 'train', helpers.make_endless)
+  with helpers.leaves_nothing(3.):
+    helpers.make_pool([task], num_workers=2, envs_per_task=4).close()
+
+
+def test_a_forgotten_pool_ends_its_workers():
+  with helpers.leaves_nothing():
+    pool = helpers.make_pool(fakes.point_mass_suite(1))
+    pool.wait_until_ready()
+    del pool
+    gc.collect()
+
+
+def test_a_program_that_ends_without_close_ends(program, tmp_path):
+  del program
+  path = tmp_path / 'forgetful.py'
+  path.write_text(textwrap.dedent(_PROGRAM).format(
+      helpers=str(pathlib.Path(__file__).parent), run='main()').replace(
+          'pool.collect()', 'globals().update(kept=pool)'))
+  result = subprocess.run(
+      [sys.executable, str(path)], capture_output=True, text=True, timeout=20.)
+  assert (result.returncode, result.stderr) == (0, '')
+
+
+def test_a_program_without_the_main_guard_is_told_so(tmp_path):
+  path = tmp_path / 'unguarded.py'
+  text = textwrap.dedent(_PROGRAM).format(
+      helpers=str(pathlib.Path(__file__).parent), run='main()')
+  path.write_text(text.replace("if __name__ == '__main__':", 'if True:'))
+  result = subprocess.run(
+      [sys.executable, str(path)], capture_output=True, text=True, timeout=20.)
+  assert result.returncode == 1
+  assert ('ended with exit code 1; it was at its start. If the program that '
+          in result.stderr)
+
+
+def test_a_forked_copy_of_the_program_leaves_the_workers_alone():
+  with helpers.make_pool(fakes.point_mass_suite(1)) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
+    pool.collect()
+    child = os.fork()
+    if child == 0:
+      pool.close()
+      os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    pool.collect()
+
+
+def test_workers_stay_light_and_single_threaded(monkeypatch):
+  monkeypatch.setenv('OMP_NUM_THREADS', '5')
+  monkeypatch.delenv('MKL_NUM_THREADS', raising=False)
+  pool = helpers.make_pool(fakes.point_mass_suite(1))
+  assert os.environ['OMP_NUM_THREADS'] == '5'
+  assert 'MKL_NUM_THREADS' not in os.environ
+  pool.set_policy(helpers.SpyingPolicy(), helpers.parameters_for(1))
+  with pytest.raises(pools.PoolError) as caught:
+    pool.collect()
+  told = str(caught.value).partition('LookupError: ')[2].splitlines()[0]
+  spied = ast.literal_eval(told)
+  heavy = {'tensorflow', 'tensorflow_probability', 'acme', 'reverb', 'sonnet',
+           'jax', 'gymnasium', 'metaworld', 'distillery.agents',
+           'distillery.networks', 'distillery.launchers'}
+  assert not heavy & set(spied['modules'])
+  assert spied['threads'] == '1'
+  status = dict(line.split(':\t', 1) for line in spied['status'].splitlines()
+                if ':\t' in line)
+  assert status['Threads'].strip() == '1'
+  assert int(status['VmRSS'].split()[0]) < 150 * 1024
