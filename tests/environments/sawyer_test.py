@@ -45,7 +45,11 @@ def act(kind, policy, observation, random):
 
 
 def check_equal(task_name, version, episodes, num_steps, goal_visible=True):
-  """Steps both through episodes of (kind of policy, goal); returns successes."""
+  """Steps both through episodes of (kind of policy, goal).
+
+  Returns:
+    In how many steps the task was solved, and in how many anything touched.
+  """
   fast = make_fast(task_name, version, goal_visible)
   stock = make_stock(task_name, version, goal_visible)
   random = np.random.default_rng(0)
@@ -196,8 +200,8 @@ def test_norm_is_numpys():
     'sigmoid', ('gaussian', 'long_tail', 'hyperbolic', 'linear', 'reciprocal'))
 def test_tolerance_is_meta_worlds(sigmoid):
   random = np.random.default_rng(0)
-  for x, upper, margin in random.uniform(0., 0.3, (300, 3)):
-    for margin in (margin, 0.):
+  for x, upper, some_margin in random.uniform(0., 0.3, (300, 3)):
+    for margin in (some_margin, 0.):
       kwargs = dict(bounds=(0, upper), margin=margin, sigmoid=sigmoid)
       assert sawyer_numpy.tolerance(x, **kwargs) == reward_utils.tolerance(
           x, **kwargs)
