@@ -44,6 +44,13 @@ def check_specs(observation_spec: specs.Array, action_spec: specs.Array
                      '[A], or a DiscreteArray')
 
 
+def check_timeout(env_timeout_s: float) -> None:
+  """Raises ValueError unless it is a positive number of seconds."""
+  if not 0. < env_timeout_s < float('inf'):
+    raise ValueError(
+        f'env_timeout_s: got {env_timeout_s}, want a positive number')
+
+
 def check_same_layout(have: Mapping[str, np.ndarray],
                       got: Mapping[str, np.ndarray]) -> None:
   """Raises ValueError unless `got` has the names and shapes of `have`."""

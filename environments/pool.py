@@ -60,8 +60,7 @@ class Pool:
     arguments.check_seed(seed)
     arguments.check_tasks(tasks)
     arguments.check_specs(observation_spec, action_spec)
-    if not env_timeout_s > 0.:
-      raise ValueError(f'env_timeout_s: got {env_timeout_s}, want more than 0')
+    arguments.check_timeout(env_timeout_s)
     self._plan = units.Plan(
         tuple(tasks), int(envs_per_task), int(unroll_length), int(num_workers),
         int(seed), observation_spec.shape[0], action_spec)
@@ -145,10 +144,8 @@ class Pool:
     finished = self._crew.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
     self._must_restart = False
-    # In the order of time, then tasks, whoever stepped them.
-    finished = sorted(sum(finished, []), key=lambda item: (
-        item[0], item[1], item[2].env))
-    self._episodes += [episode for _, _, episode in finished]
+    # By step, task and environment, whoever stepped them.
+    self._episodes += [episode for _, _, episode in sorted(sum(finished, []))]
     return dict(self._views)
 
   def episodes(self) -> List[Episode]:
@@ -203,9 +200,7 @@ class Pool:
     with arguments.share(parameters) as segment:
       finished = self._crew.ask(commands, segment, failures.Evaluation(
           [task.name for task in tasks], indices, int(seed)))
-    finished = sorted(sum(finished, []), key=lambda item: (
-        item[0], item[1].episode))
-    return [episode for _, episode in finished]
+    return [episode for _, episode in sorted(sum(finished, []))]
 
   def state(self) -> Dict[str, Any]:
     """JSON-able counters, between two blocks; see `restore`."""

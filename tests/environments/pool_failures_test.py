@@ -4,7 +4,6 @@ import os
 import signal
 import time
 
-from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import pool as pools
 from distillery.environments import units
@@ -132,7 +131,7 @@ def test_a_hanging_environment_is_reported():
 
 
 def test_a_slow_environment_is_not_taken_for_a_hanging_one():
-  task = base.Task('slow', 'f', 'train', helpers.make_endless)
+  task = helpers.sleepy_task(0.1)
   with helpers.make_pool([task], env_timeout_s=1.5, unroll_length=25) as pool:
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
     pool.collect()

@@ -155,11 +155,15 @@ _FAULTS = {
 }
 
 
-class EndlessPointMass(fakes.PointMass):
-  """Takes a tenth of a second a step, for ever."""
+class SleepyPointMass(fakes.PointMass):
+  """Takes its time over every step, and its episodes do not end."""
+
+  def __init__(self, *, seed: int, seconds: float):
+    super().__init__((0.5, 0.5), seed=seed, horizon=10**6)
+    self._seconds = seconds
 
   def step(self, action):
-    time.sleep(0.1)
+    time.sleep(self._seconds)
     return super().step(action)
 
 
@@ -167,8 +171,13 @@ def make_faulty(seed: int, **options) -> base.TaskEnvironment:
   return FaultyPointMass(seed=seed, **options)
 
 
-def make_endless(seed: int) -> base.TaskEnvironment:
-  return EndlessPointMass((0.5, 0.5), seed=seed, horizon=10**6)
+def sleepy_task(seconds: float) -> base.Task:
+  return base.Task('sleepy', 'f', 'train', functools.partial(
+      make_sleepy, seconds=seconds))
+
+
+def make_sleepy(seed: int, *, seconds: float) -> base.TaskEnvironment:
+  return SleepyPointMass(seed=seed, seconds=seconds)
 
 
 def faulty_tasks(*faults: str) -> List[base.Task]:

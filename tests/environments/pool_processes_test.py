@@ -10,24 +10,21 @@ import sys
 import textwrap
 import time
 
-from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import pool as pools
 import pool_helpers as helpers
 import pytest
 
-# Makes a pool whose environments take a tenth of a second a step, says so, and
-# collects for an hour.
+# Makes a pool with slow environments, says so, and collects for an hour.
 _PROGRAM = """
     import sys
     sys.path.insert(0, {helpers!r})
     import pool_helpers as helpers
-    from distillery.environments import base
 
     def main():
-      task = base.Task('endless', 'f', 'train', helpers.make_endless)
       pool = helpers.make_pool(
-          [task], envs_per_task=4, num_workers=2, unroll_length=10000)
+          [helpers.sleepy_task({seconds})], envs_per_task=4,
+          num_workers={num_workers}, unroll_length=10000)
       pool.wait_until_ready()
       pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
       print('collecting', flush=True)
@@ -38,15 +35,21 @@ _PROGRAM = """
 """
 
 
+def write_program(folder, run='main()', seconds=0.1, num_workers=2):
+  path = folder / 'program.py'
+  path.write_text(textwrap.dedent(_PROGRAM).format(
+      helpers=str(pathlib.Path(__file__).parent), run=run, seconds=seconds,
+      num_workers=num_workers))
+  return path
+
+
 @pytest.fixture
 def program(tmp_path):
   """Starts the program in a session of its own; its workers' process ids."""
   started = []
 
-  def start(run='main()'):
-    path = tmp_path / 'program.py'
-    here = str(pathlib.Path(__file__).parent)
-    path.write_text(textwrap.dedent(_PROGRAM).format(helpers=here, run=run))
+  def start(**options):
+    path = write_program(tmp_path, **options)
     process = subprocess.Popen(
         [sys.executable, str(path)], stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -54,7 +57,7 @@ def program(tmp_path):
     assert process.stdout.readline() == 'collecting\n', process.stderr.read()
     time.sleep(0.3)  # Into the block.
     workers = helpers.workers_of(process.pid)
-    assert len(workers) == 2
+    assert len(workers) == options.get('num_workers', 2)
     return process, workers
 
   yield start
@@ -70,14 +73,16 @@ def wait_until_dead(pids, seconds=2.):
   return not any(map(helpers.is_alive, pids))
 
 
-@pytest.mark.parametrize('run', [
-    'main()',
-    'import threading; t = threading.Thread(target=main); t.start(); t.join()',
-], ids=['main_thread', 'another_thread'])
+@pytest.mark.parametrize('options', [
+    dict(),
+    dict(run='import threading; t = threading.Thread(target=main); t.start(); '
+             't.join()'),
+    dict(seconds=1000., num_workers=1),  # Nothing is measured with one worker.
+], ids=['main_thread', 'another_thread', 'within_a_step'])
 @pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM])
-def test_workers_die_with_their_parent(program, run, sign):
+def test_workers_die_with_their_parent(program, options, sign):
   segments = set(os.listdir('/dev/shm'))
-  process, workers = program(run)
+  process, workers = program(**options)
   children = helpers.descendants(process.pid)
   os.kill(process.pid, sign)
   assert process.wait(5.) == -sign
@@ -97,9 +102,7 @@ def test_ctrl_c_ends_everything(program):
 
 
 def test_ctrl_c_while_workers_start_ends_everything(tmp_path):
-  path = tmp_path / 'program.py'
-  path.write_text(textwrap.dedent(_PROGRAM).format(
-      helpers=str(pathlib.Path(__file__).parent), run='main()'))
+  path = write_program(tmp_path)
   process = subprocess.Popen(
       [sys.executable, str(path)], stderr=subprocess.PIPE, text=True,
       start_new_session=True)
@@ -123,7 +126,7 @@ def test_an_exception_of_the_caller_ends_the_workers():
 
 
 def test_close_does_not_wait_for_a_busy_start_or_step():
-  task = base.Task('endless', 'f', 'train', helpers.make_endless)
+  task = helpers.sleepy_task(1000.)
   with helpers.leaves_nothing(3.):
     helpers.make_pool([task], num_workers=2, envs_per_task=4).close()
 
@@ -136,22 +139,19 @@ def test_a_forgotten_pool_ends_its_workers():
     gc.collect()
 
 
-def test_a_program_that_ends_without_close_ends(program, tmp_path):
-  del program
-  path = tmp_path / 'forgetful.py'
-  path.write_text(textwrap.dedent(_PROGRAM).format(
-      helpers=str(pathlib.Path(__file__).parent), run='main()').replace(
-          'pool.collect()', 'globals().update(kept=pool)'))
+def test_a_program_that_ends_without_close_ends(tmp_path):
+  path = write_program(tmp_path)
+  path.write_text(path.read_text().replace(
+      'pool.collect()', 'globals().update(kept=pool)'))
   result = subprocess.run(
       [sys.executable, str(path)], capture_output=True, text=True, timeout=20.)
   assert (result.returncode, result.stderr) == (0, '')
 
 
 def test_a_program_without_the_main_guard_is_told_so(tmp_path):
-  path = tmp_path / 'unguarded.py'
-  text = textwrap.dedent(_PROGRAM).format(
-      helpers=str(pathlib.Path(__file__).parent), run='main()')
-  path.write_text(text.replace("if __name__ == '__main__':", 'if True:'))
+  path = write_program(tmp_path)
+  path.write_text(path.read_text().replace(
+      "if __name__ == '__main__':", 'if True:'))
   result = subprocess.run(
       [sys.executable, str(path)], capture_output=True, text=True, timeout=20.)
   assert result.returncode == 1

@@ -1,0 +1,246 @@
+"""Environments of gymnasium and dm_env as tasks."""
+
+from distillery.environments import adapters
+from distillery.environments import fakes
+import dm_env
+from dm_env import specs
+import gymnasium
+from gymnasium import spaces
+import numpy as np
+import pytest
+
+
+class Counting(gymnasium.Env):
+  """Ends as its action says: 1 terminates, 2 truncates, 3 does both."""
+
+  def __init__(self, observation_space=None, action_space=None, info=None):
+    self.observation_space = observation_space or spaces.Box(
+        -1., 1., (2,), np.float64)
+    self.action_space = action_space or spaces.Discrete(4)
+    self.info = info or {}
+    self.actions = []
+    self.seeds = []
+    self._observation = np.zeros(2, np.float64)
+
+  def reset(self, *, seed=None, options=None):
+    super().reset(seed=seed)
+    self.seeds.append(seed)
+    self._observation[:] = self.np_random.uniform(size=2)
+    return self._observation, {}
+
+  def step(self, action):
+    self.actions.append(action)
+    self._observation += 1.  # In place, as some environments do.
+    return (self._observation, 2.5, action in (1, 3), action in (2, 3),
+            self.info)
+
+
+class Corridor(dm_env.Environment):
+  """Three steps, then the end; its start depends on the seed."""
+
+  def __init__(self, seed, *, discount=0., spec=None, observation_spec=None):
+    self._rng = np.random.default_rng(seed)
+    self._discount = discount
+    self._spec = spec or specs.BoundedArray((2,), np.float64, -1., [1., 2.])
+    self._observation_spec = observation_spec or specs.Array((1,), np.float64)
+    self.success = True  # Stale: it says so before anything has happened.
+    self.closed = False
+
+  def reset(self):
+    self._steps = 0
+    self._start = self._rng.uniform(size=1)
+    return dm_env.restart(self._start)
+
+  def step(self, action):
+    assert action.dtype == np.float64
+    self._steps += 1
+    if self._steps == 3:
+      return dm_env.TimeStep(
+          dm_env.StepType.LAST, 1., self._discount, self._start + 3.)
+    return dm_env.transition(0.5, self._start + self._steps)
+
+  def observation_spec(self):
+    return self._observation_spec
+
+  def action_spec(self):
+    return self._spec
+
+  def close(self):
+    self.closed = True
+
+
+def wrap(environment, seed=0):
+  return adapters.make_task_environment(lambda unused_seed: environment, seed)
+
+
+@pytest.mark.parametrize('action, last, discount', [
+    (0, False, 1.), (1, True, 0.), (2, True, 1.), (3, True, 0.)])
+def test_termination_and_truncation_of_gymnasium(action, last, discount):
+  environment = wrap(Counting())
+  environment.reset(seed=0)
+  timestep = environment.step(np.int32(action))
+  assert timestep.last() == last
+  assert timestep.discount == np.float32(discount)
+  assert type(timestep.discount) is np.float32
+  assert (timestep.reward, type(timestep.reward)) == (2.5, np.float32)
+  assert timestep.observation.dtype == np.float32
+  assert environment.step(np.int32(0)).first() == last
+
+
+def test_observations_are_copies():
+  environment = wrap(Counting(spaces.Box(-1., 1., (2,), np.float32)))
+  first = environment.reset(seed=0).observation
+  kept = first.copy()
+  environment.step(np.int32(0))
+  np.testing.assert_array_equal(first, kept)
+
+
+def test_gymnasium_seeds():
+  inner = Counting()
+  environment = wrap(inner, seed=11)
+  for seed in (None, None, 5, None):
+    environment.reset(seed=seed)
+  # The factory's seed begins the stream, which then goes on by itself.
+  assert inner.seeds == [11, None, 5, None]
+  a, b, c = (environment.reset(seed=seed).observation for seed in (1, 1, 2))
+  np.testing.assert_array_equal(a, b)
+  assert (a != c).all()
+
+
+@pytest.mark.parametrize('info, success', [
+    ({}, False), ({'success': 1.}, True), ({'success': 0.}, False),
+    ({'is_success': True}, True)])
+def test_gymnasium_success(info, success):
+  environment = wrap(Counting(info=info))
+  environment.reset(seed=0)
+  assert not environment.success
+  environment.step(np.int32(0))
+  assert environment.success == success
+  environment.reset(seed=0)
+  assert not environment.success
+
+
+def test_gymnasium_actions():
+  inner = Counting(action_space=spaces.Discrete(3, start=5))
+  environment = wrap(inner)
+  assert environment.action_spec().num_values == 3
+  environment.reset(seed=0)
+  environment.step(np.int32(2))
+  assert inner.actions == [7]
+  with pytest.raises(ValueError, match='got 3, want one of 0..2'):
+    environment.step(np.int32(3))
+
+  space = spaces.Box(np.array([-2., -np.inf]), np.array([3., 4.]),
+                     dtype=np.float64)
+  inner = Counting(action_space=space)
+  environment = wrap(inner)
+  spec = environment.action_spec()
+  assert (spec.dtype, spec.shape) == (np.float32, (2,))
+  np.testing.assert_array_equal(spec.minimum, [-2., -np.inf])
+  np.testing.assert_array_equal(spec.maximum, [3., 4.])
+  environment.reset(seed=0)
+  with pytest.raises(ValueError, match=r'got shape \(3,\), want \(2,\)'):
+    environment.step(np.zeros(3, np.float32))
+  with pytest.raises(ValueError, match='want finite numbers'):
+    environment.step(np.array([0., np.nan], np.float32))
+  assert not inner.actions
+
+
+def test_actions_without_bounds():
+  space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+  spec = wrap(Counting(action_space=space)).action_spec()
+  assert type(spec) is specs.Array
+
+
+@pytest.mark.parametrize('spaces_, words', [
+    (dict(observation_space=spaces.Dict(a=spaces.Discrete(2))),
+     'observations: got Dict.*FlattenObservation'),
+    (dict(observation_space=spaces.Discrete(3)), 'observations: got Discrete'),
+    (dict(observation_space=spaces.Box(0., 1., (2, 2))),
+     r'want one array of numbers of shape \[D\]'),
+    (dict(action_space=spaces.MultiDiscrete([2, 2])),
+     'actions: got MultiDiscrete'),
+    (dict(action_space=spaces.Box(0., 1., (2, 2))), 'actions: got Box'),
+    (dict(action_space=spaces.Box(0, 3, (2,), np.int64)), 'actions: got Box'),
+])
+def test_other_spaces_of_gymnasium_are_refused(spaces_, words):
+  with pytest.raises(ValueError, match=words):
+    wrap(Counting(**spaces_))
+
+
+@pytest.mark.parametrize('discount', [0., 1.])
+def test_dm_env_episodes(discount):
+  environment = adapters.make_task_environment(
+      lambda seed: Corridor(seed, discount=discount), 0)
+  timestep = environment.reset(seed=3)
+  assert timestep.first() and timestep.observation.dtype == np.float32
+  assert not environment.success
+  action = np.zeros(2, np.float32)
+  timesteps = [environment.step(action) for _ in range(4)]
+  assert [t.last() for t in timesteps] == [False, False, True, False]
+  assert timesteps[3].first()
+  assert [t.reward for t in timesteps[:3]] == [0.5, 0.5, 1.]
+  assert [t.discount for t in timesteps[:3]] == [1., 1., discount]
+  for t in timesteps[:3]:
+    assert type(t.reward) is type(t.discount) is np.float32
+    assert t.observation.dtype == np.float32
+  environment.step(action)
+  assert environment.success
+  environment.reset()
+  assert not environment.success
+
+
+def test_dm_env_seeds_make_the_environment_anew():
+  made = []
+
+  def factory(seed):
+    made.append(Corridor(seed))
+    return made[-1]
+
+  environment = adapters.make_task_environment(factory, 1)
+  a = environment.reset(seed=4).observation
+  b = environment.reset().observation
+  np.testing.assert_array_equal(a, environment.reset(seed=4).observation)
+  np.testing.assert_array_equal(b, environment.reset().observation)
+  assert a != b
+  assert [inner.closed for inner in made] == [True, True, False]
+  environment.close()
+  assert made[-1].closed
+
+
+def test_dm_env_specs():
+  spec = wrap(Corridor(0)).action_spec()
+  assert spec.dtype == np.float32
+  np.testing.assert_array_equal(spec.minimum, [-1., -1.])
+  np.testing.assert_array_equal(spec.maximum, [1., 2.])
+  discrete = wrap(Corridor(0, spec=specs.DiscreteArray(3, np.int64)))
+  assert discrete.action_spec().num_values == 3
+  for options, words in [
+      (dict(spec=specs.BoundedArray((), np.int32, 0, 3)), 'actions: got Bound'),
+      (dict(observation_spec={'a': specs.Array((1,), np.float32)}),
+       'observations: got {'),
+      (dict(observation_spec=specs.Array((), np.float32)),
+       'observations: got Array'),
+      (dict(observation_spec=specs.StringArray(())), 'observations: got Str')]:
+    with pytest.raises(ValueError, match=words):
+      wrap(Corridor(0, **options))
+
+
+def test_a_task_environment_is_left_as_it_is():
+  inner = fakes.PointMass((0., 0.), seed=0)
+  assert wrap(inner) is inner
+
+
+def test_something_else_is_refused():
+  with pytest.raises(ValueError, match='got a builtins.dict, want a TaskEnv'):
+    wrap({})
+
+
+@pytest.mark.parametrize('make', [
+    lambda: wrap(Counting()), lambda: wrap(Corridor(0))])
+def test_there_is_one_variation(make):
+  environment = make()
+  assert environment.num_variations == 1
+  environment.reset(variation=0)
+  with pytest.raises(ValueError, match='variation: got 1, want 0'):
+    environment.reset(variation=1)
