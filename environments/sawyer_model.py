@@ -1,19 +1,16 @@
 """Meta-World's models: a light one to step, the whole one to look at.
 
 A stock model takes 20 MB and 0.1 s, nearly all of it for meshes and textures
-that are only drawn. The light model has 3 MB. It is the same for the physics:
-the geoms that are left out of it collide with nothing and weigh nothing (the
-models take masses from groups that they are not in), and every body, joint and
-geom keeps its number and its name.
+that are only drawn; the light one takes 3 MB. Its physics is the same: what is
+left out collides with nothing and weighs nothing (bodies have their masses
+given, or from geoms of groups that these are not in). Bodies, joints and sites
+keep their numbers, and whatever has a name keeps that.
 """
 
 from typing import Any, Dict, Optional, Tuple
 
 import mujoco
 import numpy as np
-
-# Of a stand-in for a mesh that is only drawn; in metres, and of no effect.
-_STAND_IN_SIZE = (0.001, 0., 0.)
 
 
 def load_light(path: str) -> mujoco.MjModel:
@@ -23,25 +20,22 @@ def load_light(path: str) -> mujoco.MjModel:
     path: of the model's XML file.
 
   Returns:
-    The model. Unnamed meshes that do not collide are tiny spheres in it; named
-    ones stay, since rewards and observations read their positions.
+    The model, without cameras, lights, textures and unnamed geoms that do not
+    collide. Named ones stay, since rewards and observations read their places.
   """
   spec = mujoco.MjSpec.from_file(path)
-  needed = set()
+  needed, unneeded = set(), []
   for geom in spec.geoms:
     geom.material = ''
-    if geom.type != mujoco.mjtGeom.mjGEOM_MESH:
-      continue
-    if geom.name or geom.contype or geom.conaffinity:
+    if not (geom.name or geom.contype or geom.conaffinity):
+      unneeded.append(geom)
+    elif geom.type == mujoco.mjtGeom.mjGEOM_MESH:
       needed.add(geom.meshname)
-    else:
-      geom.type = mujoco.mjtGeom.mjGEOM_SPHERE
-      geom.size = _STAND_IN_SIZE
-      geom.meshname = ''
   for site in spec.sites:
     site.material = ''
-  unneeded = [mesh for mesh in spec.meshes if mesh.name not in needed]
-  for element in [*unneeded, *spec.materials, *spec.textures]:
+  unneeded += [mesh for mesh in spec.meshes if mesh.name not in needed]
+  for element in [*unneeded, *spec.materials, *spec.textures, *spec.cameras,
+                  *spec.lights]:
     element.delete()
   return spec.compile()
 
