@@ -48,9 +48,10 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	  -c constraints.txt -e '.[test]'
 	touch $@
 
-# Resolves constraints.txt anew; needs uv (https://docs.astral.sh/uv/).
+# Locks what setup.py asks for; needs uv (https://docs.astral.sh/uv/). With
+# `rm constraints.txt` before it, to the newest versions.
 lock:
-	uv pip compile --quiet --upgrade --universal --python-version 3.10 \
+	uv pip compile --quiet --universal --python-version 3.10 \
 	  --all-extras -o constraints.txt setup.py
 
 clean:

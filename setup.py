@@ -48,6 +48,8 @@ setuptools.setup(
         'dm-tree',
         'absl-py',
         'metaworld==3.1.1',
+        'mujoco',
+        'scipy',
         'gymnasium',
         'numpy<2',
         'packaging',
