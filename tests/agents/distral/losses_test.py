@@ -66,8 +66,9 @@ def test_each_cost_moves_the_regularizer(name, cost):
 def policy_loss(name, action=0, behaviour=.75, advantage=2., **changes):
   return losses.policy_loss(
       categorical(P), categorical(Q), tf.constant([[action]]),
-      tf.constant([[np.log(behaviour)]]), tf.constant([[advantage]], tf.float64),
-      regularizer=name, clip_ratio=.2, **{**COSTS, **changes})
+      tf.constant([[np.log(behaviour)]]),
+      tf.constant([[advantage]], tf.float64), regularizer=name,
+      clip_ratio=.2, **{**COSTS, **changes})
 
 
 @pytest.mark.parametrize('name, direct', [
