@@ -41,13 +41,13 @@ class Training:
     # Sonnet and Keras draw nothing from the global seed; it is set in case a
     # user's network does.
     tf.random.set_seed(config.seed)
-    with quiet.quiet_native_code():
-      self._server = reverb.Server(builder.make_tables(), port=None)
-    client = reverb.Client(f'localhost:{self._server.port}')
     networks = builder.make_networks(config.seed)
     self._counter = counting.Counter()
-    self._learner = builder.make_learner(
-        networks, client, self._counter, config.seed)
+    with quiet.quiet_native_code():
+      self._server = reverb.Server(builder.make_tables(), port=None)
+      client = reverb.Client(f'localhost:{self._server.port}')
+      self._learner = builder.make_learner(
+          networks, client, self._counter, config.seed)
     self._policies = {name: builder.make_policy(networks, name)
                       for name in builder.evaluated_policies}
     self._env_steps = 0
@@ -85,6 +85,8 @@ class Training:
           rows = self._evaluate(display)
         if self._is_due(before, config.checkpoint_every):
           self._save()
+    with quiet.quiet_native_code():
+      self._server.stop()
     return rows
 
   def _iterate(self) -> Dict[str, float]:
