@@ -14,10 +14,10 @@ from absl import flags
 from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import run_directory
-from distillery.launchers import run_options
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
+from distillery.launchers import run_options
 
 _RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
@@ -35,10 +35,12 @@ def main(_):
     versions = json.loads((run_dir / 'versions.json').read_text())
   except FileNotFoundError:
     raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
+  except ValueError as error:
+    raise ValueError(f'cannot read the config in {run_dir}: {error}') from error
   loaded = checkpoints.load_policy(run_dir, _POLICY.value)
   suite = suites.make_suite(
       config['suite'], seed=config['seed'],
-      reward_function_version=versions['reward_function_version'])
+      reward_function_version=versions.get('reward_function_version', 'v2'))
   with pools.Pool(
       suite.train_tasks, envs_per_task=1, unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),

@@ -31,7 +31,8 @@ def main(_):
       evaluation_episodes=run.evaluation_episodes,
       checkpoint_every=run.checkpoint_every))
   from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
-  print(evaluation.table(rows))
+  if rows:
+    print(evaluation.table(rows))
   print(f'Results are in {run_dir.path}')
 
 

@@ -9,11 +9,33 @@ does not depend on which other units share the call.
 """
 
 import dataclasses
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Protocol, Tuple
 
 import numpy as np
 
 _LOG_2PI = float(np.log(2. * np.pi))
+
+
+class ActingPolicy(Protocol):
+  """A policy in NumPy, for the processes that step environments. Picklable.
+
+  Rows come in U units of C environments each; the environments of a unit
+  belong to one task. Parameters are a flat dict of float32 arrays.
+  """
+
+  def select_tasks(self, parameters: Dict[str, np.ndarray],
+                   task_index: np.ndarray):
+    """Gathers what the tasks `[U]` need; called once a parameter refresh."""
+
+  def draw_noise(self, rng: np.random.Generator, num_steps: int,
+                 num_rows: int) -> np.ndarray:
+    """The randomness of an unroll, `[num_steps, num_rows, ...]` float32."""
+
+  def sample(self, selected, observation: np.ndarray, noise: np.ndarray):
+    """`[U, C, D]`, `[U, C, ...]` to action `[U, C, A]`, log-prob `[U, C]`."""
+
+  def mode(self, selected, observation: np.ndarray) -> np.ndarray:
+    """The most likely action, `[U, C, A]` (int32 `[U, C]` if discrete)."""
 
 
 class _Column(NamedTuple):

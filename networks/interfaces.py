@@ -1,8 +1,7 @@
-"""What agents ask of a network. Protocols, so that a network inherits nothing."""
+"""What agents ask of a network; protocols, so that it inherits nothing."""
 
 from typing import Dict, Protocol, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -44,25 +43,3 @@ class MultiTaskValue(Protocol):
   @property
   def trainable_variables(self) -> Sequence[tf.Variable]:
     """Variables with a leading task axis."""
-
-
-class ActingPolicy(Protocol):
-  """A policy in NumPy, for the processes that step environments. Picklable.
-
-  Rows come in U units of C environments each; the environments of a unit
-  belong to one task. Parameters are a flat dict of float32 arrays.
-  """
-
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray):
-    """Gathers what the tasks `[U]` need; called once a parameter refresh."""
-
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
-    """The randomness of an unroll, `[num_steps, num_rows, ...]` float32."""
-
-  def sample(self, selected, observation: np.ndarray, noise: np.ndarray):
-    """`[U, C, D]`, `[U, C, ...]` to action `[U, C, A]`, log-prob `[U, C]`."""
-
-  def mode(self, selected, observation: np.ndarray) -> np.ndarray:
-    """The most likely action, `[U, C, A]` (int32 `[U, C]` if discrete)."""

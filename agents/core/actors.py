@@ -5,7 +5,7 @@ from typing import Mapping, Optional
 import acme
 from distillery.agents.core import replay
 from distillery.environments import pool as pools
-from distillery.networks import interfaces
+from distillery.networks import acting
 import dm_env
 import numpy as np
 import reverb
@@ -16,7 +16,7 @@ class PolicyActor(acme.Actor):
 
   def __init__(
       self,
-      policy: interfaces.ActingPolicy,
+      policy: acting.ActingPolicy,
       variable_source: acme.VariableSource,
       *,
       task_index: int,
@@ -63,7 +63,7 @@ class UnrollActor(acme.Worker):
 
   def __init__(
       self,
-      policy: interfaces.ActingPolicy,
+      policy: acting.ActingPolicy,
       variable_source: acme.VariableSource,
       pool: pools.Pool,
       client: Optional[reverb.Client],

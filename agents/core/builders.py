@@ -5,7 +5,7 @@ from typing import Any, List, NamedTuple, Sequence
 
 from acme.utils import counting
 from distillery.agents.core import learners
-from distillery.networks import interfaces
+from distillery.networks import acting
 from dm_env import specs
 import reverb
 
@@ -34,7 +34,7 @@ class Builder(abc.ABC):
     """All networks; initial weights by the seed."""
 
   @abc.abstractmethod
-  def make_policy(self, networks: Any, which: str) -> interfaces.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     """What acts, in NumPy; `which` is 'task' or 'shared'."""
 
   @abc.abstractmethod

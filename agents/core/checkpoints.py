@@ -21,10 +21,10 @@ from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
 from distillery.networks import acting
-from distillery.networks import interfaces
 import numpy as np
 
 _KEPT = 2
+_FILES = {'variables.index', 'policy.npz', 'policies.json', 'state.json'}
 
 
 def save(
@@ -84,13 +84,24 @@ def save(
 
 
 def newest(run_dir: pathlib.Path) -> Optional[pathlib.Path]:
-  """The newest checkpoint that agrees with its manifest; warns of others."""
-  for path in reversed(_whole_or_not(pathlib.Path(run_dir) / 'checkpoints')):
+  """The newest checkpoint that agrees with its manifest; warns of others.
+
+  Returns:
+    Its directory; None if no checkpoint was ever written.
+
+  Raises:
+    ValueError: if there are checkpoints and none is whole.
+  """
+  folder = pathlib.Path(run_dir) / 'checkpoints'
+  paths = _whole_or_not(folder)
+  for path in reversed(paths):
     fault = _fault(path)
     if not fault:
       return path
-    warnings.warn(f'checkpoint {path} is damaged ({fault}); '
-                  'trying the one before.')
+    warnings.warn(f'checkpoint {path} is damaged: {fault}.', stacklevel=2)
+  if paths:
+    raise ValueError(f'none of the {len(paths)} checkpoints in {folder} is '
+                     f'whole: {fault} in the oldest.')
   return None
 
 
@@ -119,10 +130,20 @@ def restore(path: pathlib.Path,
   return state
 
 
+def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
+  """Every variable, by a name that does not depend on its order."""
+  found: Dict[str, Any] = {}
+  for name, item in checkpointables.items():
+    own = item.variables
+    for variable in own() if callable(own) else own:
+      found[f'{name}/{variable.name}'] = variable
+  return found
+
+
 class LoadedPolicy:
   """A trained policy, in NumPy."""
 
-  def __init__(self, policy: interfaces.ActingPolicy,
+  def __init__(self, policy: acting.ActingPolicy,
                parameters: Mapping[str, np.ndarray]):
     self.policy = policy
     self.parameters = dict(parameters)
@@ -159,17 +180,23 @@ def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
     which: 'task' or 'shared'.
 
   Raises:
-    ValueError: if there is no whole checkpoint, or no such policy in it.
+    ValueError: if there is no checkpoint, or none that is whole, or no such
+      policy in it.
   """
   path = newest(run_dir)
   if path is None:
-    raise ValueError(f'no whole checkpoint in {run_dir}.')
+    raise ValueError(f'no checkpoint in {run_dir} yet.')
   policies = json.loads((path / 'policies.json').read_text())
   if which not in policies:
     raise ValueError(f'policy must be one of {sorted(policies)} in {run_dir}, '
                      f'got {which!r}.')
   with np.load(path / 'policy.npz', allow_pickle=False) as parameters:
     return LoadedPolicy(acting.from_json(policies[which]), dict(parameters))
+
+
+def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
+  return {name: str(tuple(variable.shape))
+          for name, variable in variables(checkpointables).items()}
 
 
 def _whole_or_not(folder: pathlib.Path) -> List[pathlib.Path]:
@@ -179,25 +206,17 @@ def _whole_or_not(folder: pathlib.Path) -> List[pathlib.Path]:
 def _fault(path: pathlib.Path) -> str:
   """What is wrong with a checkpoint; empty if nothing."""
   try:
-    manifest = json.loads((path / 'manifest.json').read_text())
-  except (OSError, ValueError) as error:
+    manifest = dict(json.loads((path / 'manifest.json').read_text()))
+  except (OSError, TypeError, ValueError) as error:
     return f'manifest.json: {error}'
+  if not _FILES <= set(manifest):
+    return f'manifest.json lacks {sorted(_FILES - set(manifest))}'
   for name, digest in manifest.items():
     if not (path / name).exists():
       return f'{name} is missing'
     if _sha256(path / name) != digest:
       return f'{name} is not what was written'
   return ''
-
-
-def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
-  """Shape of every variable, by a name that does not depend on its order."""
-  shapes: Dict[str, str] = {}
-  for name, item in checkpointables.items():
-    variables = item.variables
-    for variable in variables() if callable(variables) else variables:
-      shapes[f'{name}/{variable.name}'] = str(tuple(variable.shape))
-  return shapes
 
 
 def _sha256(path: pathlib.Path) -> str:

@@ -12,7 +12,6 @@ from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import pool as pools
 
-
 # What a resumed run may have otherwise than the run it goes on with.
 _MAY_CHANGE = ('num_env_steps', 'num_workers')
 
@@ -63,7 +62,8 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
     config: the experiment.
 
   Returns:
-    The rows of the last evaluation, see `evaluation.evaluate`.
+    The rows of the last evaluation, see `evaluation.evaluate`; none if the run
+    to resume was at its end.
 
   Raises:
     ValueError: if the run to resume has another config, or its checkpoint is of

@@ -6,6 +6,8 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import acme
 from acme.utils import counting
+from distillery.agents.core import checkpoints
+import numpy as np
 import tensorflow as tf
 
 
@@ -72,6 +74,21 @@ class Learner(acme.Learner):
             'learning rates or rewards (reward_scale) may prevent it.')
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
+
+  def check_finite(self) -> None:
+    """Checks what would be saved.
+
+    The last gradient step of all may have spoilt variables without a trace in
+    the metrics, which were computed before it.
+
+    Raises:
+      NonFiniteError: if a variable is NaN or infinite.
+    """
+    for name, variable in checkpoints.variables(self.checkpointables).items():
+      if not np.isfinite(variable.numpy()).all():
+        raise NonFiniteError(
+            f'{name} is not finite after {self.num_steps} learner steps; '
+            'smaller learning rates or rewards (reward_scale) may prevent it.')
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
     """Copies of the named collections, each a dict of float32 arrays."""

@@ -3,12 +3,13 @@
 import csv
 import fcntl
 import importlib.metadata
+import io
 import json
 import os
 import pathlib
 import platform
 import subprocess
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
@@ -94,12 +95,17 @@ class CsvFile:
     if not self._path.exists():
       return
     with open(self._path, newline='') as f:
-      header, *rows = list(csv.reader(f))
-    # The last row may be half written if the run was killed.
-    kept = [row for row in rows
-            if len(row) == len(header) and int(row[0]) <= env_steps]
-    lines: List[str] = [','.join(row) for row in [header, *kept]]
-    write_text(self._path, '\r\n'.join(lines) + '\r\n')
+      # The last line is half written if the run was killed at the wrong moment.
+      whole = [line for line in f if line.endswith('\n')]
+    header, rows = whole[:1], list(csv.reader(whole[1:]))
+    text = io.StringIO()
+    text.writelines(header)
+    csv.writer(text).writerows(
+        row for row in rows if int(row[0]) <= env_steps)
+    if header:
+      write_text(self._path, text.getvalue())
+    else:
+      self._path.unlink()
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -60,18 +60,24 @@ class Training:
     self._evaluation_csv = self._dir.open_csv(
         'evaluation.csv', run_directory.EVALUATION_COLUMNS)
     for table in (self._train_csv, self._evaluation_csv):
-      table.truncate(self._env_steps)
+      # A run that begins again writes the rows of step 0 again too.
+      table.truncate(self._env_steps or -1)
     self._summary = tf.summary.create_file_writer(
         str(self._dir.path / 'tensorboard'))
     self._actor = actors.UnrollActor(
         builder.make_policy(networks, 'task'), self._learner, pool, client)
 
   def run(self) -> List[Dict[str, Any]]:
-    """Trains to the end; returns the rows of the last evaluation."""
+    """Trains to the end; returns the rows of the last evaluation.
+
+    They are none if the run was at its end when it was resumed.
+    """
     config = self._config
     rows = []
     last = time.monotonic()
     with displays.Display(config.num_env_steps, self._env_steps) as display:
+      if self._dir.resume:
+        display.print(f'{self._env_steps:>12,} steps: going on from here')
       if self._env_steps == 0:
         rows = self._evaluate(display)
       while self._env_steps < config.num_env_steps:
@@ -159,6 +165,7 @@ class Training:
     return rows
 
   def _save(self) -> None:
+    self._learner.check_finite()
     self._restart = True
     parameters, = self._learner.get_variables(['policy'])
     checkpoints.save(
