@@ -1,0 +1,162 @@
+"""Actors: under Acme's loop on one environment, and on a pool of them."""
+
+import acme
+from acme.utils import loggers
+from distillery.agents.core import actors
+from distillery.agents.core import quiet
+from distillery.agents.core import replay
+from distillery.environments import fakes
+from distillery.environments import pool as pools
+from distillery.environments import suites
+from distillery.networks import columns
+import numpy as np
+import pytest
+import reverb
+
+K = 3
+
+
+class Source:
+  """Stands for a learner."""
+
+  def __init__(self, suite):
+    spec = suite.action_spec
+    is_discrete = hasattr(spec, 'num_values')
+    self.policy = columns.ColumnPolicy(
+        K, suite.observation_spec.shape[0],
+        spec.num_values if is_discrete else spec.shape[0],
+        is_discrete=is_discrete, architecture='two_column', alpha=0.5,
+        hidden_sizes=(8,), shared_observes_task=False,
+        std=columns.StdRange(0.5, 0.1, 2.), min_observation_std=0.01, seed=0)
+
+  def get_variables(self, names):
+    assert list(names) == ['policy']
+    return [{name: variable.numpy() for name, variable
+             in self.policy.acting_variables().items()}]
+
+  def change(self, seed):
+    """Moves all weights to values by the seed; the three tasks' differ."""
+    rng = np.random.default_rng(seed)
+    for variable in (*self.policy.shared_variables(),
+                     *self.policy.task_variables()):
+      variable.assign(0.5 * rng.standard_normal(variable.shape))
+
+
+class Recorder(actors.PolicyActor):
+  """Keeps what it saw and did."""
+
+  def __init__(self, *args, **kwargs):
+    super().__init__(*args, **kwargs)
+    self.actions, self.observations = [], []
+
+  def select_action(self, observation):
+    self.observations.append(observation.copy())
+    self.actions.append(super().select_action(observation))
+    return self.actions[-1]
+
+
+def make_actor(source, *, task_index=1, seed=0, deterministic=False):
+  return Recorder(
+      source.policy.acting_policy('task'), source, task_index=task_index,
+      seed=seed, deterministic=deterministic)
+
+
+SUITES = {
+    'continuous': lambda: fakes.point_mass_suite(K, horizon=20),
+    'discrete': lambda: fakes.grid_suite(K, horizon=20),
+    'metaworld': lambda: suites.make_suite('MT1/reach-v3', seed=0),
+}
+
+
+@pytest.mark.parametrize('deterministic', [True, False])
+@pytest.mark.parametrize('kind', SUITES)
+def test_acts_under_acmes_loop(kind, deterministic):
+  suite = SUITES[kind]()
+  source = Source(suite)
+  source.change(seed=1)
+  actor = make_actor(source, deterministic=deterministic)
+  environment = suite.tasks[0].factory(0)
+  spec = acme.make_environment_spec(environment)
+  assert spec.observations == suite.observation_spec
+  assert spec.actions == suite.action_spec
+  loop = acme.EnvironmentLoop(environment, actor, logger=loggers.NoOpLogger())
+  result = loop.run_episode()
+  assert result['episode_length'] == len(actor.actions)
+  assert np.isfinite(result['episode_return'])
+  for action in actor.actions:
+    assert action.shape == spec.actions.shape
+    assert action.dtype == spec.actions.dtype
+  # As the learner's own networks have it, for the actor's own task.
+  observation = np.stack(K * [np.stack(actor.observations)])
+  modes = source.policy.task(observation).mode().numpy()
+  is_mode = [np.allclose(action, mode, rtol=0., atol=1e-4)
+             for action, mode in zip(actor.actions, modes[1])]
+  assert all(is_mode) if deterministic else not all(is_mode)
+  assert not np.allclose(modes[0], modes[1], atol=1e-4)
+
+
+def test_the_seed_fixes_the_samples():
+  suite = fakes.point_mass_suite(K)
+  source = Source(suite)
+  observation = np.ones(2, np.float32)
+  first, same, other = (
+      make_actor(source, seed=seed).select_action(observation)
+      for seed in (5, 5, 6))
+  assert np.array_equal(first, same)
+  assert not np.array_equal(first, other)
+
+
+def test_samples_are_of_the_policys_distribution():
+  source = Source(fakes.point_mass_suite(K))
+  source.change(seed=1)
+  actor = make_actor(source)
+  observation = np.array([0.3, -0.4], np.float32)
+  actions = np.stack([actor.select_action(observation) for _ in range(2000)])
+  wanted = source.policy.task(np.broadcast_to(observation, (K, 1, 2)))
+  mean, std = wanted.mean().numpy()[1, 0], wanted.stddev().numpy()[1, 0]
+  # Five standard errors.
+  np.testing.assert_allclose(actions.mean(0), mean, atol=5 * std.max() / 44.)
+  np.testing.assert_allclose(actions.std(0), std, rtol=5 / 63.)
+
+
+def test_update_fetches_what_was_learned():
+  suite = fakes.point_mass_suite(K)
+  source = Source(suite)
+  actor = make_actor(source, deterministic=True)
+  observation = np.ones(2, np.float32)
+  before = actor.select_action(observation)
+  source.change(seed=1)
+  assert np.array_equal(actor.select_action(observation), before)
+  actor.update()
+  assert not np.allclose(actor.select_action(observation), before)
+
+
+def test_unrolls_of_a_pool_reach_the_queue():
+  suite = fakes.point_mass_suite(K)
+  source = Source(suite)
+  signature = replay.block_signature(
+      unroll_length=4, num_tasks=K, envs_per_task=2,
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec)
+  with quiet.quiet_native_code(), pools.Pool(
+      suite.tasks, envs_per_task=2, unroll_length=4, num_workers=1, seed=0,
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+  ) as pool:
+    server = reverb.Server([replay.make_queue(signature, 1)], port=None)
+    client = reverb.Client(f'localhost:{server.port}')
+    blocks = replay.make_iterator(client.server_address)
+    actor = actors.UnrollActor(
+        source.policy.acting_policy('task'), source, pool, client)
+    for seed in (1, 2):
+      block = {name: array.copy() for name, array in actor.collect().items()}
+      taken = next(blocks)
+      for name, array in block.items():
+        assert np.array_equal(taken[name].numpy(), array), name
+      observation = block['observation'].transpose(1, 0, 2, 3).reshape(K, 8, 2)
+      action = block['action'].transpose(1, 0, 2, 3).reshape(K, 8, 2)
+      log_prob = block['log_prob'].transpose(1, 0, 2).reshape(K, 8)
+      np.testing.assert_allclose(
+          source.policy.task(observation).log_prob(action).numpy(), log_prob,
+          rtol=0., atol=1e-4)
+      source.change(seed)
+      actor.update()
+    server.stop()

@@ -1,0 +1,76 @@
+"""How a run shows itself on a terminal and elsewhere."""
+
+import os
+import pty
+import subprocess
+import sys
+import time
+
+from distillery.agents.core import display as displays
+import pytest
+
+
+@pytest.fixture(name='clock')
+def fixture_clock(monkeypatch):
+  """A clock that moves when it is told to."""
+  now = [100.]
+  monkeypatch.setattr(time, 'monotonic', lambda: now[0])
+
+  def move(seconds):
+    now[0] += seconds
+
+  return move
+
+
+def test_plain_lines_at_intervals(clock, capsys):
+  with displays.Display(10_000, 0) as display:
+    clock(1.)
+    display.update(1_000, 'training success 5%')
+    clock(1.)
+    display.update(2_000, 'too soon to be shown')
+    clock(38.)
+    display.update(4_000, 'training success 7%')
+  assert capsys.readouterr().out.splitlines() == [
+      '1,000 of 10,000 steps, 1,000/s, training success 5%, 0 min left',
+      '4,000 of 10,000 steps, 100/s, training success 7%, 1 min left',
+  ]
+
+
+def test_a_resumed_run_counts_its_own_speed(clock, capsys):
+  with displays.Display(10_000, 9_000) as display:
+    clock(2.)
+    display.update(9_100, 'ready')
+  assert '9,100 of 10,000 steps, 50/s' in capsys.readouterr().out
+
+
+def test_announcements_are_plain_off_a_terminal(capsys):
+  with displays.Display(10, 0) as display:
+    display.print('[bold]5 steps: 50% success')
+  assert capsys.readouterr() == ('[bold]5 steps: 50% success\n', '')
+
+
+def test_a_live_line_on_a_terminal():
+  program = (
+      'from distillery.agents.core import display as displays\n'
+      'with displays.Display(10_000, 0) as display:\n'
+      '  display.update(2_500, "training success 7%")\n'
+      '  display.print("[bold]5 steps: 50% success")\n'
+      '  display.update(5_000, "training success 9%")\n')
+  parent, child = pty.openpty()
+  environment = {**os.environ, 'COLUMNS': '120', 'TERM': 'xterm'}
+  with subprocess.Popen([sys.executable, '-c', program], stdout=child,
+                        stderr=child, env=environment) as process:
+    os.close(child)
+    output = b''
+    try:
+      while part := os.read(parent, 4096):
+        output += part
+    except OSError:  # The other end is closed.
+      pass
+  os.close(parent)
+  assert process.returncode == 0
+  assert b'\x1b[' in output
+  # Words in brackets are not taken for markup.
+  assert b'[bold]5 steps: 50% success' in output
+  assert b'5,000 of 10,000 steps' in output
+  assert b'training success 9%' in output

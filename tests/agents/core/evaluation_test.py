@@ -1,0 +1,141 @@
+"""Evaluation: which policy on which tasks, what is counted, how it is shown."""
+
+import dataclasses
+
+from distillery.agents.core import evaluation
+from distillery.environments import base
+from distillery.environments import fakes
+from distillery.environments import pool as pools
+from distillery.networks import acting
+import numpy as np
+
+D = A = 2
+
+
+def make_suite():
+  """Two training tasks; held out, another goal under the first one's name."""
+  first, second, third = fakes.point_mass_suite(3, horizon=30).tasks
+  held_out = dataclasses.replace(third, name=first.name, split='test')
+  return base.TaskSuite(
+      name='Points', tasks=(first, held_out, second),
+      observation_spec=fakes.point_mass_suite(1).observation_spec,
+      action_spec=fakes.point_mass_suite(1).action_spec)
+
+
+def policies():
+  common = dict(
+      architecture='separate', is_discrete=False, action_size=A, alpha=0.,
+      num_layers=1, shared_observes_task=False, precision_offset=0.,
+      max_deviation=5.)
+  return {which: acting.ColumnPolicy(which=which, **common)
+          for which in ('task', 'shared')}
+
+
+def parameters(task_goals, shared_goal):
+  """Linear policies that are optimal for the given goals."""
+  num_tasks = len(task_goals)
+  gain = -10. * np.eye(D, dtype=np.float32)
+  goals = np.asarray(task_goals, np.float32)[:, np.newaxis]
+  return {
+      'task/mean': np.zeros([num_tasks, 1, D], np.float32),
+      'task/inverse_std': np.ones([num_tasks, 1, D], np.float32),
+      'task/log_std': np.zeros([num_tasks, 1, A], np.float32),
+      'task/w0': np.stack(num_tasks * [gain]),
+      'task/b0': 10. * goals,
+      'shared/mean': np.zeros([1, 1, D], np.float32),
+      'shared/inverse_std': np.ones([1, 1, D], np.float32),
+      'shared/log_std': np.zeros([A], np.float32),
+      'shared/w0': gain[np.newaxis],
+      'shared/b0': 10. * np.asarray(shared_goal, np.float32).reshape(1, 1, A),
+  }
+
+
+def goal_of(task):
+  return task.factory(0).goal
+
+
+def test_task_policies_on_their_tasks_and_the_shared_one_on_all():
+  suite = make_suite()
+  first, second = suite.train_tasks
+  (held_out,) = suite.test_tasks
+  with pools.Pool(
+      suite.train_tasks, envs_per_task=1, unroll_length=1, num_workers=2,
+      seed=0, observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec) as pool:
+    rows = evaluation.evaluate(
+        pool, suite, policies(),
+        # The first task's policy is right, the second's goes elsewhere; the
+        # shared one has learned what the held-out task asks for.
+        parameters([goal_of(first), goal_of(first)], goal_of(held_out)),
+        episodes_per_task=3, seed=0)
+  assert [(r['policy'], r['task'], r['split'], r['success']) for r in rows] == [
+      ('task', first.name, 'train', 1.),
+      ('task', second.name, 'train', 0.),
+      ('shared', first.name, 'train', 0.),
+      ('shared', first.name, 'test', 1.),
+      ('shared', second.name, 'train', 0.),
+  ]
+  assert {row['episodes'] for row in rows} == {3}
+  assert all(row['return'] < 0. for row in rows)
+
+
+class RecordingPool:
+  """Gives episodes that say which task and number they are."""
+
+  def __init__(self):
+    self.seeds = []
+
+  def evaluate(self, policy, parameters, *, episodes_per_task, seed, tasks):
+    del policy, parameters
+    self.seeds.append(seed)
+    return [
+        pools.Episode(task=task.name, env=0, episode=i, length=1,
+                      return_=10. * place + i, success=i < place)
+        for place, task in enumerate(tasks) for i in range(episodes_per_task)]
+
+
+def test_rows_average_the_episodes_of_one_task_and_split():
+  rows = evaluation.evaluate(
+      RecordingPool(), make_suite(), {'shared': None}, {},
+      episodes_per_task=4, seed=0)
+  assert [row['split'] for row in rows] == ['train', 'test', 'train']
+  assert [row['return'] for row in rows] == [1.5, 11.5, 21.5]
+  assert [row['success'] for row in rows] == [0., 0.25, 0.5]
+
+
+def test_seeds_are_not_those_of_training():
+  pool = RecordingPool()
+  for seed in (0, 1):
+    evaluation.evaluate(pool, make_suite(), policies(), {},
+                        episodes_per_task=1, seed=seed)
+  first, same, second, _ = pool.seeds
+  assert first == same
+  assert len({0, 1, first, second}) == 4
+
+
+ROWS = [
+    dict(policy='task', task='reach', split='train', success=1.),
+    dict(policy='task', task='push', split='train', success=0.5),
+    dict(policy='shared', task='reach', split='train', success=0.25),
+    dict(policy='shared', task='push', split='train', success=0.),
+    dict(policy='shared', task='reach', split='test', success=0.75),
+]
+
+
+def test_means_are_over_tasks_of_one_split():
+  assert evaluation.mean_success(ROWS, 'task') == 0.75
+  assert evaluation.mean_success(ROWS, 'shared') == 0.125
+  assert evaluation.mean_success(ROWS, 'shared', 'test') == 0.75
+  assert np.isnan(evaluation.mean_success(ROWS, 'task', 'test'))
+
+
+def test_table_has_a_line_a_task_and_the_means():
+  assert [line.split() for line in evaluation.table(ROWS).splitlines()] == [
+      ['success', 'task', 'shared'],
+      ['reach', '100%', '25%'],
+      ['push', '50%', '0%'],
+      ['reach', '(test)', '-', '75%'],
+      ['mean', '75.0%', '12.5%'],
+      ['mean', '(test)', '-', '75.0%'],
+  ]
+  assert len({len(line) for line in evaluation.table(ROWS).splitlines()}) == 1

@@ -1,0 +1,67 @@
+"""What every learner does around its step."""
+
+from acme.utils import counting
+from distillery.agents.core import learners
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+class Sum(learners.Learner):
+  """Adds its batches up."""
+
+  def __init__(self, batches, counter=None):
+    self.total = tf.Variable(0.)
+    self.num_traces = 0
+    super().__init__(
+        variables={'policy': {'total': self.total}},
+        checkpointables={'total': self.total}, iterator=iter(batches),
+        counter=counter)
+
+  @tf.function
+  def _step(self, batch, step):
+    self.num_traces += 1  # Python runs only while the function is traced.
+    self.total.assign_add(batch['x'])
+    return {'total': self.total, 'step': step}
+
+
+def make_batches(*values):
+  return [{'x': tf.constant(value)} for value in values]
+
+
+def test_steps_are_counted_and_measured():
+  counter = counting.Counter()
+  learner = Sum(make_batches(1., 2.), counter)
+  learner.step()
+  assert learner.metrics == {'total': 1., 'step': 0.}
+  learner.step()
+  assert learner.metrics == {'total': 3., 'step': 1.}
+  assert learner.num_steps == 2
+  assert counter.get_counts() == {'learner_steps': 2}
+
+
+def test_a_step_is_traced_once():
+  learner = Sum(make_batches(1., 2., 3.))
+  for _ in range(3):
+    learner.step()
+  assert learner.num_traces == 1
+
+
+def test_variables_are_copies():
+  learner = Sum(make_batches(1., 2.))
+  learner.step()
+  before, = learner.get_variables(['policy'])
+  learner.step()
+  after, = learner.get_variables(['policy'])
+  assert (before['total'], after['total']) == (1., 3.)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
+def test_a_metric_that_is_not_finite_is_an_error(value):
+  learner = Sum(make_batches(1., value))
+  learner.step()
+  with pytest.raises(learners.NonFiniteError,
+                     match='^total is -?(nan|inf) in learner step 1; '):
+    learner.step()
+  # It does not count as a step.
+  assert learner.num_steps == 1

@@ -1,0 +1,125 @@
+"""Blocks through a Reverb server: unchanged, in order, once."""
+
+import threading
+
+from distillery.agents.core import quiet
+from distillery.agents.core import replay
+from dm_env import specs
+import numpy as np
+import pytest
+import reverb
+import tensorflow as tf
+
+T, K, E, D, A = 5, 3, 2, 4, 2
+OBSERVATION = specs.Array((D,), np.float32)
+CONTINUOUS = specs.BoundedArray((A,), np.float32, -1., 1.)
+DISCRETE = specs.DiscreteArray(7)
+
+
+def signature(action_spec=CONTINUOUS):
+  return replay.block_signature(
+      unroll_length=T, num_tasks=K, envs_per_task=E,
+      observation_spec=OBSERVATION, action_spec=action_spec)
+
+
+def random_block(seed, action_spec=CONTINUOUS):
+  rng = np.random.default_rng(seed)
+  block = {}
+  for name, spec in signature(action_spec).items():
+    # Any bits, NaN and infinity among them.
+    size = int(np.prod(spec.shape)) * spec.dtype.size
+    if spec.dtype == tf.bool:
+      block[name] = rng.random(spec.shape) < 0.5
+    else:
+      block[name] = np.frombuffer(
+          rng.bytes(size), spec.dtype.as_numpy_dtype).reshape(spec.shape)
+  return block
+
+
+@pytest.fixture(name='make_server')
+def fixture_make_server():
+  servers = []
+
+  def make_server(action_spec=CONTINUOUS, max_blocks=3):
+    table = replay.make_queue(signature(action_spec), max_blocks)
+    servers.append(reverb.Server([table], port=None))
+    return reverb.Client(f'localhost:{servers[-1].port}')
+
+  with quiet.quiet_native_code():
+    yield make_server
+    for server in servers:
+      server.stop()
+
+
+def same_bits(left, right):
+  return left.dtype == right.dtype and left.tobytes() == right.tobytes()
+
+
+@pytest.mark.parametrize('action_spec', [CONTINUOUS, DISCRETE])
+def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
+  client = make_server(action_spec)
+  blocks = [random_block(seed, action_spec) for seed in range(3)]
+  for block in blocks:
+    replay.insert_block(client, block)
+  iterator = replay.make_iterator(client.server_address)
+  for block in blocks:
+    taken = next(iterator)
+    assert set(taken) == set(block)
+    for name, array in block.items():
+      assert same_bits(taken[name].numpy(), array), name
+
+
+def test_a_block_is_taken_once(make_server):
+  client = make_server()
+  replay.insert_block(client, random_block(0))
+  next(replay.make_iterator(client.server_address))
+  assert client.server_info()[replay.QUEUE].current_size == 0
+
+
+def test_a_full_queue_makes_the_writer_wait(make_server):
+  client = make_server(max_blocks=1)
+  replay.insert_block(client, random_block(0))
+  second = threading.Thread(
+      target=replay.insert_block, args=(client, random_block(1)), daemon=True)
+  second.start()
+  second.join(timeout=1.)
+  assert second.is_alive()
+  iterator = replay.make_iterator(client.server_address)
+  first = next(iterator)['observation'].numpy()
+  assert same_bits(first, random_block(0)['observation'])
+  second.join(timeout=60.)
+  assert not second.is_alive()
+
+
+def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
+  """The pool's arrays are views that its next unroll writes to."""
+  client = make_server()
+  block = {name: array.copy() for name, array in random_block(0).items()}
+  replay.insert_block(client, block)
+  for array in block.values():
+    array[...] = 0
+  taken = next(replay.make_iterator(client.server_address))
+  for name, array in random_block(0).items():
+    assert same_bits(taken[name].numpy(), array), name
+
+
+def wrong_shape(block):
+  block['reward'] = block['reward'][:-1]
+
+
+def wrong_type(block):
+  block['reward'] = block['reward'].astype(np.float64)
+
+
+def without_a_part(block):
+  del block['success']
+
+
+@pytest.mark.parametrize('spoil', [wrong_shape, wrong_type, without_a_part])
+def test_a_block_of_another_layout_is_refused(make_server, spoil):
+  client = make_server()
+  block = random_block(0)
+  spoil(block)
+  with pytest.raises(ValueError, match='signature|incompatible'):
+    replay.insert_block(client, block)
+  assert client.server_info()[replay.QUEUE].current_size == 0

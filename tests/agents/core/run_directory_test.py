@@ -1,0 +1,149 @@
+"""A run's directory: who may use it, and files that are whole or absent."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+from distillery.agents.core import run_directory
+import pytest
+
+
+def test_a_new_or_an_empty_directory_is_taken(tmp_path):
+  run_directory.RunDirectory(tmp_path / 'a' / 'b', resume=False)
+  assert (tmp_path / 'a' / 'b').is_dir()
+  (tmp_path / 'empty').mkdir()
+  run_directory.RunDirectory(tmp_path / 'empty', resume=False)
+
+
+def test_a_directory_in_use_is_refused(tmp_path):
+  (tmp_path / 'thesis.txt').write_text('years of work')
+  with pytest.raises(ValueError, match='is not empty; give --resume'):
+    run_directory.RunDirectory(tmp_path, resume=False)
+  assert [path.name for path in tmp_path.iterdir()] == ['thesis.txt']
+
+
+def test_a_file_is_refused(tmp_path):
+  (tmp_path / 'file').write_text('')
+  for resume in (False, True):
+    with pytest.raises(ValueError, match='is not a directory'):
+      run_directory.RunDirectory(tmp_path / 'file', resume=resume)
+
+
+@pytest.mark.parametrize('name', ['absent', 'without_config'])
+def test_resume_without_a_run_is_refused(tmp_path, name):
+  (tmp_path / 'without_config').mkdir()
+  (tmp_path / 'without_config' / 'notes.txt').write_text('')
+  with pytest.raises(ValueError, match='no run to resume'):
+    run_directory.RunDirectory(tmp_path / name, resume=True)
+  assert not (tmp_path / 'absent').exists()
+  assert len(list((tmp_path / 'without_config').iterdir())) == 1
+
+
+def test_two_processes_cannot_share_a_directory(tmp_path):
+  (tmp_path / 'config.json').write_text('{}')
+  take = (
+      'import sys\n'
+      'from distillery.agents.core import run_directory\n'
+      f'run = run_directory.RunDirectory({str(tmp_path)!r}, resume=True)\n'
+      'print("taken", flush=True)\n'
+      'sys.stdin.read()\n'
+  )
+  owner = subprocess.Popen(
+      [sys.executable, '-c', take],
+      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+  )
+  with owner:
+    assert owner.stdout.readline() == 'taken\n'
+    with pytest.raises(ValueError, match='in use by another process'):
+      run_directory.RunDirectory(tmp_path, resume=True)
+    owner.kill()
+  # However the owner ended, the directory is free again.
+  run_directory.RunDirectory(tmp_path, resume=True)
+
+
+def test_json_comes_back(tmp_path):
+  directory = run_directory.RunDirectory(tmp_path, resume=False)
+  directory.write_json('config.json', {'sizes': [1, 2], 'rate': 0.1})
+  assert directory.read_json('config.json') == {'sizes': [1, 2], 'rate': 0.1}
+
+
+def lines_of(path):
+  return path.read_bytes().decode().split('\r\n')
+
+
+def test_csv_grows_by_rows_under_one_header(tmp_path):
+  path = tmp_path / 'train.csv'
+  table = run_directory.CsvFile(path, None)
+  table.append([{'env_steps': 10, 'loss': 0.5}])
+  table.append([{'env_steps': 20, 'loss': ''}, {'env_steps': 30, 'loss': 1.}])
+  assert lines_of(path) == ['env_steps,loss', '10,0.5', '20,', '30,1.0', '']
+
+
+def test_csv_refuses_a_row_with_an_unknown_column(tmp_path):
+  table = run_directory.CsvFile(tmp_path / 'a.csv', ['env_steps', 'loss'])
+  with pytest.raises(ValueError, match='speed'):
+    table.append([{'env_steps': 1, 'loss': 2, 'speed': 3}])
+
+
+def test_truncated_csv_holds_what_came_before(tmp_path):
+  path = tmp_path / 'train.csv'
+  table = run_directory.CsvFile(path, ['env_steps', 'task'])
+  table.append([{'env_steps': step, 'task': 'a, "b"'} for step in (1, 2, 3)])
+  table.truncate(2)
+  table.append([{'env_steps': 4, 'task': 'c'}])
+  assert lines_of(path) == [
+      'env_steps,task', '1,"a, ""b"""', '2,"a, ""b"""', '4,c', '']
+
+
+# Every way in which a kill can cut the last row short.
+@pytest.mark.parametrize('cut', range(1, len('20,0.75,2\r\n') + 1))
+def test_truncated_csv_drops_a_half_written_row(tmp_path, cut):
+  path = tmp_path / 'train.csv'
+  table = run_directory.CsvFile(path, ['env_steps', 'loss', 'episodes'])
+  for step in (10, 20):
+    table.append([{'env_steps': step, 'loss': 0.75, 'episodes': 2}])
+  path.write_bytes(path.read_bytes()[:-cut])
+  table.truncate(15)
+  table.append([{'env_steps': 20, 'loss': 0.75, 'episodes': 2}])
+  assert lines_of(path) == [
+      'env_steps,loss,episodes', '10,0.75,2', '20,0.75,2', '']
+
+
+@pytest.mark.parametrize('content', ['', 'env_st', 'env_steps,loss'])
+def test_truncated_csv_begins_anew_without_a_whole_header(tmp_path, content):
+  path = tmp_path / 'train.csv'
+  path.write_text(content)
+  table = run_directory.CsvFile(path, ['env_steps', 'loss'])
+  table.truncate(15)
+  table.append([{'env_steps': 20, 'loss': 1.}])
+  assert lines_of(path) == ['env_steps,loss', '20,1.0', '']
+
+
+def test_truncating_no_file_makes_none(tmp_path):
+  run_directory.CsvFile(tmp_path / 'train.csv', None).truncate(5)
+  assert not list(tmp_path.iterdir())
+
+
+def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+  path = tmp_path / 'flags.cfg'
+  run_directory.write_text(path, 'old')
+
+  def full_disk(_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(os, 'fsync', full_disk)
+  with pytest.raises(OSError, match='No space left'):
+    run_directory.write_text(path, 'new')
+  assert path.read_text() == 'old'
+  assert [p.name for p in tmp_path.iterdir()] == ['flags.cfg']
+
+
+def test_versions_name_what_a_result_depends_on():
+  versions = run_directory.versions()
+  assert json.loads(json.dumps(versions)) == versions
+  assert versions['python'].startswith('3.')
+  assert versions['tensorflow'].startswith('2.')
+  assert {'acme-distillery', 'dm-reverb', 'metaworld', 'mujoco', 'numpy',
+          'git_revision'} <= set(versions)
