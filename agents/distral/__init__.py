@@ -1,5 +1,5 @@
-"""Distral: robust multi-task reinforcement learning (Teh et al. 2017).
+"""Distral: robust multitask reinforcement learning (Teh et al. 2017).
 
-Attributes load on first use: a launcher checks its flags against
-`DistralConfig` before anything imports TensorFlow.
+Imports nothing: a launcher checks its flags against `config.DistralConfig`
+before anything imports TensorFlow.
 """

@@ -125,10 +125,13 @@ class DistralConfig:
 
   @property
   def alpha(self) -> float:
-    """c_KL / (c_KL + c_Ent): the power of pi_0 in the objective."""
+    """c_KL / (c_KL + c_Ent): the power of pi_0 in the objective; 0 if c_KL is."""
+    if not self.kl_cost:
+      return 0.
     return self.kl_cost / (self.kl_cost + self.entropy_cost)
 
   @property
   def beta(self) -> float:
-    """1 / (c_KL + c_Ent): the inverse temperature."""
-    return 1. / (self.kl_cost + self.entropy_cost)
+    """1 / (c_KL + c_Ent): the inverse temperature; infinite without costs."""
+    total = self.kl_cost + self.entropy_cost
+    return 1. / total if total else math.inf
