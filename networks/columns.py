@@ -1,5 +1,6 @@
 """Policies of K tasks made of columns: Distral's architectures."""
 
+import math
 from typing import Dict, List, NamedTuple, Sequence
 
 from distillery.networks import acting
@@ -12,8 +13,9 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# softplus of this is the precision that a fresh column adds to the prior's.
-_PRECISION_OFFSET = -2.
+# Least precision that a fresh column adds, in units of 1 / action^2: with less,
+# the softplus behind it would hardly pass a gradient.
+_MIN_INITIAL_PRECISION = 0.01
 
 _ARCHITECTURES = ('shared', 'separate', 'two_column')
 
@@ -96,6 +98,11 @@ class ColumnPolicy(snt.Module):
         name='shared')
     self._shared_log_std = tf.Variable(
         tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
+    # A fresh column leaves pi_0's deviation as it is: alpha / s^2 + kappa =
+    # 1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha),
+    # and the KL cost would widen pi_0 in turn, step by step to its bound.
+    self._precision_offset = _inverse_softplus(max(
+        (1. - alpha) / std.initial**2, _MIN_INITIAL_PRECISION))
     adds_precision = architecture == 'two_column' and not is_discrete
     self._task_columns = stacked.StackedMLP(
         num_tasks, observation_size, hidden_sizes,
@@ -127,7 +134,7 @@ class ColumnPolicy(snt.Module):
     natural_mean, precision = tf.split(g, 2, axis=-1)
     product = gaussians.tempered_product(
         h, tf.broadcast_to(tf.exp(self._shared_log_std), tf.shape(h)),
-        natural_mean, tf.nn.softplus(precision + _PRECISION_OFFSET),
+        natural_mean, tf.nn.softplus(precision + self._precision_offset),
         alpha=self.alpha)
     return _gaussian(*product)
 
@@ -168,7 +175,7 @@ class ColumnPolicy(snt.Module):
         alpha=self.alpha,
         num_layers=len(self._shared_column.weights),
         shared_observes_task=self.shared_observes_task,
-        precision_offset=_PRECISION_OFFSET,
+        precision_offset=self._precision_offset,
         max_deviation=normalizer.MAX_DEVIATION)
 
   def observe(self, observation: tf.Tensor) -> None:
@@ -204,6 +211,10 @@ def _check_architecture(architecture: str) -> None:
   if architecture not in _ARCHITECTURES:
     raise ValueError(
         f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.')
+
+
+def _inverse_softplus(x: float) -> float:
+  return math.log(math.expm1(x))
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:
