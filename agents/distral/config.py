@@ -125,7 +125,7 @@ class DistralConfig:
 
   @property
   def alpha(self) -> float:
-    """c_KL / (c_KL + c_Ent): the power of pi_0 in the objective; 0 if c_KL is."""
+    """c_KL / (c_KL + c_Ent): power of pi_0 in the objective; 0 if c_KL is."""
     if not self.kl_cost:
       return 0.
     return self.kl_cost / (self.kl_cost + self.entropy_cost)
