@@ -5,6 +5,7 @@
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import pool as pools
 from distillery.environments import suites
@@ -24,7 +25,8 @@ def main(_):
   if not run.resume:
     flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config)
   rows = experiment.run_experiment(experiment.ExperimentConfig(
-      agent='distral', agent_config=agent_config, make_builder=_make_builder,
+      agent='distral', agent_config=agent_config,
+      make_builder=builder.DistralBuilder,
       suite=suite, run_dir=run_dir, seed=run.seed,
       num_env_steps=run.num_env_steps, num_workers=run.num_workers,
       evaluate_every=run.evaluate_every,
@@ -34,12 +36,6 @@ def main(_):
   if rows:
     print(evaluation.table(rows))
   print(f'Results are in {run_dir.path}')
-
-
-def _make_builder(*args):
-  # TensorFlow, which takes seconds, comes after flags and workers.
-  from distillery.agents.distral import builder  # pylint: disable=g-import-not-at-top
-  return builder.DistralBuilder(*args)
 
 
 if __name__ == '__main__':

@@ -1,13 +1,22 @@
-"""What an agent has to provide to be run."""
+"""What an agent has to provide to be run.
+
+A builder's module imports no TensorFlow, only its methods do: a program that
+names a builder is imported by every worker process.
+"""
+
+from __future__ import annotations
 
 import abc
+import typing
 from typing import Any, List, NamedTuple, Sequence
 
-from acme.utils import counting
-from distillery.agents.core import learners
-from distillery.networks import acting
 from dm_env import specs
-import reverb
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.core import learners
+  from distillery.networks import interfaces
+  import reverb
 
 
 class AgentSpec(NamedTuple):
@@ -34,7 +43,7 @@ class Builder(abc.ABC):
     """All networks; initial weights by the seed."""
 
   @abc.abstractmethod
-  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> interfaces.ActingPolicy:
     """What acts, in NumPy; `which` is 'task' or 'shared'."""
 
   @abc.abstractmethod

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any, Callable, Dict, List, Protocol
 
+from distillery.agents.core import quiet
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import pool as pools
@@ -87,6 +88,7 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
       seed=config.seed,
       observation_spec=config.suite.observation_spec,
       action_spec=config.suite.action_spec) as pool:
+    quiet.quiet_tensorflow()
     from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
     return training.Training(config, pool).run()
 

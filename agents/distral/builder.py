@@ -1,14 +1,19 @@
-"""Makes the parts of a Distral agent."""
+"""Makes the parts of a Distral agent; see `core.builders` on its imports."""
 
-import acme
-from acme.utils import counting
+from __future__ import annotations
+
+import typing
+from typing import List, Sequence
+
 from distillery.agents.core import builders
-from distillery.agents.core import replay
 from distillery.agents.distral import config as distral_config
-from distillery.agents.distral import learning
-from distillery.agents.distral import networks as distral_networks
 from distillery.networks import acting
-import reverb
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.distral import learning
+  from distillery.agents.distral import networks as distral_networks
+  import reverb
 
 
 class DistralBuilder(builders.Builder):
@@ -20,15 +25,19 @@ class DistralBuilder(builders.Builder):
     self.spec = spec
 
   @property
-  def evaluated_policies(self):
+  def evaluated_policies(self) -> Sequence[str]:
     if self.config.architecture == 'shared':
       return ('shared',)
-    # Without a KL cost a separate pi_0 is not trained at all.
-    is_trained = self.config.kl_cost > 0. or (
-        self.config.architecture == 'two_column')
+    # A pi_0 that nothing ties to the tasks is not trained at all.
+    is_trained = (
+        self.config.kl_cost > 0.
+        or self.config.optimization == 'alternating'
+        or (self.config.architecture == 'two_column'
+            and self.config.logits_alpha > 0.))
     return ('task', 'shared') if is_trained else ('task',)
 
-  def make_tables(self):
+  def make_tables(self) -> List[reverb.Table]:
+    from distillery.agents.core import replay
     signature = replay.block_signature(
         unroll_length=self.config.unroll_length,
         num_tasks=self.spec.num_tasks,
@@ -38,7 +47,8 @@ class DistralBuilder(builders.Builder):
     return [replay.make_queue(signature, max_blocks=1)]
 
   def make_networks(self, seed: int) -> distral_networks.DistralNetworks:
-    return distral_networks.make_networks(
+    from distillery.agents.distral import networks
+    return networks.make_networks(
         self.spec.num_tasks, self.spec.observation_spec, self.spec.action_spec,
         self.config, seed)
 
@@ -49,7 +59,9 @@ class DistralBuilder(builders.Builder):
   def make_learner(
       self, networks: distral_networks.DistralNetworks,
       client: reverb.Client, counter: counting.Counter,
-      seed: int) -> acme.Learner:
+      seed: int) -> learning.DistralLearner:
+    from distillery.agents.core import replay
+    from distillery.agents.distral import learning
     return learning.DistralLearner(
         self.config, networks, seed,
         iterator=replay.make_iterator(client.server_address), counter=counter)
