@@ -214,7 +214,7 @@ def _check_architecture(architecture: str) -> None:
 
 
 def _inverse_softplus(x: float) -> float:
-  return math.log(math.expm1(x))
+  return x + math.log(-math.expm1(-x))  # log(e^x - 1), whatever x > 0
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:

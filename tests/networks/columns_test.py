@@ -7,14 +7,16 @@ import tensorflow as tf
 
 K, N, D, A = 3, 6, 4, 2
 ARCHITECTURES = ('shared', 'separate', 'two_column')
-ALPHA = .3
+ALPHA, STD = .3, .8
+# What a fresh column adds to alpha / s^2 makes 1 / s^2 of it.
+OFFSET = np.log(np.expm1((1. - ALPHA) / STD ** 2))
 
 
 def make(architecture='two_column', is_discrete=False, **changes):
   arguments = dict(
       is_discrete=is_discrete, architecture=architecture, alpha=ALPHA,
       hidden_sizes=(6,), shared_observes_task=False,
-      std=columns.StdRange(.8, .1, 1.6), min_observation_std=.01, seed=0)
+      std=columns.StdRange(STD, .1, 1.6), min_observation_std=.01, seed=0)
   return columns.ColumnPolicy(K, D, A, **{**arguments, **changes})
 
 
@@ -90,7 +92,7 @@ def test_continuous_policies_are_those_of_the_table(
       mean, std = g, task_std
     else:
       # pi_0^alpha exp(-kappa/2 a^2 + eta a).
-      kappa = np.log1p(np.exp(g[:, A:] - 2.))
+      kappa = np.log1p(np.exp(g[:, A:] + OFFSET))
       precision = ALPHA / shared_std ** 2 + kappa
       mean = (ALPHA / shared_std ** 2 * h + g[:, :A]) / precision
       std = precision ** -.5
@@ -202,19 +204,28 @@ def test_pi_0_knows_its_task_only_if_it_is_told(observes_task):
 
 
 def test_fresh_policies():
-  """Means near 0 and the standard deviations promised; discrete: uniform."""
+  """Means near 0 and the standard deviation asked for; discrete: uniform."""
   observation = observations()
   for architecture in ARCHITECTURES:
     policy = make(architecture)
-    task, shared = policy.task(observation), policy.shared(observation)
-    std = .8
-    if architecture == 'two_column':
-      std = (ALPHA / .8 ** 2 + np.log1p(np.exp(-2.))) ** -.5
-    np.testing.assert_allclose(task.stddev(), np.full((K, N, A), std), rtol=.05)
-    np.testing.assert_allclose(shared.stddev(), np.full((K, N, A), .8), 1e-6)
-    assert np.abs(task.mean()).max() < .1 and np.abs(shared.mean()).max() < .1
+    for distribution in (policy.task(observation), policy.shared(observation)):
+      np.testing.assert_allclose(
+          distribution.stddev(), np.full((K, N, A), STD), rtol=.03)
+      assert np.abs(distribution.mean()).max() < .1
     discrete = make(architecture, is_discrete=True).task(observation)
     np.testing.assert_allclose(discrete.entropy(), np.log(A), atol=1e-3)
+
+
+@pytest.mark.parametrize('alpha, std, expected', [
+    # With all of pi_0's precision there, a column still adds 0.01.
+    (1., .8, (1. / .8 ** 2 + .01) ** -.5),
+    (0., .8, .8), (.5, .8, .8), (.5, .01, .01),
+])
+def test_a_fresh_column_leaves_the_deviation_of_pi_0(alpha, std, expected):
+  policy = make(alpha=alpha, std=columns.StdRange(std, .001, 2.))
+  np.testing.assert_allclose(
+      policy.task(observations()).stddev(), np.full((K, N, A), expected),
+      rtol=.03)
 
 
 def test_seed_fixes_the_columns_and_they_differ():

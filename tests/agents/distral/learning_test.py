@@ -2,6 +2,7 @@
 
 import math
 
+from distillery.agents.distral import builder
 from distillery.agents.distral import losses
 import numpy as np
 import pytest
@@ -33,7 +34,24 @@ def test_what_a_step_moves(
       'separate', 'bonus', 'joint'):
     expected.remove('shared')  # nothing ties pi_0 to the tasks
   assert small.moved(before, small.trained(networks)) == expected
+  # Nothing is evaluated that is not trained.
+  evaluated = builder.DistralBuilder(config, None).evaluated_policies
+  assert set(evaluated) == expected - {'value'}
   assert all(math.isfinite(value) for value in learner.metrics.values())
+
+
+@pytest.mark.parametrize('changes, policies', [
+    (dict(logits_alpha=0.), ('task', 'shared')),
+    (dict(logits_alpha=0., kl_cost=0.), ('task',)),
+    (dict(logits_alpha=.5, kl_cost=0.), ('task', 'shared')),
+])
+def test_a_power_of_zero_unties_pi_0(changes, policies):
+  config = small.make_config(**changes)
+  before = small.trained(small.make_networks(config))
+  networks, _ = small.run(config)
+  assert builder.DistralBuilder(config, None).evaluated_policies == policies
+  assert small.moved(
+      before, small.trained(networks)) == {*policies, 'value'}
 
 
 def slow_advantages(config, reward, block, value, next_value):
