@@ -14,6 +14,7 @@ from distillery.environments import shared_arrays
 from distillery.environments import units
 
 _WATCH_S = 1.
+_START_S = 60.  # For the interpreter; environments have a limit of their own.
 
 
 class Crew:
@@ -166,12 +167,14 @@ class Crew:
 
   def _check_signs_of_life(self, waiting: Set[int], signs: Dict) -> None:
     for i in waiting:
-      row = self.control['progress'][i]
-      is_waiting = row[progress.PHASE] == progress.WAITING
-      if is_waiting or row.tobytes() != signs[i][0]:
-        signs[i] = (row.tobytes(), time.monotonic())
-      elif time.monotonic() - signs[i][1] > self._env_timeout_s:
-        raise failures.silent(self._locate(i), i, self._env_timeout_s)
+      row, now = self.control['progress'][i], time.monotonic()
+      phase, limit = row[progress.PHASE], self._env_timeout_s
+      if phase == progress.STARTING:
+        limit = max(limit, _START_S)
+      if phase == progress.WAITING or row.tobytes() != signs[i][0]:
+        signs[i] = (row.tobytes(), now)
+      elif now - signs[i][1] > limit:
+        raise failures.silent(self._locate(i), i, limit)
 
   def _locate(self, index: int) -> failures.Place:
     return failures.locate(

@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 from multiprocessing import connection
 from multiprocessing import reduction
+from multiprocessing import resource_tracker
 import os
 import signal
 import socket
@@ -48,6 +49,8 @@ def worker_environment() -> Iterator[None]:
   They compute with small matrices, and there are as many workers as cores.
   Until a worker ignores Ctrl-C by itself, the signal is blocked.
   """
+  # It unblocks SIGINT when it starts, which it would do with the first worker.
+  resource_tracker.ensure_running()
   saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
   mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
   try:

@@ -72,7 +72,7 @@ def test_a_block_holds_what_happened(recorded):
   assert (long['observation'][1:] != long['next_observation'][:-1])[
       ends[:-1]].any(-1).all()
   assert (long['discount'] == 1.).all()  # A time limit is no termination.
-  # The environment got the action clipped, the block has it as it was drawn.
+  # The block has the action as it was drawn, not as the environment clips it.
   assert (np.abs(long['action']) > 1.).any()
   np.testing.assert_allclose(
       long['next_observation'],
@@ -113,12 +113,27 @@ def test_episodes_are_told_once_with_their_sums(recorded):
     assert episode.success == success[column].any()
 
 
+def test_environments_get_actions_within_bounds():
+  with helpers.make_pool(helpers.faulty_tasks('strict')) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
+    assert (np.abs(pool.collect()['action']) > 1.).any()
+
+
 def test_environments_and_episodes_differ(recorded):
   _, blocks, _, _ = recorded
-  flat = blocks[0]['action'].reshape(40, 6, 2)
-  assert len({flat[:, i].tobytes() for i in range(6)}) == 6
-  again = np.concatenate([block['action'] for block in blocks])
-  assert (again[:40] != again[40:80]).any(-1).all()
+  starts = [blocks[0]['observation'][0], blocks[1]['observation'][10]]
+  # There are eight places to start from.
+  assert len(np.unique(np.reshape(starts, (-1, 2)), axis=0)) > 4
+
+
+def test_noise_differs_between_environments_and_blocks():
+  still = {name: np.zeros_like(value)
+           for name, value in helpers.parameters_for(2).items()}
+  with helpers.make_pool(fakes.point_mass_suite(2), envs_per_task=2) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), still)
+    noise = np.stack([copy(pool.collect())['action'] for _ in range(3)])
+  drawn = np.moveaxis(noise, 1, 3).reshape(3 * 2 * 2, 40 * 2)
+  assert len(np.unique(drawn, axis=0)) == 3 * 2 * 2
 
 
 def test_termination_has_discount_zero():

@@ -1,10 +1,12 @@
 """Arrays that two processes share."""
 
+import gc
 import multiprocessing
 import os
 
 from distillery.environments import shared_arrays
 import numpy as np
+import pool_helpers as helpers
 import pytest
 
 FIELDS = {
@@ -16,7 +18,7 @@ FIELDS = {
 
 
 def test_both_ends_see_the_same_memory():
-  segments = set(os.listdir('/dev/shm'))
+  named = helpers.segments()
   ours, theirs = multiprocessing.Pipe()
   mine = shared_arrays.SharedArrays.create(FIELDS)
   assert {k: (v.shape, v.dtype) for k, v in mine.items()} == FIELDS
@@ -33,7 +35,7 @@ def test_both_ends_see_the_same_memory():
   assert mine['a'][1, 2] == third['a'][1, 2] == 3.
   assert mine['flags'].tolist() == [False] * 4 + [True]
   assert yours['scalar'] == 7.
-  assert set(os.listdir('/dev/shm')) == segments
+  assert helpers.segments() <= named
 
 
 def test_arrays_do_not_overlap_and_outlive_their_owner():
@@ -48,6 +50,7 @@ def test_arrays_do_not_overlap_and_outlive_their_owner():
 
 
 def test_descriptors_are_given_back():
+  gc.collect()  # Whatever other tests have left.
   before = len(os.listdir('/proc/self/fd'))
   ours, theirs = multiprocessing.Pipe()
   for _ in range(5):
@@ -60,7 +63,7 @@ def test_descriptors_are_given_back():
   del arrays
   ours.close()
   theirs.close()
-  assert len(os.listdir('/proc/self/fd')) == before
+  assert len(os.listdir('/proc/self/fd')) <= before
 
 
 def test_without_memfd(monkeypatch):
