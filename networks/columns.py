@@ -60,7 +60,6 @@ class ColumnPolicy(snt.Module):
       std: StdRange,
       min_observation_std: float,
       seed: int,
-      name: str = 'column_policy',
   ):
     """Makes all variables.
 
@@ -77,9 +76,8 @@ class ColumnPolicy(snt.Module):
       std: initial value and bounds of pi_0's standard deviation.
       min_observation_std: floor of the observations' standard deviation.
       seed: of the initial weights.
-      name: of the module.
     """
-    super().__init__(name=name)
+    super().__init__(name='column_policy')
     _check_architecture(architecture)
     self.num_tasks = num_tasks
     self.architecture = architecture
@@ -98,11 +96,7 @@ class ColumnPolicy(snt.Module):
         name='shared')
     self._shared_log_std = tf.Variable(
         tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
-    # A fresh column leaves pi_0's deviation as it is: alpha / s^2 + kappa =
-    # 1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha),
-    # and the KL cost would widen pi_0 in turn, step by step to its bound.
-    self._precision_offset = _inverse_softplus(max(
-        (1. - alpha) / std.initial**2, _MIN_INITIAL_PRECISION))
+    self._precision_offset = _precision_offset(alpha, std.initial)
     adds_precision = architecture == 'two_column' and not is_discrete
     self._task_columns = stacked.StackedMLP(
         num_tasks, observation_size, hidden_sizes,
@@ -213,8 +207,16 @@ def _check_architecture(architecture: str) -> None:
         f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.')
 
 
-def _inverse_softplus(x: float) -> float:
-  return x + math.log(-math.expm1(-x))  # log(e^x - 1), whatever x > 0
+def _precision_offset(alpha: float, std: float) -> float:
+  """What a fresh column's zeros are shifted by before the softplus.
+
+  A fresh column leaves pi_0's deviation s as it is: alpha / s^2 + kappa =
+  1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha), and
+  the KL cost would widen pi_0 in turn, step by step to its bound.
+  """
+  precision = max((1. - alpha) / std**2, _MIN_INITIAL_PRECISION)
+  # The inverse of the softplus: log(e^x - 1), whatever x > 0.
+  return precision + math.log(-math.expm1(-precision))
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:
