@@ -129,7 +129,7 @@ class Evaluator:
       policy: see `networks/acting.py`.
       parameters: its parameters.
       lanes: at most one a task.
-      deterministic: whether to take the policy's mode instead of sampling.
+      deterministic: whether to act without noise instead of sampling.
       seed: of the episodes and of the sampling.
 
     Returns:
@@ -161,7 +161,7 @@ class Evaluator:
       self._leash.check()
       self._place[progress.EPISODE] = progress.NO_ROW
       if deterministic:
-        action = policy.mode(selected, observation)
+        action = policy.deterministic(selected, observation)
       else:
         noise = _gather_noise(players, noise)
         action, _ = policy.sample(selected, observation, noise)

@@ -171,7 +171,7 @@ class Pool:
       tasks: what to evaluate; None: the pool's tasks. The policy and the seeds
         go by a task's index in the pool, or, if it is not one of the pool's, by
         its position among those of its split in `tasks`.
-      deterministic: whether to take the policy's mode instead of sampling.
+      deterministic: whether to act without noise instead of sampling.
 
     Returns:
       The episodes, by task, then by number.

@@ -9,6 +9,7 @@ does not depend on which other units share the call.
 """
 
 import dataclasses
+import math
 from typing import Any, Dict, List, NamedTuple, Protocol, Tuple
 
 import numpy as np
@@ -34,8 +35,8 @@ class ActingPolicy(Protocol):
   def sample(self, selected, observation: np.ndarray, noise: np.ndarray):
     """`[U, C, D]`, `[U, C, ...]` to action `[U, C, A]`, log-prob `[U, C]`."""
 
-  def mode(self, selected, observation: np.ndarray) -> np.ndarray:
-    """The most likely action, `[U, C, A]` (int32 `[U, C]` if discrete)."""
+  def deterministic(self, selected, observation: np.ndarray) -> np.ndarray:
+    """What to do without noise, `[U, C, A]` (int32 `[U, C]` if discrete)."""
 
 
 class _Column(NamedTuple):
@@ -68,6 +69,9 @@ class ColumnPolicy:
     shared_observes_task: whether the shared column sees the task's one-hot.
     precision_offset: added to a column's precision before the softplus.
     max_deviation: normalised observations are clipped to it.
+    low: A lower bounds that the environment clips continuous actions to; empty:
+      it does not clip them.
+    high: A upper bounds.
   """
   which: str
   architecture: str
@@ -78,6 +82,8 @@ class ColumnPolicy:
   shared_observes_task: bool
   precision_offset: float
   max_deviation: float
+  low: Tuple[float, ...] = ()
+  high: Tuple[float, ...] = ()
 
   def to_json(self) -> Dict[str, Any]:
     """What `from_json` makes this policy from."""
@@ -130,12 +136,22 @@ class ColumnPolicy:
     log_prob = -(0.5 * np.square(noise) + np.log(std) + 0.5 * _LOG_2PI)
     return mean + std * noise, log_prob.sum(axis=-1)
 
-  def mode(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
-    """The most likely action, `[U, C, A]` (`[U, C]` int32 if discrete)."""
+  def deterministic(
+      self, selected: Selected, observation: np.ndarray) -> np.ndarray:
+    """What to do without noise, `[U, C, A]` (`[U, C]` int32 if discrete).
+
+    The most likely discrete action; the mean of what the environment executes,
+    E[clip(a, low, high)], if actions are continuous. Where the noise is wide
+    the mean of the Gaussian itself, clipped, pushes harder than the policy ever
+    did on average, and overshoots.
+    """
     if self.is_discrete:
       return np.argmax(
           self._logits(selected, observation), axis=-1).astype(np.int32)
-    return self._mean_and_std(selected, observation)[0]
+    mean, std = self._mean_and_std(selected, observation)
+    if not self.low:
+      return mean
+    return _clipped_mean(mean, std, np.array(self.low), np.array(self.high))
 
   def _select_shared(self, parameters, task_index) -> _Column:
     # Weights that all units share stay views; the one-hot of the task selects
@@ -184,6 +200,32 @@ class ColumnPolicy:
     return mean, 1. / np.sqrt(precision)
 
 
+def _clipped_mean(mean, std, low, high) -> np.ndarray:
+  """E[clip(a, low, high)] for a ~ N(mean, std^2), float32.
+
+  With Phi and phi the standard normal's distribution function and density,
+  z_l = (low - mean) / std, z_h = (high - mean) / std:
+
+    mean (Phi(z_h) - Phi(z_l)) + std (phi(z_l) - phi(z_h))
+      + low Phi(z_l) + high (1 - Phi(z_h))
+  """
+  mean, std = mean.astype(np.float64), std.astype(np.float64)
+  z_low, z_high = (low - mean) / std, (high - mean) / std
+  below, above = _normal_cdf(z_low), _normal_cdf(-z_high)
+  density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
+  inside = mean * (1. - below - above) + std * density / np.sqrt(2. * np.pi)
+  # An infinite bound is never reached: 0, not infinity times 0.
+  low, high = (np.where(np.isfinite(x), x, 0.) for x in (low, high))
+  return (inside + low * below + high * above).astype(np.float32)
+
+
+def _normal_cdf(x: np.ndarray) -> np.ndarray:
+  return 0.5 * _erfc(-x / np.sqrt(2.))
+
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
 def _log_sum_exp(x: np.ndarray) -> np.ndarray:
   top = x.max(axis=-1, keepdims=True)
   return top + np.log(np.exp(x - top).sum(axis=-1, keepdims=True))
@@ -195,7 +237,8 @@ def from_json(content: Dict[str, Any]) -> ColumnPolicy:
   Raises:
     ValueError: if its class is not one of this module.
   """
-  fields = dict(content)
+  fields = {name: tuple(value) if isinstance(value, list) else value
+            for name, value in content.items()}
   name = fields.pop('class')
   if name not in _POLICIES:
     raise ValueError(f'unknown policy {name!r}; known: {sorted(_POLICIES)}.')

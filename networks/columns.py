@@ -159,8 +159,16 @@ class ColumnPolicy(snt.Module):
         named[f'{part}/b{i}'] = bias
     return named
 
-  def acting_policy(self, which: str) -> acting.ColumnPolicy:
-    """The NumPy twin; `which` is 'task' (pi_k) or 'shared' (pi_0)."""
+  def acting_policy(self, which: str, low: Sequence[float] = (),
+                    high: Sequence[float] = ()) -> acting.ColumnPolicy:
+    """The NumPy twin.
+
+    Args:
+      which: 'task' (pi_k) or 'shared' (pi_0).
+      low: bounds that the environment clips continuous actions to, A numbers;
+        empty: it does not.
+      high: likewise.
+    """
     return acting.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture,
@@ -170,7 +178,8 @@ class ColumnPolicy(snt.Module):
         num_layers=len(self._shared_column.weights),
         shared_observes_task=self.shared_observes_task,
         precision_offset=self._precision_offset,
-        max_deviation=normalizer.MAX_DEVIATION)
+        max_deviation=normalizer.MAX_DEVIATION,
+        low=tuple(low), high=tuple(high))
 
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""

@@ -30,7 +30,7 @@ class PolicyActor(acme.Actor):
       variable_source: a learner, or what stands for one; serves 'policy'.
       task_index: of the environment's task.
       seed: of the actions' noise.
-      deterministic: whether to take the most likely action.
+      deterministic: whether to act without noise.
     """
     self._policy = policy
     self._source = variable_source
@@ -42,7 +42,7 @@ class PolicyActor(acme.Actor):
   def select_action(self, observation: np.ndarray) -> np.ndarray:
     rows = observation[np.newaxis, np.newaxis]
     if self._deterministic:
-      return self._policy.mode(self._selected, rows)[0, 0]
+      return self._policy.deterministic(self._selected, rows)[0, 0]
     noise = self._policy.draw_noise(self._rng, 1, 1)
     return self._policy.sample(self._selected, rows, noise)[0][0, 0]
 

@@ -152,15 +152,15 @@ class LoadedPolicy:
 
   def act(self, observation: np.ndarray,
           task_index: np.ndarray) -> np.ndarray:
-    """The most likely actions.
+    """What the policy does without noise.
 
     Args:
       observation: `[N, D]`; without a one-hot of the task.
       task_index: `[N]` int, the tasks' places in the suite.
 
     Returns:
-      `[N, A]` float32, within whatever bounds the environment clips to; `[N]`
-      int32 if actions are discrete.
+      `[N, A]` float32, within the bounds of the action spec; `[N]` int32 if
+      actions are discrete.
     """
     task_index = np.asarray(task_index)
     # Gathering the weights costs more than a step; rows seldom change tasks.
@@ -169,7 +169,7 @@ class LoadedPolicy:
       self._selected = self.policy.select_tasks(self.parameters, task_index)
       self._task_index = task_index.copy()
     rows = np.asarray(observation, np.float32)[:, np.newaxis]
-    return self.policy.mode(self._selected, rows)[:, 0]
+    return self.policy.deterministic(self._selected, rows)[:, 0]
 
 
 def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:

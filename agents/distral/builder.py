@@ -8,6 +8,8 @@ from typing import List, Sequence
 from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
 from distillery.networks import acting
+from dm_env import specs
+import numpy as np
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -54,7 +56,13 @@ class DistralBuilder(builders.Builder):
 
   def make_policy(self, networks: distral_networks.DistralNetworks,
                   which: str) -> acting.ColumnPolicy:
-    return networks.policy.acting_policy(which)
+    spec = self.spec.action_spec
+    if not isinstance(spec, specs.BoundedArray) or isinstance(
+        spec, specs.DiscreteArray):
+      return networks.policy.acting_policy(which)
+    return networks.policy.acting_policy(
+        which, *(np.broadcast_to(bound, spec.shape).tolist()
+                 for bound in (spec.minimum, spec.maximum)))
 
   def make_learner(
       self, networks: distral_networks.DistralNetworks,

@@ -33,7 +33,7 @@ class GaussianPolicy:
     return rng.standard_normal(
         (num_steps, num_rows, self.action_size), dtype=np.float32)
 
-  def mode(self, selected, observation):
+  def deterministic(self, selected, observation):
     hidden = np.tanh(np.matmul(observation, selected['first']))
     return np.matmul(hidden, selected['second'])
 
@@ -41,7 +41,7 @@ class GaussianPolicy:
     log_prob = -0.5 * np.square(noise).sum(-1)
     if self.fault == 'log_prob':
       log_prob[-1, 0] = np.nan
-    action = self.mode(selected, observation) + noise
+    action = self.deterministic(selected, observation) + noise
     return action[..., :1] if self.fault == 'shape' else action, log_prob
 
 
@@ -56,7 +56,7 @@ class TablePolicy:
   def draw_noise(self, rng, num_steps, num_rows):
     return rng.gumbel(size=(num_steps, num_rows, 4)).astype(np.float32)
 
-  def mode(self, selected, observation):
+  def deterministic(self, selected, observation):
     logits = np.matmul(observation, selected)
     return np.argmax(logits, -1).astype(np.int32) + self.offset
 
@@ -76,11 +76,11 @@ class SeekingPolicy:
   def draw_noise(self, rng, num_steps, num_rows):
     return rng.standard_normal((num_steps, num_rows, 2), dtype=np.float32)
 
-  def mode(self, selected, observation):
+  def deterministic(self, selected, observation):
     return (selected - observation) / np.float32(0.1)
 
   def sample(self, selected, observation, noise):
-    return self.mode(selected, observation) + noise, noise[..., 0]
+    return self.deterministic(selected, observation) + noise, noise[..., 0]
 
 
 @dataclasses.dataclass(frozen=True)

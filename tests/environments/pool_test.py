@@ -91,7 +91,7 @@ def test_the_policy_acts_with_its_tasks_parameters(recorded):
   for k in range(2):
     selected = policy.select_tasks(helpers.parameters_for(2), np.array([k]))
     observation = block['observation'][:, k].reshape(1, -1, 2)
-    noise = block['action'][:, k] - policy.mode(
+    noise = block['action'][:, k] - policy.deterministic(
         selected, observation).reshape(40, 3, 2)
     np.testing.assert_allclose(
         block['log_prob'][:, k], -0.5 * np.square(noise).sum(-1), atol=1e-4)

@@ -57,7 +57,7 @@ def test_equals_tensorflow(architecture, is_discrete, observes_task, which):
   selected = twin.select_tasks(arrays(policy), task_index)
   noise = twin.draw_noise(np.random.default_rng(0), 1, 4 * C).reshape(4, C, 4)
   action, log_prob = twin.sample(selected, observation, noise)
-  mode = twin.mode(selected, observation)
+  mode = twin.deterministic(selected, observation)
   assert log_prob.dtype == np.float32 and log_prob.shape == (4, C)
   for u, k in enumerate(task_index):
     # Through row k of the task-major batch.
@@ -92,7 +92,7 @@ def test_the_random_parameters_are_not_trivial():
   for policy, (architecture, is_discrete, observes, which) in zip(first, CASES):
     if not is_discrete:
       twin = policy.acting_policy(which)
-      means[architecture, observes, which] = twin.mode(
+      means[architecture, observes, which] = twin.deterministic(
           twin.select_tasks(arrays(policy), np.arange(K)), x)
   for observes in (False, True):
     distinct = [means['two_column', observes, 'task'],
@@ -119,7 +119,7 @@ def test_a_row_does_not_depend_on_the_units_that_share_the_call(
   def act(units):
     selected = twin.select_tasks(parameters, task_index[units])
     return (*twin.sample(selected, x[units], noise[units]),
-            twin.mode(selected, x[units]))
+            twin.deterministic(selected, x[units]))
 
   together = act(np.arange(7))
   for units in ([0], [3], [6], [5, 1], [6, 4, 2, 0], [0, 1, 2, 3, 4, 5]):
@@ -211,3 +211,13 @@ def test_acting_needs_numpy_alone():
   result = subprocess.run([sys.executable, '-c', program], capture_output=True,
                           text=True, timeout=60)
   assert result.returncode == 0, result.stderr
+
+
+def test_deterministic_action_is_the_mean_of_what_is_executed():
+  mean = np.array([[[0., 0.5, -3., 2.]]], np.float32)
+  std = np.array([1., 1.5, 2., 0.01], np.float32)
+  low, high = np.array([-1., -1., -1., -np.inf]), np.array([1., 1., 0.5, 1.])
+  noise = np.random.default_rng(0).standard_normal((1_000_000, 4))
+  executed = np.clip(mean[0, 0] + std * noise, low, high).mean(axis=0)
+  np.testing.assert_allclose(
+      acting._clipped_mean(mean, std, low, high)[0, 0], executed, atol=4e-3)
