@@ -11,6 +11,7 @@ import json
 import pathlib
 
 from absl import flags
+from distillery.agents.core import baselines
 from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import run_directory
@@ -21,7 +22,9 @@ from distillery.launchers import run_options
 
 _RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
-    'policy', 'task', ['task', 'shared'], 'the task policies or the shared one')
+    'policy', 'task', ['task', 'shared', 'random'],
+    'the task policies, the shared one, or uniformly random actions to compare '
+    'them with')
 _EPISODES = flags.DEFINE_integer(
     'episodes_per_task', 50, 'episodes of each task', lower_bound=1)
 _WORKERS = flags.DEFINE_integer(
@@ -37,18 +40,24 @@ def main(_):
     raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
   except ValueError as error:
     raise ValueError(f'cannot read the config in {run_dir}: {error}') from error
-  loaded = checkpoints.load_policy(run_dir, _POLICY.value)
   suite = suites.make_suite(
       config['suite'], seed=config['seed'],
       reward_function_version=versions.get('reward_function_version', 'v2'))
+  is_random = _POLICY.value == 'random'
+  if is_random:
+    policy, parameters = baselines.random_policy(suite.action_spec), {}
+  else:
+    loaded = checkpoints.load_policy(run_dir, _POLICY.value)
+    policy, parameters = loaded.policy, loaded.parameters
   with pools.Pool(
       suite.train_tasks, envs_per_task=1, unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),
       seed=config['seed'], observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:
     rows = evaluation.evaluate(
-        pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
-        episodes_per_task=_EPISODES.value, seed=config['seed'])
+        pool, suite, {_POLICY.value: policy}, parameters,
+        episodes_per_task=_EPISODES.value, seed=config['seed'],
+        deterministic=not is_random)
   path = run_dir / f'evaluation_{_POLICY.value}.csv'
   path.unlink(missing_ok=True)
   run_directory.CsvFile(path, list(rows[0])).append(rows)

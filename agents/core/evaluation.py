@@ -19,6 +19,7 @@ def evaluate(
     *,
     episodes_per_task: int,
     seed: int,
+    deterministic: bool = True,
 ) -> List[Dict[str, Any]]:
   """Meta-World's protocol: deterministic actions, success at any step.
 
@@ -33,6 +34,7 @@ def evaluate(
     parameters: of the policies.
     episodes_per_task: how many.
     seed: of the run.
+    deterministic: whether the policies act without noise, as in the protocol.
 
   Returns:
     One row a policy and task: policy, task, split, episodes, success (share of
@@ -43,7 +45,7 @@ def evaluate(
     tasks = suite.train_tasks if name == 'task' else suite.tasks
     episodes = pool.evaluate(
         policy, parameters, episodes_per_task=episodes_per_task, tasks=tasks,
-        seed=seed + _STREAM)
+        seed=seed + _STREAM, deterministic=deterministic)
     for i, task in enumerate(tasks):
       # By place: a test task may have the name of a training task (ML1).
       of_task = episodes[i * episodes_per_task:(i + 1) * episodes_per_task]

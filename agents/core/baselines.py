@@ -1,0 +1,60 @@
+"""Policies that learn nothing: what a trained policy is measured against."""
+
+import dataclasses
+from typing import Mapping, Tuple
+
+from dm_env import specs
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class RandomPolicy:
+  """Uniformly random actions; a `networks.acting.ActingPolicy`.
+
+  Attributes:
+    is_discrete: whether actions are discrete.
+    action_size: A; the number of actions if they are discrete.
+    low: A lower bounds of continuous actions.
+    high: A upper bounds.
+  """
+  is_discrete: bool
+  action_size: int
+  low: Tuple[float, ...] = ()
+  high: Tuple[float, ...] = ()
+
+  def select_tasks(
+      self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray) -> None:
+    """Nothing to gather; there are no parameters."""
+
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
+    """Uniform in [0, 1), `[num_steps, num_rows, A]`."""
+    return rng.random((num_steps, num_rows, self.action_size), np.float32)
+
+  def sample(
+      self, selected: None, observation: np.ndarray, noise: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray]:
+    """Actions and log-probabilities, see `ActingPolicy.sample`."""
+    if self.is_discrete:
+      action = np.argmax(noise, axis=-1).astype(np.int32)
+      log_prob = -np.log(self.action_size)
+    else:
+      low, high = (np.array(x, np.float32) for x in (self.low, self.high))
+      action = low + noise * (high - low)
+      log_prob = -np.log(high - low).sum()
+    return action, np.full(observation.shape[:2], log_prob, np.float32)
+
+  def deterministic(
+      self, selected: None, observation: np.ndarray) -> np.ndarray:
+    """Refuses: noise is all that this policy is."""
+    raise ValueError('a random policy has no deterministic action.')
+
+
+def random_policy(action_spec: specs.Array) -> RandomPolicy:
+  """Uniformly random actions of a discrete or bounded spec."""
+  if isinstance(action_spec, specs.DiscreteArray):
+    return RandomPolicy(True, action_spec.num_values)
+  return RandomPolicy(False, action_spec.shape[0], *(
+      tuple(np.broadcast_to(bound, action_spec.shape).tolist())
+      for bound in (action_spec.minimum, action_spec.maximum)))
