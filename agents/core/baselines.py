@@ -22,8 +22,8 @@ class RandomPolicy:
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
 
-  def select_tasks(
-      self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray) -> None:
+  def select_tasks(self, parameters: Mapping[str, np.ndarray],
+                   task_index: np.ndarray) -> None:
     """Nothing to gather; there are no parameters."""
 
   def draw_noise(
