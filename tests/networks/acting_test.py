@@ -111,7 +111,8 @@ def test_the_random_parameters_are_not_trivial():
 def test_a_row_does_not_depend_on_the_units_that_share_the_call(
     architecture, is_discrete, observes_task):
   policy = make(architecture, is_discrete, observes_task)
-  twin, parameters = policy.acting_policy('task'), arrays(policy)
+  bounds = () if is_discrete else ([-1.] * 4, [.5] * 4)
+  twin, parameters = policy.acting_policy('task', *bounds), arrays(policy)
   task_index = np.array([0, 0, 1, 1, 1, 2, 2])
   x = observations(7)
   noise = twin.draw_noise(np.random.default_rng(0), 7, C)
@@ -162,6 +163,33 @@ def test_moments_of_continuous_actions():
   assert np.abs(correlation).max() < .05
 
 
+@pytest.mark.parametrize('low, high', [
+    ([-1., -.5, 0., -2.], [1., .5, .3, 3.]),
+    ([-np.inf, -1., -np.inf, -9.], [np.inf, np.inf, 0., -8.]),
+])
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_deterministic_action_is_the_mean_of_the_clipped_one(
+    architecture, low, high):
+  policy = make(architecture, False, False)
+  twin = policy.acting_policy('task', low, high)
+  selected = twin.select_tasks(arrays(policy), np.arange(K))
+  x = observations(K)
+  noise = np.linspace(-8., 8., 4001)
+  weight = np.exp(-.5 * noise ** 2)
+  weight /= weight.sum()
+  distribution = policy.task(x)
+  mean, std = (y.numpy().astype(np.float64) for y in (
+      distribution.mean(), distribution.stddev()))
+  executed = np.clip(
+      mean[..., np.newaxis] + std[..., np.newaxis] * noise,
+      np.array(low)[:, np.newaxis], np.array(high)[:, np.newaxis])
+  result = twin.deterministic(selected, x)
+  assert result.dtype == np.float32
+  np.testing.assert_allclose(result, executed @ weight, atol=2e-5)
+  assert ((result >= low) & (result <= high)).all()
+  assert np.abs(result - mean).max() > .1
+
+
 @pytest.mark.parametrize('is_discrete', [False, True])
 def test_noise_is_the_generators_own(is_discrete):
   twin = make('two_column', is_discrete, False).acting_policy('task')
@@ -186,7 +214,9 @@ def test_large_logits_stay_finite():
 @pytest.mark.parametrize('architecture, is_discrete, observes_task, which',
                          CASES)
 def test_round_trips(architecture, is_discrete, observes_task, which):
-  twin = make(architecture, is_discrete, observes_task).acting_policy(which)
+  bounds = () if is_discrete else ([-1.] * 4, [.5, 1., 2., np.inf])
+  twin = make(architecture, is_discrete, observes_task).acting_policy(
+      which, *bounds)
   content = json.loads(json.dumps(twin.to_json()))
   assert acting.from_json(content) == twin
   assert 'class' in content  # left whole by from_json
