@@ -2,6 +2,7 @@
 
 import sys
 from typing import Any, Callable, List, NoReturn, Tuple, Type
+import warnings
 
 from absl import app
 from absl import flags
@@ -30,6 +31,7 @@ def run(
       none.
   """
   quiet.quiet_tensorflow()
+  warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
 
   def guarded_main(argv):
     arguments = argv[1:]

@@ -15,7 +15,7 @@ from dm_env import specs
 if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.core import learners
-  from distillery.networks import interfaces
+  from distillery.networks import acting
   import reverb
 
 
@@ -43,7 +43,7 @@ class Builder(abc.ABC):
     """All networks; initial weights by the seed."""
 
   @abc.abstractmethod
-  def make_policy(self, networks: Any, which: str) -> interfaces.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     """What acts, in NumPy; `which` is 'task' or 'shared'."""
 
   @abc.abstractmethod

@@ -90,7 +90,7 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
       action_spec=config.suite.action_spec) as pool:
     quiet.quiet_tensorflow()
     from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
-    return training.Training(config, pool).run()
+    return training.train(config, pool)
 
 
 def describe(config: ExperimentConfig) -> Dict[str, Any]:

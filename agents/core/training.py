@@ -7,8 +7,9 @@ a run is a function of its config and seed, however many workers step the
 environments, and whether or not it was killed and resumed in between.
 """
 
+import contextlib
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List, Sequence
 
 from acme.utils import counting
 from distillery.agents.core import actors
@@ -26,26 +27,32 @@ import reverb
 import tensorflow as tf
 
 
+def train(config: experiments.ExperimentConfig,
+          pool: pools.Pool) -> List[Dict[str, Any]]:
+  """Trains to the end, see `experiment.run_experiment`."""
+  builder = config.make_builder(config.agent_config, builders.AgentSpec(
+      num_tasks=len(config.suite.train_tasks),
+      observation_spec=config.suite.observation_spec,
+      action_spec=config.suite.action_spec))
+  with _serve(builder.make_tables()) as client:
+    return Training(config, pool, builder, client).run()
+
+
 class Training:
   """A run: the agent's parts, and where it has got to."""
 
-  def __init__(self, config: experiments.ExperimentConfig, pool: pools.Pool):
+  def __init__(self, config: experiments.ExperimentConfig, pool: pools.Pool,
+               builder: builders.Builder, client: reverb.Client):
+    """Makes the parts, and takes up the run's last checkpoint to resume it."""
     self._config = config
     self._dir = config.run_dir
     self._pool = pool
-    suite = config.suite
-    builder = config.make_builder(config.agent_config, builders.AgentSpec(
-        num_tasks=len(suite.train_tasks),
-        observation_spec=suite.observation_spec,
-        action_spec=suite.action_spec))
     # Sonnet and Keras draw nothing from the global seed; it is set in case a
     # user's network does.
     tf.random.set_seed(config.seed)
     networks = builder.make_networks(config.seed)
     self._counter = counting.Counter()
     with quiet.quiet_native_code():
-      self._server = reverb.Server(builder.make_tables(), port=None)
-      client = reverb.Client(f'localhost:{self._server.port}')
       self._learner = builder.make_learner(
           networks, client, self._counter, config.seed)
     self._policies = {name: builder.make_policy(networks, name)
@@ -91,8 +98,6 @@ class Training:
           rows = self._evaluate(display)
         if self._is_due(before, config.checkpoint_every):
           self._save()
-    with quiet.quiet_native_code():
-      self._server.stop()
     return rows
 
   def _iterate(self) -> Dict[str, float]:
@@ -190,6 +195,18 @@ class Training:
     self._learner.num_steps = state['learner_steps']
     self._counter.increment(**state['counts'])
     self._pool.restore(state['pool'])
+
+
+@contextlib.contextmanager
+def _serve(tables: Sequence[reverb.Table]) -> Iterator[reverb.Client]:
+  """Runs a Reverb server in this process; stopped however the run ends."""
+  with quiet.quiet_native_code():
+    server = reverb.Server(tables, port=None)
+  try:
+    yield reverb.Client(f'localhost:{server.port}')
+  finally:
+    with quiet.quiet_native_code():
+      server.stop()
 
 
 def _mean(values) -> Any:

@@ -101,6 +101,7 @@ def test_one_policy_for_all_tasks_has_nothing_to_alternate_with():
     (.03, .01, .75, 25.),
     (.02, 0., 1., 50.),
     (0., .02, 0., 50.),
+    (0., 0., 0., math.inf),
 ])
 def test_alpha_and_beta(kl_cost, entropy_cost, alpha, beta):
   config = make(kl_cost=kl_cost, entropy_cost=entropy_cost)

@@ -1,0 +1,220 @@
+"""The launcher of Distral, used as a user uses it."""
+
+import contextlib
+import csv
+import functools
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+from distillery.agents.core import checkpoints
+from distillery.launchers import run_distral
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.timeout(900)
+LAUNCHER = pathlib.Path(run_distral.__file__)
+# Two blocks of two episodes' halves, an evaluation and a checkpoint after each.
+TINY = (
+    '--suite=MT1/reach-v3', '--num_env_steps=1000', '--unroll_length=250',
+    '--evaluate_every=500', '--evaluation_episodes=1', '--checkpoint_every=500',
+    '--num_workers=2', '--num_epochs=2', '--seed=1',
+)
+# Point masses instead of Meta-World, and one of them may spoil its rewards.
+ON_POINTS = """
+import runpy
+import run_helpers
+import sys
+from distillery.environments import suites
+
+suites.make_suite = lambda *unused, **unused_too: (
+    run_helpers.make_spoilt_suite(float('{reward}'), after_episodes=0))
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+@contextlib.contextmanager
+def started(*arguments, cwd, program=(LAUNCHER,), **environment):
+  process = subprocess.Popen(
+      [sys.executable, *program, *arguments], stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE, text=True, cwd=cwd,
+      env={**os.environ, **environment},
+      # What runs in the background of a shell is deaf to Ctrl-C.
+      preexec_fn=functools.partial(
+          signal.signal, signal.SIGINT, signal.SIG_DFL))
+  with process:
+    try:
+      yield process
+    finally:
+      process.kill()
+
+
+def launch(*arguments, **kwargs):
+  with started(*arguments, **kwargs) as process:
+    stdout, stderr = process.communicate()
+  return subprocess.CompletedProcess(
+      process.args, process.returncode, stdout, stderr)
+
+
+@pytest.fixture(scope='module', name='result')
+def fixture_result(tmp_path_factory):
+  """A tiny run on Meta-World."""
+  folder = tmp_path_factory.mktemp('launcher')
+  result = launch(*TINY, '--run_dir=run', cwd=folder)
+  result.run_dir = folder / 'run'
+  return result
+
+
+def rows_of(path):
+  with open(path, newline='') as f:
+    return list(csv.DictReader(f))
+
+
+def test_a_run_says_how_it_gets_on_and_what_it_reached(result):
+  assert (result.returncode, result.stderr) == (0, '')
+  lines = result.stdout.splitlines()
+  for steps in ('0', '500', '1,000'):
+    assert any(line.lstrip().startswith(f'{steps} steps: task policy ')
+               for line in lines)
+  assert any(line.startswith('500 of 1,000 steps, ') for line in lines)
+  words = [line.split() for line in lines]
+  at = words.index(['success', 'task', 'shared'])
+  assert [row[0] for row in words[at + 1:at + 3]] == ['reach-v3', 'mean']
+  assert lines[-1] == 'Results are in run'
+
+
+def test_a_run_leaves_its_files(result):
+  assert {path.name for path in result.run_dir.iterdir()} == {
+      '.lock', 'flags.cfg', 'config.json', 'versions.json', 'train.csv',
+      'evaluation.csv', 'tensorboard', 'checkpoints', 'learning_curve.png'}
+  rows = rows_of(result.run_dir / 'evaluation.csv')
+  assert [(row['env_steps'], row['policy']) for row in rows] == [
+      (steps, policy) for steps in ('0', '500', '1000')
+      for policy in ('task', 'shared')]
+
+
+def test_its_flags_repeat_a_run(result, tmp_path):
+  flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
+  again = launch(flagfile, f'--run_dir={tmp_path / "again"}', cwd=tmp_path)
+  assert (again.returncode, again.stderr) == (0, '')
+  paths = [checkpoints.newest(path) / 'policy.npz'
+           for path in (result.run_dir, tmp_path / 'again')]
+  with np.load(paths[0]) as wanted, np.load(paths[1]) as got:
+    assert set(got) == set(wanted)
+    for name, value in wanted.items():
+      assert np.array_equal(value, got[name]), name
+
+
+@pytest.fixture(name='without_tensorflow')
+def fixture_without_tensorflow(tmp_path):
+  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
+  folder = tmp_path / 'shadow'
+  folder.mkdir()
+  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
+  return dict(PYTHONPATH=os.pathsep.join(
+      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
+
+
+WRONG = {
+    '--suite=MT11': "suite: got 'MT11', want one of MT10, .*Did you mean 'MT1",
+    '--suite=MT1/raech-v3': "suite: got 'MT1/raech-v3'.*Did you mean 'MT1/rea",
+    '--num_env_steps=0': 'num_env_steps: got 0, want a number above 0',
+    '--evaluate_every=-5': 'evaluate_every: got -5, want',
+    '--evaluation_episodes=0': 'evaluation_episodes: got 0, want',
+    '--checkpoint_every=0': 'checkpoint_every: got 0, want',
+    '--num_workers=-1': 'num_workers: got -1, want',
+    '--envs_per_task=0': 'envs_per_task must be positive, got 0',
+    '--unroll_length=-1': 'unroll_length must be positive, got -1',
+    '--num_minibatches=7': 'num_minibatches=7 does not divide the',
+    '--learning_rate=nan': 'learning_rate=nan: got nan, want a finite number',
+    '--learning_rate=fast': 'learning_rate',
+    '--hidden_sizes=128;128': 'hidden_sizes.*want whole numbers with commas',
+    '--architecture=two_colum': 'architecture.*two_column',
+    '--num_epoch=3': "Unknown command line flag 'num_epoch'. Did you mean",
+    '--seed=-1': 'seed: got -1, want',
+    '--reward_function_version=v3': 'reward_function_version',
+    '--flagfile=absent.cfg': 'absent.cfg',
+    'MT10': "unexpected argument 'MT10', want only --flags",
+    '--resume': 'resume',
+}
+
+
+@pytest.mark.parametrize('argument', WRONG)
+def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
+  run_dir = () if argument == '--resume' else ('--run_dir=run',)
+  result = launch(*run_dir, argument, cwd=tmp_path, **without_tensorflow)
+  assert (result.returncode, result.stdout) == (1, '')
+  assert_one_sentence(result.stderr, WRONG[argument])
+  assert [path.name for path in tmp_path.iterdir()] == ['shadow']
+
+
+def assert_one_sentence(text, words):
+  assert re.fullmatch(rf'error: [^\n]*{words}[^\n]*\n', text), text
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (TINY, 'run_dir run is not empty; give --resume'),
+    ((*TINY, '--resume', '--seed=2'), 'another config: seed is 2 and was 1'),
+    ((*TINY, '--resume', '--kl_cost=0.5'), 'kl_cost is 0.5 and was 0.005'),
+    ((*TINY, '--resume', '--run_dir=runn'), 'run_dir runn holds no run to'),
+])
+def test_a_directory_in_use_is_left_alone(
+    result, tmp_path, without_tensorflow, arguments, words):
+  shutil.copytree(result.run_dir, tmp_path / 'run')
+  before = {path: path.read_bytes() for path in (tmp_path / 'run').rglob('*')
+            if path.is_file()}
+  refused = launch('--run_dir=run', *arguments, cwd=tmp_path,
+                   **without_tensorflow)
+  assert (refused.returncode, refused.stdout) == (1, '')
+  assert_one_sentence(refused.stderr, words)
+  assert before == {path: path.read_bytes() for path
+                    in (tmp_path / 'run').rglob('*') if path.is_file()}
+  assert not (tmp_path / 'runn').exists()
+
+
+@pytest.fixture(name='started_on_points')
+def fixture_started_on_points(tmp_path):
+  helpers = pathlib.Path(__file__).parent.parent / 'agents' / 'core'
+  path = os.pathsep.join(
+      [str(helpers), *filter(None, [os.environ.get('PYTHONPATH')])])
+
+  def started_on_points(*arguments, reward=0.):
+    program = tmp_path / 'on_points.py'
+    program.write_text(ON_POINTS.format(reward=reward))
+    return started(
+        *TINY, '--unroll_length=50', '--hidden_sizes=8', '--run_dir=run',
+        *arguments, cwd=tmp_path, program=(program, LAUNCHER), PYTHONPATH=path)
+
+  return started_on_points
+
+
+@pytest.mark.parametrize('arguments, reward, words', [
+    ((), 'nan', r"Task 'spoilt' \(environment \d, episode \d, seed \d+, step 0"
+     r'\) failed: the environment returned a reward that is not finite: nan'),
+    (('--learning_rate=1e30',), 0., '(is (nan|inf|-inf) in learner step|'
+     'the policy chose an action that is not finite)'),
+])
+def test_numbers_that_are_not_finite_are_one_sentence(
+    tmp_path, started_on_points, arguments, reward, words):
+  with started_on_points(*arguments, reward=reward) as process:
+    _, stderr = process.communicate()
+  assert process.returncode == 1
+  # What the worker said, if it was one, comes above the sentence.
+  assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
+  assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
+
+
+def test_ctrl_c_ends_a_run_in_a_word(started_on_points):
+  with started_on_points('--num_env_steps=1000000000') as process:
+    line = ' '
+    while not re.match(' +[1-9].* steps: ', line):
+      assert line, process.stderr.read()
+      line = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate()
+  assert (process.returncode, stderr) == (130, 'stopped by Ctrl-C\n')
