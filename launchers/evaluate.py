@@ -45,22 +45,25 @@ def main(_):
       reward_function_version=versions.get('reward_function_version', 'v2'))
   is_random = _POLICY.value == 'random'
   if is_random:
-    policy, parameters = baselines.random_policy(suite.action_spec), {}
+    loaded = checkpoints.LoadedPolicy(
+        baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.)
   else:
     loaded = checkpoints.load_policy(run_dir, _POLICY.value)
-    policy, parameters = loaded.policy, loaded.parameters
   with pools.Pool(
       suite.train_tasks, envs_per_task=1, unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),
       seed=config['seed'], observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:
     rows = evaluation.evaluate(
-        pool, suite, {_POLICY.value: policy}, parameters,
+        pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
         episodes_per_task=_EPISODES.value, seed=config['seed'],
         deterministic=not is_random)
   path = run_dir / f'evaluation_{_POLICY.value}.csv'
   path.unlink(missing_ok=True)
-  run_directory.CsvFile(path, list(rows[0])).append(rows)
+  run_directory.CsvFile(path, run_directory.EVALUATION_COLUMNS).append([
+      {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
+      for row in rows])
+  print(f'after {loaded.env_steps:,} steps of training')
   print(evaluation.table(rows))
 
 

@@ -3,6 +3,7 @@
   python launchers/run_distral.py --flagfile=launchers/flags/distral_mt10.cfg
 """
 
+from distillery.agents.core import errors
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.agents.distral import builder
@@ -39,4 +40,4 @@ def main(_):
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(pools.PoolError, ArithmeticError))
+  flag_utils.run(main, errors=(pools.PoolError, errors.NonFiniteError))

@@ -10,7 +10,7 @@ does not depend on which other units share the call.
 
 import dataclasses
 import math
-from typing import Any, Dict, List, NamedTuple, Protocol, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class ActingPolicy(Protocol):
   Rows come in U units of C environments each; the environments of a unit
   belong to one task. Parameters are a flat dict of float32 arrays.
   """
+
+  def to_json(self) -> Dict[str, Any]:
+    """What checkpoints keep of it, see `from_json`."""
 
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray):
@@ -50,9 +53,9 @@ class _Column(NamedTuple):
 class Selected(NamedTuple):
   """What U units need of the parameters."""
   shared: _Column
-  task: _Column
   shared_std: np.ndarray  # [A]
-  task_std: np.ndarray  # [U, 1, A]
+  task: Optional[_Column]
+  task_std: Optional[np.ndarray]  # [U, 1, A]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +98,15 @@ class ColumnPolicy:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     return Selected(
         shared=self._select_shared(parameters, task_index),
-        task=_Column(
+        shared_std=np.exp(parameters['shared/log_std']),
+        # A held-out task has no column of its own.
+        task=None if self.which == 'shared' else _Column(
             *(parameters[f'task/{name}'][task_index]
               for name in ('mean', 'inverse_std')),
             *([parameters[f'task/{kind}{i}'][task_index]
                for i in range(self.num_layers)] for kind in 'wb')),
-        shared_std=np.exp(parameters['shared/log_std']),
-        task_std=np.exp(parameters['task/log_std'][task_index]))
+        task_std=None if self.which == 'shared' else np.exp(
+            parameters['task/log_std'][task_index]))
 
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
@@ -211,16 +216,13 @@ def _clipped_mean(mean, std, low, high) -> np.ndarray:
   """
   mean, std = mean.astype(np.float64), std.astype(np.float64)
   z_low, z_high = (low - mean) / std, (high - mean) / std
-  below, above = _normal_cdf(z_low), _normal_cdf(-z_high)
+  below, above = (
+      0.5 * _erfc(z / np.sqrt(2.)) for z in (-z_low, z_high))
   density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
   inside = mean * (1. - below - above) + std * density / np.sqrt(2. * np.pi)
   # An infinite bound is never reached: 0, not infinity times 0.
   low, high = (np.where(np.isfinite(x), x, 0.) for x in (low, high))
   return (inside + low * below + high * above).astype(np.float32)
-
-
-def _normal_cdf(x: np.ndarray) -> np.ndarray:
-  return 0.5 * _erfc(-x / np.sqrt(2.))
 
 
 _erfc = np.vectorize(math.erfc, otypes=[np.float64])

@@ -9,7 +9,7 @@ import tensorflow as tf
 class ClippedSurrogate(NamedTuple):
   """Unreduced loss and diagnostics, all of the arguments' shape."""
   loss: tf.Tensor
-  ratio: tf.Tensor
+  log_ratio: tf.Tensor
   is_clipped: tf.Tensor
 
 
@@ -46,9 +46,10 @@ def clipped_surrogate(
   if not clip_ratio > 0.:
     raise ValueError(f'clip_ratio must be positive, got {clip_ratio}.')
   advantage = tf.stop_gradient(advantage)
-  ratio = tf.exp(log_prob - tf.stop_gradient(behaviour_log_prob))
+  log_ratio = log_prob - tf.stop_gradient(behaviour_log_prob)
+  ratio = tf.exp(log_ratio)
   clipped = tf.clip_by_value(ratio, 1. - clip_ratio, 1. + clip_ratio)
   return ClippedSurrogate(
       loss=-tf.minimum(ratio * advantage, clipped * advantage),
-      ratio=tf.stop_gradient(ratio),
+      log_ratio=tf.stop_gradient(log_ratio),
       is_clipped=tf.abs(tf.stop_gradient(ratio) - 1.) > clip_ratio)

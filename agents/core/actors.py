@@ -7,6 +7,7 @@ from distillery.agents.core import replay
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import dm_env
+from dm_env import specs
 import numpy as np
 import reverb
 
@@ -19,6 +20,7 @@ class PolicyActor(acme.Actor):
       policy: acting.ActingPolicy,
       variable_source: acme.VariableSource,
       *,
+      action_spec: specs.Array,
       task_index: int,
       seed: int,
       deterministic: bool = False,
@@ -28,12 +30,14 @@ class PolicyActor(acme.Actor):
     Args:
       policy: what acts.
       variable_source: a learner, or what stands for one; serves 'policy'.
+      action_spec: continuous actions are clipped to its bounds, if it has any.
       task_index: of the environment's task.
       seed: of the actions' noise.
       deterministic: whether to act without noise.
     """
     self._policy = policy
     self._source = variable_source
+    self._action_spec = action_spec
     self._task_index = np.array([task_index])
     self._rng = np.random.default_rng(seed)
     self._deterministic = deterministic
@@ -42,9 +46,14 @@ class PolicyActor(acme.Actor):
   def select_action(self, observation: np.ndarray) -> np.ndarray:
     rows = observation[np.newaxis, np.newaxis]
     if self._deterministic:
-      return self._policy.deterministic(self._selected, rows)[0, 0]
-    noise = self._policy.draw_noise(self._rng, 1, 1)
-    return self._policy.sample(self._selected, rows, noise)[0][0, 0]
+      action = self._policy.deterministic(self._selected, rows)
+    else:
+      noise = self._policy.draw_noise(self._rng, 1, 1)
+      action, _ = self._policy.sample(self._selected, rows, noise)
+    spec = self._action_spec
+    if isinstance(spec, specs.BoundedArray) and action.dtype != np.int32:
+      action = np.clip(action, spec.minimum, spec.maximum)
+    return action[0, 0]
 
   def observe_first(self, timestep: dm_env.TimeStep) -> None:
     """Nothing to remember."""

@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
 class AgentSpec(NamedTuple):
   """What an agent needs to know of its tasks."""
   num_tasks: int
+  num_test_tasks: int
   observation_spec: specs.Array
   action_spec: specs.Array
 

@@ -144,7 +144,11 @@ class LoadedPolicy:
   """A trained policy, in NumPy."""
 
   def __init__(self, policy: acting.ActingPolicy,
-               parameters: Mapping[str, np.ndarray]):
+               parameters: Mapping[str, np.ndarray], env_steps: int,
+               wall_s: float):
+    """Initialises the policy; it was trained for `env_steps` in `wall_s`."""
+    self.env_steps = env_steps
+    self.wall_s = wall_s
     self.policy = policy
     self.parameters = dict(parameters)
     self._task_index = None
@@ -190,8 +194,10 @@ def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
   if which not in policies:
     raise ValueError(f'policy must be one of {sorted(policies)} in {run_dir}, '
                      f'got {which!r}.')
+  state = json.loads((path / 'state.json').read_text())
   with np.load(path / 'policy.npz', allow_pickle=False) as parameters:
-    return LoadedPolicy(acting.from_json(policies[which]), dict(parameters))
+    return LoadedPolicy(acting.from_json(policies[which]), dict(parameters),
+                        state['env_steps'], state['wall_s'])
 
 
 def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:

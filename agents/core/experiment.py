@@ -8,6 +8,7 @@ import dataclasses
 import json
 from typing import Any, Callable, Dict, List, Protocol
 
+from distillery.agents.core import builders
 from distillery.agents.core import quiet
 from distillery.agents.core import run_directory
 from distillery.environments import base
@@ -31,7 +32,7 @@ class ExperimentConfig:
     agent: its name, for the records.
     agent_config: the agent's frozen dataclass.
     make_builder: makes the agent's `builders.Builder` from its config and a
-      `builders.AgentSpec`; called once TensorFlow may be imported.
+      `builders.AgentSpec`.
     suite: the tasks; the agent trains on those of the training split.
     seed: of everything random.
     num_env_steps: environment steps of all tasks together; the run ends with
@@ -67,13 +68,18 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
     to resume was at its end.
 
   Raises:
-    ValueError: if the run to resume has another config, or its checkpoint is of
+    ValueError: if agent and suite do not fit, the run to resume has another
+      config, or its checkpoint is of
       another network.
     pools.PoolError: if an environment or a worker fails.
-    learners.NonFiniteError: if a loss is NaN.
+    errors.NonFiniteError: if a loss is NaN.
     OSError: if the disk is full. After one of these three the run can go on
       from its last checkpoint.
   """
+  suite = config.suite
+  builder = config.make_builder(config.agent_config, builders.AgentSpec(
+      num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec))
   if config.run_dir.resume:
     _refuse_other_run(config)
   else:
@@ -90,7 +96,7 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
       action_spec=config.suite.action_spec) as pool:
     quiet.quiet_tensorflow()
     from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
-    return training.train(config, pool)
+    return training.train(config, pool, builder)
 
 
 def describe(config: ExperimentConfig) -> Dict[str, Any]:
@@ -99,6 +105,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
       'agent': config.agent,
       'agent_config': dataclasses.asdict(config.agent_config),
       'suite': config.suite.name,
+      'suite_info': dict(config.suite.info),
       'tasks': [f'{task.name} ({task.split})' for task in config.suite.tasks],
       'seed': config.seed,
       'num_env_steps': config.num_env_steps,
@@ -115,9 +122,9 @@ def _refuse_other_run(config: ExperimentConfig) -> None:
   # As JSON has it: tuples are lists.
   here = json.loads(json.dumps(here))
   for content in (there, here):
-    content.update(content.pop('agent_config'))
+    content.update(content.pop('agent_config', {}))
     for name in _MAY_CHANGE:
-      content.pop(name)
+      content.pop(name, None)
   differences = [
       f'{name} is {here.get(name)!r} and was {there.get(name)!r}'
       for name in sorted(set(there) | set(here))
@@ -125,4 +132,5 @@ def _refuse_other_run(config: ExperimentConfig) -> None:
   if differences:
     raise ValueError(
         f'cannot resume the run in {config.run_dir.path} with another config: '
-        + '; '.join(differences) + '.')
+        + '; '.join(differences) + '. The flags it had are in '
+        f'{config.run_dir.path}/flags.cfg.')

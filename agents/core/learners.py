@@ -7,12 +7,9 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
 import acme
 from acme.utils import counting
 from distillery.agents.core import checkpoints
+from distillery.agents.core import errors
 import numpy as np
 import tensorflow as tf
-
-
-class NonFiniteError(ArithmeticError):
-  """A loss or another metric is NaN or infinite."""
 
 
 class Learner(acme.Learner):
@@ -61,15 +58,15 @@ class Learner(acme.Learner):
     """Takes one batch and makes one update.
 
     Raises:
-      NonFiniteError: if a metric is NaN or infinite. The variables are spoilt
-        then; what can be gone back to is the last checkpoint.
+      errors.NonFiniteError: if a metric is NaN or infinite. The variables are
+        spoilt then; what can be gone back to is the last checkpoint.
     """
     batch = next(self._iterator)
     metrics = self._step(batch, tf.constant(self.num_steps))
     self.metrics = {name: float(value) for name, value in metrics.items()}
     for name, value in self.metrics.items():
       if not math.isfinite(value):
-        raise NonFiniteError(
+        raise errors.NonFiniteError(
             f'{name} is {value} in learner step {self.num_steps}; smaller '
             'learning rates or rewards (reward_scale) may prevent it.')
     self.num_steps += 1
@@ -82,11 +79,11 @@ class Learner(acme.Learner):
     the metrics, which were computed before it.
 
     Raises:
-      NonFiniteError: if a variable is NaN or infinite.
+      errors.NonFiniteError: if a variable is NaN or infinite.
     """
     for name, variable in checkpoints.variables(self.checkpointables).items():
       if not np.isfinite(variable.numpy()).all():
-        raise NonFiniteError(
+        raise errors.NonFiniteError(
             f'{name} is not finite after {self.num_steps} learner steps; '
             'smaller learning rates or rewards (reward_scale) may prevent it.')
 

@@ -58,8 +58,12 @@ class RunDirectory:
     write_text(self.path / name, json.dumps(content, indent=2) + '\n')
 
   def read_json(self, name: str) -> Dict[str, Any]:
-    """Reads a JSON file."""
-    return json.loads((self.path / name).read_text())
+    """Reads a JSON file; a ValueError names one that is none."""
+    try:
+      return json.loads((self.path / name).read_text())
+    except ValueError as error:
+      raise ValueError(
+          f'cannot read {self.path / name}: {error}.') from error
 
   def open_csv(self, name: str,
                columns: Optional[Sequence[str]] = None) -> 'CsvFile':

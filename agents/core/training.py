@@ -27,13 +27,9 @@ import reverb
 import tensorflow as tf
 
 
-def train(config: experiments.ExperimentConfig,
-          pool: pools.Pool) -> List[Dict[str, Any]]:
+def train(config: experiments.ExperimentConfig, pool: pools.Pool,
+          builder: builders.Builder) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
-  builder = config.make_builder(config.agent_config, builders.AgentSpec(
-      num_tasks=len(config.suite.train_tasks),
-      observation_spec=config.suite.observation_spec,
-      action_spec=config.suite.action_spec))
   with _serve(builder.make_tables()) as client:
     return Training(config, pool, builder, client).run()
 

@@ -23,6 +23,11 @@ class DistralBuilder(builders.Builder):
 
   def __init__(self, config: distral_config.DistralConfig,
                spec: builders.AgentSpec):
+    if config.shared_observes_task and spec.num_test_tasks:
+      raise ValueError(
+          'shared_observes_task: a held-out task is none of those that the '
+          'shared policy was told of; want --noshared_observes_task with a '
+          f'suite that has {spec.num_test_tasks} test tasks.')
     self.config = config
     self.spec = spec
 

@@ -147,7 +147,8 @@ class DistralLearner(learners.Learner):
     num_tasks, num_samples = batch.advantage.shape
     order = tf.argsort(tf.random.stateless_uniform(
         [config.num_epochs, num_tasks, num_samples],
-        tf.stack([self._seed, step])), axis=-1)
+        tf.stack([tf.constant(self._seed, tf.int64),
+                  tf.cast(step, tf.int64)])), axis=-1)
     order = tf.reshape(order, [
         config.num_epochs, num_tasks, config.num_minibatches, -1])
     return tf.reshape(tf.transpose(order, [0, 2, 1, 3]), [
@@ -205,7 +206,7 @@ class DistralLearner(learners.Learner):
     variables = value.trainable_variables
     self._value_optimizer.apply_gradients(
         zip(tape.gradient(loss, variables), variables))
-    return {'value_loss': loss}
+    return {'value_loss': loss / batch.advantage.shape[0]}
 
   def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     """Sum over tasks of the mean over samples of Distral's two terms."""
@@ -224,7 +225,7 @@ class DistralLearner(learners.Learner):
         'entropy': tf.reduce_mean(terms.entropy),
         # KL(old || new), estimated without bias and never negative: w-1-log w.
         'kl_to_behaviour': tf.reduce_mean(
-            terms.ratio - 1. - tf.math.log(terms.ratio)),
+            tf.exp(terms.log_ratio) - 1. - terms.log_ratio),
         'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
     }
 

@@ -37,7 +37,7 @@ class DistralTerms(NamedTuple):
   # Diagnostics, without gradient.
   kl_to_shared: tf.Tensor
   entropy: tf.Tensor
-  ratio: tf.Tensor
+  log_ratio: tf.Tensor
   is_clipped: tf.Tensor
 
 
@@ -151,7 +151,7 @@ def policy_loss(
       kl_to_shared=tf.stop_gradient(
           tfd.kl_divergence(task_policy, shared_policy)),
       entropy=tf.stop_gradient(entropy),
-      ratio=surrogate.ratio,
+      log_ratio=surrogate.log_ratio,
       is_clipped=surrogate.is_clipped)
 
 

@@ -9,6 +9,7 @@ from distillery.environments import fakes
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.networks import columns
+from dm_env import specs
 import numpy as np
 import pytest
 import reverb
@@ -55,10 +56,23 @@ class Recorder(actors.PolicyActor):
     return self.actions[-1]
 
 
-def make_actor(source, *, task_index=1, seed=0, deterministic=False):
+UNBOUNDED = specs.Array((2,), np.float32)
+
+
+def make_actor(source, *, action_spec=UNBOUNDED, task_index=1, seed=0,
+               deterministic=False):
   return Recorder(
-      source.policy.acting_policy('task'), source, task_index=task_index,
-      seed=seed, deterministic=deterministic)
+      source.policy.acting_policy('task'), source, action_spec=action_spec,
+      task_index=task_index, seed=seed, deterministic=deterministic)
+
+
+def test_actions_are_within_their_bounds():
+  suite = fakes.point_mass_suite(K)
+  source = Source(suite)
+  tight = specs.BoundedArray((2,), np.float32, -1e-3, 1e-3)
+  actor = make_actor(source, action_spec=tight)
+  actions = [actor.select_action(np.ones(2, np.float32)) for _ in range(50)]
+  assert np.abs(actions).max() == np.float32(1e-3)
 
 
 SUITES = {

@@ -1,6 +1,7 @@
 """What every learner does around its step."""
 
 from acme.utils import counting
+from distillery.agents.core import errors
 from distillery.agents.core import learners
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def test_variables_are_copies():
 def test_a_metric_that_is_not_finite_is_an_error(value):
   learner = Sum(make_batches(1., value))
   learner.step()
-  with pytest.raises(learners.NonFiniteError,
+  with pytest.raises(errors.NonFiniteError,
                      match='^total is -?(nan|inf) in learner step 1; '):
     learner.step()
   # It does not count as a step.

@@ -14,7 +14,7 @@ import sys
 import time
 
 from distillery.agents.core import checkpoints
-from distillery.agents.core import learners
+from distillery.agents.core import errors
 from distillery.agents.core import run_directory
 from distillery.agents.distral import config as distral_config
 from distillery.environments import pool as pools
@@ -292,7 +292,7 @@ def test_a_checkpoint_of_another_network_is_refused(run_dir):
     (np.nan, pools.PoolError,
      "^Task 'spoilt' .* step 0\\) failed: the environment returned a reward "
      'that is not finite: nan'),
-    (3e38, learners.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),
+    (3e38, errors.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),
 ])
 def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
     finished, tmp_path, reward, error, words):

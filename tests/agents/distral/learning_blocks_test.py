@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from distillery.agents.core import learners
+from distillery.agents.core import errors
 from distillery.agents.distral import learning
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
@@ -137,7 +137,7 @@ def test_nan_is_an_error_that_names_a_metric(name, metric):
     block[name][2, 1, 0] = np.nan
 
   with pytest.raises(
-      learners.NonFiniteError,
+      errors.NonFiniteError,
       match=rf'^{metric}\w* is nan in learner step 0; smaller learning rates'):
     small.run(small.make_config(), change=change)
 

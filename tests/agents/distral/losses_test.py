@@ -83,7 +83,7 @@ def test_policy_loss_by_hand(name, direct):
   np.testing.assert_allclose(terms.direct, [[direct]])
   np.testing.assert_allclose(terms.kl_to_shared, [[KL]])
   np.testing.assert_allclose(terms.entropy, [[ENTROPY]])
-  np.testing.assert_allclose(terms.ratio, [[1.25]])
+  np.testing.assert_allclose(np.exp(terms.log_ratio), [[1.25]], rtol=1e-6)
   assert terms.is_clipped.numpy().all()
 
 
@@ -156,7 +156,7 @@ def test_whom_the_policy_loss_reaches(name, direct, is_discrete):
 
   assert term('policy_gradient') == [True, False]
   assert term('direct') == direct
-  for diagnostic in ('kl_to_shared', 'entropy', 'ratio'):
+  for diagnostic in ('kl_to_shared', 'entropy', 'log_ratio'):
     assert term(diagnostic) == [False, False]
 
 
