@@ -85,7 +85,9 @@ class RecordingPool:
   def __init__(self):
     self.seeds = []
 
-  def evaluate(self, policy, parameters, *, episodes_per_task, seed, tasks):
+  def evaluate(self, policy, parameters, *, episodes_per_task, seed, tasks,
+               deterministic):
+    assert deterministic
     del policy, parameters
     self.seeds.append(seed)
     return [

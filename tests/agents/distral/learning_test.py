@@ -136,7 +136,7 @@ def test_one_step_is_that_of_a2c(architecture, regularizer, normalize):
   # In units of the value network's output, which is a tenth of a value here.
   np.testing.assert_allclose(
       learner.metrics['value_loss'],
-      (.5 * np.square((value - target) / 10.)).mean(axis=(0, 2)).sum(),
+      (.5 * np.square((value - target) / 10.)).mean(),
       rtol=1e-4)
 
 
@@ -307,7 +307,7 @@ def test_kl_cost_of_zero_is_a3c_with_entropy_in_the_return(monkeypatch):
     zero = tf.zeros_like(advantage)
     return losses.DistralTerms(
         policy_gradient=-ratio * advantage, direct=zero, kl_to_shared=zero,
-        entropy=zero, ratio=tf.ones_like(ratio), is_clipped=ratio > 2.)
+        entropy=zero, log_ratio=zero, is_clipped=ratio > 2.)
 
   monkeypatch.setattr(losses, 'reward_regularizer', reward_of_a3c)
   monkeypatch.setattr(losses, 'policy_loss', loss_of_a3c)
