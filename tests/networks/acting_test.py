@@ -129,6 +129,16 @@ def test_a_row_does_not_depend_on_the_units_that_share_the_call(
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_pi_0_acts_in_held_out_tasks_too(architecture):
+  policy = make(architecture, False, False)
+  twin, x = policy.acting_policy('shared'), observations(1)
+  np.testing.assert_array_equal(*(
+      twin.deterministic(
+          twin.select_tasks(arrays(policy), np.array([task])), x)
+      for task in (0, 99)))
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_frequencies_of_discrete_actions(architecture):
   policy = make(architecture, True, False)
   twin = policy.acting_policy('task')
