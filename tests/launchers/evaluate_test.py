@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from distillery.agents.core import checkpoints
+from distillery.agents.core import run_directory
 from distillery.launchers import evaluate
 from distillery.networks import columns
 import pytest
@@ -31,7 +32,8 @@ def make_run(path, suite='ML1/reach-v3', policies=('task', 'shared')):
       path, 100, {'policy': policy},
       {which: policy.acting_policy(which) for which in policies},
       {name: variable.numpy() for name, variable
-       in policy.acting_variables().items()}, {})
+       in policy.acting_variables().items()},
+      {'env_steps': 1234, 'wall_s': 5.678})
   return path
 
 
@@ -62,11 +64,16 @@ def test_prints_and_writes_a_table(run_dir, tmp_path):
   result = run_evaluate('--run_dir=run', '--policy=shared',
                         '--episodes_per_task=2', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
-  words = [line.split() for line in result.stdout.splitlines()]
+  first, *lines = result.stdout.splitlines()
+  assert first == 'after 1,234 steps of training'
+  words = [line.split() for line in lines]
   assert [row[:2] for row in words] == [
       ['success', 'shared'], ['reach-v3', words[1][1]], ['reach-v3', '(test)'],
       ['mean', words[3][1]], ['mean', '(test)']]
   rows = rows_of(run_dir / 'evaluation_shared.csv')
+  assert tuple(rows[0]) == run_directory.EVALUATION_COLUMNS
+  assert {(row['env_steps'], row['wall_s']) for row in rows} == {
+      ('1234', '5.68')}
   # ML1's test task is its training task with other goals.
   assert [(row['policy'], row['task'], row['split'], row['episodes'])
           for row in rows] == [('shared', 'reach-v3', 'train', '2'),
@@ -76,6 +83,16 @@ def test_prints_and_writes_a_table(run_dir, tmp_path):
                        '--episodes_per_task=2', cwd=tmp_path)
   assert again.stdout == result.stdout
   assert rows_of(run_dir / 'evaluation_shared.csv') == rows
+
+
+def test_random_actions_are_measured_by_the_same_protocol(run_dir, tmp_path):
+  result = run_evaluate('--run_dir=run', '--policy=random',
+                        '--episodes_per_task=1', cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout.startswith('after 0 steps of training\n')
+  rows = rows_of(run_dir / 'evaluation_random.csv')
+  assert [(row['env_steps'], row['policy'], row['split']) for row in rows] == [
+      ('0', 'random', 'train'), ('0', 'random', 'test')]
 
 
 def remove(name):
