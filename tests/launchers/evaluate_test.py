@@ -10,11 +10,12 @@ import sys
 
 from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
-from distillery.launchers import evaluate
+from distillery.launchers import flag_utils
 from distillery.networks import columns
 import pytest
 
-LAUNCHER = pathlib.Path(evaluate.__file__)
+# Not imported: two launchers in one process would define the same flags.
+LAUNCHER = pathlib.Path(flag_utils.__file__).with_name('evaluate.py')
 D, A = 39, 4
 
 

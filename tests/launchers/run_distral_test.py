@@ -12,12 +12,13 @@ import subprocess
 import sys
 
 from distillery.agents.core import checkpoints
-from distillery.launchers import run_distral
+from distillery.launchers import flag_utils
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = pathlib.Path(run_distral.__file__)
+# Not imported: two launchers in one process would define the same flags.
+LAUNCHER = pathlib.Path(flag_utils.__file__).with_name('run_distral.py')
 # Two blocks of two episodes' halves, an evaluation and a checkpoint after each.
 TINY = (
     '--suite=MT1/reach-v3', '--num_env_steps=1000', '--unroll_length=250',
