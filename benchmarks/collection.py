@@ -51,7 +51,10 @@ def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
   builder = distral_builder.DistralBuilder(
       distral_config.DistralConfig(),
       builders.AgentSpec(
-          len(suite.train_tasks), suite.observation_spec, suite.action_spec
+          num_tasks=len(suite.train_tasks),
+          num_test_tasks=len(suite.test_tasks),
+          observation_spec=suite.observation_spec,
+          action_spec=suite.action_spec,
       ),
   )
   networks = builder.make_networks(seed=0)
