@@ -113,11 +113,10 @@ def test_compiled(compiled):
   """Twice the same bit for bit, and nearly the same as eagerly."""
   networks, learner = small.run(
       small.make_config(num_epochs=2, num_minibatches=3), num_steps=2)
-  variables = [
-      variable for part in learner.checkpointables.values()
-      for variable in (part.variables() if callable(part.variables)
-                       else part.variables)]
+  variables = [variable for part in learner.checkpointables.values()
+               for variable in part.variables]
   before = [variable.numpy() for variable in variables]
+  start = small.trained(networks)
 
   def train():
     for variable, array in zip(variables, before):
@@ -127,6 +126,7 @@ def test_compiled(compiled):
     return small.trained(networks)
 
   first, again = train(), train()
+  assert small.moved(start, first) == {'shared', 'task', 'value'}
   assert not small.moved(first, again)
   tf.config.run_functions_eagerly(True)
   for name, arrays in train().items():
