@@ -1,6 +1,7 @@
 """The pool's processes: what they load, and that none is ever left behind."""
 
 import ast
+import functools
 import gc
 import os
 import pathlib
@@ -14,6 +15,9 @@ from distillery.environments import fakes
 from distillery.environments import pool as pools
 import pool_helpers as helpers
 import pytest
+
+# What runs in the background of a shell is deaf to Ctrl-C.
+_HEAR_CTRL_C = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 
 # Makes a pool with slow environments, says so, and collects for an hour.
 _PROGRAM = """
@@ -52,7 +56,8 @@ def program(tmp_path):
     path = write_program(tmp_path, **options)
     process = subprocess.Popen(
         [sys.executable, str(path)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True)
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=_HEAR_CTRL_C)
     started.append((process, []))
     assert process.stdout.readline() == 'collecting\n', process.stderr.read()
     time.sleep(0.3)  # Into the block.
@@ -108,7 +113,7 @@ def test_ctrl_c_while_workers_start_ends_everything(tmp_path):
   path = write_program(tmp_path)
   process = subprocess.Popen(
       [sys.executable, str(path)], stderr=subprocess.PIPE, text=True,
-      start_new_session=True)
+      start_new_session=True, preexec_fn=_HEAR_CTRL_C)
   try:
     deadline = time.monotonic() + 20.
     while not helpers.workers_of(process.pid) and time.monotonic() < deadline:

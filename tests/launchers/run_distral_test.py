@@ -44,7 +44,9 @@ def started(*arguments, cwd, program=(LAUNCHER,), **environment):
   process = subprocess.Popen(
       [sys.executable, *program, *arguments], stdout=subprocess.PIPE,
       stderr=subprocess.PIPE, text=True, cwd=cwd,
-      env={**os.environ, **environment},
+      # jax, if a test has loaded it here, has set TensorFlow's verbosity.
+      env={**{name: value for name, value in os.environ.items()
+              if name != 'TF_CPP_MIN_LOG_LEVEL'}, **environment},
       # What runs in the background of a shell is deaf to Ctrl-C.
       preexec_fn=functools.partial(
           signal.signal, signal.SIGINT, signal.SIG_DFL))
