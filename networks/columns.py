@@ -1,12 +1,13 @@
 """Policies of K tasks made of columns: Distral's architectures."""
 
 import math
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence, Union
 
 from distillery.networks import acting
 from distillery.networks import normalizer
 from distillery.networks import stacked
 from distillery.ops import gaussians
+import numpy as np
 import sonnet as snt
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -59,7 +60,7 @@ class ColumnPolicy(snt.Module):
       shared_observes_task: bool,
       std: StdRange,
       min_observation_std: float,
-      seed: int,
+      seed: Union[int, np.random.SeedSequence],
   ):
     """Makes all variables.
 
@@ -86,14 +87,14 @@ class ColumnPolicy(snt.Module):
     self.alpha = alpha
     self.shared_observes_task = shared_observes_task
     self._std_range = std
+    rng = np.random.default_rng(seed)
     self._shared_normalizer = normalizer.RunningNormalizer(
         1, observation_size, min_std=min_observation_std, name='shared')
     self._task_normalizer = normalizer.RunningNormalizer(
         num_tasks, observation_size, min_std=min_observation_std, name='task')
     self._shared_column = stacked.StackedMLP(
         1, observation_size + (num_tasks if shared_observes_task else 0),
-        hidden_sizes, action_size, output_scale=0.01, seed=2 * seed,
-        name='shared')
+        hidden_sizes, action_size, output_scale=0.01, rng=rng, name='shared')
     self._shared_log_std = tf.Variable(
         tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
     self._precision_offset = _precision_offset(alpha, std.initial)
@@ -101,7 +102,7 @@ class ColumnPolicy(snt.Module):
     self._task_columns = stacked.StackedMLP(
         num_tasks, observation_size, hidden_sizes,
         action_size * (2 if adds_precision else 1), output_scale=0.01,
-        seed=2 * seed + 1, name='task')
+        rng=rng, name='task')
     self._task_log_std = tf.Variable(
         tf.fill([num_tasks, 1, action_size], tf.math.log(std.initial)),
         name='task_log_std')

@@ -23,7 +23,7 @@ class StackedMLP(snt.Module):
       output_size: int,
       *,
       output_scale: float,
-      seed: int,
+      rng: np.random.Generator,
       name: str,
   ):
     """Makes all variables at once (none is created by the first call).
@@ -34,11 +34,11 @@ class StackedMLP(snt.Module):
       hidden_sizes: units of each hidden layer.
       output_size: units of the last layer.
       output_scale: the last layer's orthogonal weights are multiplied by it.
-      seed: of the initial weights.
+      rng: the initial weights are drawn from it. Networks that are given the
+        same one differ; those given two of the same seed begin alike.
       name: of the module; prefixes the variables' names.
     """
     super().__init__(name=name)
-    rng = np.random.default_rng(seed)
     sizes = [input_size, *hidden_sizes, output_size]
     self.weights, self.biases = [], []
     for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:])):

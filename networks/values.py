@@ -1,9 +1,10 @@
 """State values of K tasks."""
 
-from typing import Sequence
+from typing import Sequence, Union
 
 from distillery.networks import normalizer
 from distillery.networks import stacked
+import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
@@ -19,7 +20,7 @@ class StackedValue(snt.Module):
       hidden_sizes: Sequence[int],
       scale: float,
       min_observation_std: float,
-      seed: int,
+      seed: Union[int, np.random.SeedSequence],
       name: str = 'stacked_value',
   ):
     """Makes all variables.
@@ -31,7 +32,7 @@ class StackedValue(snt.Module):
       scale: the networks' outputs are multiplied by it. 1 / (1 - gamma) lets
         them put out values of the size of a reward.
       min_observation_std: floor of the observations' standard deviation.
-      seed: of the initial weights.
+      seed: of the initial weights; another than that of the policy beside it.
       name: of the module.
     """
     super().__init__(name=name)
@@ -41,7 +42,7 @@ class StackedValue(snt.Module):
         name='normalizer')
     self._net = stacked.StackedMLP(
         num_tasks, observation_size, hidden_sizes, 1, output_scale=0.01,
-        seed=seed, name='net')
+        rng=np.random.default_rng(seed), name='net')
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]` to `[K, N]`, in units of (scaled) return."""

@@ -6,6 +6,7 @@ from distillery.agents.distral import config as distral_config
 from distillery.networks import columns
 from distillery.networks import values
 from dm_env import specs
+import numpy as np
 
 
 class DistralNetworks(NamedTuple):
@@ -32,6 +33,7 @@ def make_networks(
   """
   is_discrete = isinstance(action_spec, specs.DiscreteArray)
   observation_size, = observation_spec.shape
+  policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
   policy = columns.ColumnPolicy(
       num_tasks, observation_size,
       action_spec.num_values if is_discrete else action_spec.shape[0],
@@ -42,12 +44,12 @@ def make_networks(
       shared_observes_task=config.shared_observes_task,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
-      seed=seed)
+      seed=policy_seed)
   value = values.StackedValue(
       num_tasks, observation_size,
       hidden_sizes=config.value_hidden_sizes,
       # A constant reward of 1 has the value 1 / (1 - gamma).
       scale=1. / (1. - config.discount),
       min_observation_std=config.min_observation_std,
-      seed=seed + 1)
+      seed=value_seed)
   return DistralNetworks(policy, value)

@@ -10,7 +10,8 @@ K, N, D = 3, 5, 4
 
 def make(hidden_sizes=(6, 7), seed=0, num_tasks=K, output_scale=1.):
   return stacked.StackedMLP(num_tasks, D, hidden_sizes, 2,
-                            output_scale=output_scale, seed=seed, name='net')
+                            output_scale=output_scale,
+                            rng=np.random.default_rng(seed), name='net')
 
 
 def randomised(net, rng):

@@ -1,0 +1,77 @@
+"""Every agent's networks begin with weights of their own."""
+
+import importlib
+import inspect
+import itertools
+import pathlib
+
+from distillery.agents.core import builders
+from dm_env import specs
+import numpy as np
+import pytest
+import tensorflow as tf
+
+AGENTS = sorted(
+    path.parent.name for path in (
+        pathlib.Path(__file__).resolve().parents[2]).glob('agents/*/config.py'))
+K = 3
+SEEDS = range(4)
+SPECS = [specs.BoundedArray((4,), np.float32, -1., 1.), specs.DiscreteArray(4)]
+
+
+def make_networks(agent, action_spec, seed):
+  """An agent's networks as its defaults have them."""
+  config, builder = (
+      importlib.import_module(f'distillery.agents.{agent}.{module}')
+      for module in ('config', 'builder'))
+  (config_class,) = classes(config, object)
+  (builder_class,) = classes(builder, builders.Builder)
+  return builder_class(config_class(), builders.AgentSpec(
+      num_tasks=K, num_test_tasks=0,
+      observation_spec=specs.Array((5,), np.float32),
+      action_spec=action_spec)).make_networks(seed)
+
+
+def classes(module, base):
+  return [value for _, value in inspect.getmembers(module, inspect.isclass)
+          if issubclass(value, base) and value.__module__ == module.__name__]
+
+
+def weight_matrices(networks):
+  """By name, the matrix of each layer and task, in units of its norm."""
+  result = {}
+  for name, network in networks._asdict().items():
+    if not isinstance(network, tf.Module):
+      continue
+    for i, variable in enumerate(network.trainable_variables):
+      if len(variable.shape) < 2 or min(variable.shape[-2:]) == 1:
+        continue
+      rows = variable.numpy().reshape([-1, *variable.shape[-2:]])
+      for k, matrix in enumerate(rows):
+        result[f'{name} {i} {variable.name}[{k}]'] = (
+            matrix / np.linalg.norm(matrix))
+  return result
+
+
+@pytest.mark.parametrize('action_spec', SPECS, ids=['continuous', 'discrete'])
+@pytest.mark.parametrize('agent', AGENTS)
+def test_no_two_share_a_weight_matrix(agent, action_spec):
+  matrices = {}
+  for seed in SEEDS:
+    found = weight_matrices(make_networks(agent, action_spec, seed))
+    assert found
+    matrices.update({f'seed {seed}: {name}': matrix
+                     for name, matrix in found.items()})
+  assert not [
+      f'{one} and {other}'
+      for (one, a), (other, b) in itertools.combinations(matrices.items(), 2)
+      if a.shape == b.shape and np.allclose(a, b, atol=1e-4)]
+
+
+@pytest.mark.parametrize('agent', AGENTS)
+def test_the_seed_fixes_them(agent):
+  one, same = (weight_matrices(make_networks(agent, SPECS[0], 3))
+               for _ in range(2))
+  assert one.keys() == same.keys()
+  for name, matrix in one.items():
+    np.testing.assert_array_equal(matrix, same[name])
