@@ -125,10 +125,10 @@ class Pool:
         log_prob: float32, of that action.
         reward: float32.
         discount: float32, 0 only where the episode terminated.
-        episode_end: bool, the last step of an episode, by termination or by
-          time limit.
-        next_observation: float32 [T, K, E, D], before any reset; an ended
-          episode's last observation.
+        episode_step: int32, index in the episode, which may have begun blocks
+          ago; 0 the first.
+        episode_end: bool, its last step, by termination or by time limit.
+        next_observation: float32 [T, K, E, D], before any reset.
         success: bool.
 
     Raises:

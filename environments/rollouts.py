@@ -154,6 +154,7 @@ class Unroller:
     actions = self._gate(action, log_prob)
     local['action'][step] = action.reshape(local['action'][step].shape)
     local['log_prob'][step] = log_prob.reshape(-1)
+    local['episode_step'][step] = step - self._begin
     rewards, discounts = local['reward'][step], local['discount'][step]
     observations = local['next_observation'][step]
     successes, ends = local['success'][step], local['episode_end'][step]

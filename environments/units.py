@@ -161,6 +161,7 @@ class Plan:
         'log_prob': (steps, np.float32),
         'reward': (steps, np.float32),
         'discount': (steps, np.float32),
+        'episode_step': (steps, np.int32),
         'episode_end': (steps, np.bool_),
         'next_observation': (steps + (self.observation_size,), np.float32),
         'success': (steps, np.bool_),

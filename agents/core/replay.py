@@ -22,7 +22,8 @@ def block_signature(
 
   observation and next_observation float32 (the latter before any reset), action
   float32 `[..., A]` or int32, log_prob of the action, reward, discount (0 at a
-  termination alone) float32, episode_end and success bool.
+  termination alone) float32, episode_step (0 the first of an episode) int32,
+  episode_end and success bool.
   """
   lead = (unroll_length, num_tasks, envs_per_task)
   observation = tf.TensorSpec((*lead, *observation_spec.shape), tf.float32)
@@ -36,6 +37,7 @@ def block_signature(
       'log_prob': tf.TensorSpec(lead, tf.float32),
       'reward': tf.TensorSpec(lead, tf.float32),
       'discount': tf.TensorSpec(lead, tf.float32),
+      'episode_step': tf.TensorSpec(lead, tf.int32),
       'episode_end': tf.TensorSpec(lead, tf.bool),
       'success': tf.TensorSpec(lead, tf.bool),
   }

@@ -22,6 +22,15 @@ def assert_equal_blocks(a, b):
     np.testing.assert_array_equal(a[name], b[name], err_msg=name)
 
 
+def episode_steps(episode_end):
+  """What `episode_step` has to be [T, ...], if episodes begin at step 0."""
+  expected = np.zeros(episode_end.shape, np.int32)
+  for step in range(1, len(expected)):
+    expected[step] = np.where(
+        episode_end[step - 1], 0, expected[step - 1] + 1)
+  return expected
+
+
 def grid_parameters(suite, scale=30.):
   return {'logits': scale * np.stack([
       task.factory(0).optimal_values(0.9) for task in suite.tasks
@@ -52,6 +61,7 @@ def test_blocks_have_the_documented_shapes_and_types(recorded):
               'log_prob': (steps, np.float32),
               'reward': (steps, np.float32),
               'discount': (steps, np.float32),
+              'episode_step': (steps, np.int32),
               'episode_end': (steps, np.bool_),
               'next_observation': (steps + (2,), np.float32),
               'success': (steps, np.bool_)}
@@ -82,6 +92,13 @@ def test_a_block_holds_what_happened(recorded):
         long['next_observation'][:, k] - task.factory(0).goal, axis=-1)
     np.testing.assert_allclose(long['reward'][:, k], -distance, atol=1e-6)
     np.testing.assert_array_equal(long['success'][:, k], distance < 0.05)
+
+
+def test_steps_are_counted_within_their_episodes(recorded):
+  _, blocks, _, _ = recorded
+  counted = np.concatenate([block['episode_step'] for block in blocks])
+  np.testing.assert_array_equal(counted, np.broadcast_to(
+      (np.arange(120) % HORIZON)[:, np.newaxis, np.newaxis], (120, 2, 3)))
 
 
 def test_the_policy_acts_with_its_tasks_parameters(recorded):
@@ -148,6 +165,20 @@ def test_termination_has_discount_zero():
     np.testing.assert_array_equal(
         block['next_observation'][block['success']].argmax(-1),
         np.nonzero(block['success'])[1] * -1 + 15)  # Task k's goal is 15 - k.
+
+
+def test_steps_are_counted_where_episodes_terminate():
+  """In several environments at once, anywhere in a block, also at its end."""
+  suite = fakes.grid_suite(3)
+  with helpers.make_pool(suite, envs_per_task=3, unroll_length=7) as pool:
+    pool.set_policy(helpers.TablePolicy(), grid_parameters(suite))
+    for restart in (False, True):
+      blocks = [copy(pool.collect(restart=restart and not i))
+                for i in range(20)]
+      end, counted = (np.concatenate([block[name] for block in blocks])
+                      for name in ('episode_end', 'episode_step'))
+      assert end.sum(0).min() > 5 and end[6::7].any() and end[0::7].any()
+      np.testing.assert_array_equal(counted, episode_steps(end))
 
 
 # What has to be equal whatever the number of workers: name -> suite, policy,
@@ -229,7 +260,9 @@ def test_a_restored_pool_goes_on_like_an_unbroken_one(num_workers):
       suite, envs_per_task=2, num_workers=num_workers) as restored:
     restored.restore(state)
     restored.set_policy(policy, parameters)
-    for block in expected:
+    for number, block in enumerate(expected):
+      np.testing.assert_array_equal(
+          block['episode_step'][:, 1, 1], (np.arange(40) + 40 * number) % 50)
       assert_equal_blocks(block, restored.collect())
     assert restored.episodes() == expected_episodes
     # And back again, in a pool that has already gone on.
@@ -244,7 +277,10 @@ def test_restart_begins_new_episodes():
     block = pool.collect(restart=True)
     assert (block['observation'][0, 0, 0] != last).any()
     assert not block['episode_end'].any()
-    pool.collect()
+    assert block['episode_step'][:, 0, 0].tolist() == list(range(40))
+    block = pool.collect()
+    assert block['episode_step'][:, 0, 0].tolist() == [
+        *range(40, HORIZON), *range(30)]
     (episode,) = pool.episodes()
     assert (episode.episode, episode.length) == (1, HORIZON)
 

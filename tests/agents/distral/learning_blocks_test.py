@@ -46,12 +46,14 @@ def test_value_targets_by_hand(regularizer, added, monkeypatch):
       log_prob=np.full((4, 2, 2), -math.log(3.), np.float32),
       reward=np.broadcast_to(reward, (4, 2, 2)).astype(np.float32),
       discount=np.ones((4, 2, 2), np.float32),
+      episode_step=np.zeros((4, 2, 2), np.int32),
       episode_end=np.zeros((4, 2, 2), bool), success=np.zeros((4, 2, 2), bool))
   block['observation'][..., 0] = value
   block['next_observation'][..., 0] = np.stack(
       [value[1], own_last, 0. * column - 4.5, after_unroll])
   block['episode_end'][1:3] = True
   block['discount'][2] = 0.
+  block['episode_step'][1] = 1
 
   r = 1. + column + added
   expected = {}

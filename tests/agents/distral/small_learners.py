@@ -50,14 +50,17 @@ def make_block(networks, action_spec=CONTINUOUS, seed=0):
       twin.sample(selected, o, n.reshape(K, E, -1)) for o, n in zip(
           observation, twin.draw_noise(rng, T, K * E))))
   end = rng.uniform(size=(T, K, E)) < .3
+  step = np.zeros(end.shape, np.int32)
+  for t in range(1, T):
+    step[t] = np.where(end[t - 1], 0, step[t - 1] + 1)
   terminates = end & (rng.uniform(size=end.shape) < .5)
   return dict(
       observation=observation, action=np.stack(action),
       log_prob=np.stack(log_prob),
       next_observation=rng.normal(size=observation.shape).astype(np.float32),
       reward=rng.normal(size=end.shape).astype(np.float32),
-      discount=1. - terminates.astype(np.float32), episode_end=end,
-      success=np.zeros_like(end))
+      discount=1. - terminates.astype(np.float32), episode_step=step,
+      episode_end=end, success=np.zeros_like(end))
 
 
 def make_learner(config, networks, block, seed=0):
