@@ -9,9 +9,9 @@ does not depend on which other units share the call.
 """
 
 import dataclasses
-import math
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple
 
+from distillery.networks import gaussian_acting
 import numpy as np
 
 _LOG_2PI = float(np.log(2. * np.pi))
@@ -75,6 +75,8 @@ class ColumnPolicy:
     low: A lower bounds that the environment clips continuous actions to; empty:
       it does not clip them.
     high: A upper bounds.
+    noise_color: of a Gaussian policy's noise over the steps of an unroll, see
+      `gaussian_acting.colored_noise`; log-probabilities are each step's by itself.
   """
   which: str
   architecture: str
@@ -87,6 +89,7 @@ class ColumnPolicy:
   max_deviation: float
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
+  noise_color: float = 0.
 
   def to_json(self) -> Dict[str, Any]:
     """What `from_json` makes this policy from."""
@@ -111,11 +114,11 @@ class ColumnPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Standard normal, or Gumbel if discrete: `[num_steps, num_rows, A]`."""
+    """Normal, or Gumbel if discrete: `[num_steps, num_rows, A]`."""
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
-    return rng.standard_normal(shape, dtype=np.float32)
+    return gaussian_acting.colored_noise(rng, shape, self.noise_color)
 
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
@@ -156,7 +159,8 @@ class ColumnPolicy:
     mean, std = self._mean_and_std(selected, observation)
     if not self.low:
       return mean
-    return _clipped_mean(mean, std, np.array(self.low), np.array(self.high))
+    return gaussian_acting.clipped_mean(
+        mean, std, np.array(self.low), np.array(self.high))
 
   def _select_shared(self, parameters, task_index) -> _Column:
     # Weights that all units share stay views; the one-hot of the task selects
@@ -203,29 +207,6 @@ class ColumnPolicy:
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
     return mean, 1. / np.sqrt(precision)
-
-
-def _clipped_mean(mean, std, low, high) -> np.ndarray:
-  """E[clip(a, low, high)] for a ~ N(mean, std^2), float32.
-
-  With Phi and phi the standard normal's distribution function and density,
-  z_l = (low - mean) / std, z_h = (high - mean) / std:
-
-    mean (Phi(z_h) - Phi(z_l)) + std (phi(z_l) - phi(z_h))
-      + low Phi(z_l) + high (1 - Phi(z_h))
-  """
-  mean, std = mean.astype(np.float64), std.astype(np.float64)
-  z_low, z_high = (low - mean) / std, (high - mean) / std
-  below, above = (
-      0.5 * _erfc(z / np.sqrt(2.)) for z in (-z_low, z_high))
-  density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
-  inside = mean * (1. - below - above) + std * density / np.sqrt(2. * np.pi)
-  # An infinite bound is never reached: 0, not infinity times 0.
-  low, high = (np.where(np.isfinite(x), x, 0.) for x in (low, high))
-  return (inside + low * below + high * above).astype(np.float32)
-
-
-_erfc = np.vectorize(math.erfc, otypes=[np.float64])
 
 
 def _log_sum_exp(x: np.ndarray) -> np.ndarray:

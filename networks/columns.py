@@ -161,7 +161,8 @@ class ColumnPolicy(snt.Module):
     return named
 
   def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = ()) -> acting.ColumnPolicy:
+                    high: Sequence[float] = (), noise_color: float = 0.
+                    ) -> acting.ColumnPolicy:
     """The NumPy twin.
 
     Args:
@@ -169,6 +170,8 @@ class ColumnPolicy(snt.Module):
       low: bounds that the environment clips continuous actions to, A numbers;
         empty: it does not.
       high: likewise.
+      noise_color: of a Gaussian policy's noise, see
+        `gaussian_acting.colored_noise`.
     """
     return acting.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
@@ -180,7 +183,7 @@ class ColumnPolicy(snt.Module):
         shared_observes_task=self.shared_observes_task,
         precision_offset=self._precision_offset,
         max_deviation=normalizer.MAX_DEVIATION,
-        low=tuple(low), high=tuple(high))
+        low=tuple(low), high=tuple(high), noise_color=noise_color)
 
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""

@@ -28,6 +28,11 @@ class DistralBuilder(builders.Builder):
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
           f'suite that has {spec.num_test_tasks} test tasks.')
+    if config.noise_color and isinstance(
+        spec.action_spec, specs.DiscreteArray):
+      raise ValueError(
+          f'noise_color={config.noise_color} has no effect on discrete '
+          'actions; set it to 0.')
     self.config = config
     self.spec = spec
 
@@ -67,7 +72,8 @@ class DistralBuilder(builders.Builder):
       return networks.policy.acting_policy(which)
     return networks.policy.acting_policy(
         which, *(np.broadcast_to(bound, spec.shape).tolist()
-                 for bound in (spec.minimum, spec.maximum)))
+                 for bound in (spec.minimum, spec.maximum)),
+        noise_color=self.config.noise_color)
 
   def make_learner(
       self, networks: distral_networks.DistralNetworks,

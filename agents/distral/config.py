@@ -45,6 +45,8 @@ class DistralConfig:
     initial_std: standard deviation of pi_0 at the start, in units of action.
     min_std: its lower bound.
     max_std: its upper bound.
+    noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
+      pink (Hollenstein et al. 2024).
     min_observation_std: floor of the standard deviation that observations are
       divided by, in units of the observation.
   """
@@ -72,6 +74,7 @@ class DistralConfig:
   initial_std: float = 1.0
   min_std: float = 0.1
   max_std: float = 1.6
+  noise_color: float = 0.
   min_observation_std: float = 0.01
 
   def __post_init__(self):
@@ -88,7 +91,7 @@ class DistralConfig:
       if not getattr(self, name) > 0:
         raise ValueError(
             f'{name} must be positive, got {getattr(self, name)}.')
-    for name in ('kl_cost', 'entropy_cost'):
+    for name in ('kl_cost', 'entropy_cost', 'noise_color'):
       if not 0. <= getattr(self, name) < math.inf:
         raise ValueError(
             f'{name} must not be negative, got {getattr(self, name)}.')

@@ -8,6 +8,7 @@ import sys
 
 from distillery.networks import acting
 from distillery.networks import columns
+from distillery.networks import gaussian_acting
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -210,6 +211,19 @@ def test_noise_is_the_generators_own(is_discrete):
   assert (first != twin.draw_noise(np.random.default_rng(2), 3, 5)).all()
 
 
+def test_colored_noise_moves_the_actions_and_keeps_their_log_probability():
+  policy = make('two_column', False, False)
+  twin = policy.acting_policy('task', noise_color=1.)
+  noise = twin.draw_noise(np.random.default_rng(1), 100, 5)
+  np.testing.assert_array_equal(noise, gaussian_acting.colored_noise(
+      np.random.default_rng(1), (100, 5, 4), 1.))
+  white = policy.acting_policy('task')
+  selected = twin.select_tasks(arrays(policy), np.array([0]))
+  for got, want in zip(*(
+      p.sample(selected, observations(1), noise[:1, :C]) for p in (twin, white))):
+    np.testing.assert_array_equal(got, want)
+
+
 def test_large_logits_stay_finite():
   policy = make('separate', True, False)
   parameters = arrays(policy)
@@ -260,4 +274,4 @@ def test_deterministic_action_is_the_mean_of_what_is_executed():
   noise = np.random.default_rng(0).standard_normal((1_000_000, 4))
   executed = np.clip(mean[0, 0] + std * noise, low, high).mean(axis=0)
   np.testing.assert_allclose(
-      acting._clipped_mean(mean, std, low, high)[0, 0], executed, atol=4e-3)
+      gaussian_acting.clipped_mean(mean, std, low, high)[0, 0], executed, atol=4e-3)

@@ -3,7 +3,11 @@
 import dataclasses
 import math
 
+from distillery.agents.core import builders
+from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
+from dm_env import specs
+import numpy as np
 import pytest
 
 NAN = float('nan')
@@ -27,7 +31,7 @@ def test_what_must_be_positive(name, value):
 @pytest.mark.parametrize('name', [
     'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
     'max_gradient_norm', 'min_std', 'min_observation_std', 'kl_cost',
-    'entropy_cost', 'logits_alpha', 'discount', 'gae_lambda', 'initial_std',
+    'entropy_cost', 'noise_color', 'logits_alpha', 'discount', 'gae_lambda', 'initial_std',
     'max_std',
 ])
 def test_nan_is_refused(name):
@@ -36,7 +40,7 @@ def test_nan_is_refused(name):
 
 
 @pytest.mark.parametrize('value', [-1e-9, math.inf])
-@pytest.mark.parametrize('name', ['kl_cost', 'entropy_cost'])
+@pytest.mark.parametrize('name', ['kl_cost', 'entropy_cost', 'noise_color'])
 def test_costs_are_not_negative(name, value):
   with pytest.raises(ValueError, match=f'^{name} must not be negative'):
     make(**{name: value})
@@ -110,6 +114,14 @@ def test_alpha_and_beta(kl_cost, entropy_cost, alpha, beta):
   assert config.beta == pytest.approx(beta)
   assert config.alpha / config.beta == pytest.approx(kl_cost)
   assert (1. - config.alpha) / config.beta == pytest.approx(entropy_cost)
+
+
+def test_discrete_actions_have_no_noise_to_color():
+  spec = builders.AgentSpec(
+      2, 0, specs.Array([3], np.float32), specs.DiscreteArray(4))
+  with pytest.raises(ValueError, match='noise_color=0.5 has no effect on'):
+    builder.DistralBuilder(make(noise_color=.5), spec)
+  builder.DistralBuilder(make(), spec)
 
 
 def test_it_is_frozen():

@@ -1,0 +1,63 @@
+"""What acting with a Gaussian policy takes, in NumPy."""
+
+import math
+from typing import Tuple
+
+import numpy as np
+
+
+def colored_noise(
+    rng: np.random.Generator, shape: Tuple[int, ...], color: float
+) -> np.ndarray:
+  """Standard normal noise whose steps are correlated in time.
+
+  Its power at the frequency f is proportional to f^-color, so that 0 is white,
+  1 pink and 2 red. Every entry by itself is a standard normal, whatever the
+  color; what changes is that an action keeps leaning to one side for a while,
+  and so gets somewhere. On-policy, 0.5 did best over many tasks (Hollenstein
+  et al. 2024, "Colored Noise in PPO").
+
+  Args:
+    rng: what it is drawn from.
+    shape: `[T, ...]`, time first; entries at one time are independent.
+    color: the exponent, not negative.
+
+  Returns:
+    float32 `[T, ...]`.
+  """
+  white = rng.standard_normal(shape, dtype=np.float32)
+  num_steps = shape[0]
+  if not color or num_steps < 2:
+    return white
+  frequency = np.abs(np.fft.fftfreq(num_steps))
+  frequency[0] = 1. / num_steps  # What lasts longer is one with the slowest.
+  amplitude = frequency ** (-0.5 * color)
+  amplitude /= np.sqrt(np.mean(np.square(amplitude)))
+  half = amplitude[:num_steps // 2 + 1].reshape([-1] + [1] * (len(shape) - 1))
+  return np.fft.irfft(np.fft.rfft(white, axis=0) * half, num_steps,
+                      axis=0).astype(np.float32)
+
+
+def clipped_mean(
+    mean: np.ndarray, std: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> np.ndarray:
+  """E[clip(a, low, high)] for a ~ N(mean, std^2), float32.
+
+  With Phi and phi the standard normal's distribution function and density,
+  z_l = (low - mean) / std, z_h = (high - mean) / std:
+
+    mean (Phi(z_h) - Phi(z_l)) + std (phi(z_l) - phi(z_h))
+      + low Phi(z_l) + high (1 - Phi(z_h))
+  """
+  mean, std = mean.astype(np.float64), std.astype(np.float64)
+  z_low, z_high = (low - mean) / std, (high - mean) / std
+  below, above = (
+      0.5 * _erfc(z / np.sqrt(2.)) for z in (-z_low, z_high))
+  density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
+  inside = mean * (1. - below - above) + std * density / np.sqrt(2. * np.pi)
+  # An infinite bound is never reached: 0, not infinity times 0.
+  low, high = (np.where(np.isfinite(x), x, 0.) for x in (low, high))
+  return (inside + low * below + high * above).astype(np.float32)
+
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
