@@ -1,0 +1,121 @@
+"""The environments of `contexts`: what a worker needs, the centroids alone."""
+
+import dataclasses
+from typing import Any, Callable, Optional, Tuple
+
+from distillery.environments import base
+import dm_env
+from dm_env import specs
+import numpy as np
+
+_MAX_RESETS = 10_000  # Of one episode, before a context counts as empty.
+
+
+def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+  """Index of the centroid [k, C] that is nearest to each point [..., C]."""
+  return np.square(points[..., np.newaxis, :] - centroids).sum(-1).argmin(-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextFactory:
+  """Makes environments of one context; small and picklable.
+
+  Attributes:
+    factory: makes those of the whole task.
+    context: index of the context.
+    coordinates: C indices of an observation, by which contexts differ.
+    centroids: of all contexts, [k, C].
+    variations: the task's variations that are this context's.
+  """
+  factory: Callable[[int], base.TaskEnvironment]
+  context: int
+  coordinates: Tuple[int, ...]
+  centroids: Tuple[Tuple[float, ...], ...]
+  variations: Tuple[int, ...]
+
+  def __call__(self, seed: int) -> 'ContextEnvironment':
+    return ContextEnvironment(
+        self.factory(seed), self.context, np.array(self.coordinates),
+        np.array(self.centroids), self.variations, seed=seed)
+
+
+class ContextEnvironment(base.TaskEnvironment):
+  """A task whose episodes all begin in one cluster of its initial states."""
+
+  def __init__(self, environment: base.TaskEnvironment, context: int,
+               coordinates: np.ndarray, centroids: np.ndarray,
+               variations: Tuple[int, ...], *, seed: int):
+    """Wraps a task's environment; arguments as in `ContextFactory`.
+
+    Args:
+      environment: of the whole task; closed with this one.
+      context: index in `centroids`.
+      coordinates: integers [C].
+      centroids: float64 [k, C].
+      variations: of `environment`, those to begin episodes in.
+      seed: of the stream of episodes.
+    """
+    self._environment = environment
+    self._context = context
+    self._coordinates = coordinates
+    self._centroids = centroids
+    self._variations = variations
+    self._rng = np.random.default_rng(seed)
+    self._needs_reset = True
+
+  def reset(self, *, seed: Optional[int] = None,
+            variation: Optional[int] = None) -> dm_env.TimeStep:
+    """See base class; resets until the observation lies in the cluster."""
+    if variation is not None and not 0 <= variation < self.num_variations:
+      raise ValueError(
+          f'variation of context {self._context}: got {variation}, want an '
+          f'integer in [0, {self.num_variations})')
+    rng = self._rng if seed is None else np.random.default_rng(seed)
+    for _ in range(_MAX_RESETS):
+      drawn = variation if variation is not None else int(
+          rng.integers(self.num_variations))
+      timestep = self._environment.reset(
+          seed=int(rng.integers(2**31)), variation=self._variations[drawn])
+      observation = np.asarray(timestep.observation, np.float64)
+      if self._context == nearest(
+          observation[self._coordinates], self._centroids):
+        self._needs_reset = False
+        return timestep
+    raise ValueError(
+        f'context {self._context}: none of {_MAX_RESETS} resets began in it; '
+        'want a task whose resets are those that the partition was made of')
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """See base class."""
+    if self._needs_reset:  # The task's own environment would begin anywhere.
+      return self.reset()
+    timestep = self._environment.step(action)
+    self._needs_reset = timestep.step_type == dm_env.StepType.LAST
+    return timestep
+
+  @property
+  def success(self) -> bool:
+    """See base class."""
+    return self._environment.success
+
+  @property
+  def num_variations(self) -> int:
+    """See base class."""
+    return len(self._variations)
+
+  @property
+  def environment(self) -> base.TaskEnvironment:
+    """The whole task's, e.g. for scripted policies and pictures."""
+    return self._environment
+
+  def observation_spec(self) -> specs.Array:
+    """See base class."""
+    return self._environment.observation_spec()
+
+  def action_spec(self) -> specs.Array:
+    """See base class."""
+    return self._environment.action_spec()
+
+  def close(self) -> None:
+    """Closes the task's environment."""
+    self._environment.close()
