@@ -9,7 +9,7 @@ does not depend on which other units share the call.
 """
 
 import dataclasses
-from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
 
 from distillery.networks import gaussian_acting
 import numpy as np
@@ -20,12 +20,11 @@ _LOG_2PI = float(np.log(2. * np.pi))
 class ActingPolicy(Protocol):
   """A policy in NumPy, for the processes that step environments. Picklable.
 
-  Rows come in U units of C environments each; the environments of a unit
-  belong to one task. Parameters are a flat dict of float32 arrays.
+  Rows come in units, see above. Parameters are a flat dict of float32 arrays.
   """
 
   def to_json(self) -> Dict[str, Any]:
-    """What checkpoints keep of it, see `from_json`."""
+    """What checkpoints keep of it, see `from_json` and `register`."""
 
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray):
@@ -76,7 +75,8 @@ class ColumnPolicy:
       it does not clip them.
     high: A upper bounds.
     noise_color: of a Gaussian policy's noise over the steps of an unroll, see
-      `gaussian_acting.colored_noise`; log-probabilities are each step's by itself.
+      `gaussian_acting.colored_noise`; log-probabilities are each step's alone.
+    task_observes_task: whether the tasks' columns see the task's one-hot.
   """
   which: str
   architecture: str
@@ -90,39 +90,32 @@ class ColumnPolicy:
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
   noise_color: float = 0.
+  task_observes_task: bool = False
 
   def to_json(self) -> Dict[str, Any]:
     """What `from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
-  def select_tasks(
-      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
-  ) -> Selected:
+  def select_tasks(self, parameters: Dict[str, np.ndarray],
+                   task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
-    return Selected(
-        shared=self._select_shared(parameters, task_index),
-        shared_std=np.exp(parameters['shared/log_std']),
-        # A held-out task has no column of its own.
-        task=None if self.which == 'shared' else _Column(
-            *(parameters[f'task/{name}'][task_index]
-              for name in ('mean', 'inverse_std')),
-            *([parameters[f'task/{kind}{i}'][task_index]
-               for i in range(self.num_layers)] for kind in 'wb')),
-        task_std=None if self.which == 'shared' else np.exp(
-            parameters['task/log_std'][task_index]))
+    shared = (self._select_shared(parameters, task_index),
+              np.exp(parameters['shared/log_std']))
+    if self.which == 'shared':  # A held-out task has no column of its own.
+      return Selected(*shared, task=None, task_std=None)
+    return Selected(*shared, self._select_task(parameters, task_index),
+                    np.exp(parameters['task/log_std'][task_index]))
 
-  def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
-  ) -> np.ndarray:
+  def draw_noise(self, rng: np.random.Generator, num_steps: int,
+                 num_rows: int) -> np.ndarray:
     """Normal, or Gumbel if discrete: `[num_steps, num_rows, A]`."""
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
     return gaussian_acting.colored_noise(rng, shape, self.noise_color)
 
-  def sample(
-      self, selected: Selected, observation: np.ndarray, noise: np.ndarray
-  ) -> Tuple[np.ndarray, np.ndarray]:
+  def sample(self, selected: Selected, observation: np.ndarray,
+             noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Draws actions.
 
     Args:
@@ -174,6 +167,20 @@ class ColumnPolicy:
       weights[0] = np.ascontiguousarray(weights[0][:size])
     return _Column(mean, parameters['shared/inverse_std'], weights, biases)
 
+  def _select_task(self, parameters, task_index) -> _Column:
+    mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
+    if len(mean) > 1:  # Not one row, of statistics that are pooled.
+      mean, inverse_std = mean[task_index], inverse_std[task_index]
+    weights, biases = (
+        [parameters[f'task/{kind}{i}'][task_index]
+         for i in range(self.num_layers)] for kind in 'wb')
+    if self.task_observes_task:
+      size = mean.shape[-1]
+      rows = weights[0][np.arange(len(task_index)), size + task_index]
+      biases[0] = biases[0] + rows[:, np.newaxis]
+      weights[0] = np.ascontiguousarray(weights[0][:, :size])
+    return _Column(mean, inverse_std, weights, biases)
+
   def _forward(self, column: _Column, observation: np.ndarray) -> np.ndarray:
     x = (observation - column.mean) * column.inverse_std
     x = np.clip(x, -self.max_deviation, self.max_deviation)
@@ -191,19 +198,18 @@ class ColumnPolicy:
       return g
     return self.alpha * self._forward(selected.shared, observation) + g
 
-  def _mean_and_std(
-      self, selected: Selected, observation
-  ) -> Tuple[np.ndarray, np.ndarray]:
+  def _mean_and_std(self, selected: Selected,
+                    observation) -> Tuple[np.ndarray, np.ndarray]:
     if self.which == 'shared':
       return self._forward(selected.shared, observation), selected.shared_std
     g = self._forward(selected.task, observation)
     if self.architecture == 'separate':
       return g, selected.task_std
     # ops.gaussians.tempered_product.
-    size = g.shape[-1] // 2
-    natural_mean, raw = g[..., :size], g[..., size:] + self.precision_offset
+    natural_mean, raw = np.split(g, 2, axis=-1)
     prior_precision = self.alpha / np.square(selected.shared_std)
-    precision = prior_precision + np.logaddexp(np.float32(0.), raw)
+    precision = prior_precision + np.logaddexp(
+        np.float32(0.), raw + self.precision_offset)
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
     return mean, 1. / np.sqrt(precision)
@@ -214,11 +220,11 @@ def _log_sum_exp(x: np.ndarray) -> np.ndarray:
   return top + np.log(np.exp(x - top).sum(axis=-1, keepdims=True))
 
 
-def from_json(content: Dict[str, Any]) -> ColumnPolicy:
-  """Makes a policy from what its `to_json` gave.
+def from_json(content: Dict[str, Any]) -> ActingPolicy:
+  """Makes a policy of a registered class from what its `to_json` gave.
 
   Raises:
-    ValueError: if its class is not one of this module.
+    ValueError: if there is no such class.
   """
   fields = {name: tuple(value) if isinstance(value, list) else value
             for name, value in content.items()}
@@ -228,4 +234,16 @@ def from_json(content: Dict[str, Any]) -> ColumnPolicy:
   return _POLICIES[name](**fields)
 
 
-_POLICIES = {policy.__name__: policy for policy in (ColumnPolicy,)}
+def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
+  """Lets `from_json`, which imports nothing, make policies of this class.
+
+  Raises:
+    ValueError: if another class has that name.
+  """
+  name = policy_class.__name__
+  if _POLICIES.setdefault(name, policy_class) is not policy_class:
+    raise ValueError(f'there is a policy {name!r} already: {_POLICIES[name]}.')
+  return policy_class
+
+
+_POLICIES = {ColumnPolicy.__name__: ColumnPolicy}

@@ -1,11 +1,11 @@
-"""Policies of K tasks made of columns: Distral's architectures."""
+"""Policies of K tasks made of columns: all for one, one each, or both."""
 
 import math
-from typing import Dict, List, NamedTuple, Sequence, Union
+from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 from distillery.networks import acting
+from distillery.networks import column
 from distillery.networks import normalizer
-from distillery.networks import stacked
 from distillery.ops import gaussians
 import numpy as np
 import sonnet as snt
@@ -61,6 +61,8 @@ class ColumnPolicy(snt.Module):
       std: StdRange,
       min_observation_std: float,
       seed: Union[int, np.random.SeedSequence],
+      task_observes_task: bool = False,
+      pooled_normalizer: bool = False,
   ):
     """Makes all variables.
 
@@ -69,61 +71,76 @@ class ColumnPolicy(snt.Module):
       observation_size: D.
       action_size: A; the number of actions if they are discrete.
       is_discrete: whether actions are discrete.
-      architecture: 'shared', 'separate' or 'two_column'; others are refused.
-      alpha: power of pi_0 in the two-column task policy, in [0, 1].
+      architecture: 'shared', 'separate' or 'two_column'.
+      alpha: power of pi_0 in the two-column task policy, in [0, 1]; above 0 if
+        actions are continuous.
       hidden_sizes: of each column.
-      shared_observes_task: whether the shared column sees the task's one-hot
-        beside the observation.
+      shared_observes_task: whether the shared column sees the task's one-hot.
       std: initial value and bounds of pi_0's standard deviation.
       min_observation_std: floor of the observations' standard deviation.
       seed: of the initial weights.
+      task_observes_task: whether the tasks' columns see the one-hot too.
+      pooled_normalizer: whether their observations are standardised by the
+        statistics of all tasks, as the shared column's are, and not by those
+        of their own, which mean nothing in the states of other tasks.
     """
     super().__init__(name='column_policy')
-    _check_architecture(architecture)
+    _check_architecture(architecture, alpha, is_discrete)
     self.num_tasks = num_tasks
     self.architecture = architecture
     self.is_discrete = is_discrete
     self.action_size = action_size
     self.alpha = alpha
-    self.shared_observes_task = shared_observes_task
     self._std_range = std
-    rng = np.random.default_rng(seed)
     self._shared_normalizer = normalizer.RunningNormalizer(
         1, observation_size, min_std=min_observation_std, name='shared')
-    self._task_normalizer = normalizer.RunningNormalizer(
-        num_tasks, observation_size, min_std=min_observation_std, name='task')
-    self._shared_column = stacked.StackedMLP(
-        1, observation_size + (num_tasks if shared_observes_task else 0),
-        hidden_sizes, action_size, output_scale=0.01, rng=rng, name='shared')
+    self._task_normalizer = self._shared_normalizer
+    if not pooled_normalizer:
+      self._task_normalizer = normalizer.RunningNormalizer(
+          num_tasks, observation_size, min_std=min_observation_std, name='task')
+    rng = np.random.default_rng(seed)
+    self._shared_column = column.Column(
+        1, num_tasks, self._shared_normalizer,
+        observes_task=shared_observes_task, hidden_sizes=hidden_sizes,
+        output_size=action_size, rng=rng, name='shared')
     self._shared_log_std = tf.Variable(
         tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
     self._precision_offset = _precision_offset(alpha, std.initial)
     adds_precision = architecture == 'two_column' and not is_discrete
-    self._task_columns = stacked.StackedMLP(
-        num_tasks, observation_size, hidden_sizes,
-        action_size * (2 if adds_precision else 1), output_scale=0.01,
-        rng=rng, name='task')
+    self._task_columns = column.Column(
+        num_tasks, num_tasks, self._task_normalizer,
+        observes_task=task_observes_task, hidden_sizes=hidden_sizes,
+        output_size=action_size * (2 if adds_precision else 1), rng=rng,
+        name='task')
     self._task_log_std = tf.Variable(
         tf.fill([num_tasks, 1, action_size], tf.math.log(std.initial)),
         name='task_log_std')
 
-  def shared(self, observation: tf.Tensor) -> tfd.Distribution:
-    """pi_0(.|s): observation `[K, N, D]`, batch shape `[K, N]`."""
-    h = self._h(observation)
+  def shared(self, observation: tf.Tensor,
+             origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+    """pi_0(.|s), batch shape `[K, N]`.
+
+    Args:
+      observation: `[K, N, D]`.
+      origin: `[K, N]` int32, the task that an observation came from, whose
+        one-hot is shown to a column that observes it; None: row k's own.
+    """
+    h = self._shared_column(observation, origin)
     if self.is_discrete:
       return tfd.Categorical(logits=h)
     return _gaussian(h, tf.exp(self._shared_log_std))
 
-  def task(self, observation: tf.Tensor) -> tfd.Distribution:
-    """pi_k(.|s) of row k: observation `[K, N, D]`, batch shape `[K, N]`."""
+  def task(self, observation: tf.Tensor,
+           origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+    """pi_k(.|s) of row k, wherever s came from; otherwise as `shared`."""
     if self.architecture == 'shared':
-      return self.shared(observation)
-    g = self._task_columns(self._task_normalizer(observation))
+      return self.shared(observation, origin)
+    g = self._task_columns(observation, origin)
     if self.architecture == 'separate':
       if self.is_discrete:
         return tfd.Categorical(logits=g)
       return _gaussian(g, tf.exp(self._task_log_std))
-    h = self._h(observation)
+    h = self._shared_column(observation, origin)
     if self.is_discrete:
       return tfd.Categorical(logits=self.alpha * h + g)
     natural_mean, precision = tf.split(g, 2, axis=-1)
@@ -143,44 +160,29 @@ class ColumnPolicy(snt.Module):
     if self.architecture == 'shared':
       return []
     own_std = self.architecture == 'separate' and not self.is_discrete
-    return (list(self._task_columns.trainable_variables)
-            + ([self._task_log_std] if own_std else []))
+    log_std = [self._task_log_std] if own_std else []
+    return list(self._task_columns.trainable_variables) + log_std
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.acting.ColumnPolicy` needs."""
-    named = {'shared/log_std': self._shared_log_std,
-             'task/log_std': self._task_log_std}
-    for part, column, norm in (
-        ('shared', self._shared_column, self._shared_normalizer),
-        ('task', self._task_columns, self._task_normalizer)):
-      named[f'{part}/mean'] = norm.mean
-      named[f'{part}/inverse_std'] = norm.inverse_std
-      for i, (weight, bias) in enumerate(zip(column.weights, column.biases)):
-        named[f'{part}/w{i}'] = weight
-        named[f'{part}/b{i}'] = bias
-    return named
+    return {'shared/log_std': self._shared_log_std,
+            'task/log_std': self._task_log_std,
+            **self._shared_column.acting_variables('shared'),
+            **self._task_columns.acting_variables('task')}
 
   def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = (), noise_color: float = 0.
-                    ) -> acting.ColumnPolicy:
-    """The NumPy twin.
-
-    Args:
-      which: 'task' (pi_k) or 'shared' (pi_0).
-      low: bounds that the environment clips continuous actions to, A numbers;
-        empty: it does not.
-      high: likewise.
-      noise_color: of a Gaussian policy's noise, see
-        `gaussian_acting.colored_noise`.
-    """
+                    high: Sequence[float] = (),
+                    noise_color: float = 0.) -> acting.ColumnPolicy:
+    """The NumPy twin, see `interfaces.MultiTaskPolicy`."""
     return acting.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture,
         is_discrete=self.is_discrete,
         action_size=self.action_size,
         alpha=self.alpha,
-        num_layers=len(self._shared_column.weights),
-        shared_observes_task=self.shared_observes_task,
+        num_layers=self._shared_column.num_layers,
+        shared_observes_task=self._shared_column.observes_task,
+        task_observes_task=self._task_columns.observes_task,
         precision_offset=self._precision_offset,
         max_deviation=normalizer.MAX_DEVIATION,
         low=tuple(low), high=tuple(high), noise_color=noise_color)
@@ -188,7 +190,8 @@ class ColumnPolicy(snt.Module):
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""
     self._shared_normalizer.update(observation)
-    self._task_normalizer.update(observation)
+    if self._task_normalizer is not self._shared_normalizer:
+      self._task_normalizer.update(observation)
 
   def project(self) -> None:
     """Puts the standard deviations back into their range.
@@ -201,23 +204,33 @@ class ColumnPolicy(snt.Module):
           log_std, tf.math.log(self._std_range.minimum),
           tf.math.log(self._std_range.maximum)))
 
-  def _h(self, observation: tf.Tensor) -> tf.Tensor:
-    x = self._shared_normalizer(observation)
-    if self.shared_observes_task:
-      one_hot = tf.broadcast_to(
-          tf.eye(self.num_tasks)[:, tf.newaxis],
-          [self.num_tasks, tf.shape(x)[1], self.num_tasks])
-      x = tf.concat([x, one_hot], axis=-1)
-    # One product over all rows: the weights are the same for every task.
-    size = x.shape[-1]
-    h = self._shared_column(tf.reshape(x, [1, -1, size]))
-    return tf.reshape(h, [self.num_tasks, -1, h.shape[-1]])
+  def reset_tasks(self) -> None:
+    """Makes every task policy the shared one.
+
+    'separate': its weights and standard deviation are copied. 'two_column': the
+    columns' last layer becomes 0; pi_k is pi_0^alpha, normalised, if actions
+    are discrete, and what fresh columns make of pi_0 otherwise.
+
+    Raises:
+      ValueError: if 'separate' columns do not see what the shared one does.
+    """
+    if self.architecture == 'separate':
+      self._task_columns.copy(self._shared_column)
+      self._task_log_std.assign(
+          tf.broadcast_to(self._shared_log_std, self._task_log_std.shape))
+    elif self.architecture == 'two_column':
+      self._task_columns.zero_last_layer()
 
 
-def _check_architecture(architecture: str) -> None:
+def _check_architecture(
+    architecture: str, alpha: float, is_discrete: bool) -> None:
   if architecture not in _ARCHITECTURES:
     raise ValueError(
         f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.')
+  if architecture == 'two_column' and not alpha and not is_discrete:
+    raise ValueError(
+        "alpha=0 would leave the standard deviation of continuous 'two_column' "
+        "policies without a bound; want alpha > 0, or 'separate'.")
 
 
 def _precision_offset(alpha: float, std: float) -> float:

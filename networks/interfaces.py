@@ -1,7 +1,8 @@
 """What agents ask of a network; protocols, so that it inherits nothing."""
 
-from typing import Dict, Protocol, Sequence
+from typing import Dict, Optional, Protocol, Sequence
 
+from distillery.networks import acting
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -15,14 +16,19 @@ class MultiTaskPolicy(Protocol):
   back have batch shape `[K, N]`. The two sets of variables do not overlap.
   Gradients of `task` may reach `shared_variables` (they do in Distral's two
   columns): who must hold one set fixed differentiates the other alone.
+
+  `origin` `[K, N]` int32 says which task an observation came from, for a policy
+  that is shown the task and asked about states of others; None: row k's own.
   """
   num_tasks: int
 
-  def shared(self, observation: tf.Tensor) -> tfd.Distribution:
+  def shared(self, observation: tf.Tensor,
+             origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
     """pi_0(.|s)."""
 
-  def task(self, observation: tf.Tensor) -> tfd.Distribution:
-    """pi_k(.|s) of row k."""
+  def task(self, observation: tf.Tensor,
+           origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+    """pi_k(.|s) of row k, wherever s came from."""
 
   def shared_variables(self) -> Sequence[tf.Variable]:
     """Trainable variables of the shared policy."""
@@ -32,6 +38,33 @@ class MultiTaskPolicy(Protocol):
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, all that `networks.acting` needs to act without TensorFlow."""
+
+  def acting_policy(self, which: str, low: Sequence[float] = (),
+                    high: Sequence[float] = (),
+                    noise_color: float = 0.) -> acting.ActingPolicy:
+    """The same policy in NumPy, 'task' or 'shared'.
+
+    Args:
+      which: 'task' (pi_k) or 'shared' (pi_0).
+      low: bounds that the environment clips continuous actions to, A numbers;
+        empty: it does not.
+      high: likewise.
+      noise_color: of a Gaussian policy's noise, see
+        `gaussian_acting.colored_noise`.
+    """
+
+  def observe(self, observation: tf.Tensor) -> None:
+    """Updates statistics of the observations, if it has any, `[K, N, D]`."""
+
+  def project(self) -> None:
+    """Puts the variables back into their ranges, after a step."""
+
+  def reset_tasks(self) -> None:
+    """Makes every pi_k pi_0, as nearly as the architecture can.
+
+    Raises:
+      ValueError: if it cannot.
+    """
 
 
 class MultiTaskValue(Protocol):

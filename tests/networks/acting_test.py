@@ -19,12 +19,13 @@ CASES = list(itertools.product(
     ARCHITECTURES, [False, True], [False, True], ['task', 'shared']))
 
 
-def make(architecture, is_discrete, observes_task, seed=0):
+def make(architecture, is_discrete, observes_task, seed=0, **changes):
   """All variables random, those of the normalisers included."""
   policy = columns.ColumnPolicy(
       K, D, 4, is_discrete=is_discrete, architecture=architecture, alpha=.4,
       hidden_sizes=(32, 16), shared_observes_task=observes_task,
-      std=columns.StdRange(1., .1, 1.6), min_observation_std=.01, seed=seed)
+      std=columns.StdRange(1., .1, 1.6), min_observation_std=.01, seed=seed,
+      **changes)
   rng = np.random.default_rng(seed)
   for variable in policy.trainable_variables:
     variable.assign(.3 * rng.normal(size=variable.shape))
@@ -47,10 +48,14 @@ def observations(num_units, seed=1):
   return x.astype(np.float32)
 
 
+@pytest.mark.parametrize('pooled', [False, True])
+@pytest.mark.parametrize('task_observes_task', [False, True])
 @pytest.mark.parametrize('architecture, is_discrete, observes_task, which',
                          CASES)
-def test_equals_tensorflow(architecture, is_discrete, observes_task, which):
-  policy = make(architecture, is_discrete, observes_task)
+def test_equals_tensorflow(architecture, is_discrete, observes_task, which,
+                           task_observes_task, pooled):
+  policy = make(architecture, is_discrete, observes_task,
+                task_observes_task=task_observes_task, pooled_normalizer=pooled)
   twin = policy.acting_policy(which)
   # Tasks in no order, and one of them twice.
   task_index = np.array([2, 0, 1, 2])
@@ -111,7 +116,9 @@ def test_the_random_parameters_are_not_trivial():
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_a_row_does_not_depend_on_the_units_that_share_the_call(
     architecture, is_discrete, observes_task):
-  policy = make(architecture, is_discrete, observes_task)
+  policy = make(architecture, is_discrete, observes_task,
+                task_observes_task=observes_task,
+                pooled_normalizer=observes_task)
   bounds = () if is_discrete else ([-1.] * 4, [.5] * 4)
   twin, parameters = policy.acting_policy('task', *bounds), arrays(policy)
   task_index = np.array([0, 0, 1, 1, 1, 2, 2])
@@ -220,7 +227,8 @@ def test_colored_noise_moves_the_actions_and_keeps_their_log_probability():
   white = policy.acting_policy('task')
   selected = twin.select_tasks(arrays(policy), np.array([0]))
   for got, want in zip(*(
-      p.sample(selected, observations(1), noise[:1, :C]) for p in (twin, white))):
+      p.sample(selected, observations(1), noise[:1, :C])
+      for p in (twin, white))):
     np.testing.assert_array_equal(got, want)
 
 
@@ -239,8 +247,8 @@ def test_large_logits_stay_finite():
                          CASES)
 def test_round_trips(architecture, is_discrete, observes_task, which):
   bounds = () if is_discrete else ([-1.] * 4, [.5, 1., 2., np.inf])
-  twin = make(architecture, is_discrete, observes_task).acting_policy(
-      which, *bounds)
+  twin = make(architecture, is_discrete, observes_task,
+              task_observes_task=is_discrete).acting_policy(which, *bounds)
   content = json.loads(json.dumps(twin.to_json()))
   assert acting.from_json(content) == twin
   assert 'class' in content  # left whole by from_json
@@ -251,6 +259,26 @@ def test_from_json_refuses_what_it_does_not_know():
   with pytest.raises(
       ValueError, match=r"unknown policy 'os\.system'; known: \['ColumnPol"):
     acting.from_json({'class': 'os.system'})
+
+
+class Own(acting.ColumnPolicy):
+  """A policy of a user's own."""
+
+
+def test_from_json_knows_what_is_registered(monkeypatch):
+  monkeypatch.setattr(acting, '_POLICIES', dict(acting._POLICIES))
+  policy = Own(**make('shared', True, False).acting_policy('task').__dict__)
+  with pytest.raises(ValueError, match="unknown policy 'Own'"):
+    acting.from_json(policy.to_json())
+  assert acting.register(Own) is Own is acting.register(Own)
+  loaded = acting.from_json(policy.to_json())
+  assert isinstance(loaded, Own) and loaded == policy
+
+
+def test_a_registered_name_is_not_given_away():
+  other = type('ColumnPolicy', (), {})
+  with pytest.raises(ValueError, match="'ColumnPolicy' already: <class 'disti"):
+    acting.register(other)
 
 
 def test_acting_needs_numpy_alone():
@@ -274,4 +302,5 @@ def test_deterministic_action_is_the_mean_of_what_is_executed():
   noise = np.random.default_rng(0).standard_normal((1_000_000, 4))
   executed = np.clip(mean[0, 0] + std * noise, low, high).mean(axis=0)
   np.testing.assert_allclose(
-      gaussian_acting.clipped_mean(mean, std, low, high)[0, 0], executed, atol=4e-3)
+      gaussian_acting.clipped_mean(mean, std, low, high)[0, 0], executed,
+      atol=4e-3)

@@ -161,6 +161,14 @@ def test_which_variables_a_gradient_reaches(architecture, is_discrete):
       assert list(np.flatnonzero(per_task)) == [k]
 
 
+def test_own_variables_bound_the_deviation_or_it_is_refused():
+  with pytest.raises(ValueError, match='^alpha=0 would leave the standard'):
+    make(alpha=0.)
+  for architecture, is_discrete in (
+      ('two_column', True), ('separate', False), ('shared', False)):
+    assert make(architecture, is_discrete, alpha=0.).task(observations())
+
+
 def test_unknown_architectures_are_refused():
   with pytest.raises(ValueError, match="^architecture must be .*'two_columns'"):
     make('two_columns')
@@ -219,7 +227,7 @@ def test_fresh_policies():
 @pytest.mark.parametrize('alpha, std, expected', [
     # With all of pi_0's precision there, a column still adds 0.01.
     (1., .8, (1. / .8 ** 2 + .01) ** -.5),
-    (0., .8, .8), (.5, .8, .8), (.5, .01, .01),
+    (.1, .8, .8), (.5, .8, .8), (.5, .01, .01),
 ])
 def test_a_fresh_column_leaves_the_deviation_of_pi_0(alpha, std, expected):
   policy = make(alpha=alpha, std=columns.StdRange(std, .001, 2.))
@@ -263,3 +271,19 @@ def test_observe_pools_for_pi_0_and_keeps_the_columns_apart():
   np.testing.assert_allclose(
       variables['task/mean'], observation.numpy().mean(axis=1, keepdims=True),
       rtol=1e-4)
+
+
+def test_pooled_columns_have_the_statistics_of_the_shared_one():
+  policy = make(pooled_normalizer=True)
+  observation = observations() + tf.reshape([0., 5., -3.], [K, 1, 1])
+  policy.observe(observation)
+  policy.observe(2. * observation)
+  variables = policy.acting_variables()
+  both = np.concatenate([observation, 2. * observation], axis=1)
+  np.testing.assert_allclose(
+      variables['task/mean'], both.mean(axis=(0, 1), keepdims=True), rtol=1e-4)
+  np.testing.assert_allclose(
+      1. / variables['task/inverse_std'], both.std(axis=(0, 1), keepdims=True),
+      rtol=1e-4)
+  for name in ('mean', 'inverse_std'):
+    assert variables[f'task/{name}'] is variables[f'shared/{name}']

@@ -47,8 +47,8 @@ def test_what_a_step_moves(
 ])
 def test_a_power_of_zero_unties_pi_0(changes, policies):
   config = small.make_config(**changes)
-  before = small.trained(small.make_networks(config))
-  networks, _ = small.run(config)
+  before = small.trained(small.make_networks(config, small.DISCRETE))
+  networks, _ = small.run(config, small.DISCRETE)
   assert builder.DistralBuilder(config, None).evaluated_policies == policies
   assert small.moved(
       before, small.trained(networks)) == {*policies, 'value'}
