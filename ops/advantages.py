@@ -1,6 +1,6 @@
 """Advantages and value targets of unrolls that may hold episode ends."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 from distillery.ops import checks
 import tensorflow as tf
@@ -72,3 +72,18 @@ def generalized_advantages(
       compose, (tf.reverse(delta, [0]), tf.reverse(carry, [0])))
   advantage = tf.stop_gradient(tf.reverse(advantage, [0]))
   return Advantages(advantage, advantage + tf.stop_gradient(value))
+
+
+def task_major(x: tf.Tensor) -> tf.Tensor:
+  """An unroll by time, `[T, K, E, ...]`, as samples by task, `[K, T E, ...]`."""
+  num_steps, num_tasks, num_envs = x.shape[:3]
+  rest = x.shape[3:]
+  x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
+  return tf.reshape(x, [num_tasks, num_steps * num_envs, *rest])
+
+
+def time_major(x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
+  """The way back: `[K, T E]` to `shape`, `[T, K, E]`."""
+  num_steps, num_tasks, num_envs = shape
+  return tf.transpose(
+      tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2])

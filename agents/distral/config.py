@@ -2,8 +2,9 @@
 
 import dataclasses
 import math
-import typing
 from typing import Literal, Tuple
+
+from distillery.agents.core import config_checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,38 +79,16 @@ class DistralConfig:
   min_observation_std: float = 0.01
 
   def __post_init__(self):
-    for field in dataclasses.fields(self):
-      choices = typing.get_args(field.type)
-      if (typing.get_origin(field.type) is Literal
-          and getattr(self, field.name) not in choices):
-        raise ValueError(f'{field.name} must be one of {choices}, got '
-                         f'{getattr(self, field.name)!r}.')
-    for name in ('envs_per_task', 'unroll_length', 'num_epochs',
-                 'num_minibatches', 'reward_scale', 'clip_ratio',
-                 'learning_rate', 'value_learning_rate', 'max_gradient_norm',
-                 'min_std', 'min_observation_std'):
-      if not getattr(self, name) > 0:
-        raise ValueError(
-            f'{name} must be positive, got {getattr(self, name)}.')
-    for name in ('kl_cost', 'entropy_cost', 'noise_color'):
-      if not 0. <= getattr(self, name) < math.inf:
-        raise ValueError(
-            f'{name} must not be negative, got {getattr(self, name)}.')
-    for name in ('logits_alpha', 'discount', 'gae_lambda'):
-      if not 0. <= getattr(self, name) <= 1.:
-        raise ValueError(
-            f'{name} must be in [0, 1], got {getattr(self, name)}.')
-    for name in ('hidden_sizes', 'value_hidden_sizes'):
-      if not all(size > 0 for size in getattr(self, name)):
-        raise ValueError(
-            f'{name} must be positive, got {getattr(self, name)}.')
-    if self.discount == 1.:
-      raise ValueError('discount must be below 1, got 1: values of an endless '
-                       'task would not be finite.')
-    if not self.min_std <= self.initial_std <= self.max_std:
-      raise ValueError(
-          'initial_std must lie between min_std and max_std, got '
-          f'{self.initial_std} outside [{self.min_std}, {self.max_std}].')
+    config_checks.choices(self)
+    config_checks.positive(
+        self, 'envs_per_task', 'unroll_length', 'num_epochs', 'num_minibatches',
+        'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
+        'max_gradient_norm', 'min_std', 'min_observation_std', 'hidden_sizes',
+        'value_hidden_sizes')
+    config_checks.not_negative(self, 'kl_cost', 'entropy_cost', 'noise_color')
+    config_checks.share(self, 'logits_alpha', 'discount', 'gae_lambda')
+    config_checks.below_one(self, 'discount')
+    config_checks.std_range(self)
     if self.envs_per_task * self.unroll_length % self.num_minibatches:
       raise ValueError(
           f'num_minibatches={self.num_minibatches} does not divide the '

@@ -100,27 +100,25 @@ class DistralLearner(learners.Learner):
       self, block: Mapping[str, tf.Tensor]) -> Tuple[Batch, Metrics]:
     """Advantages and targets of regularised rewards; `[T,K,E]` to `[K,N]`."""
     config, networks = self._config, self._networks
-    num_steps, num_tasks, num_envs = block['reward'].shape
-    observation = _task_major(block['observation'])
-    action = _task_major(block['action'])
+    shape = block['reward'].shape
+    observation = advantages.task_major(block['observation'])
+    action = advantages.task_major(block['action'])
     regularization = losses.reward_regularizer(
         networks.policy.task(observation), networks.policy.shared(observation),
         action, regularizer=config.regularizer, kl_cost=config.kl_cost,
         entropy_cost=config.entropy_cost)
     value = networks.value(observation)
-    next_value = networks.value(_task_major(block['next_observation']))
-
-    def time_major(x):  # [K, N] to [T, K, E]
-      return tf.transpose(
-          tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2])
-
+    next_value = networks.value(
+        advantages.task_major(block['next_observation']))
     result = advantages.generalized_advantages(
-        config.reward_scale * block['reward'] + time_major(regularization),
-        block['discount'], block['episode_end'], time_major(value),
-        time_major(next_value), gamma=config.discount,
-        lambda_=config.gae_lambda)
-    advantage = _task_major(result.advantage)
-    value_target = _task_major(result.value_target)
+        (config.reward_scale * block['reward']
+         + advantages.time_major(regularization, shape)),
+        block['discount'], block['episode_end'],
+        advantages.time_major(value, shape),
+        advantages.time_major(next_value, shape),
+        gamma=config.discount, lambda_=config.gae_lambda)
+    advantage = advantages.task_major(result.advantage)
+    value_target = advantages.task_major(result.value_target)
     mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
     scale = tf.ones_like(mean)
     if config.normalize_advantages:
@@ -128,7 +126,7 @@ class DistralLearner(learners.Learner):
       advantage = (advantage - mean) * scale
     batch = Batch(
         observation=observation, action=action,
-        behaviour_log_prob=_task_major(block['log_prob']),
+        behaviour_log_prob=advantages.task_major(block['log_prob']),
         advantage=advantage, value_target=value_target,
         objective_scale=tf.broadcast_to(scale, tf.shape(advantage)))
     return batch, {
@@ -235,11 +233,3 @@ class DistralLearner(learners.Learner):
         policy.task(batch.observation), policy.shared(batch.observation))
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
         'centroid_loss': tf.reduce_mean(loss)}
-
-
-def _task_major(x: tf.Tensor) -> tf.Tensor:
-  """`[T, K, E, ...]` to `[K, T * E, ...]`."""
-  num_steps, num_tasks, num_envs = x.shape[:3]
-  rest = x.shape[3:]
-  x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
-  return tf.reshape(x, [num_tasks, num_steps * num_envs, *rest])

@@ -161,3 +161,16 @@ def test_float32_stays_float32():
   arrays = {name: array if array.dtype == bool else array.astype(np.float32)
             for name, array in episode().items()}
   assert compute(arrays).advantage.dtype == tf.float32
+
+
+def test_samples_by_task_and_back():
+  x = np.arange(5 * 3 * 2).reshape(5, 3, 2)
+  samples = advantages.task_major(tf.constant(x)).numpy()
+  assert samples.shape == (3, 10)
+  for k in range(3):
+    np.testing.assert_array_equal(samples[k], x[:, k].ravel())
+  np.testing.assert_array_equal(
+      advantages.time_major(tf.constant(samples), x.shape), x)
+  wide = np.stack([x, -x], axis=-1)
+  np.testing.assert_array_equal(
+      advantages.task_major(tf.constant(wide))[..., 1], -samples)
