@@ -1,0 +1,71 @@
+"""Linear systems that are known by their products alone."""
+
+from typing import Callable
+
+import tensorflow as tf
+
+
+def conjugate_gradient(
+    product: Callable[[tf.Tensor], tf.Tensor],
+    b: tf.Tensor,
+    *,
+    num_iterations: int,
+    tolerance: float = 1e-10,
+) -> tf.Tensor:
+  """Solves A_k x_k = b_k for K symmetric positive definite A_k at once.
+
+  Conjugate gradients (Hestenes and Stiefel 1952; Nocedal and Wright 2006,
+  algorithm 5.2), from x = 0 and with r = b - A x:
+
+    a  = r^T r / p^T A p       x' = x + a p      r' = r - a A p
+    p' = r' + (r'^T r' / r^T r) p
+
+  Each system has its own a. One whose r^T r fell below `tolerance` stays as it
+  is while the others go on, and so does one that meets a direction without
+  curvature (p^T A p <= 0). All but the product is in float64: P numbers are few
+  beside what a product costs.
+
+  Args:
+    product: v to A v, both `[K, P]` and of b's type; row k by A_k alone.
+    b: right-hand sides, `[K, P]`, floating.
+    num_iterations: largest number of products, >= 1.
+    tolerance: of the squared norm of the residual, in units of b squared.
+
+  Returns:
+    x, `[K, P]` of b's type. A NaN in a system's b or products spoils that
+    system's x and no other.
+
+  Raises:
+    ValueError: if b is not a matrix or num_iterations is below 1.
+  """
+  if b.shape.rank != 2:
+    raise ValueError(f'b must be [K, P], got shape {b.shape}.')
+  if num_iterations < 1:
+    raise ValueError(f'num_iterations must be >= 1, got {num_iterations}.')
+  r = tf.cast(b, tf.float64)
+  square = _dot(r, r)
+
+  def step(x, r, p, square, active):
+    a_p = tf.cast(product(tf.cast(p, b.dtype)), tf.float64)
+    curvature = _dot(p, a_p)
+    # Negated, so that a NaN goes on and is seen in x.
+    active &= ~(curvature <= 0.)
+    size = (square / tf.where(active, curvature, 1.))[:, tf.newaxis]
+    moves = active[:, tf.newaxis]
+    x = tf.where(moves, x + size * p, x)
+    r = tf.where(moves, r - size * a_p, r)
+    square_new = _dot(r, r)
+    active &= ~(square_new < tolerance)
+    ratio = square_new / tf.where(active, square, 1.)
+    p = tf.where(active[:, tf.newaxis], r + ratio[:, tf.newaxis] * p, p)
+    return x, r, p, square_new, active
+
+  x, *_ = tf.while_loop(
+      lambda *state: tf.reduce_any(state[-1]), step,
+      (tf.zeros_like(r), r, r, square, ~(square < tolerance)),
+      maximum_iterations=num_iterations)
+  return tf.cast(x, b.dtype)
+
+
+def _dot(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+  return tf.reduce_sum(x * y, axis=1)

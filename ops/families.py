@@ -1,0 +1,77 @@
+"""Families of policies: their parameters, KL divergence and information."""
+
+from typing import List, NamedTuple, Sequence, Union
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+class Gaussian(NamedTuple):
+  """Independent normal actions; mean and std (> 0) are both `[..., A]`."""
+  mean: tf.Tensor
+  std: tf.Tensor
+
+  def kl(self, other: 'Gaussian') -> tf.Tensor:
+    """KL(self || other) in nats, `[...]`.
+
+    sum_d log(s_q / s_p) + (s_p^2 + (mu_p - mu_q)^2) / (2 s_q^2) - 1/2, written
+    so that nothing large cancels when the two are close.
+    """
+    shift = (self.mean - other.mean) / other.std
+    log_ratio = tf.math.log(self.std / other.std)
+    return tf.reduce_sum(
+        0.5 * tf.square(shift) + 0.5 * tf.math.expm1(2. * log_ratio)
+        - log_ratio, axis=-1)
+
+  def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+    """Fisher information of (mean, std) times a change of them."""
+    mean, std = tangent
+    precision = 1. / tf.square(self.std)
+    return [precision * mean, 2. * precision * std]
+
+
+class Categorical(NamedTuple):
+  """Discrete actions; logits `[..., A]`."""
+  logits: tf.Tensor
+
+  def kl(self, other: 'Categorical') -> tf.Tensor:
+    """KL(self || other) in nats, `[...]`."""
+    log_prob = tf.nn.log_softmax(self.logits)
+    return tf.reduce_sum(
+        tf.exp(log_prob) * (log_prob - tf.nn.log_softmax(other.logits)),
+        axis=-1)
+
+  def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+    """Fisher information of the logits times a change of them."""
+    (logits,) = tangent
+    prob = tf.nn.softmax(self.logits)
+    mean = tf.reduce_sum(prob * logits, axis=-1, keepdims=True)
+    return [prob * (logits - mean)]
+
+
+def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:
+  """A distribution's parameters as they are now, as tensors.
+
+  A distribution may hold variables, and would change with them.
+
+  Args:
+    policy: Independent(Normal) with an event of one axis, or Categorical.
+
+  Raises:
+    ValueError: if it is of another family.
+  """
+  if isinstance(policy, tfd.Categorical):
+    return Categorical(tf.convert_to_tensor(policy.logits_parameter()))
+  normal = getattr(policy, 'distribution', None)
+  if (isinstance(policy, tfd.Independent) and isinstance(normal, tfd.Normal)
+      and policy.event_shape.rank == 1):
+    mean, std = (tf.convert_to_tensor(x) for x in (normal.loc, normal.scale))
+    if not mean.shape.is_fully_defined() or mean.shape != std.shape:
+      shape = tf.broadcast_dynamic_shape(tf.shape(mean), tf.shape(std))
+      mean, std = tf.broadcast_to(mean, shape), tf.broadcast_to(std, shape)
+    return Gaussian(mean, std)
+  raise ValueError(
+      'A policy must be Categorical, or Independent over one axis of Normal; '
+      f'got {policy}.')

@@ -1,0 +1,245 @@
+"""Trust-region steps of K regions at once (what a region is: `ops.regions`)."""
+
+from typing import Callable, NamedTuple, Optional, Sequence, Tuple
+
+from distillery.ops import conjugate_gradient
+from distillery.ops import families
+from distillery.ops import regions
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+# What `TrustRegionResult.failure` indexes: where a NaN or infinity was first.
+FAILURES = ('', 'loss', 'gradient', 'Fisher product', 'step')
+
+_ZERO = tf.UnconnectedGradients.ZERO
+
+
+class TrustRegionResult(NamedTuple):
+  """Of the variables that were kept, each `[K]`.
+
+  Attributes:
+    kl: mean KL(old || kept) of a region's samples, nats, float64; 0 if the old
+      variables were kept.
+    improvement: loss before less loss after, float64; likewise.
+    step_norm: Euclidean norm of the variables' change, float64; likewise.
+    accepted: whether the region moved; bool.
+    num_backtracks: how often the step was shortened, int32. `max_backtracks` if
+      no length would do; 0 if there was no step to try.
+    failure: index into `FAILURES`, int32; 0 if all was finite. A region that
+      failed did not move. See `failure_message`.
+  """
+  kl: tf.Tensor
+  improvement: tf.Tensor
+  step_norm: tf.Tensor
+  accepted: tf.Tensor
+  num_backtracks: tf.Tensor
+  failure: tf.Tensor
+
+
+def failure_message(failure: np.ndarray) -> str:
+  """What `[K]` failures say: 'gradient of region 3'; '' if there is none."""
+  return ', '.join(f'{FAILURES[code]} of region {k}'
+                   for k, code in enumerate(np.asarray(failure)) if code)
+
+
+def fisher_vector_product(
+    policy: Callable[[], tfd.Distribution],
+    variables: Sequence[tf.Variable],
+    *,
+    damping: float,
+    num_regions: int,
+) -> Callable[[tf.Tensor], tf.Tensor]:
+  """Makes v to (F_k + damping) v_k, at the present variables.
+
+    F = mean_n J_n^T M_n J_n
+
+  with J the derivative of the distribution's parameters and M their Fisher
+  information: 1 / s^2 for a mean, 2 / s^2 for a standard deviation s,
+  diag(p) - p p^T for logits (Martens 2020, section 9). It is the Hessian of the
+  mean KL(old || new) at new = old, by first derivatives alone. The policy is
+  evaluated once, here, and not once a product.
+
+  Args:
+    policy: the distribution at the present variables: Independent(Normal) or
+      Categorical, batch shape `[K, N]` (any, if K = 1).
+    variables: to differentiate by; each `[K, ...]` (any shape, if K = 1).
+    damping: added to the diagonal, >= 0.
+    num_regions: K.
+
+  Returns:
+    A function of `[K, P]` to `[K, P]`, P as in `regions.flatten`.
+
+  Raises:
+    ValueError: if the distribution is of another family, or a leading axis is
+      not K.
+  """
+  return _linearize(policy, list(variables), damping, num_regions)[1]
+
+
+def _linearize(policy, variables, damping, num_regions):
+  """The policy's parameters and its Fisher-vector product."""
+  with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+    tape.watch(variables)
+    parameters = families.parameters(policy())
+  # J^T w is linear in w, so its derivative by w is J whatever w is: a product
+  # J v by going backwards twice, where only the second time depends on v.
+  weights = [tf.zeros_like(parameter) for parameter in parameters]
+  with tf.GradientTape(persistent=True, watch_accessed_variables=False) as dual:
+    dual.watch(weights)
+    pullback = tape.gradient(list(parameters), variables,
+                             output_gradients=weights,
+                             unconnected_gradients=_ZERO)
+  regions.flatten(parameters, num_regions)  # Refuses what has no axis of K.
+  action_size = parameters[0].shape[-1]
+  num_samples = tf.size(parameters[0]) // (action_size * num_regions)
+
+  def product(v: tf.Tensor) -> tf.Tensor:
+    tangent = dual.gradient(
+        pullback, weights, output_gradients=regions.unflatten(v, variables),
+        unconnected_gradients=_ZERO)
+    cotangent = [u / tf.cast(num_samples, u.dtype)
+                 for u in parameters.metric(tangent)]
+    result = tape.gradient(list(parameters), variables,
+                           output_gradients=cotangent,
+                           unconnected_gradients=_ZERO)
+    return regions.flatten(result, num_regions) + damping * v
+
+  return parameters, product
+
+
+def trust_region_step(
+    variables: Sequence[tf.Variable],
+    *,
+    policy: Callable[[], tfd.Distribution],
+    loss: Callable[[tfd.Distribution], tf.Tensor],
+    max_kl: float,
+    damping: float,
+    cg_iterations: int,
+    backtrack_ratio: float,
+    max_backtracks: int,
+    num_regions: int,
+    project: Optional[Callable[[], None]] = None,
+    policy_for_fisher: Optional[Callable[[], tfd.Distribution]] = None,
+) -> TrustRegionResult:
+  """Moves each region within its own trust region (Schulman et al. 2015).
+
+    (F + damping) x = dloss/dv,    step = x sqrt(2 max_kl / x^T (F + damping) x)
+
+  and the variables become v - ratio^j step with the least j for which the loss
+  has fallen and mean KL(old || new) <= max_kl. Where there is none up to
+  `max_backtracks`, the old ones come back, bit for bit. The gradient is scaled
+  to norm 1 for the solution, which leaves the step as it is.
+
+  Args:
+    variables: what moves; `[K, ...]` (any shape, if K = 1).
+    policy: as in `fisher_vector_product`; evaluated again and again.
+    loss: from what `policy` gave to all that is to be minimised, `[K]`, any
+      penalty included; best by `regions.mean`. Neither it nor the policy of a
+      region may depend on another region's variables: hold copies of those.
+    max_kl: delta, > 0, nats.
+    damping: added to the diagonal of F, >= 0.
+    cg_iterations: most products of the solution, >= 1.
+    backtrack_ratio: ratio, in (0, 1).
+    max_backtracks: >= 0.
+    num_regions: K.
+    project: brings variables back into their range; called before a candidate
+      is judged, so that what is kept is what was judged.
+    policy_for_fisher: `policy` on a part of the samples, for F alone.
+
+  Returns:
+    `TrustRegionResult`. A NaN raises nothing here: see its `failure`.
+  """
+  variables = list(variables)
+  loss_old, gradient = _loss_and_gradient(
+      policy, loss, variables, num_regions)
+  old, product = _linearize(
+      policy_for_fisher or policy, variables, damping, num_regions)
+  if policy_for_fisher is not None:
+    old = families.parameters(policy())
+  step, *stages = _natural_step(product, gradient, max_kl, cg_iterations)
+  failure = _first_failure(loss_old, gradient, *stages)
+
+  def judge() -> Tuple[tf.Tensor, tf.Tensor]:
+    distribution = policy()
+    kl = old.kl(families.parameters(distribution))
+    return (regions.mean(kl, num_regions),
+            tf.cast(loss(distribution), tf.float64))
+
+  return _line_search(
+      variables, tf.where((failure == 0)[:, tf.newaxis], step, 0.), judge,
+      loss_old, max_kl, backtrack_ratio, max_backtracks, project, failure)
+
+
+def _loss_and_gradient(policy, loss, variables, num_regions):
+  with tf.GradientTape(watch_accessed_variables=False) as tape:
+    tape.watch(variables)
+    value = loss(policy())
+  if not value.shape.is_compatible_with([num_regions]):
+    raise ValueError(f'loss must be of shape [{num_regions}], one number a '
+                     f'region, got {value.shape}.')
+  gradient = tape.gradient(value, variables, unconnected_gradients=_ZERO)
+  return tf.cast(value, tf.float64), regions.flatten(gradient, num_regions)
+
+
+def _natural_step(product, gradient, max_kl, num_iterations):
+  """The full step `[K, P]`, and what may not be finite, stage by stage."""
+  norm = tf.norm(tf.cast(gradient, tf.float64), axis=1, keepdims=True)
+  unit = tf.math.divide_no_nan(tf.cast(gradient, tf.float64), norm)
+  x = conjugate_gradient.conjugate_gradient(
+      product, tf.cast(unit, gradient.dtype), num_iterations=num_iterations)
+  curvature = tf.reduce_sum(
+      tf.cast(x, tf.float64) * tf.cast(product(x), tf.float64), axis=1)  # [K]
+  # No gradient, no step.
+  scale = tf.where(curvature == 0., tf.zeros_like(curvature),
+                   tf.sqrt(2. * tf.cast(max_kl, tf.float64) / curvature))
+  step = tf.cast(scale[:, tf.newaxis] * tf.cast(x, tf.float64), x.dtype)
+  return step, curvature, step
+
+
+def _first_failure(*stages: tf.Tensor) -> tf.Tensor:
+  """Index into `FAILURES`, `[K]`, of the first stage that is not finite."""
+  is_finite = tf.stack([
+      tf.reduce_all(tf.reshape(tf.math.is_finite(stage),
+                               [stage.shape[0], -1]), axis=1)
+      for stage in stages])
+  first = tf.argmin(tf.cast(is_finite, tf.int32), output_type=tf.int32)
+  return tf.where(tf.reduce_all(is_finite, axis=0), 0, 1 + first)
+
+
+def _line_search(variables, step, judge, loss_old, max_kl, backtrack_ratio,
+                 max_backtracks, project, failure) -> TrustRegionResult:
+  """Tries ever shorter steps, all regions at once; leaves what is kept."""
+  old = regions.flatten(variables, step.shape[0])
+
+  def trial(j, pending, kept, kl, loss, num_backtracks):
+    length = tf.cast(
+        tf.cast(backtrack_ratio, tf.float64)**tf.cast(j, tf.float64), old.dtype)
+    regions.assign(variables, tf.where(
+        pending[:, tf.newaxis], old - length * step, kept))
+    if project is not None:
+      project()
+    candidate = regions.flatten(variables, step.shape[0])
+    kl_new, loss_new = judge()
+    good = (pending & (loss_new < loss_old)
+            & (kl_new <= tf.cast(max_kl, tf.float64)))
+    return (j + 1, pending & ~good,
+            tf.where(good[:, tf.newaxis], candidate, kept),
+            tf.where(good, kl_new, kl), tf.where(good, loss_new, loss),
+            tf.where(pending, j, num_backtracks))
+
+  has_step = tf.reduce_any(step != 0., axis=1)
+  _, pending, kept, kl, loss, num_backtracks = tf.while_loop(
+      lambda j, pending, *_: tf.reduce_any(pending), trial,
+      (0, has_step, old, tf.zeros_like(loss_old), loss_old,
+       tf.zeros_like(failure)),
+      maximum_iterations=max_backtracks + 1)
+  regions.assign(variables, kept)
+  accepted = has_step & ~pending
+  change = tf.cast(kept, tf.float64) - tf.cast(old, tf.float64)
+  return TrustRegionResult(
+      kl=kl, improvement=tf.where(accepted, loss_old - loss, 0.),
+      step_norm=tf.norm(change, axis=1), accepted=accepted,
+      num_backtracks=num_backtracks, failure=failure)

@@ -1,0 +1,121 @@
+"""Linear values against NumPy's least squares."""
+
+from distillery.networks import linear_value
+import numpy as np
+import tensorflow as tf
+
+K, N, D = 3, 60, 4
+
+
+def data(seed=0):
+  rng = np.random.default_rng(seed)
+  observation = rng.normal(size=(K, N, D)).astype(np.float32)
+  step = rng.integers(0, 500, size=(K, N)).astype(np.int32)
+  return observation, step, rng.normal(size=(K, N)).astype(np.float32)
+
+
+def fitted(observation, step, target, num_tasks=K):
+  net = linear_value.LinearValue(num_tasks, observation.shape[-1])
+  net.fit(*(tf.constant(x) for x in (observation, step, target)))
+  return net
+
+
+def expected(observation, step, target):
+  """Ridge regression of one task, by rows added to a least-squares problem."""
+  o = np.clip(observation.astype(np.float64), -10., 10.)
+  t = step[:, np.newaxis] / 100.
+  phi = np.concatenate([o, o**2, t, t**2, t**3, np.ones_like(t)], axis=1)
+  size = phi.shape[1]
+  weights = np.linalg.lstsq(
+      np.concatenate([phi, np.sqrt(1e-5) * np.eye(size)]),
+      np.concatenate([target, np.zeros(size)]), rcond=None)[0]
+  return phi @ weights
+
+
+def test_zero_before_the_first_fit():
+  observation, step, _ = data()
+  value = linear_value.LinearValue(K, D)(observation, step)
+  assert value.dtype == tf.float32
+  np.testing.assert_array_equal(value, np.zeros([K, N]))
+
+
+def test_equals_least_squares_task_by_task():
+  observation, step, target = data()
+  observation[0, 0] = 1e3  # Clipped to 10.
+  value = fitted(observation, step, target)(observation, step)
+  for k in range(K):
+    np.testing.assert_allclose(
+        value[k], expected(observation[k], step[k], target[k]),
+        rtol=1e-5, atol=1e-6)
+
+
+def test_every_feature_is_there_and_is_found():
+  observation, step, _ = data()
+  t = step / 100.
+  target = (observation[..., 0] - 2. * observation[..., 1]**2 + 3. * t
+            - .5 * t**2 + .1 * t**3 + 7.)
+  value = fitted(observation, step, target)(observation, step)
+  np.testing.assert_allclose(value, target, rtol=1e-4, atol=1e-4)
+
+
+def test_tasks_do_not_mix():
+  observation, step, target = data()
+  before = fitted(observation, step, target)(observation, step).numpy()
+  target[1] += 5.
+  after = fitted(observation, step, target)(observation, step).numpy()
+  np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
+  assert (np.abs(before[1] - after[1]) > 1.).all()
+
+
+def test_collinear_features_are_no_trouble():
+  """A one-hot equals its square and, within a task, the constant."""
+  observation, step, target = data()
+  observation[..., 0], observation[..., 1] = 1., 0.
+  observation[..., 3] = observation[..., 2]
+  value = fitted(observation, step, target)(observation, step)
+  for k in range(K):
+    np.testing.assert_allclose(
+        value[k], expected(observation[k], step[k], target[k]),
+        rtol=1e-4, atol=1e-4)
+
+
+def test_the_ridge_grows_until_it_is_enough(monkeypatch):
+  observation, step, target = data()
+  observation = np.tile(observation, 5)  # Of 40 features, 8 are different.
+  monkeypatch.setattr(linear_value, '_RIDGE', 1e-17)
+  value = fitted(observation, step, target)(observation, step)
+  assert np.isfinite(value).all()
+  monkeypatch.setattr(linear_value, '_MAX_GROWTHS', 0)
+  assert np.isnan(fitted(observation, step, target)(observation, step)).any()
+
+
+def test_nan_is_seen_and_stays_with_its_task():
+  observation, step, target = data()
+  observation[1, 3, 2] = np.nan
+  value = fitted(observation, step, target)(observation, step).numpy()
+  assert np.isnan(value[1]).all()
+  assert np.isfinite(value[[0, 2]]).all()
+
+
+def test_fits_anew_inside_a_function_and_is_checkpointed(tmp_path):
+  observation, step, target = data()
+  net = linear_value.LinearValue(K, D)
+  tf.function(net.fit)(observation, step, 9. * target)
+  tf.function(net.fit)(observation, step, target)
+  want = fitted(observation, step, target)(observation, step)
+  np.testing.assert_allclose(net(observation, step), want, rtol=1e-6)
+  path = tf.train.Checkpoint(net=net).write(str(tmp_path / 'net'))
+  other = linear_value.LinearValue(K, D)
+  tf.train.Checkpoint(net=other).read(path).assert_consumed()
+  np.testing.assert_array_equal(
+      other(observation, step), net(observation, step))
+
+
+def test_nothing_is_trainable():
+  observation, step, target = data()
+  net = fitted(observation, step, target)
+  assert not net.weights.trainable
+  with tf.GradientTape() as tape:
+    tape.watch(x := tf.constant(observation))
+    value = net(x, step)
+  assert tape.gradient(value, x) is None

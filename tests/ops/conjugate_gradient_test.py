@@ -1,0 +1,90 @@
+"""Conjugate gradients against direct solution."""
+
+from distillery.ops import conjugate_gradient
+import numpy as np
+import pytest
+import tensorflow as tf
+
+K, P = 4, 8
+
+
+def systems(seed=0, dtype=np.float64):
+  rng = np.random.default_rng(seed)
+  factor = rng.normal(size=(K, P, P))
+  matrix = factor @ factor.transpose(0, 2, 1) + np.eye(P)
+  return matrix.astype(dtype), rng.normal(size=(K, P)).astype(dtype)
+
+
+def solve(matrix, b, num_iterations, **kwargs):
+  return conjugate_gradient.conjugate_gradient(
+      lambda v: tf.linalg.matvec(tf.constant(matrix), v), tf.constant(b),
+      num_iterations=num_iterations, **kwargs).numpy()
+
+
+@pytest.mark.parametrize(
+    'dtype, rtol', [(np.float64, 1e-9), (np.float32, 1e-3)])
+def test_equals_a_direct_solution(dtype, rtol):
+  matrix, b = systems(dtype=dtype)
+  x = solve(matrix, b, 3 * P, tolerance=1e-24)
+  assert x.dtype == dtype
+  want = np.linalg.solve(matrix, b[..., np.newaxis])[..., 0]
+  np.testing.assert_allclose(x, want, rtol=rtol, atol=rtol)
+
+
+def test_stacked_systems_equal_separate_ones():
+  matrix, b = systems()
+  for num_iterations in (1, 3, P):
+    together = solve(matrix, b, num_iterations)
+    for k in range(K):
+      alone = solve(matrix[k:k + 1], b[k:k + 1], num_iterations)
+      np.testing.assert_allclose(together[k], alone[0], rtol=1e-10)
+
+
+def test_first_iterations_by_hand():
+  # One iteration: x = b b^T b / b^T A b = (1, 1) * 2 / (1 + 3).
+  matrix, b = np.array([[[1., 0.], [0., 3.]]]), np.array([[1., 1.]])
+  np.testing.assert_allclose(solve(matrix, b, 1), [[.5, .5]])
+  np.testing.assert_allclose(solve(matrix, b, 2), [[1., 1. / 3.]])
+
+
+def test_a_solved_system_stays_while_a_slow_one_goes_on():
+  matrix, b = systems()
+  matrix[1] = 2. * np.eye(P)  # Solved by one iteration.
+  b[2] = 0.  # Before the first.
+  x = solve(matrix, b, 3 * P)
+  np.testing.assert_array_equal(x[1], b[1] / 2.)
+  np.testing.assert_array_equal(x[2], np.zeros(P))
+  for k in (0, 3):
+    np.testing.assert_allclose(
+        x[k], np.linalg.solve(matrix[k], b[k]), rtol=1e-4, atol=1e-6)
+
+
+def test_tolerance_stops():
+  matrix, b = systems()
+  np.testing.assert_array_equal(solve(matrix, b, P, tolerance=1e9), 0. * b)
+
+
+def test_a_direction_without_curvature_ends_its_system_alone():
+  matrix, b = systems()
+  matrix[0] = 0.
+  x = solve(matrix, b, 3 * P)
+  np.testing.assert_array_equal(x[0], np.zeros(P))
+  np.testing.assert_allclose(
+      x[1], np.linalg.solve(matrix[1], b[1]), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize('where', ['matrix', 'b'])
+def test_nan_is_seen_and_does_not_spread(where):
+  matrix, b = systems()
+  (matrix if where == 'matrix' else b)[0, 0] = np.nan
+  x = solve(matrix, b, P)
+  assert np.isnan(x[0]).any()
+  assert np.isfinite(x[1:]).all()
+
+
+def test_refuses():
+  matrix, b = systems()
+  with pytest.raises(ValueError, match=r'b must be \[K, P\]'):
+    solve(matrix[0], b[0], 1)
+  with pytest.raises(ValueError, match='num_iterations must be >= 1, got 0'):
+    solve(matrix, b, 0)
