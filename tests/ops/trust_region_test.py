@@ -43,8 +43,9 @@ class Problem:
       return tfd.Categorical(logits=x)
     return tfd.Independent(tfd.Normal(x, tf.exp(log_std[0])), 1)
 
-  def loss(self):
-    ratio = tf.exp(self.policy().log_prob(self.action) - self.old_log_prob)
+  def loss(self, policy=None):
+    policy = policy or self.policy()
+    ratio = tf.exp(policy.log_prob(self.action) - self.old_log_prob)
     return regions.mean(-ratio * self.advantage, self.num_regions)
 
   def row(self, k):
@@ -166,10 +167,10 @@ def test_a_rejected_region_is_restored_bit_for_bit_while_others_move():
   problem = Problem()
   before = problem.flat()
 
-  def loss():  # A wall around the old variables of region 1.
+  def loss(policy):  # A wall around the old variables of region 1.
     distance = tf.reduce_sum(tf.square(
         regions.flatten(problem.variables, K) - before), axis=1)
-    return problem.loss() + 1e8 * tf.cast(
+    return problem.loss(policy) + 1e8 * tf.cast(
         distance * [0., 1., 0.], tf.float64)
 
   result = problem.step(loss=loss)
@@ -187,12 +188,12 @@ def test_regions_shorten_their_own_steps():
   problem = Problem()
   before = problem.flat()
 
-  def loss():  # Region 1 may not go further than half its step.
+  def loss(policy):  # Region 1 may not go further than half its step.
     distance = tf.norm(
         tf.cast(regions.flatten(problem.variables, K) - before, tf.float64),
         axis=1)
     return tf.where((distance > limit) & [False, True, False], 9.,
-                    problem.loss())
+                    problem.loss(policy))
 
   limit = np.inf
   free = problem.step(loss=loss)
@@ -283,7 +284,7 @@ def test_without_a_gradient_nothing_moves():
 def test_the_scale_of_the_loss_does_not_matter():
   problem, small = (Problem(dtype=np.float64) for _ in range(2))
   problem.step()
-  result = small.step(loss=lambda: 1e-9 * small.loss())
+  result = small.step(loss=lambda policy: 1e-9 * small.loss(policy))
   assert result.accepted.all()
   np.testing.assert_allclose(small.flat(), problem.flat(), atol=1e-5)
 
@@ -291,11 +292,11 @@ def test_the_scale_of_the_loss_does_not_matter():
 def spoilt(problem, origin):
   """Arguments by which `origin` is not finite in region 1."""
   if origin == 'loss':
-    return {'loss': lambda: problem.loss() * [1., np.nan, 1.]}
+    return {'loss': lambda policy: problem.loss(policy) * [1., np.nan, 1.]}
   if origin == 'gradient':  # Of the square root at 0.
     old = problem.variables[0].numpy()
     root = lambda: tf.norm(problem.variables[0][1] - old[1])
-    return {'loss': lambda: problem.loss() + tf.cast(
+    return {'loss': lambda policy: problem.loss(policy) + tf.cast(
         tf.stack([0., root(), 0.]), tf.float64)}
   if origin == 'Fisher product':
     observation = problem.observation.copy()
@@ -327,7 +328,7 @@ def test_failure_message():
 def test_refuses():
   problem = Problem()
   with pytest.raises(ValueError, match=r'loss must be of shape \[3\]'):
-    problem.step(loss=lambda: tf.reduce_sum(problem.loss()))
+    problem.step(loss=lambda policy: tf.reduce_sum(problem.loss(policy)))
   problem.variables[0] = tf.Variable(problem.variables[0][0])
   with pytest.raises(ValueError, match='3 regions need a leading axis of 3'):
     problem.step()
