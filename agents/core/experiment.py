@@ -68,9 +68,9 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
     to resume was at its end.
 
   Raises:
-    ValueError: if agent and suite do not fit, the run to resume has another
-      config, or its checkpoint is of
-      another network.
+    ValueError: if agent and suite do not fit, the agent's policy could not be
+      loaded back from a checkpoint, the run to resume has another config, or
+      its checkpoint is of another network.
     pools.PoolError: if an environment or a worker fails.
     errors.NonFiniteError: if a loss is NaN.
     OSError: if the disk is full. After one of these three the run can go on

@@ -8,8 +8,9 @@ environments, and whether or not it was killed and resumed in between.
 """
 
 import contextlib
+import json
 import time
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Sequence
 
 from acme.utils import counting
 from distillery.agents.core import actors
@@ -22,6 +23,7 @@ from distillery.agents.core import plotting
 from distillery.agents.core import quiet
 from distillery.agents.core import run_directory
 from distillery.environments import pool as pools
+from distillery.networks import acting
 import numpy as np
 import reverb
 import tensorflow as tf
@@ -53,6 +55,7 @@ class Training:
           networks, client, self._counter, config.seed)
     self._policies = {name: builder.make_policy(networks, name)
                       for name in builder.evaluated_policies}
+    _check_loadable(self._policies)
     self._env_steps = 0
     self._wall_s = 0.
     # Whether the next block begins with new episodes.
@@ -191,6 +194,18 @@ class Training:
     self._learner.num_steps = state['learner_steps']
     self._counter.increment(**state['counts'])
     self._pool.restore(state['pool'])
+
+
+def _check_loadable(policies: Mapping[str, acting.ActingPolicy]) -> None:
+  """Refuses what could be saved, after hours, and then not be loaded."""
+  for policy in policies.values():
+    try:
+      acting.from_json(json.loads(json.dumps(policy.to_json())))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+      raise ValueError(
+          f'a {type(policy).__name__} could not be loaded back from a '
+          f'checkpoint ({error}); `networks.acting.register` its class.'
+      ) from error
 
 
 @contextlib.contextmanager

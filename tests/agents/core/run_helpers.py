@@ -13,6 +13,7 @@ from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import base
 from distillery.environments import fakes
+from distillery.networks import acting
 import numpy as np
 
 AGENT = distral_config.DistralConfig(
@@ -65,11 +66,23 @@ def make_spoilt_suite(reward: float, after_episodes: int) -> base.TaskSuite:
               _make_spoilt, reward=reward, after_episodes=after_episodes))))
 
 
+class OwnPolicy(acting.ColumnPolicy):
+  """A policy of a user's own."""
+
+
+class OwnBuilder(builder.DistralBuilder):
+  """Distral that acts by it."""
+
+  def make_policy(self, networks, which):
+    return OwnPolicy(**vars(super().make_policy(networks, which)))
+
+
 def run(path: pathlib.Path, num_env_steps: int, *, resume: bool = False,
-        suite=None, agent=AGENT, num_workers: int = 2, seed: int = 3):
+        suite=None, agent=AGENT, make_builder=builder.DistralBuilder,
+        num_workers: int = 2, seed: int = 3):
   """Runs or resumes; returns the rows of the last evaluation."""
   return experiment.run_experiment(experiment.ExperimentConfig(
-      agent='distral', agent_config=agent, make_builder=builder.DistralBuilder,
+      agent='distral', agent_config=agent, make_builder=make_builder,
       suite=suite or make_suite(), seed=seed, num_env_steps=num_env_steps,
       run_dir=run_directory.RunDirectory(path, resume=resume),
       num_workers=num_workers, evaluate_every=INTERVAL, evaluation_episodes=2,

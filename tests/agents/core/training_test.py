@@ -18,6 +18,7 @@ from distillery.agents.core import errors
 from distillery.agents.core import run_directory
 from distillery.agents.distral import config as distral_config
 from distillery.environments import pool as pools
+from distillery.networks import acting
 import numpy as np
 import pytest
 import run_helpers as helpers
@@ -255,6 +256,20 @@ def test_with_all_checkpoints_damaged_nothing_is_touched(run_dir):
     with pytest.raises(ValueError, match='none of the 2 checkpoints in'):
       helpers.run(run_dir, STEPS, resume=True)
   assert (run_dir / 'train.csv').read_bytes() == before
+
+
+def test_what_could_not_be_loaded_back_is_refused_before_any_step(
+    tmp_path, monkeypatch):
+  monkeypatch.setattr(acting, '_POLICIES', dict(acting._POLICIES))
+  with pytest.raises(
+      ValueError, match="OwnPolicy could not be .*unknown policy 'OwnPolicy'; "
+                        r'known.*networks\.acting\.register'):
+    helpers.run(tmp_path / 'refused', BLOCK, make_builder=helpers.OwnBuilder)
+  assert not (tmp_path / 'refused' / 'train.csv').exists()
+  acting.register(helpers.OwnPolicy)
+  helpers.run(tmp_path / 'run', BLOCK, make_builder=helpers.OwnBuilder)
+  loaded = checkpoints.load_policy(tmp_path / 'run')
+  assert isinstance(loaded.policy, helpers.OwnPolicy)
 
 
 def test_a_finished_run_has_nothing_to_go_on_with(finished, run_dir):
