@@ -127,12 +127,14 @@ class TaskSuite:
     action_spec: BoundedArray float32 [A] or DiscreteArray, of every task.
     info: what a results file must carry to be read later, e.g. the version of
       the reward function.
+    horizon: steps of every episode; None if they vary.
   """
   name: str
   tasks: Tuple[Task, ...]
   observation_spec: specs.Array
   action_spec: specs.Array
   info: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  horizon: Optional[int] = None
 
   def __post_init__(self):
     object.__setattr__(self, 'tasks', tuple(self.tasks))

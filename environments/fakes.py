@@ -135,7 +135,7 @@ def point_mass_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
   goals = [(0.8 * float(np.cos(a)), 0.8 * float(np.sin(a))) for a in angles]
   return _suite(f'PointMass{num_tasks}', 'point_mass', [
       functools.partial(_make_point_mass, goal=goal, horizon=horizon)
-      for goal in goals])
+      for goal in goals], horizon)
 
 
 def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
@@ -151,17 +151,17 @@ def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
   # the corner where most paths begin.
   return _suite(f'Grid{num_tasks}', 'grid', [
       functools.partial(_make_grid, goal=15 - i, horizon=horizon)
-      for i in range(num_tasks)])
+      for i in range(num_tasks)], None)
 
 
-def _suite(name, family, factories) -> base.TaskSuite:
+def _suite(name, family, factories, horizon) -> base.TaskSuite:
   tasks = tuple(
       base.Task(f'{family}_{i}', family, 'train', factory)
       for i, factory in enumerate(factories))
   environment = factories[0](0)
   return base.TaskSuite(
       name=name, tasks=tasks, observation_spec=environment.observation_spec(),
-      action_spec=environment.action_spec(), info={})
+      action_spec=environment.action_spec(), horizon=horizon)
 
 
 def _check_num_tasks(num_tasks: int, caller: str) -> None:

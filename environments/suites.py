@@ -67,7 +67,8 @@ def make_suite(name: str, *, seed: int,
       info={
           'reward_function_version': reward_function_version,
           'metaworld': metadata.version('metaworld'),
-      })
+      },
+      horizon=metaworld.HORIZON)
 
 
 def suite_names() -> List[str]:

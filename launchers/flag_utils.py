@@ -166,7 +166,14 @@ def _define_flag(
 
 def _attributes_section(config_class: type) -> Dict[str, str]:
   """Returns the description of each attribute in a class' docstring."""
-  lines = (config_class.__doc__ or '').splitlines()
+  # A dataclass has the fields of those that it derives from.
+  texts: Dict[str, List[str]] = {}
+  for base in reversed(config_class.__mro__):
+    texts.update(_attributes_of((base.__doc__ or '').splitlines()))
+  return {name: ' '.join(text) for name, text in texts.items()}
+
+
+def _attributes_of(lines: List[str]) -> Dict[str, List[str]]:
   texts: Dict[str, List[str]] = {}
   inside, indent, name = False, '', ''
   for line in lines:
@@ -181,7 +188,7 @@ def _attributes_section(config_class: type) -> Dict[str, str]:
         texts[name].append(line.strip())
       else:
         inside = False  # the next section
-  return {name: ' '.join(text) for name, text in texts.items()}
+  return texts
 
 
 def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:

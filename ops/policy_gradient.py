@@ -6,6 +6,32 @@ from distillery.ops import checks
 import tensorflow as tf
 
 
+def surrogate(
+    log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, advantage: tf.Tensor
+) -> tf.Tensor:
+  """The importance-weighted advantage (Schulman et al. 2015, eq. 14), negated.
+
+    loss = -pi(a|s) / mu(a|s) A
+
+  At pi = mu its gradient is that of -log pi(a|s) A.
+
+  Args:
+    log_prob: log pi(a|s) of the policy that learns; any shape.
+    behaviour_log_prob: log mu(a|s) of the policy that acted; same shape.
+    advantage: A; same shape.
+
+  Returns:
+    The loss, unreduced. The gradient reaches `log_prob` alone.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.same_shape('surrogate', log_prob=log_prob,
+                    behaviour_log_prob=behaviour_log_prob, advantage=advantage)
+  return -tf.stop_gradient(advantage) * tf.exp(
+      log_prob - tf.stop_gradient(behaviour_log_prob))
+
+
 class ClippedSurrogate(NamedTuple):
   """Unreduced loss and diagnostics, all of the arguments' shape."""
   loss: tf.Tensor

@@ -136,9 +136,9 @@ def trust_region_step(
   Args:
     variables: what moves; `[K, ...]` (any shape, if K = 1).
     policy: as in `fisher_vector_product`; evaluated again and again.
-    loss: from what `policy` gave to all that is to be minimised, `[K]`, any
-      penalty included; best by `regions.mean`. Neither it nor the policy of a
-      region may depend on another region's variables: hold copies of those.
+    loss: from what `policy` gave to all that is to be minimised, `[K]`; best by
+      `regions.mean`. Neither it nor the policy of a region may depend on
+      another region's variables: hold copies of those.
     max_kl: delta, > 0, nats.
     damping: added to the diagonal of F, >= 0.
     cg_iterations: most products of the solution, >= 1.
@@ -153,8 +153,7 @@ def trust_region_step(
     `TrustRegionResult`. A NaN raises nothing here: see its `failure`.
   """
   variables = list(variables)
-  loss_old, gradient = _loss_and_gradient(
-      policy, loss, variables, num_regions)
+  loss_old, gradient = _loss_and_gradient(policy, loss, variables, num_regions)
   old, product = _linearize(
       policy_for_fisher or policy, variables, damping, num_regions)
   if policy_for_fisher is not None:

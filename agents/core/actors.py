@@ -72,42 +72,51 @@ class UnrollActor(acme.Worker):
 
   def __init__(
       self,
-      policy: acting.ActingPolicy,
+      policies: Mapping[str, acting.ActingPolicy],
       variable_source: acme.VariableSource,
       pool: pools.Pool,
-      client: Optional[reverb.Client],
+      client: reverb.Client,
   ):
     """Initialises the actor.
 
     Args:
-      policy: what acts.
+      policies: what acts, by the name of the queue that its blocks go into.
       variable_source: a learner, or what stands for one; serves 'policy'.
       pool: steps the environments.
-      client: of the server that holds the queue.
+      client: of the server that holds the queues.
     """
+    self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
     self._client = client
-    parameters, = variable_source.get_variables(['policy'])
-    pool.set_policy(policy, parameters)
+    self._acts: Optional[str] = None  # Which policy the pool has now.
+    self.update()
 
-  def collect(self, restart: bool = False) -> Mapping[str, np.ndarray]:
-    """One unroll of every environment, `[T, K, E, ...]`, into the queue.
+  def collect(self, restart: bool = False) -> int:
+    """For each policy one unroll `[T, K, E, ...]` of every environment.
 
     Args:
-      restart: whether every environment begins a new episode first.
+      restart: whether every environment begins a new episode first. It is so
+        at every change from one policy to another.
 
     Returns:
-      The block; its arrays hold until the next call.
+      The number of steps, of all environments and policies together.
     """
-    block = self._pool.collect(restart=restart)
-    replay.insert_block(self._client, block)
-    return block
+    num_steps = 0
+    for name, policy in self._policies.items():
+      if name != self._acts:
+        self._pool.set_policy(policy, self._parameters)
+        self._acts = name
+      block = self._pool.collect(restart=restart or len(self._policies) > 1)
+      replay.insert_block(self._client, name, block)
+      num_steps += block['reward'].size
+    return num_steps
 
   def update(self) -> None:
     """Fetches the source's variables."""
-    parameters, = self._source.get_variables(['policy'])
-    self._pool.set_parameters(parameters)
+    self._parameters, = self._source.get_variables(['policy'])
+    if self._acts is not None:
+      self._pool.set_parameters(self._parameters)
 
   def run(self) -> None:
     """Collects for ever."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import abc
 import typing
-from typing import Any, List, NamedTuple, Sequence
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from dm_env import specs
+import numpy as np
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -25,6 +26,8 @@ class AgentSpec(NamedTuple):
   num_test_tasks: int
   observation_spec: specs.Array
   action_spec: specs.Array
+  # Steps of every episode; None if they vary.
+  horizon: Optional[int] = None
 
 
 class Builder(abc.ABC):
@@ -35,9 +38,14 @@ class Builder(abc.ABC):
   def evaluated_policies(self) -> Sequence[str]:
     """Of 'task' and 'shared', those that this agent trains."""
 
+  @property
+  def behaviours(self) -> Sequence[str]:
+    """Of 'task' and 'shared', those that act in training, a block each."""
+    return ('task',)
+
   @abc.abstractmethod
   def make_tables(self) -> List[reverb.Table]:
-    """Reverb's tables."""
+    """Reverb's tables; blocks go into the one named like their behaviour."""
 
   @abc.abstractmethod
   def make_networks(self, seed: int) -> Any:
@@ -51,3 +59,24 @@ class Builder(abc.ABC):
   def make_learner(self, networks: Any, client: reverb.Client,
                    counter: counting.Counter, seed: int) -> learners.Learner:
     """What learns from the tables; serves 'policy' to actors."""
+
+
+def action_bounds(
+    action_spec: specs.Array) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
+  """What continuous actions are clipped to, A numbers each; empty if nothing.
+
+  Empty for discrete actions as well.
+  """
+  if (not isinstance(action_spec, specs.BoundedArray)
+      or isinstance(action_spec, specs.DiscreteArray)):
+    return (), ()
+  low, high = (tuple(np.broadcast_to(bound, action_spec.shape).tolist())
+               for bound in (action_spec.minimum, action_spec.maximum))
+  return low, high
+
+
+def check_noise_color(noise_color: float, action_spec: specs.Array) -> None:
+  """Raises ValueError if there is a color but no Gaussian noise."""
+  if noise_color and isinstance(action_spec, specs.DiscreteArray):
+    raise ValueError(f'noise_color={noise_color} has no effect on discrete '
+                     'actions; set it to 0.')

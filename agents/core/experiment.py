@@ -79,7 +79,8 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
   suite = config.suite
   builder = config.make_builder(config.agent_config, builders.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec))
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+      horizon=suite.horizon))
   if config.run_dir.resume:
     _refuse_other_run(config)
   else:

@@ -62,15 +62,20 @@ class Learner(acme.Learner):
         spoilt then; what can be gone back to is the last checkpoint.
     """
     batch = next(self._iterator)
-    metrics = self._step(batch, tf.constant(self.num_steps))
-    self.metrics = {name: float(value) for name, value in metrics.items()}
-    for name, value in self.metrics.items():
+    self.metrics = self._report(
+        self._step(batch, tf.constant(self.num_steps)))
+    self.num_steps += 1
+    self._counter.increment(learner_steps=1)
+
+  def _report(self, metrics: Mapping[str, tf.Tensor]) -> Dict[str, float]:
+    """What `_step` returned, as numbers; raises as `step` does."""
+    numbers = {name: float(value) for name, value in metrics.items()}
+    for name, value in numbers.items():
       if not math.isfinite(value):
         raise errors.NonFiniteError(
             f'{name} is {value} in learner step {self.num_steps}; smaller '
             'learning rates or rewards (reward_scale) may prevent it.')
-    self.num_steps += 1
-    self._counter.increment(learner_steps=1)
+    return numbers
 
   def check_finite(self) -> None:
     """Checks what would be saved.

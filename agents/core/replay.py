@@ -1,14 +1,12 @@
 """Blocks of unrolls on their way from actors to a learner, through Reverb."""
 
-from typing import Iterator, Mapping
+from typing import Any, Dict, Iterator, Mapping
 
+from distillery.agents.core import builders
 from dm_env import specs
 import numpy as np
 import reverb
 import tensorflow as tf
-
-QUEUE = 'blocks'
-
 
 def block_signature(
     *,
@@ -17,7 +15,7 @@ def block_signature(
     envs_per_task: int,
     observation_spec: specs.Array,
     action_spec: specs.Array,
-) -> Mapping[str, tf.TensorSpec]:
+) -> Dict[str, tf.TensorSpec]:
   """Shapes and types of a block: `[T, K, E, ...]`, T steps, K tasks.
 
   observation and next_observation float32 (the latter before any reset), action
@@ -43,27 +41,35 @@ def block_signature(
   }
 
 
-def make_queue(
-    signature: Mapping[str, tf.TensorSpec], max_blocks: int) -> reverb.Table:
+def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
+               max_blocks: int) -> reverb.Table:
   """A first-in-first-out table; each block is an item and is taken once.
 
   A block is one item: a Reverb item costs about as much as a simulator step,
   and a block of thousands of steps costs one.
+
+  Args:
+    name: of the table: of the policy that acts in its blocks.
+    spec: of the tasks.
+    config: an agent's, with `unroll_length` and `envs_per_task`.
+    max_blocks: how many it holds.
   """
-  return reverb.Table.queue(QUEUE, max_size=max_blocks,
-                            signature=dict(signature))
+  return reverb.Table.queue(name, max_size=max_blocks, signature=block_signature(
+      unroll_length=config.unroll_length, num_tasks=spec.num_tasks,
+      envs_per_task=config.envs_per_task,
+      observation_spec=spec.observation_spec, action_spec=spec.action_spec))
 
 
-def insert_block(
-    client: reverb.Client, block: Mapping[str, np.ndarray]) -> None:
+def insert_block(client: reverb.Client, table: str,
+                 block: Mapping[str, np.ndarray]) -> None:
   """Writes one block; waits while the queue is full."""
-  client.insert(dict(block), priorities={QUEUE: 1.})
+  client.insert(dict(block), priorities={table: 1.})
 
 
 def make_iterator(
-    server_address: str) -> Iterator[Mapping[str, tf.Tensor]]:
+    server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
   """Takes blocks from the queue, one at a time and none ahead."""
   dataset = reverb.TimestepDataset.from_table_signature(
-      server_address=server_address, table=QUEUE,
+      server_address=server_address, table=table,
       max_in_flight_samples_per_worker=1)
   return (sample.data for sample in dataset)

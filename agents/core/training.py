@@ -71,7 +71,8 @@ class Training:
     self._summary = tf.summary.create_file_writer(
         str(self._dir.path / 'tensorboard'))
     self._actor = actors.UnrollActor(
-        builder.make_policy(networks, 'task'), self._learner, pool, client)
+        {name: builder.make_policy(networks, name)
+         for name in builder.behaviours}, self._learner, pool, client)
 
   def run(self) -> List[Dict[str, Any]]:
     """Trains to the end; returns the rows of the last evaluation.
@@ -102,9 +103,8 @@ class Training:
   def _iterate(self) -> Dict[str, float]:
     """One block: collect, learn, refresh. Returns metrics."""
     begin = time.monotonic()
-    block = self._actor.collect(restart=self._restart)
+    num_steps = self._actor.collect(restart=self._restart)
     self._restart = False
-    num_steps = block['reward'].size
     collected = time.monotonic()
     self._learner.step()
     self._actor.update()

@@ -8,8 +8,6 @@ from typing import List, Sequence
 from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
 from distillery.networks import acting
-from dm_env import specs
-import numpy as np
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -28,11 +26,7 @@ class DistralBuilder(builders.Builder):
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
           f'suite that has {spec.num_test_tasks} test tasks.')
-    if config.noise_color and isinstance(
-        spec.action_spec, specs.DiscreteArray):
-      raise ValueError(
-          f'noise_color={config.noise_color} has no effect on discrete '
-          'actions; set it to 0.')
+    builders.check_noise_color(config.noise_color, spec.action_spec)
     self.config = config
     self.spec = spec
 
@@ -50,13 +44,7 @@ class DistralBuilder(builders.Builder):
 
   def make_tables(self) -> List[reverb.Table]:
     from distillery.agents.core import replay
-    signature = replay.block_signature(
-        unroll_length=self.config.unroll_length,
-        num_tasks=self.spec.num_tasks,
-        envs_per_task=self.config.envs_per_task,
-        observation_spec=self.spec.observation_spec,
-        action_spec=self.spec.action_spec)
-    return [replay.make_queue(signature, max_blocks=1)]
+    return [replay.make_queue('task', self.spec, self.config, max_blocks=1)]
 
   def make_networks(self, seed: int) -> distral_networks.DistralNetworks:
     from distillery.agents.distral import networks
@@ -66,13 +54,8 @@ class DistralBuilder(builders.Builder):
 
   def make_policy(self, networks: distral_networks.DistralNetworks,
                   which: str) -> acting.ColumnPolicy:
-    spec = self.spec.action_spec
-    if not isinstance(spec, specs.BoundedArray) or isinstance(
-        spec, specs.DiscreteArray):
-      return networks.policy.acting_policy(which)
     return networks.policy.acting_policy(
-        which, *(np.broadcast_to(bound, spec.shape).tolist()
-                 for bound in (spec.minimum, spec.maximum)),
+        which, *builders.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)
 
   def make_learner(
@@ -83,4 +66,5 @@ class DistralBuilder(builders.Builder):
     from distillery.agents.distral import learning
     return learning.DistralLearner(
         self.config, networks, seed,
-        iterator=replay.make_iterator(client.server_address), counter=counter)
+        iterator=replay.make_iterator(client.server_address, 'task'),
+        counter=counter)

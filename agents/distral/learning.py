@@ -8,6 +8,7 @@ from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
 from distillery.ops import advantages
 from distillery.ops import gradients
+from distillery.ops import minibatches
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
@@ -77,7 +78,10 @@ class DistralLearner(learners.Learner):
     """All epochs on one block; `step` counts blocks, int32 []."""
     policy = self._networks.policy
     batch, metrics = self._make_batch(block)
-    orders = self._minibatches(batch, step)
+    orders = minibatches.orders(
+        tf.stack([tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64)]),
+        *batch.advantage.shape, num_epochs=self._config.num_epochs,
+        num_minibatches=self._config.num_minibatches)
     if self._config.optimization == 'joint':
       metrics.update(self._epochs(
           batch, orders, self._policy_loss, policy.shared_variables(),
@@ -138,20 +142,6 @@ class DistralLearner(learners.Learner):
             / (tf.math.reduce_variance(value_target, axis=1) + 1e-8)),
         'advantage_std': tf.reduce_mean(tf.sqrt(variance)),
     }
-
-  def _minibatches(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
-    """Indices of every gradient step, `[epochs * minibatches, K, size]`."""
-    config = self._config
-    num_tasks, num_samples = batch.advantage.shape
-    order = tf.argsort(tf.random.stateless_uniform(
-        [config.num_epochs, num_tasks, num_samples],
-        tf.stack([tf.constant(self._seed, tf.int64),
-                  tf.cast(step, tf.int64)])), axis=-1)
-    order = tf.reshape(order, [
-        config.num_epochs, num_tasks, config.num_minibatches, -1])
-    return tf.reshape(tf.transpose(order, [0, 2, 1, 3]), [
-        config.num_epochs * config.num_minibatches, num_tasks,
-        num_samples // config.num_minibatches])
 
   def _epochs(
       self,

@@ -1,8 +1,11 @@
 """Actors: under Acme's loop on one environment, and on a pool of them."""
 
+import types
+
 import acme
 from acme.utils import loggers
 from distillery.agents.core import actors
+from distillery.agents.core import builders
 from distillery.agents.core import quiet
 from distillery.agents.core import replay
 from distillery.environments import fakes
@@ -145,32 +148,50 @@ def test_update_fetches_what_was_learned():
   assert not np.allclose(actor.select_action(observation), before)
 
 
-def test_unrolls_of_a_pool_reach_the_queue():
+@pytest.mark.parametrize('names', [('task',), ('task', 'shared')])
+def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
   suite = fakes.point_mass_suite(K)
   source = Source(suite)
-  signature = replay.block_signature(
-      unroll_length=4, num_tasks=K, envs_per_task=2,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec)
+  spec = builders.AgentSpec(K, 0, suite.observation_spec, suite.action_spec)
+  config = types.SimpleNamespace(unroll_length=4, envs_per_task=2)
   with quiet.quiet_native_code(), pools.Pool(
       suite.tasks, envs_per_task=2, unroll_length=4, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
   ) as pool:
-    server = reverb.Server([replay.make_queue(signature, 1)], port=None)
+    collected = []
+    collect = pool.collect
+    monkeypatch.setattr(pool, 'collect', lambda **kwargs: collected.append(
+        {k: v.copy() for k, v in collect(**kwargs).items()}) or collected[-1])
+    server = reverb.Server([
+        replay.make_queue(name, spec, config, max_blocks=1) for name in names
+    ], port=None)
     client = reverb.Client(f'localhost:{server.port}')
-    blocks = replay.make_iterator(client.server_address)
+    queues = {name: replay.make_iterator(client.server_address, name)
+              for name in names}
     actor = actors.UnrollActor(
-        source.policy.acting_policy('task'), source, pool, client)
+        {name: source.policy.acting_policy(name) for name in names}, source,
+        pool, client)
     for seed in (1, 2):
-      block = {name: array.copy() for name, array in actor.collect().items()}
-      taken = next(blocks)
-      for name, array in block.items():
-        assert np.array_equal(taken[name].numpy(), array), name
-      observation = block['observation'].transpose(1, 0, 2, 3).reshape(K, 8, 2)
-      action = block['action'].transpose(1, 0, 2, 3).reshape(K, 8, 2)
-      log_prob = block['log_prob'].transpose(1, 0, 2).reshape(K, 8)
-      np.testing.assert_allclose(
-          source.policy.task(observation).log_prob(action).numpy(), log_prob,
-          rtol=0., atol=1e-4)
+      del collected[:]
+      assert actor.collect() == len(names) * 4 * K * 2
+      for name, block in zip(names, collected):
+        taken = next(queues[name])
+        for part, array in block.items():
+          assert np.array_equal(taken[part].numpy(), array), part
+        assert_acted(source.policy, name, block)
+        # One policy goes on with its episodes; several begin their own.
+        assert (block['episode_step'][0] == 0).all() == (
+            len(names) > 1 or seed == 1)
       source.change(seed)
       actor.update()
     server.stop()
+
+
+def assert_acted(policy, name, block):
+  observation, action = (
+      block[part].transpose(1, 0, 2, 3).reshape(K, 8, 2)
+      for part in ('observation', 'action'))
+  log_prob = block['log_prob'].transpose(1, 0, 2).reshape(K, 8)
+  np.testing.assert_allclose(
+      getattr(policy, name)(observation).log_prob(action).numpy(), log_prob,
+      rtol=0., atol=1e-4)

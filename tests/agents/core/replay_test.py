@@ -1,7 +1,9 @@
 """Blocks through a Reverb server: unchanged, in order, once."""
 
 import threading
+import types
 
+from distillery.agents.core import builders
 from distillery.agents.core import quiet
 from distillery.agents.core import replay
 from dm_env import specs
@@ -41,7 +43,9 @@ def fixture_make_server():
   servers = []
 
   def make_server(action_spec=CONTINUOUS, max_blocks=3):
-    table = replay.make_queue(signature(action_spec), max_blocks)
+    spec = builders.AgentSpec(K, 0, OBSERVATION, action_spec)
+    config = types.SimpleNamespace(unroll_length=T, envs_per_task=E)
+    table = replay.make_queue('task', spec, config, max_blocks=max_blocks)
     servers.append(reverb.Server([table], port=None))
     return reverb.Client(f'localhost:{servers[-1].port}')
 
@@ -60,8 +64,8 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
   client = make_server(action_spec)
   blocks = [random_block(seed, action_spec) for seed in range(3)]
   for block in blocks:
-    replay.insert_block(client, block)
-  iterator = replay.make_iterator(client.server_address)
+    replay.insert_block(client, 'task', block)
+  iterator = replay.make_iterator(client.server_address, 'task')
   for block in blocks:
     taken = next(iterator)
     assert set(taken) == set(block)
@@ -71,20 +75,20 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
 
 def test_a_block_is_taken_once(make_server):
   client = make_server()
-  replay.insert_block(client, random_block(0))
-  next(replay.make_iterator(client.server_address))
-  assert client.server_info()[replay.QUEUE].current_size == 0
+  replay.insert_block(client, 'task', random_block(0))
+  next(replay.make_iterator(client.server_address, 'task'))
+  assert client.server_info()['task'].current_size == 0
 
 
 def test_a_full_queue_makes_the_writer_wait(make_server):
   client = make_server(max_blocks=1)
-  replay.insert_block(client, random_block(0))
+  replay.insert_block(client, 'task', random_block(0))
   second = threading.Thread(
-      target=replay.insert_block, args=(client, random_block(1)), daemon=True)
+      target=replay.insert_block, args=(client, 'task', random_block(1)), daemon=True)
   second.start()
   second.join(timeout=1.)
   assert second.is_alive()
-  iterator = replay.make_iterator(client.server_address)
+  iterator = replay.make_iterator(client.server_address, 'task')
   first = next(iterator)['observation'].numpy()
   assert same_bits(first, random_block(0)['observation'])
   second.join(timeout=60.)
@@ -95,10 +99,10 @@ def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   """The pool's arrays are views that its next unroll writes to."""
   client = make_server()
   block = {name: array.copy() for name, array in random_block(0).items()}
-  replay.insert_block(client, block)
+  replay.insert_block(client, 'task', block)
   for array in block.values():
     array[...] = 0
-  taken = next(replay.make_iterator(client.server_address))
+  taken = next(replay.make_iterator(client.server_address, 'task'))
   for name, array in random_block(0).items():
     assert same_bits(taken[name].numpy(), array), name
 
@@ -121,5 +125,5 @@ def test_a_block_of_another_layout_is_refused(make_server, spoil):
   block = random_block(0)
   spoil(block)
   with pytest.raises(ValueError, match='signature|incompatible'):
-    replay.insert_block(client, block)
-  assert client.server_info()[replay.QUEUE].current_size == 0
+    replay.insert_block(client, 'task', block)
+  assert client.server_info()['task'].current_size == 0

@@ -315,8 +315,7 @@ def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
   before = children_of(os.getpid())
   suite = helpers.make_spoilt_suite(reward, after_episodes=3)
   with pytest.raises(error, match=words):
-    # One worker: several would time the environments first, by an episode more.
-    helpers.run(tmp_path / 'run', STEPS, suite=suite, num_workers=1)
+    helpers.run(tmp_path / 'run', STEPS, suite=suite)
   assert children_of(os.getpid()) == before
   assert checkpoint_steps(tmp_path / 'run') == [INTERVAL]
   for value in parameters_of(tmp_path / 'run').values():

@@ -1,0 +1,183 @@
+"""Baselines of policy gradients: values of K tasks, used first, then fitted."""
+
+import abc
+from typing import Dict, Mapping, NamedTuple
+
+from distillery.agents.core import trust_region_config
+from distillery.networks import linear_value
+from distillery.networks import normalizer
+from distillery.networks import values
+from distillery.ops import advantages
+from distillery.ops import minibatches
+import sonnet as snt
+import tensorflow as tf
+
+Block = Mapping[str, tf.Tensor]
+Metrics = Dict[str, tf.Tensor]
+
+# Floor of the standard deviation of advantages, in units of reward.
+_MIN_ADVANTAGE_STD = 1e-6
+
+
+class Estimate(NamedTuple):
+  """What a critic says of a block, by task: each `[K, N]`."""
+  # Mean 0 and standard deviation 1 in each task.
+  advantage: tf.Tensor
+  value_target: tf.Tensor
+  value: tf.Tensor
+
+  def metrics(self) -> Metrics:
+    """How large values are, and the share of the targets that they explain."""
+    unexplained = tf.math.reduce_variance(self.value_target - self.value, axis=1)
+    return {
+        'value': tf.reduce_mean(self.value),
+        'value_explained': tf.reduce_mean(1. - unexplained / (
+            tf.math.reduce_variance(self.value_target, axis=1) + 1e-8)),
+    }
+
+
+class Critic(snt.Module, abc.ABC):
+  """V_k, one for each task."""
+
+  def __init__(self, discount: float, gae_lambda: float, name: str):
+    super().__init__(name=name)
+    self._discount = discount
+    self._gae_lambda = gae_lambda
+
+  def estimate(self, block: Block) -> Estimate:
+    """Advantages of a block `[T, K, E, ...]` by what was learned before it.
+
+    Standardised for each task, so that a task with large rewards has no larger
+    say than the others.
+    """
+    value, next_value = self._values(block)
+    shape = block['reward'].shape
+
+    def returns(lambda_):
+      return advantages.generalized_advantages(
+          block['reward'], block['discount'], block['episode_end'],
+          advantages.time_major(value, shape),
+          advantages.time_major(next_value, shape),
+          gamma=self._discount, lambda_=lambda_)
+
+    advantage = advantages.task_major(returns(self._gae_lambda).advantage)
+    mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
+    return Estimate(
+        advantage=(advantage - mean) / tf.maximum(
+            tf.sqrt(variance), _MIN_ADVANTAGE_STD),
+        value_target=advantages.task_major(
+            returns(self._target_lambda).value_target),
+        value=value)
+
+  @abc.abstractmethod
+  def fit(self, block: Block, value_target: tf.Tensor, seed: tf.Tensor) -> None:
+    """Moves V_k to the targets `[K, N]` of `estimate`; `seed` is int32 [2]."""
+
+  @property
+  @abc.abstractmethod
+  def _target_lambda(self) -> float:
+    """lambda of the returns that V_k is fitted to."""
+
+  @abc.abstractmethod
+  def _values(self, block: Block):
+    """V(s_t) and V(s_{t+1}), each `[K, N]`."""
+
+
+class LinearCritic(Critic):
+  """Ridge regression on features that hold the time (`LinearValue`).
+
+  As the time tells it how near the end is, nothing is worth anything after the
+  last step of an episode, whether it was terminated or truncated.
+  """
+
+  def __init__(self, value: linear_value.LinearValue, discount: float,
+               gae_lambda: float):
+    super().__init__(discount, gae_lambda, 'linear_critic')
+    self._value = value
+
+  # What was really got: the regression starts from nothing in each fit, and
+  # bootstrapping from the last one's errors would be all it takes over.
+  _target_lambda = 1.
+
+  def _values(self, block):
+    step = advantages.task_major(block['episode_step'])
+    value = self._value(advantages.task_major(block['observation']), step)
+    next_value = self._value(
+        advantages.task_major(block['next_observation']), step + 1)
+    ends = advantages.task_major(block['episode_end'])
+    return value, tf.where(ends, 0., next_value)
+
+  def fit(self, block, value_target, seed):
+    del seed
+    self._value.fit(
+        advantages.task_major(block['observation']),
+        advantages.task_major(block['episode_step']), value_target)
+
+
+class NeuralCritic(Critic):
+  """A network a task (`StackedValue`), trained by Adam.
+
+  It bootstraps from the last observation of a truncated episode. Its outputs
+  are in units of the targets seen so far: their mean and standard deviation.
+  """
+
+  def __init__(self, value: values.StackedValue, num_tasks: int,
+               config: trust_region_config.TrustRegionConfig):
+    super().__init__(config.discount, config.gae_lambda, 'neural_critic')
+    self._value = value
+    self._num_epochs = config.value_epochs
+    self._num_minibatches = config.value_minibatches
+    self._targets = normalizer.RunningNormalizer(
+        num_tasks, 1, min_std=_MIN_ADVANTAGE_STD, name='targets')
+    self._optimizer = tf.keras.optimizers.Adam(config.value_learning_rate)
+    self._optimizer.build(value.trainable_variables)
+
+  @property
+  def _target_lambda(self):
+    return self._gae_lambda
+
+  def _values(self, block):
+    return tuple(
+        self._targets.mean[..., 0] + self._scale * self._value(
+            advantages.task_major(block[name]))
+        for name in ('observation', 'next_observation'))
+
+  @property
+  def _scale(self):
+    return 1. / self._targets.inverse_std[..., 0]  # [K, 1]
+
+  def fit(self, block, value_target, seed):
+    observation = advantages.task_major(block['observation'])
+    self._value.observe(observation)
+    self._targets.update(value_target[..., tf.newaxis])
+    target = (value_target - self._targets.mean[..., 0]) / self._scale
+    orders = minibatches.orders(
+        seed, *value_target.shape, num_epochs=self._num_epochs,
+        num_minibatches=self._num_minibatches)
+    variables = self._value.trainable_variables
+    for i in tf.range(orders.shape[0]):
+      x, y = (tf.gather(z, orders[i], batch_dims=1)
+              for z in (observation, target))
+      with tf.GradientTape() as tape:
+        # Tasks share no weight, so the sum keeps them apart.
+        loss = tf.reduce_sum(
+            tf.reduce_mean(0.5 * tf.square(self._value(x) - y), axis=1))
+      self._optimizer.apply_gradients(
+          zip(tape.gradient(loss, variables), variables))
+
+
+def make_critic(
+    config: trust_region_config.TrustRegionConfig,
+    num_tasks: int,
+    observation_size: int,
+    seed: int,
+) -> Critic:
+  """The critic that a config asks for; `seed` is of its initial weights."""
+  if config.baseline == 'linear':
+    return LinearCritic(
+        linear_value.LinearValue(num_tasks, observation_size),
+        config.discount, config.gae_lambda)
+  return NeuralCritic(values.StackedValue(
+      num_tasks, observation_size, hidden_sizes=config.value_hidden_sizes,
+      scale=1., min_observation_std=config.min_observation_std, seed=seed),
+                      num_tasks, config)

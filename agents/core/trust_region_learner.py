@@ -1,0 +1,95 @@
+"""What the learners that step within trust regions have in common."""
+
+from typing import Any, Dict, Mapping
+
+from distillery.agents.core import critics
+from distillery.agents.core import errors
+from distillery.agents.core import learners
+from distillery.agents.core import trust_region_config
+from distillery.agents.core import trust_region_networks
+from distillery.ops import advantages
+from distillery.ops import trust_region
+import tensorflow as tf
+
+
+class TrustRegionLearner(learners.Learner):
+  """A policy, a critic, and a trust region's settings.
+
+  `_step` returns scalar metrics, and those of `_trust_region_metrics`.
+  """
+
+  def __init__(
+      self,
+      config: trust_region_config.TrustRegionConfig,
+      networks: trust_region_networks.TrustRegionNetworks,
+      seed: int,
+      *,
+      checkpointables: Mapping[str, Any],
+      **kwargs,
+  ):
+    """Initialises the learner.
+
+    Args:
+      config: the trust region's settings, and the agent's own.
+      networks: what is trained.
+      seed: of all that is drawn in a step.
+      checkpointables: of the learner's state, beside policy and critic.
+      **kwargs: of `learners.Learner`.
+    """
+    self._config = config
+    self._networks = networks
+    self._seed = seed
+    super().__init__(
+        variables={'policy': networks.policy.acting_variables()},
+        checkpointables={'policy': networks.policy, 'critic': networks.critic,
+                         **checkpointables}, **kwargs)
+
+  def _trust_region_step(self, variables, **kwargs
+                         ) -> trust_region.TrustRegionResult:
+    """`ops.trust_region.trust_region_step` with the config's settings."""
+    config = self._config
+    return trust_region.trust_region_step(
+        variables, project=self._networks.policy.project, max_kl=config.max_kl,
+        damping=config.damping, cg_iterations=config.cg_iterations,
+        backtrack_ratio=config.backtrack_ratio,
+        max_backtracks=config.max_backtracks, **kwargs)
+
+  def _learn_values(self, block: critics.Block, estimate: critics.Estimate,
+                    step: tf.Tensor) -> None:
+    """Takes in what the block says of observations and returns.
+
+    The last thing in a step, so that a block is learned from with the very
+    functions that acted in it, and advantages come from a critic that has not
+    seen it.
+    """
+    self._networks.policy.observe(advantages.task_major(block['observation']))
+    self._networks.critic.fit(
+        block, estimate.value_target, self._stream(step, 0))
+
+  def _stream(self, step: tf.Tensor, index: int) -> tf.Tensor:
+    """Seed `[2]` of a stateless generator, one for each step and index."""
+    return tf.stack([tf.constant(self._seed, tf.int64),
+                     tf.cast(step, tf.int64) * 8 + index])
+
+  def _report(self, metrics: Mapping[str, tf.Tensor]) -> Dict[str, float]:
+    metrics = dict(metrics)
+    failure = trust_region.failure_message(metrics.pop('failure').numpy())
+    if failure:
+      raise errors.NonFiniteError(
+          f'not finite in learner step {self.num_steps}: {failure}; more '
+          'damping, a smaller max_kl or wider actions (min_std) may prevent it.')
+    return super()._report(metrics)
+
+
+def trust_region_metrics(
+    result: trust_region.TrustRegionResult) -> Dict[str, tf.Tensor]:
+  """Means over regions, and 'failure' `[K]`."""
+  return {
+      'kl': tf.reduce_mean(result.kl),
+      'largest_kl': tf.reduce_max(result.kl),
+      'improvement': tf.reduce_mean(result.improvement),
+      'step_norm': tf.reduce_mean(result.step_norm),
+      'accepted': tf.reduce_mean(tf.cast(result.accepted, tf.float32)),
+      'backtracks': tf.reduce_mean(tf.cast(result.num_backtracks, tf.float32)),
+      'failure': result.failure,
+  }

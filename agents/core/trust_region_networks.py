@@ -1,0 +1,55 @@
+"""Networks of the agents that step within trust regions."""
+
+from typing import NamedTuple
+
+from distillery.agents.core import builders
+from distillery.agents.core import critics
+from distillery.agents.core import trust_region_config
+from distillery.networks import columns
+from distillery.networks import interfaces
+from dm_env import specs
+import numpy as np
+
+
+class TrustRegionNetworks(NamedTuple):
+  """What is trained."""
+  policy: interfaces.MultiTaskPolicy
+  critic: critics.Critic
+
+
+def make_networks(
+    spec: builders.AgentSpec,
+    config: trust_region_config.TrustRegionConfig,
+    architecture: str,
+    seed: int,
+) -> TrustRegionNetworks:
+  """Makes the default networks.
+
+  Args:
+    spec: of the tasks.
+    config: sizes.
+    architecture: 'shared' for one policy, 'separate' for one a task and a
+      shared one apart, all of one form.
+    seed: of the initial weights.
+  """
+  policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
+  is_discrete = isinstance(spec.action_spec, specs.DiscreteArray)
+  observation_size, = spec.observation_spec.shape
+  policy = columns.ColumnPolicy(
+      spec.num_tasks, observation_size,
+      (spec.action_spec.num_values if is_discrete
+       else spec.action_spec.shape[0]),
+      is_discrete=is_discrete,
+      architecture=architecture,
+      alpha=0.,
+      hidden_sizes=config.hidden_sizes,
+      shared_observes_task=config.observes_task,
+      task_observes_task=config.observes_task,
+      # A policy is asked about the states of other tasks too.
+      pooled_normalizer=True,
+      std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
+      min_observation_std=config.min_observation_std,
+      seed=policy_seed)
+  critic = critics.make_critic(
+      config, spec.num_tasks, observation_size, value_seed)
+  return TrustRegionNetworks(policy, critic)

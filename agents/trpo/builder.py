@@ -1,0 +1,33 @@
+"""Makes the parts of a TRPO agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import typing
+from typing import Sequence
+
+from distillery.agents.core import trust_region_builder
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.core import trust_region_networks
+  from distillery.agents.trpo import learning
+  import reverb
+
+
+class TRPOBuilder(trust_region_builder.TrustRegionBuilder):
+  """One policy, which acts in all tasks."""
+
+  architecture = 'shared'
+  evaluated_policies: Sequence[str] = ('shared',)
+  behaviours: Sequence[str] = ('shared',)
+
+  def make_learner(
+      self, networks: trust_region_networks.TrustRegionNetworks,
+      client: reverb.Client, counter: counting.Counter,
+      seed: int) -> learning.TRPOLearner:
+    from distillery.agents.core import replay
+    from distillery.agents.trpo import learning
+    return learning.TRPOLearner(
+        self.config, networks, seed, checkpointables={},
+        iterator=replay.make_iterator(client.server_address, 'shared'),
+        counter=counter)

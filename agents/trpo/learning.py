@@ -1,0 +1,46 @@
+"""TRPO's learner: one compiled step a block of unrolls."""
+
+from typing import Dict, Mapping
+
+from distillery.agents.core import trust_region_learner
+from distillery.ops import advantages
+from distillery.ops import policy_gradient
+from distillery.ops import regions
+import tensorflow as tf
+
+
+class TRPOLearner(trust_region_learner.TrustRegionLearner):
+  """Moves the shared policy within one trust region, and fits the critic.
+
+  Minimises, over all tasks' samples at once, as many of each,
+
+    L = -mean( pi(a|s) / pi_old(a|s) A(s, a) ),   mean KL(pi_old || pi) <= delta
+
+  (Schulman et al. 2015, equation 14).
+  """
+
+  @tf.function
+  def _step(self, block: Mapping[str, tf.Tensor],
+            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """One trust-region step; `step` counts blocks, int32 []."""
+    policy, critic = self._networks
+    observation, action, log_prob = (
+        advantages.task_major(block[name])
+        for name in ('observation', 'action', 'log_prob'))
+    estimate = critic.estimate(block)
+
+    def loss(distribution):
+      return regions.mean(policy_gradient.surrogate(
+          distribution.log_prob(action), log_prob, estimate.advantage), 1)
+
+    result = self._trust_region_step(
+        policy.shared_variables(), loss=loss, num_regions=1,
+        policy=lambda: policy.shared(observation))
+    metrics = {
+        'reward': tf.reduce_mean(block['reward']),
+        'entropy': tf.reduce_mean(policy.shared(observation).entropy()),
+        **estimate.metrics(),
+        **trust_region_learner.trust_region_metrics(result),
+    }
+    self._learn_values(block, estimate, step)
+    return metrics

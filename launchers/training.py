@@ -1,0 +1,54 @@
+"""What the `main` of every launcher that trains does."""
+
+from typing import Any, Callable
+
+from distillery.agents.core import errors
+from distillery.agents.core import experiment
+from distillery.agents.core import run_directory
+from distillery.environments import base
+from distillery.environments import pool as pools
+from distillery.environments import suites
+from distillery.launchers import flag_utils
+
+# What `flag_utils.run` reports in one sentence.
+ERRORS = (pools.PoolError, errors.NonFiniteError)
+
+
+def train(
+    agent: str,
+    agent_config: Any,
+    make_builder: Callable[..., Any],
+    options: flag_utils.RunOptions,
+    *,
+    change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,
+) -> None:
+  """Runs an experiment and prints how its last evaluation went.
+
+  Args:
+    agent: its name.
+    agent_config: its frozen dataclass, made from flags.
+    make_builder: its builder's class.
+    options: what every launcher takes.
+    change_suite: makes the tasks from the suite that the options name.
+
+  Raises:
+    ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
+  """
+  run = options.resolved(agent)
+  suite = change_suite(suites.make_suite(
+      run.suite, seed=run.seed,
+      reward_function_version=run.reward_function_version))
+  run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
+  if not run.resume:
+    flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config)
+  rows = experiment.run_experiment(experiment.ExperimentConfig(
+      agent=agent, agent_config=agent_config, make_builder=make_builder,
+      suite=suite, run_dir=run_dir, seed=run.seed,
+      num_env_steps=run.num_env_steps, num_workers=run.num_workers,
+      evaluate_every=run.evaluate_every,
+      evaluation_episodes=run.evaluation_episodes,
+      checkpoint_every=run.checkpoint_every))
+  from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
+  if rows:
+    print(evaluation.table(rows))
+  print(f'Results are in {run_dir.path}')
