@@ -43,8 +43,9 @@ def weight_matrices(networks):
   for name, network in networks._asdict().items():
     if not isinstance(network, tf.Module):
       continue
-    for i, variable in enumerate(network.trainable_variables):
-      if len(variable.shape) < 2 or min(variable.shape[-2:]) == 1:
+    for i, variable in enumerate(network.variables):
+      if (not variable.trainable or len(variable.shape) < 2
+          or min(variable.shape[-2:]) == 1):
         continue
       rows = variable.numpy().reshape([-1, *variable.shape[-2:]])
       for k, matrix in enumerate(rows):
