@@ -1,6 +1,6 @@
 """What the `main` of every launcher that trains does."""
 
-from typing import Any, Callable
+from typing import Any, Callable, Sequence
 
 from distillery.agents.core import errors
 from distillery.agents.core import experiment
@@ -21,6 +21,7 @@ def train(
     options: flag_utils.RunOptions,
     *,
     change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,
+    more_options: Sequence[Any] = (),
 ) -> None:
   """Runs an experiment and prints how its last evaluation went.
 
@@ -30,6 +31,7 @@ def train(
     make_builder: its builder's class.
     options: what every launcher takes.
     change_suite: makes the tasks from the suite that the options name.
+    more_options: further dataclasses made from flags, to be repeated too.
 
   Raises:
     ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
@@ -40,7 +42,8 @@ def train(
       reward_function_version=run.reward_function_version))
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
   if not run.resume:
-    flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config)
+    flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config,
+                             *more_options)
   rows = experiment.run_experiment(experiment.ExperimentConfig(
       agent=agent, agent_config=agent_config, make_builder=make_builder,
       suite=suite, run_dir=run_dir, seed=run.seed,

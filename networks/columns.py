@@ -91,7 +91,6 @@ class ColumnPolicy(snt.Module):
     self.is_discrete = is_discrete
     self.action_size = action_size
     self.alpha = alpha
-    self._std_range = std
     self._shared_normalizer = normalizer.RunningNormalizer(
         1, observation_size, min_std=min_observation_std, name='shared')
     self._task_normalizer = self._shared_normalizer
@@ -103,18 +102,22 @@ class ColumnPolicy(snt.Module):
         1, num_tasks, self._shared_normalizer,
         observes_task=shared_observes_task, hidden_sizes=hidden_sizes,
         output_size=action_size, rng=rng, name='shared')
-    self._shared_log_std = tf.Variable(
-        tf.fill([action_size], tf.math.log(std.initial)), name='shared_log_std')
-    self._precision_offset = _precision_offset(alpha, std.initial)
     adds_precision = architecture == 'two_column' and not is_discrete
     self._task_columns = column.Column(
         num_tasks, num_tasks, self._task_normalizer,
         observes_task=task_observes_task, hidden_sizes=hidden_sizes,
         output_size=action_size * (2 if adds_precision else 1), rng=rng,
         name='task')
-    self._task_log_std = tf.Variable(
-        tf.fill([num_tasks, 1, action_size], tf.math.log(std.initial)),
-        name='task_log_std')
+    self._make_deviations(std)
+
+  def _make_deviations(self, std: StdRange) -> None:
+    self._std_range = std
+    self._precision_offset = _precision_offset(self.alpha, std.initial)
+    self._shared_log_std, self._task_log_std = (
+        tf.Variable(tf.fill(shape, tf.math.log(std.initial)), name=name)
+        for shape, name in (
+            ([self.action_size], 'shared_log_std'),
+            ([self.num_tasks, 1, self.action_size], 'task_log_std')))
 
   def shared(self, observation: tf.Tensor,
              origin: Optional[tf.Tensor] = None) -> tfd.Distribution:

@@ -75,8 +75,8 @@ def action_bounds(
   return low, high
 
 
-def check_noise_color(noise_color: float, action_spec: specs.Array) -> None:
+def check_noise_color(noise_color: float, spec: AgentSpec) -> None:
   """Raises ValueError if there is a color but no Gaussian noise."""
-  if noise_color and isinstance(action_spec, specs.DiscreteArray):
+  if noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
     raise ValueError(f'noise_color={noise_color} has no effect on discrete '
                      'actions; set it to 0.')

@@ -33,7 +33,7 @@ class TrustRegionBuilder(builders.Builder):
           f'unroll_length={config.unroll_length} cuts episodes, which have '
           f'{spec.horizon} steps here: a linear baseline is fitted to whole '
           f'ones; want a multiple of {spec.horizon}, or --baseline=neural.')
-    builders.check_noise_color(config.noise_color, spec.action_spec)
+    builders.check_noise_color(config.noise_color, spec)
     self.config = config
     self.spec = spec
 

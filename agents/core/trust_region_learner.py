@@ -1,6 +1,6 @@
 """What the learners that step within trust regions have in common."""
 
-from typing import Any, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping
 
 from distillery.agents.core import critics
 from distillery.agents.core import errors
@@ -8,8 +8,13 @@ from distillery.agents.core import learners
 from distillery.agents.core import trust_region_config
 from distillery.agents.core import trust_region_networks
 from distillery.ops import advantages
+from distillery.ops import policy_gradient
+from distillery.ops import regions
 from distillery.ops import trust_region
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
 
 
 class TrustRegionLearner(learners.Learner):
@@ -53,6 +58,15 @@ class TrustRegionLearner(learners.Learner):
         damping=config.damping, cg_iterations=config.cg_iterations,
         backtrack_ratio=config.backtrack_ratio,
         max_backtracks=config.max_backtracks, **kwargs)
+
+  def _surrogate(self, block: critics.Block, estimate: critics.Estimate,
+                 num_regions: int
+                 ) -> Callable[[tfd.Distribution], tf.Tensor]:
+    """The policy to -mean( pi(a|s) / pi_old(a|s) A(s, a) ) of each region."""
+    action, log_prob = (
+        advantages.task_major(block[name]) for name in ('action', 'log_prob'))
+    return lambda policy: regions.mean(policy_gradient.surrogate(
+        policy.log_prob(action), log_prob, estimate.advantage), num_regions)
 
   def _learn_values(self, block: critics.Block, estimate: critics.Estimate,
                     step: tf.Tensor) -> None:

@@ -26,7 +26,7 @@ class DistralBuilder(builders.Builder):
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
           f'suite that has {spec.num_test_tasks} test tasks.')
-    builders.check_noise_color(config.noise_color, spec.action_spec)
+    builders.check_noise_color(config.noise_color, spec)
     self.config = config
     self.spec = spec
 

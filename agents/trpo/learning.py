@@ -4,8 +4,6 @@ from typing import Dict, Mapping
 
 from distillery.agents.core import trust_region_learner
 from distillery.ops import advantages
-from distillery.ops import policy_gradient
-from distillery.ops import regions
 import tensorflow as tf
 
 
@@ -24,17 +22,11 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
             step: tf.Tensor) -> Dict[str, tf.Tensor]:
     """One trust-region step; `step` counts blocks, int32 []."""
     policy, critic = self._networks
-    observation, action, log_prob = (
-        advantages.task_major(block[name])
-        for name in ('observation', 'action', 'log_prob'))
+    observation = advantages.task_major(block['observation'])
     estimate = critic.estimate(block)
-
-    def loss(distribution):
-      return regions.mean(policy_gradient.surrogate(
-          distribution.log_prob(action), log_prob, estimate.advantage), 1)
-
     result = self._trust_region_step(
-        policy.shared_variables(), loss=loss, num_regions=1,
+        policy.shared_variables(), num_regions=1,
+        loss=self._surrogate(block, estimate, num_regions=1),
         policy=lambda: policy.shared(observation))
     metrics = {
         'reward': tf.reduce_mean(block['reward']),

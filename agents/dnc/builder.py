@@ -1,0 +1,54 @@
+"""Makes the parts of a DnC agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import typing
+from typing import Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.core import trust_region_builder
+from distillery.agents.dnc import config as dnc_config
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.dnc import learning
+  from distillery.agents.dnc import networks as dnc_networks
+  import reverb
+
+
+class DnCBuilder(trust_region_builder.TrustRegionBuilder):
+  """A local policy in each context, a train task of the suite."""
+
+  architecture = 'separate'
+  evaluated_policies: Sequence[str] = ('task', 'shared')
+
+  def __init__(self, config: dnc_config.DnCConfig, spec: builders.AgentSpec):
+    if spec.num_tasks < 2:
+      raise ValueError(
+          f'DnC needs at least two contexts, got {spec.num_tasks}: want a suite '
+          'of several tasks, or --num_contexts to partition a single one.')
+    super().__init__(config, spec)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    has_central = self.config.central_trpo or self.config.mode == 'release'
+    return ('task', 'shared') if has_central else ('task',)
+
+  def make_networks(self, seed: int) -> dnc_networks.DnCNetworks:
+    from distillery.agents.core import critics
+    from distillery.agents.dnc import networks
+    policy, critic = super().make_networks(seed)
+    size, = self.spec.observation_spec.shape
+    return networks.DnCNetworks(policy, critic, critics.make_critic(
+        self.config, self.spec.num_tasks, size, seed))
+
+  def make_learner(
+      self, networks: dnc_networks.DnCNetworks, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.DnCLearner:
+    from distillery.agents.core import replay
+    from distillery.agents.dnc import learning
+    queues = {name: replay.make_iterator(client.server_address, name)
+              for name in self.behaviours}
+    blocks = (dict(zip(queues, taken)) for taken in zip(*queues.values()))
+    return learning.DnCLearner(
+        self.config, networks, seed, iterator=blocks, counter=counter)

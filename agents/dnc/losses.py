@@ -1,0 +1,88 @@
+"""DnC's penalties and its distillation (Ghosh et al. 2018, equations 4 to 6).
+
+Local policy i minimises its surrogate loss plus alpha times a penalty:
+
+  vanilla      1/(K-1) sum_{j != i} ( E_{s ~ S_i} KL(pi_i || pi_j)
+                                      + E_{s ~ S_j} KL(pi_j || pi_i) )
+  release      1/(K-1) sum_{j != i} E_{s ~ S_j} ( KL(pi_j || pi_i)
+                                                  + KL(pi_i || pi_j) ) / 2
+  centralized  E_{s ~ S_i} KL(pi_i || pi_c)
+
+with S_i the states of context i. The paper's coefficient, for K contexts of
+equal weight and a sum in place of the mean, is alpha K^2 / (K - 1). Only pi_i
+moves: the others are as they were when the step began.
+"""
+
+from typing import TypeVar
+
+from distillery.ops import families
+import tensorflow as tf
+
+Family = TypeVar('Family', families.Gaussian, families.Categorical)
+
+
+def pairs(parameters: Family, num_contexts: int) -> Family:
+  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in the states of context j."""
+  return type(parameters)(*(
+      tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
+      for x in parameters))
+
+
+def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
+  """The penalty of the paper, `[K]`.
+
+  Args:
+    new: parameters of the policies that move, each `[K, K, M, ...]`, policy i
+      in the M states of context j.
+    old: the same before they moved; without gradient.
+
+  Returns:
+    Row i depends on policy i of `new` alone.
+  """
+  own_states = _diagonal(new).kl(_transpose(old))  # KL(new[i,i] || old[j,i])
+  other_states = _transpose(_diagonal(old)).kl(new)  # KL(old[j,j] || new[i,j])
+  return _mean_over_others(own_states + other_states)
+
+
+def released_penalty(new: Family, old: Family) -> tf.Tensor:
+  """The penalty of the released code, `[K]`; arguments as `pairwise_penalty`."""
+  others = _transpose(_diagonal(old))
+  return _mean_over_others(0.5 * (others.kl(new) + new.kl(others)))
+
+
+def central_penalty(local: Family, central: Family) -> tf.Tensor:
+  """KL(pi_i || pi_c) in the states of context i, `[K, M, ...]` to `[K]`."""
+  return tf.reduce_mean(local.kl(central), axis=1)
+
+
+def distillation_loss(local: Family, central: Family) -> tf.Tensor:
+  """KL(pi_i || pi_c), unreduced: maximum likelihood of the actions of pi_i.
+
+  E_{a ~ pi_i}[-log pi_c(a|s)] less the entropy of pi_i, mean and deviation.
+  """
+  return local.kl(central)
+
+
+def released_distillation_loss(local: Family, central: Family) -> tf.Tensor:
+  """Mean squared error of the means (of the logits), unreduced."""
+  return tf.reduce_sum(tf.square(local[0] - central[0]), axis=-1)
+
+
+def _diagonal(parameters: Family) -> Family:
+  """Policy i in its own states, for every j: `[K, 1, M, ...]`."""
+  return type(parameters)(*(
+      tf.stack([x[i, i] for i in range(x.shape[0])])[:, tf.newaxis]
+      for x in parameters))
+
+
+def _transpose(parameters: Family) -> Family:
+  return type(parameters)(*(
+      tf.transpose(x, [1, 0, 2, 3]) for x in parameters))
+
+
+def _mean_over_others(kl: tf.Tensor) -> tf.Tensor:
+  """`[K, K, M]` (or one that broadcasts to it) to `[K]`, without j = i."""
+  num_contexts = kl.shape[0]
+  mean = tf.reduce_mean(kl, axis=2)
+  others = 1. - tf.eye(num_contexts, dtype=mean.dtype)
+  return tf.reduce_sum(mean * others, axis=1) / (num_contexts - 1)

@@ -1,0 +1,50 @@
+"""Trains DnC on a suite of tasks, or on the contexts of a single one.
+
+  python launchers/run_dnc.py --flagfile=launchers/flags/dnc_mt10.cfg
+  python launchers/run_dnc.py --suite=MT1/reach-v3 --num_contexts=4
+"""
+
+import dataclasses
+
+from distillery.agents.dnc import builder
+from distillery.agents.dnc import config as dnc_config
+from distillery.environments import contexts
+from distillery.launchers import flag_utils
+from distillery.launchers import training
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextOptions:
+  """What the contexts are.
+
+  Attributes:
+    num_contexts: into how many contexts to partition a suite's single task, by
+      k-means on its initial states; 0: each task of the suite is a context.
+  """
+  num_contexts: int = 0
+
+
+_DNC = flag_utils.define(dnc_config.DnCConfig)
+_CONTEXTS = flag_utils.define(ContextOptions)
+_RUN = flag_utils.define(flag_utils.RunOptions)
+
+
+def main(_):
+  options, run = _CONTEXTS.value(), _RUN.value()
+
+  def partition(suite):
+    if not options.num_contexts:
+      return suite
+    if len(suite.train_tasks) > 1:
+      raise ValueError(
+          f'num_contexts: got {options.num_contexts} with a suite of '
+          f'{len(suite.train_tasks)} tasks, which are contexts already; want a '
+          'suite of one task, such as MT1/reach-v3, or --num_contexts=0')
+    return contexts.partition(suite, 0, options.num_contexts, seed=run.seed)
+
+  training.train('dnc', _DNC.value(), builder.DnCBuilder, run,
+                 change_suite=partition, more_options=(options,))
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=training.ERRORS)
