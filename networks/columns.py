@@ -113,11 +113,10 @@ class ColumnPolicy(snt.Module):
   def _make_deviations(self, std: StdRange) -> None:
     self._std_range = std
     self._precision_offset = _precision_offset(self.alpha, std.initial)
-    self._shared_log_std, self._task_log_std = (
-        tf.Variable(tf.fill(shape, tf.math.log(std.initial)), name=name)
-        for shape, name in (
-            ([self.action_size], 'shared_log_std'),
-            ([self.num_tasks, 1, self.action_size], 'task_log_std')))
+    log_std = tf.fill([self.num_tasks, 1, self.action_size],
+                      tf.math.log(std.initial))
+    self._task_log_std = tf.Variable(log_std, name='task_log_std')
+    self._shared_log_std = tf.Variable(log_std[0, 0], name='shared_log_std')
 
   def shared(self, observation: tf.Tensor,
              origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
@@ -174,21 +173,19 @@ class ColumnPolicy(snt.Module):
             **self._task_columns.acting_variables('task')}
 
   def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = (),
-                    noise_color: float = 0.) -> acting.ColumnPolicy:
+                    high: Sequence[float] = (), noise_color: float = 0.
+                    ) -> acting.ColumnPolicy:
     """The NumPy twin, see `interfaces.MultiTaskPolicy`."""
     return acting.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
-        architecture=self.architecture,
-        is_discrete=self.is_discrete,
-        action_size=self.action_size,
-        alpha=self.alpha,
+        architecture=self.architecture, is_discrete=self.is_discrete,
+        action_size=self.action_size, alpha=self.alpha,
         num_layers=self._shared_column.num_layers,
         shared_observes_task=self._shared_column.observes_task,
         task_observes_task=self._task_columns.observes_task,
         precision_offset=self._precision_offset,
-        max_deviation=normalizer.MAX_DEVIATION,
-        low=tuple(low), high=tuple(high), noise_color=noise_color)
+        max_deviation=normalizer.MAX_DEVIATION, noise_color=noise_color,
+        low=tuple(low), high=tuple(high))
 
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""
@@ -199,8 +196,8 @@ class ColumnPolicy(snt.Module):
   def project(self) -> None:
     """Puts the standard deviations back into their range.
 
-    After a step rather than in the forward pass: a clipped parameter would get
-    no gradient that could bring it back.
+    Not in the forward pass: a clipped parameter would get no gradient that
+    could bring it back.
     """
     for log_std in (self._shared_log_std, self._task_log_std):
       log_std.assign(tf.clip_by_value(
