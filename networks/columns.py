@@ -72,7 +72,7 @@ class ColumnPolicy(snt.Module):
       action_size: A; the number of actions if they are discrete.
       is_discrete: whether actions are discrete.
       architecture: 'shared', 'separate' or 'two_column'.
-      alpha: power of pi_0 in the two-column task policy, in [0, 1]; above 0 if
+      alpha: power of pi_0 in the two-column task policy, in [0, 1], not 0 if
         actions are continuous.
       hidden_sizes: of each column.
       shared_observes_task: whether the shared column sees the task's one-hot.
@@ -80,9 +80,8 @@ class ColumnPolicy(snt.Module):
       min_observation_std: floor of the observations' standard deviation.
       seed: of the initial weights.
       task_observes_task: whether the tasks' columns see the one-hot too.
-      pooled_normalizer: whether their observations are standardised by the
-        statistics of all tasks, as the shared column's are, and not by those
-        of their own, which mean nothing in the states of other tasks.
+      pooled_normalizer: whether theirs are standardised by the statistics of
+        all tasks; those of their own mean nothing in the states of others.
     """
     super().__init__(name='column_policy')
     _check_architecture(architecture, alpha, is_discrete)
@@ -100,14 +99,13 @@ class ColumnPolicy(snt.Module):
     rng = np.random.default_rng(seed)
     self._shared_column = column.Column(
         1, num_tasks, self._shared_normalizer,
-        observes_task=shared_observes_task, hidden_sizes=hidden_sizes,
-        output_size=action_size, rng=rng, name='shared')
+        observes_task=shared_observes_task, output_size=action_size,
+        hidden_sizes=hidden_sizes, rng=rng, name='shared')
     adds_precision = architecture == 'two_column' and not is_discrete
     self._task_columns = column.Column(
         num_tasks, num_tasks, self._task_normalizer,
-        observes_task=task_observes_task, hidden_sizes=hidden_sizes,
-        output_size=action_size * (2 if adds_precision else 1), rng=rng,
-        name='task')
+        observes_task=task_observes_task, hidden_sizes=hidden_sizes, rng=rng,
+        output_size=action_size * (2 if adds_precision else 1), name='task')
     self._make_deviations(std)
 
   def _make_deviations(self, std: StdRange) -> None:
