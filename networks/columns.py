@@ -191,16 +191,15 @@ class ColumnPolicy(snt.Module):
     if self._task_normalizer is not self._shared_normalizer:
       self._task_normalizer.update(observation)
 
-  def project(self) -> None:
-    """Puts the standard deviations back into their range.
+  def project(self, max_std: Optional[tf.Tensor] = None) -> None:
+    """Puts the standard deviations back into their range, or up to `max_std`.
 
-    Not in the forward pass: a clipped parameter would get no gradient that
-    could bring it back.
+    Not in the forward pass: a clipped parameter would get no gradient.
     """
     for log_std in (self._shared_log_std, self._task_log_std):
       log_std.assign(tf.clip_by_value(
           log_std, tf.math.log(self._std_range.minimum),
-          tf.math.log(self._std_range.maximum)))
+          tf.math.log(self._std_range.maximum if max_std is None else max_std)))
 
   def reset_tasks(self) -> None:
     """Makes every task policy the shared one.

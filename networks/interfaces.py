@@ -56,8 +56,13 @@ class MultiTaskPolicy(Protocol):
   def observe(self, observation: tf.Tensor) -> None:
     """Updates statistics of the observations, if it has any, `[K, N, D]`."""
 
-  def project(self) -> None:
-    """Puts the variables back into their ranges, after a step."""
+  def project(self, max_std: Optional[tf.Tensor] = None) -> None:
+    """Puts the variables back into their ranges, after a step.
+
+    Args:
+      max_std: upper bound of the standard deviation of a shared Gaussian policy
+        now, float32 []; None: the one that it was made with.
+    """
 
   def reset_tasks(self) -> None:
     """Makes every pi_k pi_0, as nearly as the architecture can.

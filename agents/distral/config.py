@@ -45,7 +45,10 @@ class DistralConfig:
     shared_observes_task: whether pi_0 sees which task it is in.
     initial_std: standard deviation of pi_0 at the start, in units of action.
     min_std: its lower bound.
-    max_std: its upper bound.
+    max_std: its upper bound at the start.
+    narrowed_std: its upper bound after narrowing_steps.
+    narrowing_steps: environment steps over which the bound falls from max_std
+      to narrowed_std, in a straight line; 0: it does not.
     noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
       pink (Hollenstein et al. 2024).
     min_observation_std: floor of the standard deviation that observations are
@@ -75,6 +78,8 @@ class DistralConfig:
   initial_std: float = 1.0
   min_std: float = 0.1
   max_std: float = 1.6
+  narrowed_std: float = 0.4
+  narrowing_steps: int = 0
   noise_color: float = 0.
   min_observation_std: float = 0.01
 
@@ -85,10 +90,16 @@ class DistralConfig:
         'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
         'max_gradient_norm', 'min_std', 'min_observation_std', 'hidden_sizes',
         'value_hidden_sizes')
-    config_checks.not_negative(self, 'kl_cost', 'entropy_cost', 'noise_color')
+    config_checks.not_negative(
+        self, 'kl_cost', 'entropy_cost', 'noise_color', 'narrowing_steps')
     config_checks.share(self, 'logits_alpha', 'discount', 'gae_lambda')
     config_checks.below_one(self, 'discount')
     config_checks.std_range(self)
+    if self.narrowing_steps and not (
+        self.min_std <= self.narrowed_std <= self.max_std):
+      raise ValueError(
+          'narrowed_std must lie between min_std and max_std, got '
+          f'{self.narrowed_std} outside [{self.min_std}, {self.max_std}].')
     if self.envs_per_task * self.unroll_length % self.num_minibatches:
       raise ValueError(
           f'num_minibatches={self.num_minibatches} does not divide the '

@@ -93,12 +93,27 @@ class DistralLearner(learners.Learner):
       metrics.update(self._epochs(
           batch, orders, self._centroid_loss, policy.shared_variables(), [],
           train_value=False))
-    policy.project()
+    policy.project(self._max_std(batch, step))
     # Only now, so that a block is learned from with the very function that
     # acted in it.
     policy.observe(batch.observation)
     self._networks.value.observe(batch.observation)
     return metrics
+
+  def _max_std(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
+    """Upper bound of the standard deviation for the next block.
+
+    Noise that is wide at first and narrow in the end: a task is found by the
+    one, and done precisely by the other. Left to the gradient alone it stays
+    wide for millions of steps.
+    """
+    config = self._config
+    if not config.narrowing_steps:
+      return tf.constant(config.max_std)
+    env_steps = tf.cast(step + 1, tf.float32) * tf.cast(
+        tf.size(batch.advantage), tf.float32)
+    share = tf.minimum(env_steps / config.narrowing_steps, 1.)
+    return config.max_std + share * (config.narrowed_std - config.max_std)
 
   def _make_batch(
       self, block: Mapping[str, tf.Tensor]) -> Tuple[Batch, Metrics]:

@@ -258,6 +258,11 @@ def test_project_puts_the_standard_deviations_back():
                        policy.task(observations())):
     np.testing.assert_allclose(
         np.log(distribution.stddev()), expected, rtol=1e-5)
+  policy.project(tf.constant(.7))
+  for distribution in (policy.shared(observations()),
+                       policy.task(observations())):
+    np.testing.assert_allclose(
+        distribution.stddev(), np.minimum(np.exp(expected), .7), rtol=1e-5)
 
 
 def test_observe_pools_for_pi_0_and_keeps_the_columns_apart():

@@ -40,7 +40,8 @@ def test_nan_is_refused(name):
 
 
 @pytest.mark.parametrize('value', [-1e-9, math.inf])
-@pytest.mark.parametrize('name', ['kl_cost', 'entropy_cost', 'noise_color'])
+@pytest.mark.parametrize('name', [
+    'kl_cost', 'entropy_cost', 'noise_color', 'narrowing_steps'])
 def test_costs_are_not_negative(name, value):
   with pytest.raises(ValueError, match=f'^{name} must not be negative'):
     make(**{name: value})
@@ -72,6 +73,13 @@ def test_layers_have_units(name, sizes):
 def test_initial_std_lies_within_its_bounds(changes):
   with pytest.raises(ValueError, match='^initial_std must lie between'):
     make(**changes)
+
+
+@pytest.mark.parametrize('narrowed_std', [.05, 2.])
+def test_deviations_narrow_within_their_bounds(narrowed_std):
+  with pytest.raises(ValueError, match='^narrowed_std must lie between'):
+    make(narrowed_std=narrowed_std, narrowing_steps=10)
+  make(narrowed_std=narrowed_std)  # Never narrows.
 
 
 def test_minibatches_divide_a_block():
