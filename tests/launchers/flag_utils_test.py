@@ -90,6 +90,38 @@ def test_help_comes_from_the_docstring():
   assert set(flag_values) == {f.name for f in dataclasses.fields(Config)}
 
 
+@dataclasses.dataclass(frozen=True)
+class Derived(Config):
+  """Another example, which has what `Config` has.
+
+  Attributes:
+    rate: of the derived class.
+    more: than before.
+  """
+
+  rate: float = 2.
+  more: int = 1
+
+
+def test_a_derived_dataclass_has_the_flags_of_both():
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Derived, flag_values)
+  flag_values(['program', '--more=3', '--num_steps=7'])
+  assert holder.value() == Derived(num_steps=7, more=3, rate=2.)
+  assert flag_values['num_steps'].help == 'how many steps, over all tasks.'
+  assert flag_values['more'].help == 'than before.'
+  assert flag_values['rate'].help == 'of the derived class.'
+  with pytest.raises(ValueError, match='num_steps: got 0'):
+    Derived(num_steps=0)
+
+
+def test_a_derived_field_is_described_too():
+  bare = dataclasses.make_dataclass('Bare', [('x', int, 1)], bases=(Config,),
+                                    frozen=True)
+  with pytest.raises(ValueError, match=r"Bare: .*\['x'\]"):
+    flag_utils.define(bare, flags.FlagValues())
+
+
 def test_docstring_and_fields_must_agree():
   undocumented = dataclasses.make_dataclass('Undocumented', [('x', int, 1)])
   with pytest.raises(ValueError, match=r"Undocumented: .*\['x'\]"):

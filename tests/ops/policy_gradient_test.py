@@ -1,4 +1,6 @@
-"""The clipped surrogate, by hand."""
+"""The surrogate and the clipped one, by hand."""
+
+import functools
 
 from distillery.ops import policy_gradient
 import numpy as np
@@ -8,18 +10,36 @@ import tensorflow as tf
 LOG_2, LOG_3 = np.log(2.), np.log(3.)
 
 
-def surrogate(ratio, advantage, clip_ratio=.2):
-  """Loss and its derivative by log_prob, for one sample."""
+def differentiated(function, ratio, advantage):
+  """What `function` gave for one sample, and its derivative by log_prob."""
   log_prob = tf.constant([LOG_3 + np.log(ratio)])
   behaviour = tf.constant([LOG_3])
   advantage = tf.constant([advantage], tf.float64)
   with tf.GradientTape() as tape:
     tape.watch([log_prob, behaviour, advantage])
-    result = policy_gradient.clipped_surrogate(
-        log_prob, behaviour, advantage, clip_ratio=clip_ratio)
-  gradients = tape.gradient(result.loss, [log_prob, behaviour, advantage])
+    result = function(log_prob, behaviour, advantage)
+    loss = getattr(result, 'loss', result)
+  gradients = tape.gradient(loss, [log_prob, behaviour, advantage])
   assert gradients[1:] == [None, None]
   return result, gradients[0].numpy().item()
+
+
+def surrogate(ratio, advantage, clip_ratio=.2):
+  return differentiated(
+      functools.partial(
+          policy_gradient.clipped_surrogate, clip_ratio=clip_ratio),
+      ratio, advantage)
+
+
+@pytest.mark.parametrize('ratio, advantage, loss', [
+    (1., 2., -2.), (1., -2., 2.), (1.5, 2., -3.), (9., 2., -18.), (.5, -2., 1.),
+])
+def test_without_a_clip_hand_worked(ratio, advantage, loss):
+  result, derivative = differentiated(
+      policy_gradient.surrogate, ratio, advantage)
+  np.testing.assert_allclose(result, [loss])
+  # d(w A)/dlog pi = w A.
+  np.testing.assert_allclose(derivative, loss)
 
 
 @pytest.mark.parametrize('ratio, advantage, loss, gradient, is_clipped', [
@@ -81,11 +101,15 @@ def test_clip_ratio_is_positive(clip_ratio):
     surrogate(1., 1., clip_ratio=clip_ratio)
 
 
+@pytest.mark.parametrize('function, options', [
+    (policy_gradient.surrogate, {}),
+    (policy_gradient.clipped_surrogate, {'clip_ratio': .2}),
+])
 @pytest.mark.parametrize('wrong', ['behaviour_log_prob', 'advantage'])
-def test_shapes_that_would_broadcast_are_refused(wrong):
+def test_shapes_that_would_broadcast_are_refused(wrong, function, options):
   tensors = dict.fromkeys(
       ('log_prob', 'behaviour_log_prob', 'advantage'), tf.zeros([4]))
   tensors[wrong] = tf.zeros([4, 1])
   with pytest.raises(
-      ValueError, match=f'clipped_surrogate: {wrong} has shape'):
-    policy_gradient.clipped_surrogate(**tensors, clip_ratio=.2)
+      ValueError, match=f'^{function.__name__}: {wrong} has shape'):
+    function(**tensors, **options)
