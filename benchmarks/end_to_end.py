@@ -6,20 +6,15 @@ Starts launchers/run_distral.py with the shipped MT10 flagfile and reads its run
 directory: when the first environment stepped, and how fast the blocks went by.
 """
 
-import csv
 import dataclasses
 import pathlib
-import subprocess
-import sys
 import tempfile
-import time
-from typing import Dict, List, Tuple
+from typing import Dict, List
 
 import bench_report
 from distillery.launchers import flag_utils
+import launcher_runs
 
-_ROOT = pathlib.Path(__file__).resolve().parent.parent
-_POLL_S = 0.02
 # The first blocks compile the learner's step and measure the tasks' cost.
 _WARM_UP_BLOCKS = 3
 
@@ -39,54 +34,6 @@ class EndToEndOptions:
   bench_env_steps: int = 200_000
   time_limit_s: float = 240.0
   output: str = 'results/bench/end_to_end.csv'
-
-
-def run_launcher(
-    options: EndToEndOptions, run_dir: pathlib.Path
-) -> Tuple[List[Dict[str, str]], float]:
-  """Runs the launcher to its end.
-
-  Returns:
-    The rows of its train.csv, and the seconds from the command to the first.
-
-  Raises:
-    ValueError: if it fails, or does not end in time.
-  """
-  train_csv = run_dir / 'train.csv'
-  command = [
-      sys.executable, _ROOT / 'launchers' / 'run_distral.py',
-      f'--flagfile={_ROOT / options.run_flagfile}', f'--run_dir={run_dir}',
-      f'--num_env_steps={options.bench_env_steps}', '--evaluation_episodes=1',
-      f'--evaluate_every={10 * options.bench_env_steps}',
-  ]
-  begin = time.perf_counter()
-  first_row_s = 0.0
-  with open(run_dir.parent / 'log', 'w+', encoding='utf-8') as log:
-    with subprocess.Popen(command, stdout=log, stderr=log) as process:
-      while process.poll() is None:
-        elapsed = time.perf_counter() - begin
-        if not first_row_s and len(_rows(train_csv)) > 0:
-          first_row_s = elapsed
-        if elapsed > options.time_limit_s:
-          process.terminate()
-          raise ValueError(
-              f'time_limit_s: the run took more than {options.time_limit_s}'
-          )
-        time.sleep(_POLL_S)
-    if process.returncode:
-      log.seek(0)
-      raise ValueError(
-          f'the run ended with exit status {process.returncode}\n\n{log.read()}'
-      )
-  return _rows(train_csv), first_row_s
-
-
-def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
-  """The whole rows of a CSV file that may be growing."""
-  if not path.exists():
-    return []
-  with open(path, newline='', encoding='utf-8') as f:
-    return [row for row in csv.DictReader(f) if None not in row.values()]
 
 
 def figures_of(
@@ -133,7 +80,11 @@ def main(_: List[str]) -> None:
   """Runs, reads and reports."""
   options = _OPTIONS.value()
   with tempfile.TemporaryDirectory() as folder:
-    rows, first_row_s = run_launcher(options, pathlib.Path(folder) / 'run')
+    rows, first_row_s = launcher_runs.run(
+        'run_distral.py', options.run_flagfile,
+        [f'--num_env_steps={options.bench_env_steps}',
+         f'--evaluate_every={10 * options.bench_env_steps}'],
+        pathlib.Path(folder) / 'run', options.time_limit_s)
   bench_report.report(
       'Training Distral on MT10', figures_of(rows, first_row_s), options.output
   )

@@ -16,6 +16,8 @@ _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'gymnasium', 'numpy', 'scipy')
 EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
                       'episodes', 'success', 'return')
+# What is there already when a run is refused for its flags.
+_BEFORE_A_RUN = {'.lock', 'flags.cfg'}
 
 
 class RunDirectory:
@@ -36,8 +38,9 @@ class RunDirectory:
     self.resume = resume
     if self.path.exists() and not self.path.is_dir():
       raise ValueError(f'run_dir {self.path} is not a directory.')
-    holds_run = self.path.exists() and any(self.path.iterdir())
-    if holds_run and not resume:
+    found = ({path.name for path in self.path.iterdir()}
+             if self.path.exists() else set())
+    if found - _BEFORE_A_RUN and not resume:
       raise ValueError(
           f'run_dir {self.path} is not empty; give --resume to go on with the '
           'run in it, or another directory.')

@@ -17,6 +17,13 @@ def test_a_new_or_an_empty_directory_is_taken(tmp_path):
   run_directory.RunDirectory(tmp_path / 'empty', resume=False)
 
 
+def test_a_run_that_was_refused_for_its_flags_leaves_room(tmp_path):
+  first = run_directory.RunDirectory(tmp_path / 'run', resume=False)
+  (tmp_path / 'run' / 'flags.cfg').write_text('--wrong')
+  del first  # Its process has ended, before the run began.
+  run_directory.RunDirectory(tmp_path / 'run', resume=False)
+
+
 def test_a_directory_in_use_is_refused(tmp_path):
   (tmp_path / 'thesis.txt').write_text('years of work')
   with pytest.raises(ValueError, match='is not empty; give --resume'):

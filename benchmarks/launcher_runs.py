@@ -1,0 +1,69 @@
+"""Runs of the shipped launchers, timed from outside."""
+
+import csv
+import pathlib
+import subprocess
+import sys
+import time
+from typing import Dict, List, Sequence, Tuple
+
+_ROOT = pathlib.Path(__file__).resolve().parent.parent
+_POLL_S = 0.02
+
+
+def run(
+    launcher: str,
+    flagfile: str,
+    flags: Sequence[str],
+    run_dir: pathlib.Path,
+    time_limit_s: float,
+) -> Tuple[List[Dict[str, str]], float]:
+  """Runs a launcher to its end, as a user starts it.
+
+  Args:
+    launcher: its file in launchers/.
+    flagfile: from the root of the repository.
+    flags: what comes after it.
+    run_dir: for the run; its parent is there.
+    time_limit_s: seconds after which the run is given up.
+
+  Returns:
+    The rows of its train.csv, and the seconds from the command to the first.
+
+  Raises:
+    ValueError: if it fails, or does not end in time.
+  """
+  train_csv = run_dir / 'train.csv'
+  command = [
+      sys.executable, _ROOT / 'launchers' / launcher,
+      f'--flagfile={_ROOT / flagfile}', f'--run_dir={run_dir}',
+      '--evaluation_episodes=1', *flags,
+  ]
+  begin = time.perf_counter()
+  first_row_s = 0.0
+  with open(run_dir.parent / 'log', 'w+', encoding='utf-8') as log:
+    with subprocess.Popen(command, stdout=log, stderr=log) as process:
+      while process.poll() is None:
+        elapsed = time.perf_counter() - begin
+        if not first_row_s and len(_rows(train_csv)) > 0:
+          first_row_s = elapsed
+        if elapsed > time_limit_s:
+          process.terminate()
+          raise ValueError(
+              f'time_limit_s: the run took more than {time_limit_s}'
+          )
+        time.sleep(_POLL_S)
+    if process.returncode:
+      log.seek(0)
+      raise ValueError(
+          f'the run ended with exit status {process.returncode}\n\n{log.read()}'
+      )
+  return _rows(train_csv), first_row_s
+
+
+def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
+  """The whole rows of a CSV file that may be growing."""
+  if not path.exists():
+    return []
+  with open(path, newline='', encoding='utf-8') as f:
+    return [row for row in csv.DictReader(f) if None not in row.values()]
