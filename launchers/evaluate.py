@@ -9,12 +9,15 @@ prints to <run_dir>/evaluation_<policy>.csv. Needs no TensorFlow.
 
 import json
 import pathlib
+from typing import Any, Dict
 
 from absl import flags
 from distillery.agents.core import baselines
 from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import run_directory
+from distillery.environments import base
+from distillery.environments import contexts
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
@@ -31,6 +34,19 @@ _WORKERS = flags.DEFINE_integer(
     'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0)
 
 
+def _suite_of(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
+  """The suite that a run trained on, which has to have a name or a recipe."""
+  suite = suites.make_suite(
+      info.get('partitioned_suite', config['suite']), seed=config['seed'],
+      reward_function_version=info.get('reward_function_version', 'v2'))
+  if 'partitioned_task' not in info:
+    return suite
+  return contexts.partition(
+      suite, info['partitioned_task'], int(info['num_contexts']),
+      seed=int(info['partition_seed']),
+      num_resets=int(info['partition_resets']))
+
+
 def main(_):
   run_dir = pathlib.Path(_RUN_DIR.value)
   try:
@@ -40,9 +56,7 @@ def main(_):
     raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
   except ValueError as error:
     raise ValueError(f'cannot read the config in {run_dir}: {error}') from error
-  suite = suites.make_suite(
-      config['suite'], seed=config['seed'],
-      reward_function_version=versions.get('reward_function_version', 'v2'))
+  suite = _suite_of(config, versions)
   is_random = _POLICY.value == 'random'
   if is_random:
     loaded = checkpoints.LoadedPolicy(

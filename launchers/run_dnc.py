@@ -1,7 +1,8 @@
 """Trains DnC on a suite of tasks, or on the contexts of a single one.
 
   python launchers/run_dnc.py --flagfile=launchers/flags/dnc_mt10.cfg
-  python launchers/run_dnc.py --suite=MT1/reach-v3 --num_contexts=4
+  python launchers/run_dnc.py --suite=MT1/reach-v3 \
+      --num_contexts=4 --noobserves_task
 """
 
 import dataclasses
@@ -30,7 +31,11 @@ _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
 def main(_):
-  options, run = _CONTEXTS.value(), _RUN.value()
+  config, options, run = _DNC.value(), _CONTEXTS.value(), _RUN.value()
+  if options.num_contexts and config.observes_task:
+    raise ValueError(
+        'observes_task: the central policy may not be told the context of a '
+        'partitioned task; want --noobserves_task with --num_contexts')
 
   def partition(suite):
     if not options.num_contexts:
@@ -42,7 +47,7 @@ def main(_):
           'suite of one task, such as MT1/reach-v3, or --num_contexts=0')
     return contexts.partition(suite, 0, options.num_contexts, seed=run.seed)
 
-  training.train('dnc', _DNC.value(), builder.DnCBuilder, run,
+  training.train('dnc', config, builder.DnCBuilder, run,
                  change_suite=partition, more_options=(options,))
 
 
