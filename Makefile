@@ -30,9 +30,10 @@ test: $(VENV)/.installed-test
 test-all: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/collection.py
 	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/trust_regions.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -48,6 +49,11 @@ $(VENV)/.installed: setup.py constraints.txt
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 	  -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+	  -c constraints.txt -e '.[bench]'
 	touch $@
 
 # Locks what setup.py asks for; needs uv (https://docs.astral.sh/uv/). With

@@ -64,12 +64,15 @@ setuptools.setup(
         'test': [
             'pytest',
             'pytest-timeout',
+            'psutil',
             'ruff',
             'jax==0.4.30',
             'jaxlib==0.4.30',
             'gym==0.26.2',
             'trfl==1.2.0',
         ],
+        # The peer that TRPO is timed beside.
+        'bench': ['sb3-contrib==2.9.2', 'torch==2.13.0'],
         'gpu': ['tensorflow[and-cuda]==2.15.1'],
     },
 )
