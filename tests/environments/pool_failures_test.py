@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 from distillery.environments import fakes
 from distillery.environments import pool as pools
@@ -112,27 +111,24 @@ def test_an_environment_that_does_not_fit_is_reported(
 def test_an_error_does_not_wait_for_busy_workers():
   # The other worker sleeps for a thousand seconds in one step.
   tasks = helpers.faulty_tasks('raise', 'hang')
-  begin = time.monotonic()
   with helpers.leaves_nothing():
-    pool = helpers.make_pool(tasks, num_workers=2)
+    pool = helpers.make_pool(tasks, num_workers=2, env_timeout_s=1000.)
     pool.wait_until_ready()
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
-    begin = time.monotonic()
     with pytest.raises(pools.PoolError, match='a bad step'):
       pool.collect()
-    assert time.monotonic() - begin < 3.
 
 
 def test_a_hanging_environment_is_reported():
-  error = failure_of(helpers.faulty_tasks('', 'hang'), env_timeout_s=1.5)
+  error = failure_of(helpers.faulty_tasks('', 'hang'), env_timeout_s=5.)
   assert str(error).startswith(
-      'Worker 0 has given no sign of life for 1.5 s; it was at task '
+      'Worker 0 has given no sign of life for 5 s; it was at task '
       f"'1_hang' (environment 0, episode 0, seed {EPISODE_SEED}, step 30)")
 
 
 def test_a_slow_environment_is_not_taken_for_a_hanging_one():
-  task = helpers.sleepy_task(0.1)
-  with helpers.make_pool([task], env_timeout_s=1.5, unroll_length=25) as pool:
+  task = helpers.sleepy_task(0.5)
+  with helpers.make_pool([task], env_timeout_s=5., unroll_length=12) as pool:
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
     pool.collect()
 
@@ -143,9 +139,10 @@ def test_a_worker_killed_between_commands_is_reported():
       pool = helpers.make_pool(fakes.point_mass_suite(2), num_workers=2)
       pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
       pool.collect()
-      for pid in helpers.workers_of(os.getpid())[:2 if kills_all else 1]:
+      killed = helpers.workers_of(os.getpid())[:2 if kills_all else 1]
+      for pid in killed:
         os.kill(pid, signal.SIGTERM)
-      time.sleep(0.3)
+      assert helpers.wait_until_dead(killed)
       with pytest.raises(pools.PoolError, match=(
           r'was killed by signal 15 \(SIGTERM\); it was at its commands')):
         if kills_all:
