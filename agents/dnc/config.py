@@ -58,4 +58,5 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
     if not self.penalty and self.variant != 'unconstrained':
       warnings.warn(
           f'penalty=0 leaves variant={self.variant!r} unconstrained: nothing '
-          'holds the local policies together between distillations')
+          'holds the local policies together between distillations',
+          stacklevel=3)

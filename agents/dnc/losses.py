@@ -22,7 +22,7 @@ Family = TypeVar('Family', families.Gaussian, families.Categorical)
 
 
 def pairs(parameters: Family, num_contexts: int) -> Family:
-  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in the states of context j."""
+  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in states of context j."""
   return type(parameters)(*(
       tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
       for x in parameters))
@@ -45,7 +45,7 @@ def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
 
 
 def released_penalty(new: Family, old: Family) -> tf.Tensor:
-  """The penalty of the released code, `[K]`; arguments as `pairwise_penalty`."""
+  """That of the released code, `[K]`; arguments as `pairwise_penalty`."""
   others = _transpose(_diagonal(old))
   return _mean_over_others(0.5 * (others.kl(new) + new.kl(others)))
 
