@@ -91,7 +91,8 @@ class TrustRegionLearner(learners.Learner):
     if failure:
       raise errors.NonFiniteError(
           f'not finite in learner step {self.num_steps}: {failure}; more '
-          'damping, a smaller max_kl or wider actions (min_std) may prevent it.')
+          'damping, a smaller max_kl, wider actions (min_std) or smaller '
+          'rewards may prevent it.')
     return super()._report(metrics)
 
 
