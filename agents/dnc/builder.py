@@ -25,8 +25,9 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
   def __init__(self, config: dnc_config.DnCConfig, spec: builders.AgentSpec):
     if spec.num_tasks < 2:
       raise ValueError(
-          f'DnC needs at least two contexts, got {spec.num_tasks}: want a suite '
-          'of several tasks, or --num_contexts to partition a single one.')
+          f'DnC needs at least two contexts, got {spec.num_tasks}: want a '
+          'suite of several tasks, or --num_contexts to partition a single '
+          'one.')
     super().__init__(config, spec)
 
   @property
@@ -50,5 +51,9 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
     queues = {name: replay.make_iterator(client.server_address, name)
               for name in self.behaviours}
     blocks = (dict(zip(queues, taken)) for taken in zip(*queues.values()))
+    if self.config.mode == 'paper':
+      # All begin as one, as after every distillation; the released code does
+      # so in its first step.
+      networks.policy.reset_tasks()
     return learning.DnCLearner(
         self.config, networks, seed, iterator=blocks, counter=counter)

@@ -3,6 +3,7 @@
 from typing import Callable, Dict, Mapping
 
 from distillery.agents.core import critics
+from distillery.agents.core import errors
 from distillery.agents.core import trust_region_learner
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import losses
@@ -54,7 +55,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     observation = advantages.task_major(block['observation'])
     estimate = critic.estimate(block)
     acted = _frozen(policy.task(observation))
-    if self._config.mode == 'release':
+    if self._config.mode == 'release' and self._is_pairwise:
       result = self._step_in_turn(block, estimate, step)
     else:
       result = self._step_locals(block, estimate, step)
@@ -67,7 +68,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     if 'shared' in blocks:
       central = self._step_central(blocks['shared'], step)
       metrics['central_kl'] = central.kl[0]
-      metrics['failure'] = tf.concat([result.failure, central.failure], 0)
+      metrics['central_failure'] = central.failure
     self._learn_values(block, estimate, step)
     target = _frozen(policy.task(observation))
     metrics['kl_to_central'] = tf.reduce_mean(
@@ -75,6 +76,11 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     self._distill_when_due(
         observation, acted if self._config.mode == 'release' else target, step)
     return metrics
+
+  @property
+  def _is_pairwise(self) -> bool:
+    """Whether where a local policy is matters to the others' objectives."""
+    return self._config.variant == 'vanilla' and bool(self._config.penalty)
 
   def _step_locals(self, block, estimate: critics.Estimate, step,
                    moves=1.) -> trust_region.TrustRegionResult:
@@ -190,6 +196,15 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       self._optimizer.apply_gradients(zip(tape.gradient(
           value, variables, unconnected_gradients='zero'), variables))
       policy.project()
+
+  def _report(self, metrics: Metrics) -> Dict[str, float]:
+    metrics = dict(metrics)
+    if 'central_failure' in metrics:
+      try:
+        super()._report({'failure': metrics.pop('central_failure')})
+      except errors.NonFiniteError as error:
+        raise errors.NonFiniteError(f'central policy: {error}') from None
+    return super()._report(metrics)
 
   def _reset(self) -> None:
     """Every local policy becomes the central one."""

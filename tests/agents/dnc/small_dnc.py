@@ -44,13 +44,15 @@ def make_networks(config, action_spec=CONTINUOUS, num_tasks=K, seed=0):
   return networks
 
 
-def make_block(policy, which='task', seed=0):
-  """A random block `[T, K, E, ...]` in which `which` of a policy acted."""
+def make_block(policy, which='task', seed=0, spread=1.):
+  """A random block `[T, K, E, ...]` in which `which` of a policy acted.
+
+  The states of contexts lie `spread` apart.
+  """
   rng = np.random.default_rng([seed, which == 'task'])
   num_tasks = policy.num_tasks
-  # Each context has its own part of the states.
   observation = (rng.normal(size=(T, num_tasks, E, D))
-                 + np.arange(num_tasks)[:, np.newaxis, np.newaxis])
+                 + spread * np.arange(num_tasks)[:, np.newaxis, np.newaxis])
   observation = observation.astype(np.float32)
   twin = policy.acting_policy(which)
   selected = twin.select_tasks(
@@ -76,11 +78,12 @@ def tensors(blocks):
   return tf.nest.map_structure(tf.constant, blocks)
 
 
-def fresh_blocks(networks, names, change=None):
+def fresh_blocks(networks, names, change=None, spread=1.):
   """Endless blocks, each by the policies as they are when it is asked for."""
   for seed in itertools.count():
     blocks = {
-        name: make_block(networks.policy, name, seed) for name in names}
+        name: make_block(networks.policy, name, seed, spread)
+        for name in names}
     if change is not None:
       change(blocks)
     yield tensors(blocks)
@@ -107,14 +110,6 @@ def copies(networks):
           for name, variables in dict(
               local=networks.policy.task_variables(),
               central=networks.policy.shared_variables()).items()}
-
-
-def restore(networks, arrays):
-  for name, variables in dict(
-      local=networks.policy.task_variables(),
-      central=networks.policy.shared_variables()).items():
-    for variable, array in zip(variables, arrays[name]):
-      variable.assign(array)
 
 
 def moved(before, after):
