@@ -1,24 +1,19 @@
 """The launcher of Distral, used as a user uses it."""
 
-import contextlib
 import csv
-import functools
 import os
 import pathlib
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 from distillery.agents.core import checkpoints
-from distillery.launchers import flag_utils
+import launching
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-# Not imported: two launchers in one process would define the same flags.
-LAUNCHER = pathlib.Path(flag_utils.__file__).with_name('run_distral.py')
+LAUNCHER = launching.FOLDER / 'run_distral.py'
 # Two blocks of two episodes' halves, an evaluation and a checkpoint after each.
 TINY = (
     '--suite=MT1/reach-v3', '--num_env_steps=1000', '--unroll_length=250',
@@ -39,29 +34,8 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 """
 
 
-@contextlib.contextmanager
-def started(*arguments, cwd, program=(LAUNCHER,), **environment):
-  process = subprocess.Popen(
-      [sys.executable, *program, *arguments], stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE, text=True, cwd=cwd,
-      # jax, if a test has loaded it here, has set TensorFlow's verbosity.
-      env={**{name: value for name, value in os.environ.items()
-              if name != 'TF_CPP_MIN_LOG_LEVEL'}, **environment},
-      # What runs in the background of a shell is deaf to Ctrl-C.
-      preexec_fn=functools.partial(
-          signal.signal, signal.SIGINT, signal.SIG_DFL))
-  with process:
-    try:
-      yield process
-    finally:
-      process.kill()
-
-
 def launch(*arguments, **kwargs):
-  with started(*arguments, **kwargs) as process:
-    stdout, stderr = process.communicate()
-  return subprocess.CompletedProcess(
-      process.args, process.returncode, stdout, stderr)
+  return launching.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
 @pytest.fixture(scope='module', name='result')
@@ -152,12 +126,8 @@ def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
   run_dir = () if argument == '--resume' else ('--run_dir=run',)
   result = launch(*run_dir, argument, cwd=tmp_path, **without_tensorflow)
   assert (result.returncode, result.stdout) == (1, '')
-  assert_one_sentence(result.stderr, WRONG[argument])
+  launching.assert_one_sentence(result.stderr, WRONG[argument])
   assert [path.name for path in tmp_path.iterdir()] == ['shadow']
-
-
-def assert_one_sentence(text, words):
-  assert re.fullmatch(rf'error: [^\n]*{words}[^\n]*\n', text), text
 
 
 @pytest.mark.parametrize('arguments, words', [
@@ -174,7 +144,7 @@ def test_a_directory_in_use_is_left_alone(
   refused = launch('--run_dir=run', *arguments, cwd=tmp_path,
                    **without_tensorflow)
   assert (refused.returncode, refused.stdout) == (1, '')
-  assert_one_sentence(refused.stderr, words)
+  launching.assert_one_sentence(refused.stderr, words)
   assert before == {path: path.read_bytes() for path
                     in (tmp_path / 'run').rglob('*') if path.is_file()}
   assert not (tmp_path / 'runn').exists()
@@ -189,7 +159,7 @@ def fixture_started_on_points(tmp_path):
   def started_on_points(*arguments, reward=0.):
     program = tmp_path / 'on_points.py'
     program.write_text(ON_POINTS.format(reward=reward))
-    return started(
+    return launching.started(
         *TINY, '--unroll_length=50', '--hidden_sizes=8', '--run_dir=run',
         *arguments, cwd=tmp_path, program=(program, LAUNCHER), PYTHONPATH=path)
 
@@ -208,7 +178,7 @@ def test_numbers_that_are_not_finite_are_one_sentence(
     _, stderr = process.communicate()
   assert process.returncode == 1
   # What the worker said, if it was one, comes above the sentence.
-  assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
+  launching.assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
 
 

@@ -1,4 +1,4 @@
-"""Lets these tests import helpers by name, and step without compiling."""
+"""Lets these tests import their helpers by name, and step without compiling."""
 
 import pathlib
 import sys
@@ -6,10 +6,9 @@ import sys
 import pytest
 import tensorflow as tf
 
-_HERE = pathlib.Path(__file__).parent
-for _folder in (str(_HERE), str(_HERE.with_name('core'))):
-  if _folder not in sys.path:
-    sys.path.insert(0, _folder)
+_HERE = str(pathlib.Path(__file__).parent)
+if _HERE not in sys.path:
+  sys.path.insert(0, _HERE)
 
 
 @pytest.fixture(autouse=True)
