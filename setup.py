@@ -49,7 +49,7 @@ setuptools.setup(
         'absl-py',
         'metaworld==3.1.1',
         'mujoco',
-        'scipy',
+        'scipy>=1.15',
         'gymnasium',
         'numpy<2',
         'packaging',
