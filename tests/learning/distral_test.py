@@ -1,13 +1,12 @@
 """Distral learns: measured against chance and against a known optimum."""
 
-from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import fakes
-import numpy as np
 import pytest
+import yardsticks
 
 # Steps of an episode.
 HORIZON = 50
@@ -31,49 +30,6 @@ def train(suite, run_dir, num_env_steps, seed=0, **changes):
       checkpoint_every=num_env_steps))
 
 
-def returns(suite, act):
-  """Mean return of whole episodes of each task, from its fixed starts.
-
-  Args:
-    suite: the tasks.
-    act: takes an observation and the index of the task.
-
-  Returns:
-    Float [tasks]; and the shares of episodes that ended in success.
-  """
-  totals, successes = [], []
-  for index, task in enumerate(suite.tasks):
-    environment = task.factory(0)
-    for variation in range(environment.num_variations):
-      timestep = environment.reset(seed=variation, variation=variation)
-      totals.append(0.)
-      while not timestep.last():
-        timestep = environment.step(act(timestep.observation, index))
-        totals[-1] += float(timestep.reward)
-      successes.append(environment.success)
-  shape = (len(suite.tasks), -1)
-  return (np.reshape(totals, shape).mean(1),
-          np.reshape(successes, shape).mean(1))
-
-
-def act_of(run_dir, which):
-  policy = checkpoints.load_policy(run_dir, which)
-  return lambda observation, index: policy.act(
-      observation[np.newaxis], np.array([index]))[0]
-
-
-def random_act(suite):
-  rng, spec = np.random.default_rng(0), suite.action_spec
-  return lambda *unused: rng.uniform(
-      spec.minimum, spec.maximum, spec.shape).astype(np.float32)
-
-
-def optimal_act(suite):
-  environments = [task.factory(0) for task in suite.tasks]
-  return lambda observation, index: environments[index].optimal_action(
-      observation)
-
-
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('num_tasks, num_env_steps, share', [
     pytest.param(2, 24_000, 0.9, id='quick'),
@@ -83,10 +39,10 @@ def test_points_find_their_goals(tmp_path, num_tasks, num_env_steps, share):
   """Both policies close most of the gap between chance and the optimum."""
   suite = fakes.point_mass_suite(num_tasks, horizon=HORIZON)
   train(suite, tmp_path / 'run', num_env_steps)
-  chance, best = (returns(suite, make(suite))
-                  for make in (random_act, optimal_act))
-  task, shared = (returns(suite, act_of(tmp_path / 'run', which))
-                  for which in ('task', 'shared'))
+  chance, best, task, shared = (yardsticks.returns(suite, act) for act in (
+      yardsticks.random_act(suite), yardsticks.optimal_act(suite),
+      *(yardsticks.act_of(tmp_path / 'run', which)
+        for which in ('task', 'shared'))))
   assert (best[0] > chance[0] + 10.).all()
   for found in (task, shared):
     # Of every task, not of their mean.
