@@ -1,0 +1,143 @@
+"""The launchers of DnC, used as a user uses them."""
+
+import csv
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+from distillery.agents.core import checkpoints
+from distillery.launchers import flag_utils
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.timeout(900)
+# Not imported: two launchers in one process would define the same flags.
+FOLDER = pathlib.Path(flag_utils.__file__).parent
+LAUNCHER = FOLDER / 'run_dnc.py'
+TWO_COLUMNS = FOLDER / 'examples' / 'dnc_two_columns.py'
+# Small networks, one episode a context in a block; as many blocks as steps say.
+TINY = (
+    '--envs_per_task=1', '--unroll_length=500', '--hidden_sizes=8',
+    '--penalty_states=20', '--distillation_period=2', '--distillation_epochs=1',
+    '--evaluation_episodes=1', '--num_workers=2', '--seed=1')
+ON_CONTEXTS = (*TINY, '--suite=MT1/reach-v3', '--num_contexts=2',
+               '--noobserves_task', '--num_env_steps=2000',
+               '--evaluate_every=2000', '--checkpoint_every=2000')
+
+
+def launch(*arguments, cwd, program=LAUNCHER, **environment):
+  return subprocess.run(
+      [sys.executable, program, *arguments], cwd=cwd, text=True,
+      capture_output=True, check=False, env={
+          # jax, if a test has loaded it here, has set TensorFlow's verbosity.
+          **{name: value for name, value in os.environ.items()
+             if name != 'TF_CPP_MIN_LOG_LEVEL'}, **environment})
+
+
+@pytest.fixture(scope='module', name='result')
+def fixture_result(tmp_path_factory):
+  """Two blocks on the contexts of a single task; the second is distilled."""
+  folder = tmp_path_factory.mktemp('launcher')
+  result = launch(*ON_CONTEXTS, '--run_dir=run', cwd=folder)
+  result.run_dir = folder / 'run'
+  return result
+
+
+def rows_of(path):
+  with open(path, newline='') as f:
+    return list(csv.DictReader(f))
+
+
+def test_a_run_on_the_contexts_of_one_task(result):
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout.splitlines()[-1] == 'Results are in run'
+  rows = rows_of(result.run_dir / 'evaluation.csv')
+  assert [(row['env_steps'], row['policy'], row['task']) for row in rows] == [
+      (steps, policy, f'reach-v3-context{i}') for steps in ('0', '2000')
+      for policy in ('task', 'shared') for i in range(2)]
+  # All begin as the central policy, and the last block ended with a reset.
+  local, central = ([row['return'] for row in rows if row['policy'] == policy]
+                    for policy in ('task', 'shared'))
+  assert local == central
+  train = rows_of(result.run_dir / 'train.csv')
+  assert [row['learner_steps'] for row in train] == ['1', '2']
+  assert all(0. < float(row['kl']) <= 0.01 for row in train)
+
+
+def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
+  config = json.loads((result.run_dir / 'config.json').read_text())
+  assert config['suite_info']['num_contexts'] == '2'
+  assert '--num_contexts=2' in (
+      result.run_dir / 'flags.cfg').read_text().splitlines()
+  flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
+  again = launch(flagfile, '--run_dir=again', cwd=tmp_path)
+  assert (again.returncode, again.stderr) == (0, '')
+  paths = [checkpoints.newest(path) / 'policy.npz'
+           for path in (result.run_dir, tmp_path / 'again')]
+  with np.load(paths[0]) as wanted, np.load(paths[1]) as got:
+    assert set(got) == set(wanted)
+    for name, value in wanted.items():
+      assert np.array_equal(value, got[name]), name
+
+
+def test_the_example_with_two_columns(tmp_path):
+  result = launch(
+      *TINY, '--suite=MT10', '--num_env_steps=10000', '--evaluate_every=10000',
+      '--checkpoint_every=10000', '--distillation_period=1', '--run_dir=run',
+      cwd=tmp_path, program=TWO_COLUMNS)
+  assert (result.returncode, result.stderr) == (0, '')
+  policy = checkpoints.load_policy(tmp_path / 'run', 'task')
+  observation = np.random.default_rng(0).normal(size=(10, 39))
+  assert policy.act(observation.astype(np.float32), np.arange(10)).shape == (
+      10, 4)
+  parameters = np.load(checkpoints.newest(tmp_path / 'run') / 'policy.npz')
+  last, = (name for name in parameters if name.endswith('task/w1'))
+  # Two outputs an action, and the reset emptied the columns.
+  assert parameters[last].shape == (10, 8, 8) and not parameters[last].any()
+
+
+@pytest.fixture(name='without_tensorflow')
+def fixture_without_tensorflow(tmp_path):
+  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
+  folder = tmp_path / 'shadow'
+  folder.mkdir()
+  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
+  return dict(PYTHONPATH=os.pathsep.join(
+      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
+
+
+@pytest.mark.parametrize('arguments, words', [
+    (['--suite=MT1/reach-v3', '--num_contexts=2'],
+     'observes_task: .*want --noobserves_task with --num_contexts'),
+    (['--suite=MT10', '--num_contexts=2', '--noobserves_task'],
+     'num_contexts: got 2 with a suite of 10 tasks, which are contexts al'),
+    (['--suite=MT1/reach-v3', '--num_contexts=1', '--noobserves_task'],
+     'num_contexts: got 1, want'),
+    (['--suite=MT1/reach-v3'],
+     'DnC needs at least two contexts, got 1: want .*--num_contexts'),
+    (['--penaltie=1'], "Unknown command line flag 'penaltie'. Did you mean"),
+    (['--variant=vanila'], 'variant.*vanilla'),
+    (['--max_kl=0'], 'max_kl must be positive, got 0'),
+    (['--penalty=-1'], 'penalty must not be negative, got -1'),
+    (['--suite=ML10'], 'observes_task: .*want --noobserves_task with'),
+    (['--unroll_length=750'], 'unroll_length=750 cuts episodes, which have 5'),
+])
+def test_wrong_flags_are_one_sentence(
+    tmp_path, without_tensorflow, arguments, words):
+  result = launch('--run_dir=run', *arguments, cwd=tmp_path,
+                  **without_tensorflow)
+  assert (result.returncode, result.stdout) == (1, '')
+  assert re.fullmatch(rf'error: [^\n]*{words}[^\n]*\n', result.stderr), (
+      result.stderr)
+
+
+def test_no_penalty_is_a_warning(tmp_path, without_tensorflow):
+  result = launch('--penalty=0', '--suite=MT11', cwd=tmp_path,
+                  **without_tensorflow)
+  warning, error = result.stderr.splitlines()
+  assert warning.startswith(
+      "warning: penalty=0 leaves variant='vanilla' unconstrained")
+  assert error.startswith("error: suite: got 'MT11'")
