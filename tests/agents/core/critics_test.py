@@ -176,12 +176,13 @@ def errors_after(num_fits, **changes):
   """Mean squared error `[K]` of targets that the observation tells."""
   critic = make('neural', **{'value_learning_rate': 1e-2, **changes})
   block = make_block(**{
-      name: np.random.default_rng(2).normal(size=(16, K, 2, D))
+      # Told from each other only if they are standardised.
+      name: 1000. + np.random.default_rng(2).normal(size=(16, K, 2, D))
       for name in ('observation', 'next_observation')},
       reward=np.zeros([16, K, 2]), discount=np.ones([16, K, 2]),
       episode_end=np.zeros([16, K, 2]))
   target = 100. + 50. * tf.reshape(tf.transpose(
-      block['observation'], [1, 0, 2, 3]), [K, -1, D])[..., 0]
+      block['observation'] - 1000., [1, 0, 2, 3]), [K, -1, D])[..., 0]
   for i in range(num_fits):
     critic.fit(block, target, tf.constant([0, i], tf.int64))
   return np.square(critic.estimate(block).value - target).mean(axis=1)
