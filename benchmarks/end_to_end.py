@@ -91,4 +91,4 @@ def main(_: List[str]) -> None:
 
 
 if __name__ == '__main__':
-  flag_utils.run(main)
+  flag_utils.run(main, errors=(launcher_runs.RunError,))

@@ -11,6 +11,10 @@ _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _POLL_S = 0.02
 
 
+class RunError(Exception):
+  """A run failed, or took too long."""
+
+
 def run(
     launcher: str,
     flagfile: str,
@@ -31,7 +35,7 @@ def run(
     The rows of its train.csv, and the seconds from the command to the first.
 
   Raises:
-    ValueError: if it fails, or does not end in time.
+    RunError: if it fails, or does not end in time.
   """
   train_csv = run_dir / 'train.csv'
   command = [
@@ -49,13 +53,13 @@ def run(
           first_row_s = elapsed
         if elapsed > time_limit_s:
           process.terminate()
-          raise ValueError(
+          raise RunError(
               f'time_limit_s: the run took more than {time_limit_s}'
           )
         time.sleep(_POLL_S)
     if process.returncode:
       log.seek(0)
-      raise ValueError(
+      raise RunError(
           f'the run ended with exit status {process.returncode}\n\n{log.read()}'
       )
   return _rows(train_csv), first_row_s
