@@ -45,7 +45,6 @@ class TrustRegionOptions:
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   """Steps of TRPO's and DnC's learners on one random block of ten tasks."""
-  from dm_env import specs  # pylint: disable=g-import-not-at-top
   from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
   from distillery.agents.dnc import builder as dnc_builder  # pylint: disable=g-import-not-at-top
   from distillery.agents.dnc import config as dnc_config  # pylint: disable=g-import-not-at-top
@@ -53,6 +52,7 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   from distillery.agents.trpo import builder as trpo_builder  # pylint: disable=g-import-not-at-top
   from distillery.agents.trpo import config as trpo_config  # pylint: disable=g-import-not-at-top
   from distillery.agents.trpo import learning as trpo_learning  # pylint: disable=g-import-not-at-top
+  from dm_env import specs  # pylint: disable=g-import-not-at-top
   spec = builders.AgentSpec(
       _NUM_TASKS, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
       specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0))
@@ -131,8 +131,8 @@ def peer_update(batch_size: int, critic_passes: int) -> Callable[[], None]:
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (_ACTION_SIZE,), np.float32)
 
   model = peer_model(Nothing(), batch_size, critic_passes)
-  import torch  # pylint: disable=g-import-not-at-top
   from stable_baselines3.common import logger  # pylint: disable=g-import-not-at-top
+  import torch  # pylint: disable=g-import-not-at-top
   model.set_logger(logger.Logger(None, []))
   rng = np.random.default_rng(0)
   buffer = model.rollout_buffer
@@ -200,9 +200,9 @@ def our_training(options: TrustRegionOptions) -> bench_report.Figure:
 
 def peer_training(options: TrustRegionOptions) -> bench_report.Figure:
   """stable-baselines' TRPO on MT10's ten environments in its process."""
-  import gymnasium  # pylint: disable=g-import-not-at-top
-  import metaworld  # pylint: disable=g-import-not-at-top,unused-import
   from distillery.environments import metaworld_names  # pylint: disable=g-import-not-at-top
+  import gymnasium  # pylint: disable=g-import-not-at-top
+  import metaworld  # noqa: F401  # Registers its environments.
   from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
 
   env = vec_env.DummyVecEnv([

@@ -75,7 +75,7 @@ def generalized_advantages(
 
 
 def task_major(x: tf.Tensor) -> tf.Tensor:
-  """An unroll by time, `[T, K, E, ...]`, as samples by task, `[K, T E, ...]`."""
+  """Unrolls by time, `[T, K, E, ...]`, as samples by task: `[K, T E, ...]`."""
   num_steps, num_tasks, num_envs = x.shape[:3]
   rest = x.shape[3:]
   x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])

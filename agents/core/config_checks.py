@@ -1,6 +1,5 @@
 """What the agents' config dataclasses refuse, one sentence each."""
 
-import dataclasses
 import math
 import typing
 from typing import Any
@@ -53,7 +52,8 @@ def share(config: Any, *names: str) -> None:
   """
   for name in names:
     if not 0. <= getattr(config, name) <= 1.:
-      raise ValueError(f'{name} must be in [0, 1], got {getattr(config, name)}.')
+      raise ValueError(
+          f'{name} must be in [0, 1], got {getattr(config, name)}.')
 
 
 def std_range(config: Any) -> None:

@@ -27,8 +27,9 @@ class Estimate(NamedTuple):
   value: tf.Tensor
 
   def metrics(self) -> Metrics:
-    """How large values are, and the share of the targets that they explain."""
-    unexplained = tf.math.reduce_variance(self.value_target - self.value, axis=1)
+    """How large values are, and what share of the targets they explain."""
+    unexplained = tf.math.reduce_variance(
+        self.value_target - self.value, axis=1)
     return {
         'value': tf.reduce_mean(self.value),
         'value_explained': tf.reduce_mean(1. - unexplained / (

@@ -8,6 +8,7 @@ import numpy as np
 import reverb
 import tensorflow as tf
 
+
 def block_signature(
     *,
     unroll_length: int,
@@ -54,10 +55,11 @@ def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
     config: an agent's, with `unroll_length` and `envs_per_task`.
     max_blocks: how many it holds.
   """
-  return reverb.Table.queue(name, max_size=max_blocks, signature=block_signature(
+  signature = block_signature(
       unroll_length=config.unroll_length, num_tasks=spec.num_tasks,
       envs_per_task=config.envs_per_task,
-      observation_spec=spec.observation_spec, action_spec=spec.action_spec))
+      observation_spec=spec.observation_spec, action_spec=spec.action_spec)
+  return reverb.Table.queue(name, max_size=max_blocks, signature=signature)
 
 
 def insert_block(client: reverb.Client, table: str,

@@ -70,7 +70,8 @@ def fixture_without_tensorflow(tmp_path):
     (['--backtrack_ratio=1'], r'backtrack_ratio must be in \(0, 1\), got 1'),
     (['--damping=-1'], 'damping must not be negative, got -1'),
     (['--baseline=none'], 'baseline.*linear'),
-    (['--baseline=neural', '--value_minibatches=7'], 'value_minibatches=7 does'),
+    (['--baseline=neural', '--value_minibatches=7'],
+     'value_minibatches=7 does'),
     (['--unroll_length=250'], 'unroll_length=250 cuts episodes, which have 500'
      ' steps here.*--baseline=neural'),
     (['--suite=ML10'], 'observes_task: .*--noobserves_task.* 5 test tasks'),

@@ -6,7 +6,8 @@ import pytest
 
 
 def draw(color, shape=(64, 8000), seed=0):
-  return gaussian_acting.colored_noise(np.random.default_rng(seed), shape, color)
+  rng = np.random.default_rng(seed)
+  return gaussian_acting.colored_noise(rng, shape, color)
 
 
 @pytest.mark.parametrize('num_steps', [2, 3, 64, 65])

@@ -84,7 +84,8 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
   client = make_server(max_blocks=1)
   replay.insert_block(client, 'task', random_block(0))
   second = threading.Thread(
-      target=replay.insert_block, args=(client, 'task', random_block(1)), daemon=True)
+      target=replay.insert_block, args=(client, 'task', random_block(1)),
+      daemon=True)
   second.start()
   second.join(timeout=1.)
   assert second.is_alive()

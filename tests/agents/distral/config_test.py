@@ -31,8 +31,8 @@ def test_what_must_be_positive(name, value):
 @pytest.mark.parametrize('name', [
     'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
     'max_gradient_norm', 'min_std', 'min_observation_std', 'kl_cost',
-    'entropy_cost', 'noise_color', 'logits_alpha', 'discount', 'gae_lambda', 'initial_std',
-    'max_std',
+    'entropy_cost', 'noise_color', 'logits_alpha', 'discount', 'gae_lambda',
+    'initial_std', 'max_std',
 ])
 def test_nan_is_refused(name):
   with pytest.raises(ValueError, match=name):
