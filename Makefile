@@ -21,8 +21,7 @@ RUN_FLAGS ?=
 run: $(VENV)/.installed
 	$(BIN)/python launchers/run_distral.py \
 	  --flagfile=launchers/flags/distral_mt10.cfg \
-	  --num_env_steps=1500000 --narrowing_steps=1350000 \
-	  --evaluate_every=250000 $(RUN_FLAGS)
+	  --num_env_steps=1500000 --evaluate_every=250000 $(RUN_FLAGS)
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m 'not slow'
