@@ -31,7 +31,7 @@ class EndToEndOptions:
   """
 
   run_flagfile: str = 'launchers/flags/distral_mt10.cfg'
-  bench_env_steps: int = 200_000
+  bench_env_steps: int = 400_000
   time_limit_s: float = 240.0
   output: str = 'results/bench/end_to_end.csv'
 

@@ -115,7 +115,7 @@ def peer_model(env, num_steps: int, critic_passes: int):
         f'the peer cannot be imported ({error}); want the extra [bench]: '
         "pip install -c constraints.txt -e '.[bench]'") from None
   return sb3_contrib.TRPO(
-      'MlpPolicy', env, n_steps=num_steps, batch_size=128, gamma=_DISCOUNT,
+      'MlpPolicy', env, n_steps=num_steps, batch_size=125, gamma=_DISCOUNT,
       gae_lambda=_LAMBDA, cg_max_steps=_CG_STEPS, cg_damping=_DAMPING,
       target_kl=_MAX_KL, n_critic_updates=critic_passes, seed=0, device='cpu',
       policy_kwargs=dict(net_arch=list(_HIDDEN), activation_fn=torch.nn.Tanh))
