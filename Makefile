@@ -33,6 +33,8 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/collection.py
 	$(BIN)/python benchmarks/end_to_end.py
 	$(BIN)/python benchmarks/trust_regions.py
+	$(BIN)/python benchmarks/off_policy.py
+	$(BIN)/python benchmarks/meta_learning.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -71,8 +71,12 @@ setuptools.setup(
             'gym==0.26.2',
             'trfl==1.2.0',
         ],
-        # The peer that TRPO is timed beside.
-        'bench': ['sb3-contrib==2.9.2', 'torch==2.13.0'],
+        # The peers that TRPO and replay are timed beside; Acme's adders need
+        # jax.
+        'bench': [
+            'sb3-contrib==2.9.2', 'torch==2.13.0', 'jax==0.4.30',
+            'jaxlib==0.4.30',
+        ],
         'gpu': ['tensorflow[and-cuda]==2.15.1'],
     },
 )

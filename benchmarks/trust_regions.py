@@ -2,8 +2,10 @@
 
   python benchmarks/trust_regions.py
 
-Needs the extra [bench]. Both sides take the same batch, network, conjugate
-gradient steps and trust region; each repetition times one after the other.
+Needs the extra [bench]. Both sides take the same batch, policy network,
+conjugate gradient steps and trust region; each repetition times one after the
+other. The critics differ: a ridge regression here, ten passes of Adam over a
+network there. In training, ours has two worker processes, theirs none.
 """
 
 import dataclasses
@@ -17,13 +19,9 @@ import bench_report
 from distillery.launchers import flag_utils
 import launcher_runs
 import numpy as np
+import peer_trpo
 
-_OBSERVATION_SIZE, _ACTION_SIZE = 39, 4  # Meta-World's.
-_NUM_TASKS = 10
-_HIDDEN = (150, 100, 50)
-_CG_STEPS = 10
 _TIME_LIMIT_S = 300.0
-_MAX_KL, _DAMPING, _DISCOUNT, _LAMBDA = 0.01, 0.01, 0.99, 0.97
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,13 +52,15 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   from distillery.agents.trpo import learning as trpo_learning  # pylint: disable=g-import-not-at-top
   from dm_env import specs  # pylint: disable=g-import-not-at-top
   spec = builders.AgentSpec(
-      _NUM_TASKS, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
-      specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0))
+      peer_trpo.NUM_TASKS, 0,
+      specs.Array((peer_trpo.OBSERVATION_SIZE,), np.float32),
+      specs.BoundedArray((peer_trpo.ACTION_SIZE,), np.float32, -1.0, 1.0))
   settings = dict(
-      envs_per_task=1, unroll_length=batch_size // _NUM_TASKS,
-      hidden_sizes=_HIDDEN, cg_iterations=_CG_STEPS, max_kl=_MAX_KL,
-      damping=_DAMPING, discount=_DISCOUNT, gae_lambda=_LAMBDA)
-  block = random_block(batch_size // _NUM_TASKS)
+      envs_per_task=1, unroll_length=batch_size // peer_trpo.NUM_TASKS,
+      hidden_sizes=peer_trpo.HIDDEN, cg_iterations=peer_trpo.CG_STEPS,
+      max_kl=peer_trpo.MAX_KL, damping=peer_trpo.DAMPING,
+      discount=peer_trpo.DISCOUNT, gae_lambda=peer_trpo.LAMBDA)
+  block = random_block(batch_size // peer_trpo.NUM_TASKS)
   steps = {}
   for name, builder, config, learner, batch in (
       ('TRPO', trpo_builder.TRPOBuilder, trpo_config.TRPOConfig(**settings),
@@ -69,30 +69,58 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
       ('DnC', dnc_builder.DnCBuilder, dnc_config.DnCConfig(
           **settings, distillation_period=10**6,
           distillation_minibatches=1, penalty_states=min(
-              500, batch_size // _NUM_TASKS)),
+              500, batch_size // peer_trpo.NUM_TASKS)),
        dnc_learning.DnCLearner, {'task': block})):
     networks = builder(config, spec).make_networks(seed=0)
     more = {'checkpointables': {}} if name == 'TRPO' else {}
     steps[name] = learner(
         config, networks, 0, iterator=itertools.repeat(batch), **more).step
+    if name == 'TRPO':
+      steps['policy'] = policy_update(config, networks.policy, block)
   return steps
+
+
+def policy_update(config, policy, block) -> Callable[[], None]:
+  """What TRPO does to its policy once advantages are known."""
+  from distillery.ops import advantages  # pylint: disable=g-import-not-at-top
+  from distillery.ops import policy_gradient  # pylint: disable=g-import-not-at-top
+  from distillery.ops import regions  # pylint: disable=g-import-not-at-top
+  from distillery.ops import trust_region  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  observation, action, log_prob, advantage = (
+      advantages.task_major(block[name])
+      for name in ('observation', 'action', 'log_prob', 'reward'))
+
+  @tf.function
+  def update():
+    return trust_region.trust_region_step(
+        policy.shared_variables(), policy=lambda: policy.shared(observation),
+        loss=lambda new: regions.mean(policy_gradient.surrogate(
+            new.log_prob(action), log_prob, advantage), 1),
+        max_kl=config.max_kl, damping=config.damping,
+        cg_iterations=config.cg_iterations,
+        backtrack_ratio=config.backtrack_ratio,
+        max_backtracks=config.max_backtracks, num_regions=1,
+        project=policy.project).kl
+
+  return lambda: update().numpy()
 
 
 def random_block(num_steps: int) -> Dict[str, np.ndarray]:
   """A block of one environment a task, of one episode."""
   import tensorflow as tf  # pylint: disable=g-import-not-at-top
   rng = np.random.default_rng(0)
-  shape = (num_steps, _NUM_TASKS, 1)
+  shape = (num_steps, peer_trpo.NUM_TASKS, 1)
 
   def normal(*size):
     return rng.normal(size=shape + size).astype(np.float32)
 
-  action = normal(_ACTION_SIZE)
+  action = normal(peer_trpo.ACTION_SIZE)
   ends = np.zeros(shape, bool)
   ends[-1] = True
   block = {
-      'observation': normal(_OBSERVATION_SIZE),
-      'next_observation': normal(_OBSERVATION_SIZE),
+      'observation': normal(peer_trpo.OBSERVATION_SIZE),
+      'next_observation': normal(peer_trpo.OBSERVATION_SIZE),
       'action': action,
       # Of a standard normal, which a fresh policy nearly is.
       'log_prob': (-0.5 * np.square(action) - 0.5 * np.log(2 * np.pi)).sum(
@@ -103,49 +131,6 @@ def random_block(num_steps: int) -> Dict[str, np.ndarray]:
           shape),
       'episode_end': ends, 'success': np.zeros(shape, bool)}
   return {name: tf.constant(array) for name, array in block.items()}
-
-
-def peer_model(env, num_steps: int, critic_passes: int):
-  """stable-baselines' TRPO with the same settings."""
-  try:
-    import sb3_contrib  # pylint: disable=g-import-not-at-top
-    import torch  # pylint: disable=g-import-not-at-top
-  except ImportError as error:
-    raise ValueError(
-        f'the peer cannot be imported ({error}); want the extra [bench]: '
-        "pip install -c constraints.txt -e '.[bench]'") from None
-  return sb3_contrib.TRPO(
-      'MlpPolicy', env, n_steps=num_steps, batch_size=125, gamma=_DISCOUNT,
-      gae_lambda=_LAMBDA, cg_max_steps=_CG_STEPS, cg_damping=_DAMPING,
-      target_kl=_MAX_KL, n_critic_updates=critic_passes, seed=0, device='cpu',
-      policy_kwargs=dict(net_arch=list(_HIDDEN), activation_fn=torch.nn.Tanh))
-
-
-def peer_update(batch_size: int, critic_passes: int) -> Callable[[], None]:
-  """stable-baselines' update on a full buffer of random numbers."""
-  import gymnasium  # pylint: disable=g-import-not-at-top
-
-  class Nothing(gymnasium.Env):
-    observation_space = gymnasium.spaces.Box(
-        -np.inf, np.inf, (_OBSERVATION_SIZE,), np.float32)
-    action_space = gymnasium.spaces.Box(-1.0, 1.0, (_ACTION_SIZE,), np.float32)
-
-  model = peer_model(Nothing(), batch_size, critic_passes)
-  from stable_baselines3.common import logger  # pylint: disable=g-import-not-at-top
-  import torch  # pylint: disable=g-import-not-at-top
-  model.set_logger(logger.Logger(None, []))
-  rng = np.random.default_rng(0)
-  buffer = model.rollout_buffer
-  with torch.no_grad():
-    observation = torch.as_tensor(rng.normal(
-        size=(batch_size, _OBSERVATION_SIZE)).astype(np.float32))
-    action, value, log_prob = model.policy(observation)
-  for i in range(batch_size):
-    buffer.add(observation[i:i + 1].numpy(), action[i:i + 1].numpy(),
-               rng.normal(size=1), np.array([i == 0]), value[i:i + 1, 0],
-               log_prob[i:i + 1])
-  buffer.compute_returns_and_advantage(torch.zeros(1), np.array([True]))
-  return model.train
 
 
 def seconds(step: Callable[[], None]) -> float:
@@ -159,11 +144,12 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
   """Updates of ours and of the peer, one after the other."""
   ours = our_learners(options.batch_size)
   steps = {
+      'TRPO update, policy alone': ours['policy'],
       'TRPO update, critic included': ours['TRPO'],
       'DnC update of ten contexts, critic included': ours['DnC'],
-      "stable-baselines' TRPO update, policy alone": peer_update(
+      "stable-baselines' TRPO update, policy alone": peer_trpo.update(
           options.batch_size, critic_passes=0),
-      "stable-baselines' TRPO update, critic included": peer_update(
+      "stable-baselines' TRPO update, critic included": peer_trpo.update(
           options.batch_size, critic_passes=10),
   }
   for step in steps.values():  # Compiling, and first touches of memory.
@@ -173,10 +159,10 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
     for name, step in steps.items():
       values[name].append(seconds(step))
   figures = [bench_report.Figure(name, 's', values[name]) for name in steps]
-  trpo, dnc, peer_policy, peer_whole = figures
+  policy, trpo, dnc, peer_policy, peer_whole = figures
   return figures + [
-      bench_report.ratio("stable-baselines, policy alone : TRPO, critic "
-                         'included', peer_policy, trpo),
+      bench_report.ratio('stable-baselines : TRPO, policies alone',
+                         peer_policy, policy),
       bench_report.ratio('stable-baselines : TRPO, critics included',
                          peer_whole, trpo),
       bench_report.ratio('DnC update : TRPO update', dnc, trpo),
@@ -191,34 +177,11 @@ def our_training(options: TrustRegionOptions) -> bench_report.Figure:
         'run_trpo.py', 'launchers/flags/trpo_mt10.cfg', [
             f'--num_env_steps={num_env_steps}',
             f'--evaluate_every={10 * num_env_steps}', '--envs_per_task=1',
-            f'--unroll_length={options.batch_size // _NUM_TASKS}',
+            f'--unroll_length={options.batch_size // peer_trpo.NUM_TASKS}',
         ], pathlib.Path(folder) / 'run', _TIME_LIMIT_S)
   return bench_report.Figure(
       'TRPO on MT10, end to end', 'steps/s',
       [float(row['steps_per_s']) for row in rows[1:]])
-
-
-def peer_training(options: TrustRegionOptions) -> bench_report.Figure:
-  """stable-baselines' TRPO on MT10's ten environments in its process."""
-  from distillery.environments import metaworld_names  # pylint: disable=g-import-not-at-top
-  import gymnasium  # pylint: disable=g-import-not-at-top
-  import metaworld  # noqa: F401  # Registers its environments.
-  from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
-
-  env = vec_env.DummyVecEnv([
-      lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)
-      for name in metaworld_names.MULTI_TASK['MT10']])
-  num_steps = options.batch_size // _NUM_TASKS
-  model = peer_model(env, num_steps, critic_passes=10)
-  values = []
-  for i in range(1 + options.train_updates):
-    elapsed = seconds(lambda: model.learn(
-        options.batch_size, reset_num_timesteps=False))
-    if i:
-      values.append(options.batch_size / elapsed)
-  env.close()
-  return bench_report.Figure(
-      "stable-baselines' TRPO on MT10, end to end", 'steps/s', values)
 
 
 _OPTIONS = flag_utils.define(TrustRegionOptions)
@@ -228,7 +191,10 @@ def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
   figures = update_figures(options)
-  ours, peer = our_training(options), peer_training(options)
+  ours = our_training(options)
+  peer = bench_report.Figure(
+      "stable-baselines' TRPO on MT10, end to end", 'steps/s',
+      peer_trpo.train(options.batch_size, options.train_updates))
   bench_report.report('Trust regions', figures + [
       ours, peer, bench_report.ratio(
           'TRPO end to end : stable-baselines', ours, peer)], options.output)

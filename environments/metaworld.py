@@ -88,6 +88,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """
     # Imported here: it takes a second, and the specs above need none of it.
     from distillery.environments import sawyer  # pylint: disable=import-outside-toplevel
+    from distillery.environments import sawyer_model  # pylint: disable=import-outside-toplevel
     check_reward_function_version(reward_function_version)
     if not len(goals):  # A NumPy array has no truth value.
       raise ValueError(f'goals of {task_name}: got none, want at least one')
@@ -104,7 +105,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     self._needs_reset = True
     self._success = False
     self._variation: Optional[int] = None
-    self._picture: Any = None
+    self._painter = sawyer_model.Painter(self._simulator.whole_model)
 
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
@@ -190,23 +191,14 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     Returns:
       uint8 [height, width, 3].
     """
-    from distillery.environments import sawyer_model  # pylint: disable=import-outside-toplevel
-    if self._picture is None or self._picture.size != (height, width):
-      self._close_picture()
-      self._picture = sawyer_model.Picture(
-          self._simulator.fullpath, height, width)
-    return self._picture.draw(
-        self._simulator.model, self._simulator.data, camera)
+    return self._painter.draw(
+        self._simulator.model, self._simulator.data, height=height, width=width,
+        camera=camera)
 
   def close(self) -> None:
     """See base class."""
-    self._close_picture()
+    self._painter.close()
     self._simulator.close()
-
-  def _close_picture(self) -> None:
-    if self._picture is not None:
-      self._picture.close()
-      self._picture = None
 
 
 @dataclasses.dataclass(frozen=True)

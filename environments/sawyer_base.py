@@ -24,14 +24,13 @@ _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   """What the classes of sawyer.py have in common."""
 
-  # States that _reset_hand leads to, by the state it starts from; one
-  # dictionary for each FastX.
+  # Where _reset_hand leads, by where it starts; one dictionary for each FastX.
   _hand_states: Dict[Any, np.ndarray]
   # What makes the reward (v2) of an episode, where it is written out.
   _reward_maker: Optional[Callable[[Any], sawyer_rewards.Evaluate]]
 
   def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
-    model = sawyer_model.load_light(self.fullpath)
+    model = sawyer_model.compile_light(mujoco.MjSpec.from_file(self.fullpath))
     data = sawyer_model.FastData(model)
     # Attributes of these live views are read at every step.
     self._hand = data.body('hand').xpos
@@ -61,6 +60,10 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._bounds = [bounds[at] for at in (0, 1, 2, 18, 19, 20, 36, 37, 38)]
     self._prev_obs = self._current()  # A list here, an array in the stock.
 
+  def whole_model(self) -> mujoco.MjModel:
+    """The model with what is only drawn."""
+    return mujoco.MjModel.from_xml_path(self.fullpath)
+
   # Stepping.
 
   def advance(self, action: np.ndarray) -> Tuple[np.ndarray, Any, bool]:
@@ -86,8 +89,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
 
   def _move(self, action: np.ndarray) -> None:
     """Puts an action into the simulator; clips the hand's part of it."""
-    # Products of float32 numbers, as in the stock. Rounding is monotone, so
-    # they can be clipped in place of the action.
+    # Float32 products, as in the stock; as rounding is monotone, they can be
+    # clipped in place of the action.
     dx, dy, dz, _ = (action * self.action_scale).tolist()
     most = self._most
     x, y, z = self._mocap_position[0].tolist()
@@ -201,8 +204,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
       np.ndarray, Mapping[str, Any]]:
     """As the stock method: reset_model, a fresh simulator, reset_model.
 
-    All that outlives the first of the two is what it writes to the model's
-    body and site positions and to Python attributes. So it need not simulate.
+    The first need not simulate: all that outlives it is what it writes to the
+    model's body and site positions and to Python attributes.
     """
     self.curr_path_length = 0
     self._evaluate = None

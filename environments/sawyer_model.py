@@ -7,23 +7,22 @@ given, or from geoms of groups that these are not in). Bodies, joints and sites
 keep their numbers, and whatever has a name keeps that.
 """
 
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import mujoco
 import numpy as np
 
 
-def load_light(path: str) -> mujoco.MjModel:
-  """Loads a model without what is only drawn.
+def compile_light(spec: mujoco.MjSpec) -> mujoco.MjModel:
+  """Compiles a model without what is only drawn.
 
   Args:
-    path: of the model's XML file.
+    spec: of the whole model; it loses that, too.
 
   Returns:
     The model, without cameras, lights, textures and unnamed geoms that do not
     collide. Named ones stay, since rewards and observations read their places.
   """
-  spec = mujoco.MjSpec.from_file(path)
   needed, unneeded = set(), []
   for geom in spec.geoms:
     geom.material = ''
@@ -90,40 +89,32 @@ class FastData(mujoco.MjData):
     return self._element('joint', key)
 
 
-class Picture:
+class Painter:
   """Draws what a light model simulates, from the whole model."""
 
-  def __init__(self, path: str, height: int, width: int):
-    """Loads the whole model and opens a renderer.
+  def __init__(self, make_model: Callable[[], mujoco.MjModel]):
+    """Loads nothing yet; `make_model` makes the whole model."""
+    self._make_model = make_model
+    self._size: Optional[Tuple[int, int]] = None
+    self._renderer: Optional[mujoco.Renderer] = None
 
-    Args:
-      path: of the model's XML file.
-      height: of the pictures, in pixels.
-      width: of the pictures, in pixels.
-    """
-    self.size = height, width
-    self._model = mujoco.MjModel.from_xml_path(path)
-    self._model.vis.global_.offheight = max(
-        height, self._model.vis.global_.offheight)
-    self._model.vis.global_.offwidth = max(
-        width, self._model.vis.global_.offwidth)
-    self._data = mujoco.MjData(self._model)
-    self._renderer: Optional[mujoco.Renderer] = mujoco.Renderer(
-        self._model, height, width)
-
-  def draw(self, model: mujoco.MjModel, data: mujoco.MjData,
-           camera: Any) -> np.ndarray:
-    """Draws the present state.
+  def draw(self, model: mujoco.MjModel, data: mujoco.MjData, *, height: int,
+           width: int, camera: Any) -> np.ndarray:
+    """Draws the present state; the first picture takes a second.
 
     Args:
       model: the light model; tasks move its bodies and sites.
       data: the state.
+      height: in pixels.
+      width: in pixels.
       camera: a name or a number.
 
     Returns:
       uint8 [height, width, 3], with the table below the arm: some of
       Meta-World's cameras are mounted upside down.
     """
+    if self._size != (height, width):
+      self._open(height, width)
     self._model.body_pos[:] = model.body_pos
     self._model.site_pos[:] = model.site_pos
     self._data.qpos[:] = data.qpos
@@ -137,8 +128,18 @@ class Picture:
     upside_down = self._data.camera(camera).xmat[7] < 0
     return picture[::-1, ::-1].copy() if upside_down else picture
 
+  def _open(self, height: int, width: int) -> None:
+    self.close()
+    self._model = self._make_model()
+    screen = self._model.vis.global_
+    screen.offheight = max(height, screen.offheight)
+    screen.offwidth = max(width, screen.offwidth)
+    self._data = mujoco.MjData(self._model)
+    self._renderer = mujoco.Renderer(self._model, height, width)
+    self._size = height, width
+
   def close(self) -> None:
     """Closes the renderer; again is harmless."""
     if self._renderer is not None:
       self._renderer.close()
-      self._renderer = None
+      self._renderer = self._size = None

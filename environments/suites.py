@@ -1,4 +1,4 @@
-"""Suites by name: the Meta-World benchmarks.
+"""Suites by name: the Meta-World benchmarks, and DAMSEL's tasks.
 
 A suite is a description. No simulator is built here, and Meta-World is not even
 imported, so a launcher can refuse a wrong name in a moment.
@@ -9,26 +9,31 @@ from importlib import metadata
 from typing import List, Sequence
 
 from distillery.environments import base
+from distillery.environments import damsel
 from distillery.environments import metaworld
 from distillery.environments import metaworld_names
 
 _SINGLE = ('MT1', 'ML1')
+_DAMSEL, _SPARSE_DAMSEL = 'DAMSEL', 'DAMSEL/sparse'
 _MAX_SEED = 2**32
 
 
 def make_suite(name: str, *, seed: int,
                reward_function_version: str = 'v2') -> base.TaskSuite:
-  """Describes a Meta-World benchmark.
+  """Describes a benchmark.
 
   Args:
     name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
-      'ML1/<task>' with one of the 50 tasks, e.g. 'MT1/reach-v3'.
-    seed: of the 50 goals of each task, in [0, 2**32 - 1). They are the goals
-      that `metaworld.MT10(seed)` and its like have.
-    reward_function_version: 'v2' (in [0, 10] a step) or 'v1' (unbounded).
+      'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
+      'DAMSEL' or 'DAMSEL/sparse'.
+    seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1). They
+      are the goals that `metaworld.MT10(seed)` and its like have. DAMSEL's
+      tasks are fixed.
+    reward_function_version: of Meta-World's tasks, 'v2' (in [0, 10] a step) or
+      'v1' (unbounded).
 
   Returns:
-    The suite; its `info` names the reward function and Meta-World's version.
+    The suite; its `info` names the versions that its rewards depend on.
 
   Raises:
     ValueError: for an unknown name or version, or a seed out of range.
@@ -36,6 +41,8 @@ def make_suite(name: str, *, seed: int,
   metaworld.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
+  if name in (_DAMSEL, _SPARSE_DAMSEL):
+    return damsel.damsel_suite(name, sparse=name == _SPARSE_DAMSEL)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()
   elif name in metaworld_names.META:
@@ -75,6 +82,7 @@ def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
       list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
+      + [_DAMSEL, _SPARSE_DAMSEL]
       + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
 
 
@@ -82,7 +90,8 @@ def _unknown(name: str) -> str:
   """What to say about a name that does not exist."""
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
-  groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META])
+  groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META,
+                      _DAMSEL, _SPARSE_DAMSEL])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
       f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")

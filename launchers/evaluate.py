@@ -7,6 +7,7 @@ with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
 prints to <run_dir>/evaluation_<policy>.csv. Needs no TensorFlow.
 """
 
+import dataclasses
 import json
 import pathlib
 from typing import Any, Dict
@@ -15,6 +16,7 @@ from absl import flags
 from distillery.agents.core import baselines
 from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
+from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import contexts
@@ -40,7 +42,10 @@ def _suite_of(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
       info.get('partitioned_suite', config['suite']), seed=config['seed'],
       reward_function_version=info.get('reward_function_version', 'v2'))
   if 'partitioned_task' not in info:
-    return suite
+    # Some may have been left out.
+    return dataclasses.replace(suite, tasks=tuple(
+        task for task in suite.tasks
+        if f'{task.name} ({task.split})' in config['tasks']))
   return contexts.partition(
       suite, info['partitioned_task'], int(info['num_contexts']),
       seed=int(info['partition_seed']),
@@ -52,14 +57,14 @@ def main(_):
   try:
     config = json.loads((run_dir / 'config.json').read_text())
     versions = json.loads((run_dir / 'versions.json').read_text())
+    suite = _suite_of(config, versions)
   except FileNotFoundError:
     raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
-  except ValueError as error:
+  except (KeyError, TypeError, ValueError) as error:
     raise ValueError(f'cannot read the config in {run_dir}: {error}') from error
-  suite = _suite_of(config, versions)
   is_random = _POLICY.value == 'random'
   if is_random:
-    loaded = checkpoints.LoadedPolicy(
+    loaded = loaded_policy.LoadedPolicy(
         baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.)
   else:
     loaded = checkpoints.load_policy(run_dir, _POLICY.value)

@@ -1,5 +1,6 @@
 """What surrounds the `main` of every launcher: flags, errors, exit status."""
 
+import signal
 import sys
 from typing import Any, Callable, List, NoReturn, Tuple, Type
 import warnings
@@ -32,6 +33,11 @@ def run(
   """
   quiet.quiet_tensorflow()
   warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
+  interrupts = []
+
+  def interrupt(number, frame):
+    interrupts.append(number)
+    signal.default_int_handler(number, frame)
 
   def guarded_main(argv):
     arguments = argv[1:]
@@ -41,16 +47,19 @@ def run(
       _fail(f'no {positional} given; --help says more')
     try:
       return main(arguments)
-    except KeyboardInterrupt:
-      print('stopped by Ctrl-C', file=sys.stderr)
-      sys.exit(130)
-    except (OSError, *errors) as error:
-      _fail_with(error)
-    except ValueError as error:
-      if not _raised_by_us(error):
-        raise
-      _fail_with(error)
+    except (KeyboardInterrupt, Exception) as error:  # pylint: disable=broad-exception-caught
+      # Native code that an interrupt hits may turn it into an error of its own.
+      if interrupts or isinstance(error, KeyboardInterrupt):
+        print('stopped by Ctrl-C', file=sys.stderr)
+        sys.exit(130)
+      if isinstance(error, (OSError, *errors)) or (
+          isinstance(error, ValueError) and _raised_by_us(error)):
+        _fail_with(error)
+      raise
 
+  # It is ignored in the background of a shell, and is then to stay so.
+  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, interrupt)
   app.run(guarded_main, flags_parser=_parse_flags)
 
 

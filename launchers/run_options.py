@@ -13,7 +13,8 @@ class RunOptions:
   Attributes:
     suite: the task suite: MT10, MT25, MT50, ML10, ML25, ML45, or one task, such
       as MT1/reach-v3.
-    seed: everything random in the run is a function of it.
+    seed: everything random in the run is a function of it, but for what an
+      off-policy agent samples from its replay.
     num_env_steps: environment steps to train for, summed over all tasks.
     run_dir: directory that receives the results; new or empty, or with --resume
       the directory of the run to go on with. Empty: runs/<agent>_<suite>_seed

@@ -1,17 +1,18 @@
 """Policies in NumPy, for the processes that step environments.
 
-The same forward passes as the Sonnet modules', equal within 1e-5. A call of
-TensorFlow costs 5 to 15 times as much at the batch sizes of a simulator.
+The forward passes of the Sonnet modules, equal within 1e-5. TensorFlow costs 5
+to 15 times as much at the batch sizes of a simulator.
 
-Rows come in U units of C environments each, `[U, C, D]`; the environments of a
-unit belong to one task. Every product is made unit by unit, so a row's result
-does not depend on which other units share the call.
+Rows come in U units of C environments of one task, `[U, C, D]`. Products are
+made unit by unit: a row's result does not depend on the others in the call.
 """
 
 import dataclasses
 from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
 
 from distillery.networks import gaussian_acting
+from distillery.networks import latent_acting
+from distillery.networks import squashed_acting
 import numpy as np
 
 _LOG_2PI = float(np.log(2. * np.pi))
@@ -215,9 +216,8 @@ class ColumnPolicy:
     return mean, 1. / np.sqrt(precision)
 
 
-def _log_sum_exp(x: np.ndarray) -> np.ndarray:
-  top = x.max(axis=-1, keepdims=True)
-  return top + np.log(np.exp(x - top).sum(axis=-1, keepdims=True))
+def _log_sum_exp(x):
+  return np.logaddexp.reduce(x, axis=-1, keepdims=True)
 
 
 def from_json(content: Dict[str, Any]) -> ActingPolicy:
@@ -246,4 +246,5 @@ def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
   return policy_class
 
 
-_POLICIES = {ColumnPolicy.__name__: ColumnPolicy}
+_POLICIES = {kind.__name__: kind for kind in (
+    ColumnPolicy, latent_acting.LatentPolicy, squashed_acting.SquashedPolicy)}

@@ -5,9 +5,8 @@ import tensorflow as tf
 
 MAX_OBSERVATION = 10.
 _STEPS_PER_UNIT = 100.
-_RIDGE = 1e-5
-_RIDGE_GROWTH = 10.
-_MAX_GROWTHS = 5
+_RIDGE = 1.
+_MEMORY = .5
 
 
 class LinearValue(snt.Module):
@@ -22,6 +21,15 @@ class LinearValue(snt.Module):
 
   A fit sees the very returns it is asked to predict: use the values of a batch
   first, and fit to that batch afterwards, or advantages are biased to zero.
+
+  Unlike theirs it does not forget all that it saw before the last batch. What
+  is drawn once an episode, like a goal, takes as few values in a batch as that
+  has episodes; ten of them leave such features free to explain anything, and
+  the next batch may be predicted worse than by its mean. On MT10 with a fixed
+  policy and 5,000 steps a task, the mean over tasks of the variance explained
+  (taken to be -1 where it was less) was .13 with a batch alone and a ridge of
+  1e-5, .43 with a ridge of 1, .54 with that and the memory. A longer memory
+  explains more (.57 with .8), but of a policy that is long gone.
 
   Weights and arithmetic are float64: squares and cubes of very different size
   nearly cancel. The weights are variables, so that a checkpoint holds them,
@@ -38,9 +46,13 @@ class LinearValue(snt.Module):
       name: of the module.
     """
     super().__init__(name=name)
-    self.weights = tf.Variable(
-        tf.zeros([num_tasks, 2 * observation_size + 4, 1], tf.float64),
-        trainable=False, name='weights')
+    size = 2 * observation_size + 4
+    self.weights, self._gram, self._moment = (
+        tf.Variable(tf.zeros(shape, tf.float64), trainable=False, name=name)
+        for shape, name in (
+            ([num_tasks, size, 1], 'weights'),
+            ([num_tasks, size, size], 'gram'),
+            ([num_tasks, size, 1], 'moment')))
 
   def __call__(self, observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     """V of states.
@@ -57,11 +69,12 @@ class LinearValue(snt.Module):
 
   def fit(self, observation: tf.Tensor, step: tf.Tensor,
           target: tf.Tensor) -> None:
-    """Minimises sum_n (target - w phi)^2 + ridge |w|^2, for each task.
+    """Adds a batch, and solves for the weights of each task.
 
-    The ridge is 1e-5; of a task whose features are too collinear for it, it is
-    taken 10 times larger, up to 5 times. If that does not help either (or the
-    data are not finite), the task's weights become NaN.
+      w = argmin sum_i .5^i sum_n (target_in - w phi_in)^2 + |w|^2
+
+    with i the age of a batch, in fits. If data of a task are not finite, its
+    weights become NaN.
 
     Args:
       observation: `[K, N, D]`.
@@ -70,29 +83,13 @@ class LinearValue(snt.Module):
     """
     phi = _features(observation, step)  # [K, N, F]
     target = tf.cast(target, tf.float64)[..., tf.newaxis]
-    gram = tf.matmul(phi, phi, transpose_a=True)
-    moment = tf.matmul(phi, target, transpose_a=True)
-    identity = tf.eye(tf.shape(gram)[-1], dtype=tf.float64)
-
-    def solve(ridge, weights):
-      # A matrix that is not positive definite has a factor of NaNs.
-      factor = tf.linalg.cholesky(
-          gram + ridge[:, tf.newaxis, tf.newaxis] * identity)
-      solution = tf.linalg.cholesky_solve(factor, moment)
-      weights = tf.where(_is_finite(weights)[:, tf.newaxis, tf.newaxis],
-                         weights, solution)
-      return ridge * _RIDGE_GROWTH, weights
-
-    nothing = tf.fill(tf.shape(moment), tf.constant(float('nan'), tf.float64))
-    _, weights = tf.while_loop(
-        lambda _, weights: tf.reduce_any(~_is_finite(weights)), solve,
-        (tf.fill(tf.shape(gram)[:1], tf.constant(_RIDGE, tf.float64)), nothing),
-        maximum_iterations=1 + _MAX_GROWTHS)
-    self.weights.assign(weights)
-
-
-def _is_finite(weights: tf.Tensor) -> tf.Tensor:
-  return tf.reduce_all(tf.math.is_finite(weights), axis=[1, 2])
+    self._gram.assign(
+        _MEMORY * self._gram + tf.matmul(phi, phi, transpose_a=True))
+    self._moment.assign(
+        _MEMORY * self._moment + tf.matmul(phi, target, transpose_a=True))
+    ridge = _RIDGE * tf.eye(tf.shape(phi)[-1], dtype=tf.float64)
+    self.weights.assign(tf.linalg.cholesky_solve(
+        tf.linalg.cholesky(self._gram + ridge), self._moment))
 
 
 def _features(observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:

@@ -74,6 +74,29 @@ def generalized_advantages(
   return Advantages(advantage, advantage + tf.stop_gradient(value))
 
 
+class Standardized(NamedTuple):
+  """Results of `standardize`."""
+  advantage: tf.Tensor  # [K, N], mean 0 and deviation 1 in each row.
+  scale: tf.Tensor  # [K, 1], what it was multiplied by.
+
+
+def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
+  """Centres each task's advantages `[K, N]` and divides by their deviation.
+
+  For each task by itself, so that one with large rewards has no larger say than
+  the others. A deviation below `min_std` counts as that.
+  """
+  mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
+  scale = 1. / tf.maximum(tf.sqrt(variance), min_std)
+  return Standardized((advantage - mean) * scale, scale)
+
+
+def explained(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
+  """The share of the targets' variance that values `[K, N]` explain, `[K]`."""
+  return 1. - (tf.math.reduce_variance(value_target - value, axis=1)
+               / (tf.math.reduce_variance(value_target, axis=1) + 1e-8))
+
+
 def task_major(x: tf.Tensor) -> tf.Tensor:
   """Unrolls by time, `[T, K, E, ...]`, as samples by task: `[K, T E, ...]`."""
   num_steps, num_tasks, num_envs = x.shape[:3]

@@ -1,6 +1,6 @@
 """Linear systems that are known by their products alone."""
 
-from typing import Callable
+from typing import Callable, Tuple
 
 import tensorflow as tf
 
@@ -11,7 +11,7 @@ def conjugate_gradient(
     *,
     num_iterations: int,
     tolerance: float = 1e-10,
-) -> tf.Tensor:
+) -> Tuple[tf.Tensor, tf.Tensor]:
   """Solves A_k x_k = b_k for K symmetric positive definite A_k at once.
 
   Conjugate gradients (Hestenes and Stiefel 1952; Nocedal and Wright 2006,
@@ -32,8 +32,8 @@ def conjugate_gradient(
     tolerance: of the squared norm of the residual, in units of b squared.
 
   Returns:
-    x, `[K, P]` of b's type. A NaN in a system's b or products spoils that
-    system's x and no other.
+    x and A x = b - r, both `[K, P]` float64; the latter costs no product. A NaN
+    in a system's b or products spoils that system's x and no other.
 
   Raises:
     ValueError: if b is not a matrix or num_iterations is below 1.
@@ -42,7 +42,7 @@ def conjugate_gradient(
     raise ValueError(f'b must be [K, P], got shape {b.shape}.')
   if num_iterations < 1:
     raise ValueError(f'num_iterations must be >= 1, got {num_iterations}.')
-  r = tf.cast(b, tf.float64)
+  b_64 = r = tf.cast(b, tf.float64)
   square = _dot(r, r)
 
   def step(x, r, p, square, active):
@@ -60,11 +60,11 @@ def conjugate_gradient(
     p = tf.where(active[:, tf.newaxis], r + ratio[:, tf.newaxis] * p, p)
     return x, r, p, square_new, active
 
-  x, *_ = tf.while_loop(
+  x, r, *_ = tf.while_loop(
       lambda *state: tf.reduce_any(state[-1]), step,
       (tf.zeros_like(r), r, r, square, ~(square < tolerance)),
       maximum_iterations=num_iterations)
-  return tf.cast(x, b.dtype)
+  return x, b_64 - r
 
 
 def _dot(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

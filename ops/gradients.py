@@ -6,21 +6,27 @@ import tensorflow as tf
 
 
 def clip_by_task_norm(
-    gradients: Sequence[tf.Tensor], max_norm: float) -> List[tf.Tensor]:
+    gradients: Sequence[tf.Tensor], max_norm: float, *, num_tasks: int
+) -> List[tf.Tensor]:
   """Clips each task's gradient by its own norm over all variables.
 
   One norm over all tasks would let a task with a large gradient stop the rest.
 
   Args:
-    gradients: each `[K, ...]`, of variables with a leading task axis.
+    gradients: of variables with a leading task axis: each `[K, ...]`, or
+      `[C * K, ...]` of C copies, one after the other, of such variables.
     max_norm: largest Euclidean norm of a task's gradient, > 0.
+    num_tasks: K.
 
   Returns:
     The clipped gradients, in the same order and shapes.
   """
+  # [C, K, ...], whatever C.
+  split = [tf.reshape(g, [-1, num_tasks, *g.shape[1:]]) for g in gradients]
   square = tf.add_n([
-      tf.reduce_sum(tf.square(g), axis=list(range(1, g.shape.rank)))
-      for g in gradients])  # [K]
+      tf.reduce_sum(tf.square(g), axis=[0, *range(2, g.shape.rank)])
+      for g in split])  # [K]
   scale = max_norm / tf.maximum(tf.sqrt(square), max_norm)
-  return [g * tf.reshape(scale, [-1] + [1] * (g.shape.rank - 1))
-          for g in gradients]
+  return [
+      tf.reshape(s * tf.reshape(scale, [-1] + [1] * (s.shape.rank - 2)),
+                 g.shape) for g, s in zip(gradients, split)]

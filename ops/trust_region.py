@@ -1,5 +1,6 @@
 """Trust-region steps of K regions at once (what a region is: `ops.regions`)."""
 
+import functools
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
 from distillery.ops import conjugate_gradient
@@ -15,6 +16,8 @@ tfd = tfp.distributions
 FAILURES = ('', 'loss', 'gradient', 'Fisher product', 'step')
 
 _ZERO = tf.UnconnectedGradients.ZERO
+_tape = functools.partial(
+    tf.GradientTape, persistent=True, watch_accessed_variables=False)
 
 
 class TrustRegionResult(NamedTuple):
@@ -76,18 +79,19 @@ def fisher_vector_product(
     ValueError: if the distribution is of another family, or a leading axis is
       not K.
   """
-  return _linearize(policy, list(variables), damping, num_regions)[1]
-
-
-def _linearize(policy, variables, damping, num_regions):
-  """The policy's parameters and its Fisher-vector product."""
-  with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+  variables = list(variables)
+  with _tape() as tape:
     tape.watch(variables)
     parameters = families.parameters(policy())
+  return _fisher_product(tape, parameters, variables, damping, num_regions)
+
+
+def _fisher_product(tape, parameters, variables, damping, num_regions):
+  """See `fisher_vector_product`; `tape` saw variables become parameters."""
   # J^T w is linear in w, so its derivative by w is J whatever w is: a product
   # J v by going backwards twice, where only the second time depends on v.
   weights = [tf.zeros_like(parameter) for parameter in parameters]
-  with tf.GradientTape(persistent=True, watch_accessed_variables=False) as dual:
+  with _tape() as dual:
     dual.watch(weights)
     pullback = tape.gradient(list(parameters), variables,
                              output_gradients=weights,
@@ -107,7 +111,7 @@ def _linearize(policy, variables, damping, num_regions):
                            unconnected_gradients=_ZERO)
     return regions.flatten(result, num_regions) + damping * v
 
-  return parameters, product
+  return product
 
 
 def trust_region_step(
@@ -122,7 +126,6 @@ def trust_region_step(
     max_backtracks: int,
     num_regions: int,
     project: Optional[Callable[[], None]] = None,
-    policy_for_fisher: Optional[Callable[[], tfd.Distribution]] = None,
 ) -> TrustRegionResult:
   """Moves each region within its own trust region (Schulman et al. 2015).
 
@@ -147,17 +150,18 @@ def trust_region_step(
     num_regions: K.
     project: brings variables back into their range; called before a candidate
       is judged, so that what is kept is what was judged.
-    policy_for_fisher: `policy` on a part of the samples, for F alone.
 
   Returns:
     `TrustRegionResult`. A NaN raises nothing here: see its `failure`.
   """
   variables = list(variables)
-  loss_old, gradient = _loss_and_gradient(policy, loss, variables, num_regions)
-  old, product = _linearize(
-      policy_for_fisher or policy, variables, damping, num_regions)
-  if policy_for_fisher is not None:
-    old = families.parameters(policy())
+  with _tape() as tape:
+    tape.watch(variables)
+    distribution = policy()
+    old = families.parameters(distribution)
+    loss_old = loss(distribution)
+  gradient, loss_old = _gradient(tape, loss_old, variables, num_regions)
+  product = _fisher_product(tape, old, variables, damping, num_regions)
   step, *stages = _natural_step(product, gradient, max_kl, cg_iterations)
   failure = _first_failure(loss_old, gradient, *stages)
 
@@ -172,29 +176,27 @@ def trust_region_step(
       loss_old, max_kl, backtrack_ratio, max_backtracks, project, failure)
 
 
-def _loss_and_gradient(policy, loss, variables, num_regions):
-  with tf.GradientTape(watch_accessed_variables=False) as tape:
-    tape.watch(variables)
-    value = loss(policy())
-  if not value.shape.is_compatible_with([num_regions]):
+def _gradient(tape, loss, variables, num_regions):
+  """The gradient `[K, P]`, and the loss as float64."""
+  if not loss.shape.is_compatible_with([num_regions]):
     raise ValueError(f'loss must be of shape [{num_regions}], one number a '
-                     f'region, got {value.shape}.')
-  gradient = tape.gradient(value, variables, unconnected_gradients=_ZERO)
-  return tf.cast(value, tf.float64), regions.flatten(gradient, num_regions)
+                     f'region, got {loss.shape}.')
+  gradient = regions.flatten(tape.gradient(
+      loss, variables, unconnected_gradients=_ZERO), num_regions)
+  return gradient, tf.cast(loss, tf.float64)
 
 
 def _natural_step(product, gradient, max_kl, num_iterations):
   """The full step `[K, P]`, and what may not be finite, stage by stage."""
   norm = tf.norm(tf.cast(gradient, tf.float64), axis=1, keepdims=True)
   unit = tf.math.divide_no_nan(tf.cast(gradient, tf.float64), norm)
-  x = conjugate_gradient.conjugate_gradient(
+  x, fisher_x = conjugate_gradient.conjugate_gradient(
       product, tf.cast(unit, gradient.dtype), num_iterations=num_iterations)
-  curvature = tf.reduce_sum(
-      tf.cast(x, tf.float64) * tf.cast(product(x), tf.float64), axis=1)  # [K]
+  curvature = tf.reduce_sum(x * fisher_x, axis=1)  # [K]
   # No gradient, no step.
   scale = tf.where(curvature == 0., tf.zeros_like(curvature),
                    tf.sqrt(2. * tf.cast(max_kl, tf.float64) / curvature))
-  step = tf.cast(scale[:, tf.newaxis] * tf.cast(x, tf.float64), x.dtype)
+  step = tf.cast(scale[:, tf.newaxis] * x, gradient.dtype)
   return step, curvature, step
 
 

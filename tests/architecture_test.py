@@ -25,8 +25,14 @@ AGENTS = sorted(
 # design: ops <- networks <- agents <- launchers, never back.
 _TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
 ALLOWED_IMPORTS = {
-    'networks/acting.py': ('numpy', 'distillery.networks.gaussian_acting'),
+    'networks/acting.py': (
+        'numpy', 'distillery.networks.gaussian_acting',
+        'distillery.networks.latent_acting',
+        'distillery.networks.squashed_acting',
+    ),
     'networks/gaussian_acting.py': ('numpy',),
+    'networks/latent_acting.py': ('numpy',),
+    'networks/squashed_acting.py': ('numpy',),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
     'networks/': (
         *_TENSORFLOW, 'sonnet', 'dm_env', 'distillery.ops',

@@ -3,13 +3,12 @@
 from typing import Mapping, Optional
 
 import acme
-from distillery.agents.core import replay
+from distillery.agents.core import builders
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import dm_env
 from dm_env import specs
 import numpy as np
-import reverb
 
 
 class PolicyActor(acme.Actor):
@@ -68,27 +67,27 @@ class PolicyActor(acme.Actor):
 
 
 class UnrollActor(acme.Worker):
-  """Has a pool roll out whole unrolls and hands them to the queue."""
+  """Has a pool roll out whole unrolls and hands them on."""
 
   def __init__(
       self,
       policies: Mapping[str, acting.ActingPolicy],
       variable_source: acme.VariableSource,
       pool: pools.Pool,
-      client: reverb.Client,
+      insert: builders.Inserter,
   ):
     """Initialises the actor.
 
     Args:
-      policies: what acts, by the name of the queue that its blocks go into.
+      policies: what acts, by name.
       variable_source: a learner, or what stands for one; serves 'policy'.
       pool: steps the environments.
-      client: of the server that holds the queues.
+      insert: takes each block, and the name of the policy that acted.
     """
     self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
-    self._client = client
+    self._insert = insert
     self._acts: Optional[str] = None  # Which policy the pool has now.
     self.update()
 
@@ -108,7 +107,7 @@ class UnrollActor(acme.Worker):
         self._pool.set_policy(policy, self._parameters)
         self._acts = name
       block = self._pool.collect(restart=restart or len(self._policies) > 1)
-      replay.insert_block(self._client, name, block)
+      self._insert(name, block)
       num_steps += block['reward'].size
     return num_steps
 

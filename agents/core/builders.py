@@ -7,8 +7,18 @@ names a builder is imported by every worker process.
 from __future__ import annotations
 
 import abc
+import functools
 import typing
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import (
+  Any,
+  Callable,
+  List,
+  Mapping,
+  NamedTuple,
+  Optional,
+  Sequence,
+  Tuple,
+)
 
 from dm_env import specs
 import numpy as np
@@ -20,6 +30,11 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
+# Takes the name of the behaviour that acted and a block of its, see
+# `replay.block_signature`.
+Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
+
+
 class AgentSpec(NamedTuple):
   """What an agent needs to know of its tasks."""
   num_tasks: int
@@ -28,6 +43,8 @@ class AgentSpec(NamedTuple):
   action_spec: specs.Array
   # Steps of every episode; None if they vary.
   horizon: Optional[int] = None
+  # Of each task that is trained on; empty if nobody needs them.
+  families: Tuple[str, ...] = ()
 
 
 class Builder(abc.ABC):
@@ -44,8 +61,27 @@ class Builder(abc.ABC):
     return ('task',)
 
   @abc.abstractmethod
-  def make_tables(self) -> List[reverb.Table]:
-    """Reverb's tables; blocks go into the one named like their behaviour."""
+  def make_tables(self, *, apart: bool) -> List[reverb.Table]:
+    """Reverb's tables.
+
+    Args:
+      apart: whether actors and learner run apart, and have to wait for each
+        other; on one machine `num_learner_steps` is their schedule.
+    """
+
+  @property
+  def keeps_replay(self) -> bool:
+    """Whether the tables are part of a checkpoint."""
+    return False
+
+  @abc.abstractmethod
+  def make_inserter(self, client: reverb.Client) -> Inserter:
+    """What writes blocks into the tables."""
+
+  def num_learner_steps(self, env_steps: int) -> int:
+    """Steps to learn after a block, which brought the run to `env_steps`."""
+    del env_steps
+    return 1
 
   @abc.abstractmethod
   def make_networks(self, seed: int) -> Any:
@@ -61,6 +97,42 @@ class Builder(abc.ABC):
     """What learns from the tables; serves 'policy' to actors."""
 
 
+class OnPolicyBuilder(Builder):
+  """Blocks of unrolls, one queue for each policy that acts."""
+
+  def __init__(self, config: Any, spec: AgentSpec):
+    """Initialises the builder.
+
+    Args:
+      config: an agent's, with `envs_per_task`, `unroll_length`, `noise_color`.
+      spec: of its tasks.
+
+    Raises:
+      ValueError: if they do not go together.
+    """
+    if config.noise_color and isinstance(
+        spec.action_spec, specs.DiscreteArray):
+      raise ValueError(f'noise_color={config.noise_color} has no effect on '
+                       'discrete actions; set it to 0.')
+    self.config = config
+    self.spec = spec
+
+  def make_tables(self, *, apart: bool) -> List[reverb.Table]:
+    del apart  # Who writes waits for a full queue, who reads for an empty one.
+    from distillery.agents.core import replay
+    return [replay.make_queue(name, self.spec, self.config, max_blocks=1)
+            for name in self.behaviours]
+
+  def make_inserter(self, client: reverb.Client) -> Inserter:
+    from distillery.agents.core import replay
+    return functools.partial(replay.insert_block, client)
+
+  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+    return networks.policy.acting_policy(
+        which, *action_bounds(self.spec.action_spec),
+        noise_color=self.config.noise_color)
+
+
 def action_bounds(
     action_spec: specs.Array) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
   """What continuous actions are clipped to, A numbers each; empty if nothing.
@@ -73,10 +145,3 @@ def action_bounds(
   low, high = (tuple(np.broadcast_to(bound, action_spec.shape).tolist())
                for bound in (action_spec.minimum, action_spec.maximum))
   return low, high
-
-
-def check_noise_color(noise_color: float, spec: AgentSpec) -> None:
-  """Raises ValueError if there is a color but no Gaussian noise."""
-  if noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
-    raise ValueError(f'noise_color={noise_color} has no effect on discrete '
-                     'actions; set it to 0.')

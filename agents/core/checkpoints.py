@@ -6,7 +6,8 @@ A checkpoint is a directory `checkpoints/<env steps>/`:
   policy.npz     what acting needs, float32 arrays by name
   policies.json  the acting policies, see `networks.acting`
   state.json     counters, random state, shapes of all variables
-  manifest.json  SHA-256 of each of the above
+  replay/        Reverb's tables, of agents that learn from them more than once
+  manifest.json  SHA-256 of each file of the above
 
 It is written aside and renamed. The newest that agrees with its manifest is
 found by scanning; there is no file that points to it.
@@ -20,6 +21,7 @@ import shutil
 from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
+from distillery.agents.core import loaded_policy
 from distillery.networks import acting
 import numpy as np
 
@@ -31,9 +33,10 @@ def save(
     run_dir: pathlib.Path,
     env_steps: int,
     checkpointables: Mapping[str, Any],
-    policies: Mapping[str, acting.ColumnPolicy],
+    policies: Mapping[str, acting.ActingPolicy],
     parameters: Mapping[str, np.ndarray],
     state: Mapping[str, Any],
+    replay: Optional[pathlib.Path] = None,
 ) -> pathlib.Path:
   """Writes a checkpoint and drops all but the newest two.
 
@@ -44,9 +47,10 @@ def save(
     policies: acting policies by name ('task', 'shared').
     parameters: of the acting policies.
     state: counters and random state, as JSON.
+    replay: what Reverb wrote, on the same disk; it is moved.
 
   Returns:
-    The checkpoint's directory.
+    Its directory.
 
   Raises:
     OSError: if it cannot be written (a full disk); nothing is left of it.
@@ -66,9 +70,13 @@ def save(
         name: policy.to_json() for name, policy in policies.items()})
     _write_json(aside / 'state.json', {
         **state, 'variables': _shapes(checkpointables)})
+    if replay is not None:
+      (aside / 'replay').mkdir()
+      os.rename(replay, aside / 'replay' / replay.name)
     _write_json(aside / 'manifest.json', {
-        path.name: _sha256(path) for path in sorted(aside.iterdir())})
-    for path in aside.iterdir():
+        path.relative_to(aside).as_posix(): _sha256(path)
+        for path in sorted(aside.rglob('*')) if path.is_file()})
+    for path in aside.rglob('*'):
       _sync(path)
     _sync(aside)
     if final.exists():
@@ -83,11 +91,16 @@ def save(
   return final
 
 
-def newest(run_dir: pathlib.Path) -> Optional[pathlib.Path]:
+def newest(run_dir: pathlib.Path,
+           whole: bool = True) -> Optional[pathlib.Path]:
   """The newest checkpoint that agrees with its manifest; warns of others.
 
+  Args:
+    run_dir: of the run.
+    whole: whether more than it takes to act has to agree.
+
   Returns:
-    Its directory; None if no checkpoint was ever written.
+    Its directory; None if there is none.
 
   Raises:
     ValueError: if there are checkpoints and none is whole.
@@ -95,7 +108,7 @@ def newest(run_dir: pathlib.Path) -> Optional[pathlib.Path]:
   folder = pathlib.Path(run_dir) / 'checkpoints'
   paths = _whole_or_not(folder)
   for path in reversed(paths):
-    fault = _fault(path)
+    fault = _fault(path, whole)
     if not fault:
       return path
     warnings.warn(f'checkpoint {path} is damaged: {fault}.', stacklevel=2)
@@ -140,43 +153,8 @@ def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
   return found
 
 
-class LoadedPolicy:
-  """A trained policy, in NumPy."""
-
-  def __init__(self, policy: acting.ActingPolicy,
-               parameters: Mapping[str, np.ndarray], env_steps: int,
-               wall_s: float):
-    """Initialises the policy; it was trained for `env_steps` in `wall_s`."""
-    self.env_steps = env_steps
-    self.wall_s = wall_s
-    self.policy = policy
-    self.parameters = dict(parameters)
-    self._task_index = None
-    self._selected = None
-
-  def act(self, observation: np.ndarray,
-          task_index: np.ndarray) -> np.ndarray:
-    """What the policy does without noise.
-
-    Args:
-      observation: `[N, D]`; without a one-hot of the task.
-      task_index: `[N]` int, the tasks' places in the suite.
-
-    Returns:
-      `[N, A]` float32, within the bounds of the action spec; `[N]` int32 if
-      actions are discrete.
-    """
-    task_index = np.asarray(task_index)
-    # Gathering the weights costs more than a step; rows seldom change tasks.
-    if self._task_index is None or not np.array_equal(
-        task_index, self._task_index):
-      self._selected = self.policy.select_tasks(self.parameters, task_index)
-      self._task_index = task_index.copy()
-    rows = np.asarray(observation, np.float32)[:, np.newaxis]
-    return self.policy.deterministic(self._selected, rows)[:, 0]
-
-
-def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
+def load_policy(run_dir: pathlib.Path,
+                which: str = 'task') -> loaded_policy.LoadedPolicy:
   """Loads the newest policy of a run; needs NumPy alone.
 
   Args:
@@ -187,7 +165,7 @@ def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
     ValueError: if there is no checkpoint, or none that is whole, or no such
       policy in it.
   """
-  path = newest(run_dir)
+  path = newest(run_dir, whole=False)
   if path is None:
     raise ValueError(f'no checkpoint in {run_dir} yet.')
   policies = json.loads((path / 'policies.json').read_text())
@@ -196,8 +174,9 @@ def load_policy(run_dir: pathlib.Path, which: str = 'task') -> LoadedPolicy:
                      f'got {which!r}.')
   state = json.loads((path / 'state.json').read_text())
   with np.load(path / 'policy.npz', allow_pickle=False) as parameters:
-    return LoadedPolicy(acting.from_json(policies[which]), dict(parameters),
-                        state['env_steps'], state['wall_s'])
+    return loaded_policy.LoadedPolicy(
+        acting.from_json(policies[which]), dict(parameters),
+        state['env_steps'], state['wall_s'])
 
 
 def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
@@ -209,7 +188,7 @@ def _whole_or_not(folder: pathlib.Path) -> List[pathlib.Path]:
   return sorted(path for path in folder.glob('*') if path.name.isdigit())
 
 
-def _fault(path: pathlib.Path) -> str:
+def _fault(path: pathlib.Path, whole: bool) -> str:
   """What is wrong with a checkpoint; empty if nothing."""
   try:
     manifest = dict(json.loads((path / 'manifest.json').read_text()))
@@ -218,15 +197,20 @@ def _fault(path: pathlib.Path) -> str:
   if not _FILES <= set(manifest):
     return f'manifest.json lacks {sorted(_FILES - set(manifest))}'
   for name, digest in manifest.items():
-    if not (path / name).exists():
-      return f'{name} is missing'
-    if _sha256(path / name) != digest:
-      return f'{name} is not what was written'
+    if whole or name in _FILES:
+      if not (path / name).exists():
+        return f'{name} is missing'
+      if _sha256(path / name) != digest:
+        return f'{name} is not what was written'
   return ''
 
 
 def _sha256(path: pathlib.Path) -> str:
-  return hashlib.sha256(path.read_bytes()).hexdigest()
+  digest = hashlib.sha256()
+  with open(path, 'rb') as f:
+    while part := f.read(1 << 20):
+      digest.update(part)
+  return digest.hexdigest()
 
 
 def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
@@ -234,8 +218,6 @@ def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
 
 
 def _sync(path: pathlib.Path) -> None:
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
+  descriptor = os.open(path, os.O_RDONLY)  # A folder has no other handle.
+  os.fsync(descriptor)
+  os.close(descriptor)

@@ -28,12 +28,10 @@ class Estimate(NamedTuple):
 
   def metrics(self) -> Metrics:
     """How large values are, and what share of the targets they explain."""
-    unexplained = tf.math.reduce_variance(
-        self.value_target - self.value, axis=1)
     return {
         'value': tf.reduce_mean(self.value),
-        'value_explained': tf.reduce_mean(1. - unexplained / (
-            tf.math.reduce_variance(self.value_target, axis=1) + 1e-8)),
+        'value_explained': tf.reduce_mean(
+            advantages.explained(self.value, self.value_target)),
     }
 
 
@@ -48,8 +46,7 @@ class Critic(snt.Module, abc.ABC):
   def estimate(self, block: Block) -> Estimate:
     """Advantages of a block `[T, K, E, ...]` by what was learned before it.
 
-    Standardised for each task, so that a task with large rewards has no larger
-    say than the others.
+    Standardised for each task by itself.
     """
     value, next_value = self._values(block)
     shape = block['reward'].shape
@@ -61,11 +58,10 @@ class Critic(snt.Module, abc.ABC):
           advantages.time_major(next_value, shape),
           gamma=self._discount, lambda_=lambda_)
 
-    advantage = advantages.task_major(returns(self._gae_lambda).advantage)
-    mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
     return Estimate(
-        advantage=(advantage - mean) / tf.maximum(
-            tf.sqrt(variance), _MIN_ADVANTAGE_STD),
+        advantage=advantages.standardize(
+            advantages.task_major(returns(self._gae_lambda).advantage),
+            min_std=_MIN_ADVANTAGE_STD).advantage,
         value_target=advantages.task_major(
             returns(self._target_lambda).value_target),
         value=value)
@@ -96,8 +92,8 @@ class LinearCritic(Critic):
     super().__init__(discount, gae_lambda, 'linear_critic')
     self._value = value
 
-  # What was really got: the regression starts from nothing in each fit, and
-  # bootstrapping from the last one's errors would be all it takes over.
+  # What was really got: a regression that was fitted to few episodes would
+  # hand its errors on if it were bootstrapped from.
   _target_lambda = 1.
 
   def _values(self, block):

@@ -34,7 +34,7 @@ class ExperimentConfig:
     make_builder: makes the agent's `builders.Builder` from its config and a
       `builders.AgentSpec`.
     suite: the tasks; the agent trains on those of the training split.
-    seed: of everything random.
+    seed: of everything random, but for what is sampled from a replay.
     num_env_steps: environment steps of all tasks together; the run ends with
       the block that reaches them.
     run_dir: where everything is written; opened with `resume` to go on with the
@@ -80,7 +80,8 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
   builder = config.make_builder(config.agent_config, builders.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      horizon=suite.horizon))
+      horizon=suite.horizon,
+      families=tuple(task.family for task in suite.train_tasks)))
   if config.run_dir.resume:
     _refuse_other_run(config)
   else:

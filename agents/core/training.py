@@ -3,14 +3,16 @@
   collect a block -> queue -> learner step -> fresh parameters -> ...
 
 with evaluations, logs and checkpoints in between. The schedule is explicit, so
-a run is a function of its config and seed, however many workers step the
-environments, and whether or not it was killed and resumed in between.
+an on-policy agent's run is a function of its config and seed, however many
+workers step the environments, and whether or not it was killed and resumed in
+between. What is sampled from a replay is up to Reverb, whose samplers take no
+seed.
 """
 
-import contextlib
 import json
+import pathlib
 import time
-from typing import Any, Dict, Iterator, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 from acme.utils import counting
 from distillery.agents.core import actors
@@ -22,6 +24,7 @@ from distillery.agents.core import experiment as experiments
 from distillery.agents.core import plotting
 from distillery.agents.core import quiet
 from distillery.agents.core import run_directory
+from distillery.agents.core import serving
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import numpy as np
@@ -32,19 +35,25 @@ import tensorflow as tf
 def train(config: experiments.ExperimentConfig, pool: pools.Pool,
           builder: builders.Builder) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
-  with _serve(builder.make_tables()) as client:
-    return Training(config, pool, builder, client).run()
+  checkpoint = None
+  if config.run_dir.resume:
+    checkpoint = checkpoints.newest(config.run_dir.path)
+  with serving.serve(builder, config.run_dir.path, checkpoint) as client:
+    return Training(config, pool, builder, client, checkpoint).run()
 
 
 class Training:
   """A run: the agent's parts, and where it has got to."""
 
   def __init__(self, config: experiments.ExperimentConfig, pool: pools.Pool,
-               builder: builders.Builder, client: reverb.Client):
-    """Makes the parts, and takes up the run's last checkpoint to resume it."""
+               builder: builders.Builder, client: reverb.Client,
+               checkpoint: Optional[pathlib.Path]):
+    """Makes the parts, and takes up a checkpoint if there is one."""
     self._config = config
     self._dir = config.run_dir
     self._pool = pool
+    self._client = client
+    self._keeps_replay = builder.keeps_replay
     # Sonnet and Keras draw nothing from the global seed; it is set in case a
     # user's network does.
     tf.random.set_seed(config.seed)
@@ -60,8 +69,8 @@ class Training:
     self._wall_s = 0.
     # Whether the next block begins with new episodes.
     self._restart = False
-    if self._dir.resume:
-      self._restore()
+    if checkpoint is not None:
+      self._restore(checkpoint)
     self._train_csv = self._dir.open_csv('train.csv')
     self._evaluation_csv = self._dir.open_csv(
         'evaluation.csv', run_directory.EVALUATION_COLUMNS)
@@ -72,7 +81,9 @@ class Training:
         str(self._dir.path / 'tensorboard'))
     self._actor = actors.UnrollActor(
         {name: builder.make_policy(networks, name)
-         for name in builder.behaviours}, self._learner, pool, client)
+         for name in builder.behaviours}, self._learner, pool,
+        builder.make_inserter(client))
+    self._num_learner_steps = builder.num_learner_steps
 
   def run(self) -> List[Dict[str, Any]]:
     """Trains to the end; returns the rows of the last evaluation.
@@ -101,16 +112,20 @@ class Training:
     return rows
 
   def _iterate(self) -> Dict[str, float]:
-    """One block: collect, learn, refresh. Returns metrics."""
+    """One block: collect, learn, refresh. Returns metrics.
+
+    Those of learning are of the last step.
+    """
     begin = time.monotonic()
     num_steps = self._actor.collect(restart=self._restart)
     self._restart = False
-    collected = time.monotonic()
-    self._learner.step()
-    self._actor.update()
-    learned = time.monotonic()
     self._env_steps += num_steps
     self._counter.increment(env_steps=num_steps)
+    collected = time.monotonic()
+    for _ in range(self._num_learner_steps(self._env_steps)):
+      self._learner.step()
+    self._actor.update()
+    learned = time.monotonic()
     return {
         'collect_steps_per_s': num_steps / (collected - begin),
         'steps_per_s': num_steps / (learned - begin),
@@ -137,7 +152,8 @@ class Training:
         'episode_success': _mean(success.values()),
         **{name: round(value, 6) for name, value in metrics.items()},
     }
-    self._train_csv.append([row])
+    if self._learner.metrics:  # There is something learned to tell of.
+      self._train_csv.append([row])
     with self._summary.as_default(step=self._env_steps):
       for name, value in row.items():
         if name != 'env_steps' and value != '':
@@ -181,12 +197,19 @@ class Training:
             'counts': {name: int(count) for name, count
                        in self._counter.get_counts().items()},
             'pool': self._pool.state(),
-        })
+        }, replay=self._save_replay())
 
-  def _restore(self) -> None:
-    path = checkpoints.newest(self._dir.path)
-    if path is None:  # Killed before its first checkpoint: begin again.
-      return
+  def _save_replay(self) -> Optional[pathlib.Path]:
+    """Has Reverb write its tables; returns where."""
+    if not self._keeps_replay:
+      return None
+    try:
+      with quiet.quiet_native_code():
+        return pathlib.Path(self._client.checkpoint())
+    except Exception as error:  # A full disk is an IndexError of Reverb's.
+      raise OSError(f'cannot write the replay: {error}') from error
+
+  def _restore(self, path: pathlib.Path) -> None:
     state = checkpoints.restore(path, self._learner.checkpointables)
     self._restart = True
     self._env_steps = state['env_steps']
@@ -206,18 +229,6 @@ def _check_loadable(policies: Mapping[str, acting.ActingPolicy]) -> None:
           f'a {type(policy).__name__} could not be loaded back from a '
           f'checkpoint ({error}); `networks.acting.register` its class.'
       ) from error
-
-
-@contextlib.contextmanager
-def _serve(tables: Sequence[reverb.Table]) -> Iterator[reverb.Client]:
-  """Runs a Reverb server in this process; stopped however the run ends."""
-  with quiet.quiet_native_code():
-    server = reverb.Server(tables, port=None)
-  try:
-    yield reverb.Client(f'localhost:{server.port}')
-  finally:
-    with quiet.quiet_native_code():
-      server.stop()
 
 
 def _mean(values) -> Any:

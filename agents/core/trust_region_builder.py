@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import typing
-from typing import List
 
 from distillery.agents.core import builders
 from distillery.agents.core import trust_region_config
-from distillery.networks import acting
 
 if typing.TYPE_CHECKING:
   from distillery.agents.core import trust_region_networks
-  import reverb
 
 
-class TrustRegionBuilder(builders.Builder):
-  """Blocks of whole unrolls, one queue for each policy that acts."""
+class TrustRegionBuilder(builders.OnPolicyBuilder):
+  """Policies of one form, and a critic."""
 
   # Of `networks.columns.ColumnPolicy`.
   architecture: str
@@ -33,23 +30,10 @@ class TrustRegionBuilder(builders.Builder):
           f'unroll_length={config.unroll_length} cuts episodes, which have '
           f'{spec.horizon} steps here: a linear baseline is fitted to whole '
           f'ones; want a multiple of {spec.horizon}, or --baseline=neural.')
-    builders.check_noise_color(config.noise_color, spec)
-    self.config = config
-    self.spec = spec
-
-  def make_tables(self) -> List[reverb.Table]:
-    from distillery.agents.core import replay
-    return [replay.make_queue(name, self.spec, self.config, max_blocks=1)
-            for name in self.behaviours]
+    super().__init__(config, spec)
 
   def make_networks(
       self, seed: int) -> trust_region_networks.TrustRegionNetworks:
     from distillery.agents.core import trust_region_networks as networks
     return networks.make_networks(
         self.spec, self.config, self.architecture, seed)
-
-  def make_policy(self, networks: trust_region_networks.TrustRegionNetworks,
-                  which: str) -> acting.ActingPolicy:
-    return networks.policy.acting_policy(
-        which, *builders.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color)

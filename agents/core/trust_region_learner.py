@@ -59,6 +59,16 @@ class TrustRegionLearner(learners.Learner):
         backtrack_ratio=config.backtrack_ratio,
         max_backtracks=config.max_backtracks, **kwargs)
 
+  def _step_shared(self, block: critics.Block, estimate: critics.Estimate
+                   ) -> trust_region.TrustRegionResult:
+    """Moves the shared policy, all tasks' samples in one trust region."""
+    policy = self._networks.policy
+    observation = advantages.task_major(block['observation'])
+    return self._trust_region_step(
+        policy.shared_variables(), num_regions=1,
+        loss=self._surrogate(block, estimate, num_regions=1),
+        policy=lambda: policy.shared(observation))
+
   def _surrogate(self, block: critics.Block, estimate: critics.Estimate,
                  num_regions: int
                  ) -> Callable[[tfd.Distribution], tf.Tensor]:

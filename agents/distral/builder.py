@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import typing
-from typing import List, Sequence
+from typing import Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
-from distillery.networks import acting
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -16,7 +15,7 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
-class DistralBuilder(builders.Builder):
+class DistralBuilder(builders.OnPolicyBuilder):
   """Distral on blocks of unrolls, one queue."""
 
   def __init__(self, config: distral_config.DistralConfig,
@@ -26,9 +25,7 @@ class DistralBuilder(builders.Builder):
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
           f'suite that has {spec.num_test_tasks} test tasks.')
-    builders.check_noise_color(config.noise_color, spec)
-    self.config = config
-    self.spec = spec
+    super().__init__(config, spec)
 
   @property
   def evaluated_policies(self) -> Sequence[str]:
@@ -42,21 +39,11 @@ class DistralBuilder(builders.Builder):
             and self.config.logits_alpha > 0.))
     return ('task', 'shared') if is_trained else ('task',)
 
-  def make_tables(self) -> List[reverb.Table]:
-    from distillery.agents.core import replay
-    return [replay.make_queue('task', self.spec, self.config, max_blocks=1)]
-
   def make_networks(self, seed: int) -> distral_networks.DistralNetworks:
     from distillery.agents.distral import networks
     return networks.make_networks(
         self.spec.num_tasks, self.spec.observation_spec, self.spec.action_spec,
         self.config, seed)
-
-  def make_policy(self, networks: distral_networks.DistralNetworks,
-                  which: str) -> acting.ColumnPolicy:
-    return networks.policy.acting_policy(
-        which, *builders.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color)
 
   def make_learner(
       self, networks: distral_networks.DistralNetworks,

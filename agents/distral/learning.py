@@ -138,11 +138,11 @@ class DistralLearner(learners.Learner):
         gamma=config.discount, lambda_=config.gae_lambda)
     advantage = advantages.task_major(result.advantage)
     value_target = advantages.task_major(result.value_target)
-    mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
-    scale = tf.ones_like(mean)
+    advantage_std = tf.math.reduce_std(advantage, axis=1, keepdims=True)
+    scale = tf.ones_like(advantage_std)
     if config.normalize_advantages:
-      scale = 1. / tf.maximum(tf.sqrt(variance), _MIN_ADVANTAGE_STD)
-      advantage = (advantage - mean) * scale
+      advantage, scale = advantages.standardize(
+          advantage, min_std=_MIN_ADVANTAGE_STD)
     batch = Batch(
         observation=observation, action=action,
         behaviour_log_prob=advantages.task_major(block['log_prob']),
@@ -153,9 +153,8 @@ class DistralLearner(learners.Learner):
         'regularization': tf.reduce_mean(regularization),
         'value': tf.reduce_mean(value),
         'value_explained': tf.reduce_mean(
-            1. - tf.math.reduce_variance(value_target - value, axis=1)
-            / (tf.math.reduce_variance(value_target, axis=1) + 1e-8)),
-        'advantage_std': tf.reduce_mean(tf.sqrt(variance)),
+            advantages.explained(value, value_target)),
+        'advantage_std': tf.reduce_mean(advantage_std),
     }
 
   def _epochs(
@@ -195,7 +194,9 @@ class DistralLearner(learners.Learner):
       self._shared_optimizer.apply_gradients(
           zip(shared_gradients, shared_variables))
     if task_variables:
-      task_gradients = gradients.clip_by_task_norm(task_gradients, max_norm)
+      task_gradients = gradients.clip_by_task_norm(
+          task_gradients, max_norm,
+          num_tasks=self._networks.policy.num_tasks)
       self._task_optimizer.apply_gradients(zip(task_gradients, task_variables))
     return metrics
 

@@ -149,13 +149,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
 
   def _step_central(self, block, step) -> trust_region.TrustRegionResult:
     """A trust-region step of the centre, on a block that it acted in."""
-    policy, critic = self._networks.policy, self._networks.central_critic
-    observation = advantages.task_major(block['observation'])
+    critic = self._networks.central_critic
     estimate = critic.estimate(block)
-    result = self._trust_region_step(
-        policy.shared_variables(), num_regions=1,
-        loss=self._surrogate(block, estimate, num_regions=1),
-        policy=lambda: policy.shared(observation))
+    result = self._step_shared(block, estimate)
     critic.fit(block, estimate.value_target, self._stream(step, 2))
     return result
 

@@ -24,10 +24,7 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
     policy, critic = self._networks
     observation = advantages.task_major(block['observation'])
     estimate = critic.estimate(block)
-    result = self._trust_region_step(
-        policy.shared_variables(), num_regions=1,
-        loss=self._surrogate(block, estimate, num_regions=1),
-        policy=lambda: policy.shared(observation))
+    result = self._step_shared(block, estimate)
     metrics = {
         'reward': tf.reduce_mean(block['reward']),
         'entropy': tf.reduce_mean(policy.shared(observation).entropy()),

@@ -3,9 +3,12 @@
 from distillery.agents.core import builders
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core import serving
 from distillery.agents.core import training
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
+from distillery.agents.sac import builder as sac_builder
+from distillery.agents.sac import config as sac_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import fakes
@@ -25,7 +28,12 @@ SIZES = dict(envs_per_task=2, unroll_length=50, hidden_sizes=(16,))
         **SIZES, central_trpo=True, penalty_states=20,
         distillation_minibatches=10, distillation_period=5),
      dnc_builder.DnCBuilder),
-], ids=['trpo', 'dnc'])
+    # The replay is full after five blocks; 100,000 updates.
+    (sac_config.SACConfig(
+        **SIZES, critic_hidden_sizes=(16,), batch_size=20, random_steps=100,
+        samples_per_insert=50., replay_size=500, updates_per_step=10),
+     sac_builder.SACBuilder),
+], ids=['trpo', 'dnc', 'sac'])
 def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
   suite = fakes.point_mass_suite(2)
   builder = make_builder(config, builders.AgentSpec(
@@ -39,8 +47,8 @@ def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
       suite.tasks, envs_per_task=config.envs_per_task,
       unroll_length=config.unroll_length, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-  ) as pool, training._serve(builder.make_tables()) as client:
-    loop = training.Training(run, pool, builder, client)
+  ) as pool, serving.serve(builder, tmp_path, None) as client:
+    loop = training.Training(run, pool, builder, client, None)
     process = psutil.Process()
     worker, = (child for child in process.children()
                if 'spawn_main' in ' '.join(child.cmdline()))

@@ -41,13 +41,44 @@ def test_collection(tmp_path):
 def test_end_to_end(tmp_path):
   path = tmp_path / 'end_to_end.csv'
   result = run_benchmark(
-      'end_to_end.py', '--bench_env_steps=50000', f'--output={path}'
+      'end_to_end.py', '--bench_env_steps=100000', f'--output={path}'
   )
   assert result.returncode == 0, result.stderr
   found = figures(path)
   assert found['training, end to end'] > 0
   assert 0 < found['command to first environment step'] < 60
   assert 0 < found['end to end : collecting'] < 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_off_policy(tmp_path):
+  path = tmp_path / 'off_policy.csv'
+  result = run_benchmark(
+      'off_policy.py', '--repetitions=1', '--updates=1', '--agents=2',
+      '--train_blocks=3', '--transitions=2000', f'--output={path}')
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['MT-SAC update, batch 1,280'] > 0
+  assert 0 < found['update : matrix products'] < 1
+  assert found['end to end : update alone'] > 0
+  # Two observations, action, reward and discount, as float32.
+  assert found['memory of a transition'] > 4 * (39 + 39 + 4 + 2)
+  assert found["replay : Acme's adder"] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_meta_learning(tmp_path):
+  path = tmp_path / 'meta_learning.csv'
+  result = run_benchmark(
+      'meta_learning.py', '--repetitions=1', '--updates=2',
+      '--unroll_length=10', f'--output={path}')
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['collecting DAMSEL'] > 0 and found['DAMSEL : MT10'] > 0
+  assert found['1,000 meta-updates'] == pytest.approx(
+      1000 / found['meta-updates'], rel=.01)
 
 
 def test_a_run_that_fails_is_one_sentence(tmp_path):

@@ -130,7 +130,7 @@ def test_a_slow_environment_is_not_taken_for_a_hanging_one():
   task = helpers.sleepy_task(0.5)
   with helpers.make_pool([task], env_timeout_s=5., unroll_length=12) as pool:
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
-    pool.collect()
+    assert len(pool.collect()['reward']) == 12
 
 
 def test_a_worker_killed_between_commands_is_reported():

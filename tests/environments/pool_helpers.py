@@ -274,3 +274,17 @@ def leaves_nothing(seconds: float = 100.) -> Iterator[None]:
   assert time.monotonic() - begin < seconds
   assert not workers_of(os.getpid())
   assert segments() <= named
+
+
+def copy(block):
+  return {name: array.copy() for name, array in block.items()}
+
+
+def assert_equal_blocks(a, b):
+  assert a.keys() == b.keys()
+  for name in a:
+    np.testing.assert_array_equal(a[name], b[name], err_msg=name)
+
+
+def seeking_parameters(suite):
+  return {'goal': np.stack([task.factory(0).goal for task in suite.tasks])}

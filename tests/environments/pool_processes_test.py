@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 
 from distillery.environments import fakes
 from distillery.environments import pool as pools
@@ -129,15 +130,20 @@ def test_an_exception_of_the_caller_ends_the_workers():
 def test_close_does_not_wait_for_a_busy_start_or_step():
   task = helpers.sleepy_task(1000.)
   with helpers.leaves_nothing():
-    helpers.make_pool([task], num_workers=2, envs_per_task=4).close()
+    pool = helpers.make_pool([task], num_workers=2, envs_per_task=4)
+    pool.close()
+    with pytest.raises(RuntimeError, match='the pool is closed'):
+      pool.collect()
 
 
 def test_a_forgotten_pool_ends_its_workers():
   with helpers.leaves_nothing():
     pool = helpers.make_pool(fakes.point_mass_suite(1))
     pool.wait_until_ready()
+    forgotten = weakref.ref(pool)
     del pool
     gc.collect()
+    assert forgotten() is None
 
 
 def test_a_program_that_ends_without_close_ends(tmp_path):

@@ -44,7 +44,8 @@ def act(kind, policy, observation, random):
   return action.astype(np.float32)
 
 
-def check_equal(task_name, version, episodes, num_steps, goal_visible=True):
+def assert_equals_upstream(
+    task_name, version, episodes, num_steps, goal_visible=True):
   """Steps both through episodes of (kind of policy, goal).
 
   Returns:
@@ -82,26 +83,27 @@ EPISODES = (('expert', 0), ('random', 1), ('noisy', 0))
 
 @pytest.mark.parametrize('task_name', metaworld_names.ALL)
 def test_equals_the_stock(task_name):
-  check_equal(task_name, 'v2', EPISODES, num_steps=25)
+  assert_equals_upstream(task_name, 'v2', EPISODES, num_steps=25)
 
 
 @pytest.mark.parametrize('task_name', metaworld_names.ALL[::5])
 def test_equals_the_stock_under_v1(task_name):
-  check_equal(task_name, 'v1', EPISODES[:2], num_steps=15)
+  assert_equals_upstream(task_name, 'v1', EPISODES[:2], num_steps=15)
 
 
 @pytest.mark.parametrize(
     'task_name', ('push-v3', 'pick-place-v3', 'peg-insert-side-v3',
                   'door-open-v3', 'drawer-close-v3', 'stick-push-v3'))
 def test_equals_the_stock_where_things_are_touched_and_solved(task_name):
-  successes, touches = check_equal(
+  successes, touches = assert_equals_upstream(
       task_name, 'v2', (('expert', 2),), num_steps=160)
   assert successes and touches > 20
 
 
 @pytest.mark.parametrize('task_name', ('reach-v3', 'basketball-v3'))
 def test_equals_the_stock_with_the_goal_hidden(task_name):
-  check_equal(task_name, 'v2', EPISODES, num_steps=15, goal_visible=False)
+  assert_equals_upstream(
+      task_name, 'v2', EPISODES, num_steps=15, goal_visible=False)
 
 
 @pytest.mark.slow
@@ -110,7 +112,8 @@ def test_equals_the_stock_with_the_goal_hidden(task_name):
 @pytest.mark.parametrize('task_name', metaworld_names.ALL)
 def test_equals_the_stock_over_whole_episodes(task_name, version):
   episodes = (('expert', 3), ('noisy', 4), ('random', 3), ('expert', 4))
-  successes, _ = check_equal(task_name, version, episodes, num_steps=500)
+  successes, _ = assert_equals_upstream(
+      task_name, version, episodes, num_steps=500)
   # Stick-push cannot be solved under v1: its success asks for v2's grasp.
   assert successes or (task_name, version) == ('stick-push-v3', 'v1')
 

@@ -17,7 +17,7 @@ FIELDS = {
 }
 
 
-def test_both_ends_see_the_same_memory():
+def assert_both_ends_see_the_same_memory():
   named = helpers.segments()
   ours, theirs = multiprocessing.Pipe()
   mine = shared_arrays.SharedArrays.create(FIELDS)
@@ -36,6 +36,10 @@ def test_both_ends_see_the_same_memory():
   assert mine['flags'].tolist() == [False] * 4 + [True]
   assert yours['scalar'] == 7.
   assert helpers.segments() <= named
+
+
+def test_both_ends_see_the_same_memory():
+  assert_both_ends_see_the_same_memory()
 
 
 def test_arrays_do_not_overlap_and_outlive_their_owner():
@@ -68,4 +72,4 @@ def test_descriptors_are_given_back():
 
 def test_without_memfd(monkeypatch):
   monkeypatch.delattr(os, 'memfd_create', raising=False)
-  test_both_ends_see_the_same_memory()
+  assert_both_ends_see_the_same_memory()

@@ -32,7 +32,7 @@ def our_goals(suite, split):
       for task in tasks}
 
 
-def check_goals(suite, benchmark):
+def assert_goals_are(suite, benchmark):
   for split, theirs in (('train', benchmark.train_tasks),
                         ('test', benchmark.test_tasks)):
     ours, theirs = our_goals(suite, split), their_goals(theirs)
@@ -62,15 +62,15 @@ def test_names_are_meta_worlds():
 
 
 def test_goals_are_those_of_mt50(few_goals):
-  check_goals(suites.make_suite('MT50', seed=3), metaworld.MT50(seed=3))
+  assert_goals_are(suites.make_suite('MT50', seed=3), metaworld.MT50(seed=3))
 
 
 def test_goals_are_those_of_ml10(few_goals):
-  check_goals(suites.make_suite('ML10', seed=4), metaworld.ML10(seed=4))
+  assert_goals_are(suites.make_suite('ML10', seed=4), metaworld.ML10(seed=4))
 
 
 def test_goals_are_those_of_mt1():
-  check_goals(
+  assert_goals_are(
       suites.make_suite('MT1/push-v3', seed=5),
       metaworld.MT1('push-v3', seed=5))
 
@@ -78,7 +78,7 @@ def test_goals_are_those_of_mt1():
 def test_ml1_trains_and_tests_on_the_goals_of_its_splits():
   """Upstream, `Meta-World/ML1-train` serves the test split."""
   suite = suites.make_suite('ML1/sweep-into-v3', seed=6)
-  check_goals(suite, metaworld.ML1('sweep-into-v3', seed=6))
+  assert_goals_are(suite, metaworld.ML1('sweep-into-v3', seed=6))
   first = suite.train_tasks[0].factory(0).reset(variation=0)
   other = suite.test_tasks[0].factory(0).reset(variation=0)
   assert np.any(first.observation != other.observation)
@@ -88,7 +88,7 @@ def test_ml1_trains_and_tests_on_the_goals_of_its_splits():
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize('name', SUITES)
 def test_all_goals_are_those_of_meta_world(name):
-  check_goals(
+  assert_goals_are(
       suites.make_suite(name, seed=8), getattr(metaworld, name)(seed=8))
 
 
@@ -126,6 +126,19 @@ def test_what_a_suite_says_of_itself(name, num_train, num_test):
 def metaworld_version():
   from importlib import metadata
   return metadata.version('metaworld')
+
+
+@pytest.mark.parametrize('name, sparse', (
+    ('DAMSEL', False), ('DAMSEL/sparse', True)))
+def test_damsels_tasks_are_a_suite(name, sparse):
+  suite = suites.make_suite(name, seed=0)
+  assert suite.name == name and name in suites.suite_names()
+  for tasks, num in ((suite.train_tasks, 20), (suite.test_tasks, 10)):
+    assert [task.family for task in tasks] == (
+        ['push'] * num + ['door'] * num + ['drawer'] * num)
+  assert all(task.factory.sparse == sparse for task in suite.tasks)
+  assert suite.observation_spec.shape == (12,)
+  assert suite.action_spec.shape == (3,) and suite.horizon == 150
 
 
 def test_the_reward_version_reaches_the_environments():

@@ -1,8 +1,15 @@
-"""Lets these tests import their helpers by name."""
+"""What the tests of several launchers need."""
 
-import pathlib
-import sys
+import os
 
-_HERE = str(pathlib.Path(__file__).parent)
-if _HERE not in sys.path:
-  sys.path.insert(0, _HERE)
+import pytest
+
+
+@pytest.fixture(name='without_tensorflow')
+def fixture_without_tensorflow(tmp_path):
+  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
+  folder = tmp_path / 'shadow'
+  folder.mkdir()
+  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
+  return dict(PYTHONPATH=os.pathsep.join(
+      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))

@@ -10,6 +10,7 @@ import sys
 
 from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
+from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.networks import columns
 import pytest
@@ -22,7 +23,10 @@ D, A = 39, 4
 def make_run(path, suite='ML1/reach-v3', policies=('task', 'shared')):
   """Writes what a run leaves, with a policy that has learned nothing."""
   path.mkdir()
-  (path / 'config.json').write_text(json.dumps({'suite': suite, 'seed': 3}))
+  (path / 'config.json').write_text(json.dumps({
+      'suite': suite, 'seed': 3, 'tasks': [
+          f'{task.name} ({task.split})'
+          for task in suites.make_suite(suite, seed=3).tasks]}))
   (path / 'versions.json').write_text(
       json.dumps({'reward_function_version': 'v2'}))
   policy = columns.ColumnPolicy(
@@ -111,6 +115,9 @@ FAULTS = {
     'no directory': (None, ['--run_dir='], "run_dir '' holds no run."),
     'no such directory': (None, ['--run_dir=rnu'], "run_dir 'rnu' holds no"),
     'no config': (remove('config.json'), [], "run_dir 'run' holds no run."),
+    'a config of something else': (
+        lambda run_dir: (run_dir / 'config.json').write_text('{}'), [],
+        "cannot read the config in run: .*'suite'"),
     'half a config': (lambda run_dir: (run_dir / 'config.json').write_text('{'),
                       [], 'cannot read the config in run: Expecting'),
     'no checkpoint': (remove('checkpoints'), [], 'no checkpoint in run yet.'),

@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-import textwrap
 from typing import Dict, Literal, Tuple
 
 from absl import flags
@@ -177,7 +176,9 @@ def test_what_does_not_repeat_a_run_is_not_written(tmp_path):
 
 _PROGRAM = """
 import json
+import signal
 import sys
+signal.signal(signal.SIGINT, {handler})
 from distillery.launchers import flag_utils
 _RUN = flag_utils.define(flag_utils.RunOptions)
 
@@ -194,7 +195,12 @@ def main(_):
   if run.suite == 'defect':
     json.loads('{')
   if run.suite == 'ctrl-c':
-    raise KeyboardInterrupt
+    signal.raise_signal(signal.SIGINT)
+  if run.suite == 'ctrl-c in native code':
+    try:
+      signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+      raise TypeError
   print('seed', run.seed)
 
 if __name__ == '__main__':
@@ -202,9 +208,10 @@ if __name__ == '__main__':
 """
 
 
-def run_program(tmp_path, *arguments):
+def run_program(
+    tmp_path, *arguments, handler='signal.default_int_handler'):
   path = tmp_path / 'program.py'
-  path.write_text(textwrap.dedent(_PROGRAM))
+  path.write_text(_PROGRAM.replace('{handler}', handler))
   return subprocess.run(
       [sys.executable, path, *arguments],
       capture_output=True,
@@ -247,10 +254,16 @@ def test_a_defect_keeps_its_traceback(tmp_path):
   assert 'Traceback' in result.stderr and 'JSONDecodeError' in result.stderr
 
 
-def test_ctrl_c_leaves_no_traceback(tmp_path):
-  result = run_program(tmp_path, '--suite=ctrl-c')
+@pytest.mark.parametrize('suite', ['ctrl-c', 'ctrl-c in native code'])
+def test_ctrl_c_leaves_no_traceback(suite, tmp_path):
+  result = run_program(tmp_path, f'--suite={suite}')
   assert result.returncode == 130
   assert result.stderr == 'stopped by Ctrl-C\n'
+
+
+def test_ctrl_c_stays_ignored_in_the_background_of_a_shell(tmp_path):
+  result = run_program(tmp_path, '--suite=ctrl-c', handler='signal.SIG_IGN')
+  assert (result.returncode, result.stderr) == (0, '')
 
 
 def test_flags_reach_main_and_help_lists_them(tmp_path):

@@ -1,6 +1,7 @@
-"""Starts launchers as a user does."""
+"""Starts launchers as a user does, and reads what they leave."""
 
 import contextlib
+import csv
 import functools
 import os
 import pathlib
@@ -9,7 +10,12 @@ import signal
 import subprocess
 import sys
 
+from absl import flags
+from distillery.agents.core import builders
+from distillery.agents.core import checkpoints
+from distillery.environments import suites
 from distillery.launchers import flag_utils
+import numpy as np
 
 # Not imported: two launchers in one process would define the same flags.
 FOLDER = pathlib.Path(flag_utils.__file__).parent
@@ -44,3 +50,37 @@ def launch(*arguments, **kwargs):
 
 def assert_one_sentence(text, words):
   assert re.fullmatch(rf'error: [^\n]*{words}[^\n]*\n', text), text
+
+
+def assert_refused(result, words):
+  """It ended at once with one sentence, before anything was printed."""
+  assert (result.returncode, result.stdout) == (1, '')
+  assert_one_sentence(result.stderr, words)
+
+
+def read_flagfile(path, config_class):
+  """What a flagfile sets: the agent's config, the run, and its tasks."""
+  flag_values = flags.FlagValues()
+  config, run = (flag_utils.define(kind, flag_values)
+                 for kind in (config_class, flag_utils.RunOptions))
+  assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
+  run = run.value()
+  suite = suites.make_suite(run.suite, seed=run.seed)
+  return config.value(), run, builders.AgentSpec(
+      num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+      horizon=suite.horizon)
+
+
+def rows_of(path):
+  with open(path, newline='') as f:
+    return list(csv.DictReader(f))
+
+
+def assert_same_policy(run_dir, other):
+  """The newest checkpoints of two runs hold the same numbers."""
+  paths = [checkpoints.newest(path) / 'policy.npz' for path in (run_dir, other)]
+  with np.load(paths[0]) as wanted, np.load(paths[1]) as got:
+    assert set(got) == set(wanted)
+    for name, value in wanted.items():
+      assert np.array_equal(value, got[name]), name

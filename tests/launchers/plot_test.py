@@ -7,6 +7,7 @@ import sys
 
 from distillery.agents.core import run_directory
 from distillery.launchers import plot
+from distillery.launchers import run_scores
 import numpy as np
 import pytest
 
@@ -60,20 +61,39 @@ def test_runs_meet_where_all_were_evaluated(tmp_path):
       make_run(tmp_path / 'long', 0),
       make_run(tmp_path / 'short', 1, steps=(0, 50, 100)),
   ]
-  suite, scores = plot.read_runs(runs)
+  suite, scores = run_scores.read_runs(runs)
   assert suite == 'MT10'
-  of_task = scores['task', 'train']
+  of_task = scores['', 'task', 'train']
   np.testing.assert_array_equal(of_task.env_steps, [0, 100])
   np.testing.assert_allclose(
       of_task.success, [[[0, 0.1]] * 2, [[0.1, 0.2]] * 2]
   )
 
 
+def test_other_settings_are_drawn_beside(tmp_path):
+  runs = [
+      make_run(tmp_path / f'{i}', seed, steps=(0, 10 * i), **config)
+      for i, (seed, config) in enumerate((
+          (0, dict(agent='distral')), (1, dict(agent='distral')),
+          (0, dict(agent='dnc', penalty=.1, max_kl=.01)),
+          (0, dict(agent='dnc', penalty=.2, max_kl=.01)),
+      ), start=1)
+  ]
+  result = run_plot(*runs, '--bootstrap_repetitions=10', cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  for line in (
+      'distral: shared policy, 2 training tasks, 2 seeds, 0 steps',
+      'dnc penalty=0.1: task policies, 2 training tasks, 1 seed, 30 steps',
+      'dnc penalty=0.2: task policies, 2 training tasks, 1 seed, 40 steps',
+  ):
+    assert line in result.stdout
+
+
 @pytest.mark.parametrize(
     'other, says',
     [
         (dict(suite='MT50'), 'suite: got MT10 in run0 and MT50 in run1'),
-        (dict(kl_cost=0.1), 'kl_cost: got 0.5 in run0 and 0.1 in run1'),
+        (dict(reward_function_version='v1'), 'version: got in run0 and v1 in'),
         (dict(seed=0), 'seed: got 0 in both run0 and run1'),
         (dict(tasks=('a', 'c')), "run0 and run1 differ in ['b', 'c']"),
         (dict(steps=(7,)), 'no evaluation at the same number of steps'),

@@ -1,15 +1,12 @@
 """The launcher of Distral, used as a user uses it."""
 
-import csv
 import os
 import pathlib
 import re
 import shutil
 import signal
 
-from distillery.agents.core import checkpoints
 import launching
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
@@ -47,11 +44,6 @@ def fixture_result(tmp_path_factory):
   return result
 
 
-def rows_of(path):
-  with open(path, newline='') as f:
-    return list(csv.DictReader(f))
-
-
 def test_a_run_says_how_it_gets_on_and_what_it_reached(result):
   assert (result.returncode, result.stderr) == (0, '')
   lines = result.stdout.splitlines()
@@ -69,7 +61,7 @@ def test_a_run_leaves_its_files(result):
   assert {path.name for path in result.run_dir.iterdir()} == {
       '.lock', 'flags.cfg', 'config.json', 'versions.json', 'train.csv',
       'evaluation.csv', 'tensorboard', 'checkpoints', 'learning_curve.png'}
-  rows = rows_of(result.run_dir / 'evaluation.csv')
+  rows = launching.rows_of(result.run_dir / 'evaluation.csv')
   assert [(row['env_steps'], row['policy']) for row in rows] == [
       (steps, policy) for steps in ('0', '500', '1000')
       for policy in ('task', 'shared')]
@@ -79,22 +71,7 @@ def test_its_flags_repeat_a_run(result, tmp_path):
   flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
   again = launch(flagfile, f'--run_dir={tmp_path / "again"}', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  paths = [checkpoints.newest(path) / 'policy.npz'
-           for path in (result.run_dir, tmp_path / 'again')]
-  with np.load(paths[0]) as wanted, np.load(paths[1]) as got:
-    assert set(got) == set(wanted)
-    for name, value in wanted.items():
-      assert np.array_equal(value, got[name]), name
-
-
-@pytest.fixture(name='without_tensorflow')
-def fixture_without_tensorflow(tmp_path):
-  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
-  folder = tmp_path / 'shadow'
-  folder.mkdir()
-  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
-  return dict(PYTHONPATH=os.pathsep.join(
-      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
+  launching.assert_same_policy(result.run_dir, tmp_path / 'again')
 
 
 WRONG = {
@@ -125,8 +102,7 @@ WRONG = {
 def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
   run_dir = () if argument == '--resume' else ('--run_dir=run',)
   result = launch(*run_dir, argument, cwd=tmp_path, **without_tensorflow)
-  assert (result.returncode, result.stdout) == (1, '')
-  launching.assert_one_sentence(result.stderr, WRONG[argument])
+  launching.assert_refused(result, WRONG[argument])
   assert [path.name for path in tmp_path.iterdir()] == ['shadow']
 
 
@@ -143,8 +119,7 @@ def test_a_directory_in_use_is_left_alone(
             if path.is_file()}
   refused = launch('--run_dir=run', *arguments, cwd=tmp_path,
                    **without_tensorflow)
-  assert (refused.returncode, refused.stdout) == (1, '')
-  launching.assert_one_sentence(refused.stderr, words)
+  launching.assert_refused(refused, words)
   assert before == {path: path.read_bytes() for path
                     in (tmp_path / 'run').rglob('*') if path.is_file()}
   assert not (tmp_path / 'runn').exists()

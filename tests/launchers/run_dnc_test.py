@@ -1,23 +1,15 @@
 """The launchers of DnC, used as a user uses them."""
 
-import csv
 import json
-import os
-import pathlib
-import re
-import subprocess
-import sys
 
 from distillery.agents.core import checkpoints
-from distillery.launchers import flag_utils
+import launching
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-# Not imported: two launchers in one process would define the same flags.
-FOLDER = pathlib.Path(flag_utils.__file__).parent
-LAUNCHER = FOLDER / 'run_dnc.py'
-TWO_COLUMNS = FOLDER / 'examples' / 'dnc_two_columns.py'
+LAUNCHER = launching.FOLDER / 'run_dnc.py'
+TWO_COLUMNS = launching.FOLDER / 'examples' / 'dnc_two_columns.py'
 # Small networks, one episode a context in a block; as many blocks as steps say.
 TINY = (
     '--envs_per_task=1', '--unroll_length=500', '--hidden_sizes=8',
@@ -28,13 +20,8 @@ ON_CONTEXTS = (*TINY, '--suite=MT1/reach-v3', '--num_contexts=2',
                '--evaluate_every=2000', '--checkpoint_every=2000')
 
 
-def launch(*arguments, cwd, program=LAUNCHER, **environment):
-  return subprocess.run(
-      [sys.executable, program, *arguments], cwd=cwd, text=True,
-      capture_output=True, check=False, env={
-          # jax, if a test has loaded it here, has set TensorFlow's verbosity.
-          **{name: value for name, value in os.environ.items()
-             if name != 'TF_CPP_MIN_LOG_LEVEL'}, **environment})
+def launch(*arguments, program=LAUNCHER, **kwargs):
+  return launching.launch(*arguments, program=(program,), **kwargs)
 
 
 @pytest.fixture(scope='module', name='result')
@@ -46,15 +33,10 @@ def fixture_result(tmp_path_factory):
   return result
 
 
-def rows_of(path):
-  with open(path, newline='') as f:
-    return list(csv.DictReader(f))
-
-
 def test_a_run_on_the_contexts_of_one_task(result):
   assert (result.returncode, result.stderr) == (0, '')
   assert result.stdout.splitlines()[-1] == 'Results are in run'
-  rows = rows_of(result.run_dir / 'evaluation.csv')
+  rows = launching.rows_of(result.run_dir / 'evaluation.csv')
   assert [(row['env_steps'], row['policy'], row['task']) for row in rows] == [
       (steps, policy, f'reach-v3-context{i}') for steps in ('0', '2000')
       for policy in ('task', 'shared') for i in range(2)]
@@ -62,7 +44,7 @@ def test_a_run_on_the_contexts_of_one_task(result):
   local, central = ([row['return'] for row in rows if row['policy'] == policy]
                     for policy in ('task', 'shared'))
   assert local == central
-  train = rows_of(result.run_dir / 'train.csv')
+  train = launching.rows_of(result.run_dir / 'train.csv')
   assert [row['learner_steps'] for row in train] == ['1', '2']
   assert all(0. < float(row['kl']) <= 0.01 for row in train)
 
@@ -75,12 +57,7 @@ def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
   flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
   again = launch(flagfile, '--run_dir=again', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  paths = [checkpoints.newest(path) / 'policy.npz'
-           for path in (result.run_dir, tmp_path / 'again')]
-  with np.load(paths[0]) as wanted, np.load(paths[1]) as got:
-    assert set(got) == set(wanted)
-    for name, value in wanted.items():
-      assert np.array_equal(value, got[name]), name
+  launching.assert_same_policy(result.run_dir, tmp_path / 'again')
 
 
 def test_the_example_with_two_columns(tmp_path):
@@ -97,16 +74,6 @@ def test_the_example_with_two_columns(tmp_path):
   last, = (name for name in parameters if name.endswith('task/w1'))
   # Two outputs an action, and the reset emptied the columns.
   assert parameters[last].shape == (10, 8, 8) and not parameters[last].any()
-
-
-@pytest.fixture(name='without_tensorflow')
-def fixture_without_tensorflow(tmp_path):
-  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
-  folder = tmp_path / 'shadow'
-  folder.mkdir()
-  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
-  return dict(PYTHONPATH=os.pathsep.join(
-      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
 
 
 @pytest.mark.parametrize('arguments, words', [
@@ -129,9 +96,7 @@ def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
   result = launch('--run_dir=run', *arguments, cwd=tmp_path,
                   **without_tensorflow)
-  assert (result.returncode, result.stdout) == (1, '')
-  assert re.fullmatch(rf'error: [^\n]*{words}[^\n]*\n', result.stderr), (
-      result.stderr)
+  launching.assert_refused(result, words)
 
 
 def test_no_penalty_is_a_warning(tmp_path, without_tensorflow):

@@ -1,18 +1,9 @@
 """The launcher of TRPO, used as a user uses it."""
 
-import csv
-import os
-
-from absl import flags
-from distillery.agents.core import builders
-from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
-from distillery.environments import suites
-from distillery.launchers import flag_utils
 import launching
-import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
@@ -39,29 +30,14 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
                for line in lines)
   assert ['success', 'shared'] in [line.split() for line in lines]
   assert lines[-1] == 'Results are in run'
-  with open(tmp_path / 'run' / 'evaluation.csv', newline='') as f:
-    assert [(row['env_steps'], row['policy']) for row in csv.DictReader(f)] == [
-        (steps, 'shared') for steps in ('0', '500', '1000')]
-  with open(tmp_path / 'run' / 'train.csv', newline='') as f:
-    for row in csv.DictReader(f):
-      assert 0. <= float(row['kl']) <= .01 and 'failure' not in row
+  rows = launching.rows_of(tmp_path / 'run' / 'evaluation.csv')
+  assert [(row['env_steps'], row['policy']) for row in rows] == [
+      (steps, 'shared') for steps in ('0', '500', '1000')]
+  for row in launching.rows_of(tmp_path / 'run' / 'train.csv'):
+    assert 0. <= float(row['kl']) <= .01 and 'failure' not in row
   again = launch('--flagfile=run/flags.cfg', '--run_dir=again', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  with np.load(checkpoints.newest(tmp_path / 'run') / 'policy.npz') as wanted:
-    with np.load(checkpoints.newest(tmp_path / 'again') / 'policy.npz') as got:
-      assert set(got) == set(wanted)
-      for name, value in wanted.items():
-        assert np.array_equal(value, got[name]), name
-
-
-@pytest.fixture(name='without_tensorflow')
-def fixture_without_tensorflow(tmp_path):
-  """A folder whose `tensorflow` cannot be imported: it would take seconds."""
-  folder = tmp_path / 'shadow'
-  folder.mkdir()
-  (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
-  return dict(PYTHONPATH=os.pathsep.join(
-      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
+  launching.assert_same_policy(tmp_path / 'run', tmp_path / 'again')
 
 
 @pytest.mark.parametrize('arguments, words', [
@@ -84,27 +60,18 @@ def test_wrong_flags_are_one_sentence(
   """And the directory is free for the right ones."""
   result = launch('--run_dir=run', *arguments, cwd=tmp_path,
                   **without_tensorflow)
-  assert (result.returncode, result.stdout) == (1, '')
-  launching.assert_one_sentence(result.stderr, words)
+  launching.assert_refused(result, words)
   run_directory.RunDirectory(tmp_path / 'run', resume=False)
 
 
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_suit_their_tasks(path):
-  flag_values = flags.FlagValues()
-  configs = [flag_utils.define(config, flag_values)
-             for config in (trpo_config.TRPOConfig, flag_utils.RunOptions)]
-  assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
-  config, run = (holder.value() for holder in configs)
-  suite = suites.make_suite(run.suite, seed=run.seed)
-  builder.TRPOBuilder(config, builders.AgentSpec(
-      num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      horizon=suite.horizon))
+  config, run, spec = launching.read_flagfile(path, trpo_config.TRPOConfig)
+  builder.TRPOBuilder(config, spec)
   # Whoever is not told the task is told no more by any other flag.
   assert config.observes_task == run.suite.startswith('MT')
   # The last block ends where the run is to end.
-  block = config.batch_size * len(suite.train_tasks)
+  block = config.batch_size * spec.num_tasks
   assert abs(run.num_env_steps - block * round(run.num_env_steps / block)) < (
       .01 * run.num_env_steps)
   if path.stem == 'trpo_paper':

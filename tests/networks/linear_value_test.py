@@ -20,15 +20,16 @@ def fitted(observation, step, target, num_tasks=K):
   return net
 
 
-def expected(observation, step, target):
+def expected(observation, step, target, weight=1.):
   """Ridge regression of one task, by rows added to a least-squares problem."""
   o = np.clip(observation.astype(np.float64), -10., 10.)
   t = step[:, np.newaxis] / 100.
   phi = np.concatenate([o, o**2, t, t**2, t**3, np.ones_like(t)], axis=1)
   size = phi.shape[1]
+  root = np.broadcast_to(np.sqrt(weight), target.shape)
   weights = np.linalg.lstsq(
-      np.concatenate([phi, np.sqrt(1e-5) * np.eye(size)]),
-      np.concatenate([target, np.zeros(size)]), rcond=None)[0]
+      np.concatenate([root[:, np.newaxis] * phi, np.eye(size)]),
+      np.concatenate([root * target, np.zeros(size)]), rcond=None)[0]
   return phi @ weights
 
 
@@ -50,12 +51,25 @@ def test_equals_least_squares_task_by_task():
 
 
 def test_every_feature_is_there_and_is_found():
-  observation, step, _ = data()
+  observation, step, _ = (np.tile(x, [1, 200, 1][:x.ndim]) for x in data())
   t = step / 100.
   target = (observation[..., 0] - 2. * observation[..., 1]**2 + 3. * t
             - .5 * t**2 + .1 * t**3 + 7.)
   value = fitted(observation, step, target)(observation, step)
-  np.testing.assert_allclose(value, target, rtol=1e-4, atol=1e-4)
+  np.testing.assert_allclose(value, target, atol=.03)
+
+
+def test_earlier_batches_count_less_and_less():
+  net = linear_value.LinearValue(K, D)
+  batches = [data(seed=i) for i in range(3)]
+  for batch in batches:
+    net.fit(*batch)
+  observation, step, target = (np.concatenate(x, axis=1) for x in zip(*batches))
+  value = net(observation, step)
+  for k in range(K):
+    np.testing.assert_allclose(
+        value[k], expected(observation[k], step[k], target[k],
+                           np.repeat([.25, .5, 1.], N)), rtol=1e-5, atol=1e-6)
 
 
 def test_tasks_do_not_mix():
@@ -79,16 +93,6 @@ def test_collinear_features_are_no_trouble():
         rtol=1e-4, atol=1e-4)
 
 
-def test_the_ridge_grows_until_it_is_enough(monkeypatch):
-  observation, step, target = data()
-  observation = np.tile(observation, 5)  # Of 40 features, 8 are different.
-  monkeypatch.setattr(linear_value, '_RIDGE', 1e-17)
-  value = fitted(observation, step, target)(observation, step)
-  assert np.isfinite(value).all()
-  monkeypatch.setattr(linear_value, '_MAX_GROWTHS', 0)
-  assert np.isnan(fitted(observation, step, target)(observation, step)).any()
-
-
 def test_nan_is_seen_and_stays_with_its_task():
   observation, step, target = data()
   observation[1, 3, 2] = np.nan
@@ -97,16 +101,17 @@ def test_nan_is_seen_and_stays_with_its_task():
   assert np.isfinite(value[[0, 2]]).all()
 
 
-def test_fits_anew_inside_a_function_and_is_checkpointed(tmp_path):
+def test_fits_inside_a_function_and_is_checkpointed(tmp_path):
   observation, step, target = data()
   net = linear_value.LinearValue(K, D)
-  tf.function(net.fit)(observation, step, 9. * target)
   tf.function(net.fit)(observation, step, target)
   want = fitted(observation, step, target)(observation, step)
   np.testing.assert_allclose(net(observation, step), want, rtol=1e-6)
   path = tf.train.Checkpoint(net=net).write(str(tmp_path / 'net'))
   other = linear_value.LinearValue(K, D)
   tf.train.Checkpoint(net=other).read(path).assert_consumed()
+  for value in (net, other):  # What it remembers is restored as well.
+    value.fit(observation, step, -target)
   np.testing.assert_array_equal(
       other(observation, step), net(observation, step))
 

@@ -174,3 +174,19 @@ def test_samples_by_task_and_back():
   wide = np.stack([x, -x], axis=-1)
   np.testing.assert_array_equal(
       advantages.task_major(tf.constant(wide))[..., 1], -samples)
+
+
+def test_advantages_are_standardised_task_by_task():
+  x = np.array([[1., 2., 3., 6.], [10., 10., 10., 10.]], np.float32)
+  result = advantages.standardize(tf.constant(x), min_std=.5)
+  std = np.sqrt(3.5)
+  np.testing.assert_allclose(
+      result.advantage, [(x[0] - 3.) / std, [0.] * 4], rtol=1e-6)
+  np.testing.assert_allclose(result.scale, [[1. / std], [2.]], rtol=1e-6)
+
+
+def test_what_values_explain():
+  target = tf.constant([[0., 2., 4., 6.]] * 3)
+  value = tf.stack([target[0], 7. + 0. * target[0], 3. + .5 * target[0]])
+  np.testing.assert_allclose(
+      advantages.explained(value, target), [1., 0., .75], atol=1e-6)

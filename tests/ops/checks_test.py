@@ -6,7 +6,8 @@ import tensorflow as tf
 
 
 def test_equal_shapes_pass():
-  checks.same_shape('op', a=tf.zeros([2, 3]), b=tf.ones([2, 3]))
+  assert checks.same_shape(
+      'op', a=tf.zeros([2, 3]), b=tf.ones([2, 3])) is None
 
 
 @pytest.mark.parametrize('shape', [[2, 1], [3], [1, 2, 3], []])

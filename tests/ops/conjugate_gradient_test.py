@@ -18,7 +18,7 @@ def systems(seed=0, dtype=np.float64):
 def solve(matrix, b, num_iterations, **kwargs):
   return conjugate_gradient.conjugate_gradient(
       lambda v: tf.linalg.matvec(tf.constant(matrix), v), tf.constant(b),
-      num_iterations=num_iterations, **kwargs).numpy()
+      num_iterations=num_iterations, **kwargs)[0].numpy()
 
 
 @pytest.mark.parametrize(
@@ -26,9 +26,21 @@ def solve(matrix, b, num_iterations, **kwargs):
 def test_equals_a_direct_solution(dtype, rtol):
   matrix, b = systems(dtype=dtype)
   x = solve(matrix, b, 3 * P, tolerance=1e-24)
-  assert x.dtype == dtype
   want = np.linalg.solve(matrix, b[..., np.newaxis])[..., 0]
   np.testing.assert_allclose(x, want, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize(
+    'dtype, rtol', [(np.float64, 1e-9), (np.float32, 1e-5)])
+def test_the_product_with_the_solution_is_given_too(dtype, rtol):
+  matrix, b = systems(dtype=dtype)
+  for num_iterations in (1, 3, P):
+    x, product = conjugate_gradient.conjugate_gradient(
+        lambda v: tf.linalg.matvec(tf.constant(matrix), v), tf.constant(b),
+        num_iterations=num_iterations)
+    assert x.dtype == product.dtype == tf.float64
+    want = (matrix.astype(np.float64) @ x.numpy()[..., np.newaxis])[..., 0]
+    np.testing.assert_allclose(product, want, rtol=rtol, atol=rtol)
 
 
 def test_stacked_systems_equal_separate_ones():

@@ -1,5 +1,6 @@
 """Actors: under Acme's loop on one environment, and on a pool of them."""
 
+import functools
 import types
 
 import acme
@@ -170,7 +171,7 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
               for name in names}
     actor = actors.UnrollActor(
         {name: source.policy.acting_policy(name) for name in names}, source,
-        pool, client)
+        pool, functools.partial(replay.insert_block, client))
     for seed in (1, 2):
       del collected[:]
       assert actor.collect() == len(names) * 4 * K * 2

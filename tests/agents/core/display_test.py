@@ -1,5 +1,6 @@
 """How a run shows itself on a terminal and elsewhere."""
 
+import errno
 import os
 import pty
 import subprocess
@@ -65,8 +66,8 @@ def test_a_live_line_on_a_terminal():
     try:
       while part := os.read(parent, 4096):
         output += part
-    except OSError:  # The other end is closed.
-      pass
+    except OSError as error:  # The other end is closed.
+      assert error.errno == errno.EIO
   os.close(parent)
   assert process.returncode == 0
   assert b'\x1b[' in output

@@ -21,7 +21,8 @@ def test_a_run_that_was_refused_for_its_flags_leaves_room(tmp_path):
   first = run_directory.RunDirectory(tmp_path / 'run', resume=False)
   (tmp_path / 'run' / 'flags.cfg').write_text('--wrong')
   del first  # Its process has ended, before the run began.
-  run_directory.RunDirectory(tmp_path / 'run', resume=False)
+  run = run_directory.RunDirectory(tmp_path / 'run', resume=False)
+  assert run.path == tmp_path / 'run'
 
 
 def test_a_directory_in_use_is_refused(tmp_path):

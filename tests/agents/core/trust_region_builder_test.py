@@ -61,7 +61,7 @@ def test_discrete_actions_have_no_noise_to_color():
 
 
 def test_a_queue_a_behaviour_holds_one_block_of_its_shape():
-  tables = make(envs_per_task=2).make_tables()
+  tables = make(envs_per_task=2).make_tables(apart=False)
   assert [table.name for table in tables] == ['shared', 'task']
   for table in tables:
     assert table.info.max_size == 1

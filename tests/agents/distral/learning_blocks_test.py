@@ -138,7 +138,9 @@ def test_compiled(compiled):
 
 @pytest.mark.parametrize('seed', [0, 2 ** 31, 2 ** 32 - 1])
 def test_any_seed_of_a_launcher_will_do(seed):
-  small.run(small.make_config(num_minibatches=2), seed=seed)
+  networks, _ = small.run(small.make_config(num_minibatches=2), seed=seed)
+  assert all(np.isfinite(variable).all()
+             for variable in networks.policy.trainable_variables)
 
 
 @pytest.mark.parametrize('name, metric', [

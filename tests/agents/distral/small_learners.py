@@ -7,6 +7,7 @@ from distillery.agents.distral import learning
 from distillery.agents.distral import networks as distral_networks
 from dm_env import specs
 import numpy as np
+import random_blocks
 import tensorflow as tf
 
 T, K, E, D, A = 6, 2, 3, 4, 2
@@ -41,22 +42,15 @@ def make_block(networks, action_spec=CONTINUOUS, seed=0):
   """A random block `[T, K, E, ...]` in which the task policies acted."""
   rng = np.random.default_rng(seed)
   observation = rng.normal(size=(T, K, E, D)).astype(np.float32)
-  twin = networks.policy.acting_policy('task')
-  selected = twin.select_tasks(
-      {name: variable.numpy()
-       for name, variable in networks.policy.acting_variables().items()},
-      np.arange(K))
-  action, log_prob = zip(*(
-      twin.sample(selected, o, n.reshape(K, E, -1)) for o, n in zip(
-          observation, twin.draw_noise(rng, T, K * E))))
+  action, log_prob = random_blocks.act(
+      networks.policy, 'task', observation, rng)
   end = rng.uniform(size=(T, K, E)) < .3
   step = np.zeros(end.shape, np.int32)
   for t in range(1, T):
     step[t] = np.where(end[t - 1], 0, step[t - 1] + 1)
   terminates = end & (rng.uniform(size=end.shape) < .5)
   return dict(
-      observation=observation, action=np.stack(action),
-      log_prob=np.stack(log_prob),
+      observation=observation, action=action, log_prob=log_prob,
       next_observation=rng.normal(size=observation.shape).astype(np.float32),
       reward=rng.normal(size=end.shape).astype(np.float32),
       discount=1. - terminates.astype(np.float32), episode_step=step,

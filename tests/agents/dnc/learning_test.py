@@ -104,14 +104,14 @@ def test_a_step_is_that_of_each_policy_alone(mode, variant):
   for found, expected, old in zip(*(
       made.policy.task_variables() for made in (networks, alone, before))):
     np.testing.assert_allclose(
-        found - old, expected - old, atol=5e-3 * np.abs(expected - old).max())
+        found - old, expected - old, atol=1e-4 * np.abs(expected - old).max())
   for name in ('improvement', 'kl', 'step_norm'):
     expected = [getattr(result, name).numpy().item() for result in results]
     np.testing.assert_allclose(
-        learner.metrics[name], np.mean(expected), rtol=1e-2)
+        learner.metrics[name], np.mean(expected), rtol=1e-4)
     if name == 'kl':
       np.testing.assert_allclose(
-          learner.metrics['largest_kl'], np.max(expected), rtol=1e-2)
+          learner.metrics['largest_kl'], np.max(expected), rtol=1e-4)
 
 
 def locals_of(config, change=None, spoil=None):

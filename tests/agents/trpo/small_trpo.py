@@ -8,6 +8,7 @@ from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning
 from dm_env import specs
 import numpy as np
+import random_blocks
 import tensorflow as tf
 
 T, K, E, D, A = 8, 2, 3, 3, 2
@@ -44,20 +45,13 @@ def make_block(networks, seed=0):
   """A random block `[T, K, E, ...]` in which the shared policy acted."""
   rng = np.random.default_rng(seed)
   observation = rng.normal(size=(T, K, E, D)).astype(np.float32)
-  twin = networks.policy.acting_policy('shared')
-  selected = twin.select_tasks(
-      {name: variable.numpy()
-       for name, variable in networks.policy.acting_variables().items()},
-      np.arange(K))
-  action, log_prob = zip(*(
-      twin.sample(selected, o, n.reshape(K, E, -1)) for o, n in zip(
-          observation, twin.draw_noise(rng, T, K * E))))
+  action, log_prob = random_blocks.act(
+      networks.policy, 'shared', observation, rng)
   end = np.zeros((T, K, E), bool)
   end[T // 2 - 1] = end[T - 1] = True
   terminates = end & (rng.uniform(size=end.shape) < .5)
   return dict(
-      observation=observation, action=np.stack(action),
-      log_prob=np.stack(log_prob),
+      observation=observation, action=action, log_prob=log_prob,
       next_observation=rng.normal(size=observation.shape).astype(np.float32),
       reward=rng.normal(size=end.shape).astype(np.float32),
       discount=1. - terminates.astype(np.float32),

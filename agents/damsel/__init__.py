@@ -1,0 +1,1 @@
+"""DAMSEL: imitates experts of many tasks, from a latent that it infers."""

@@ -1,0 +1,138 @@
+"""Makes the parts of a DAMSEL agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import functools
+import typing
+from typing import List, Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.damsel import config as damsel_config
+from distillery.agents.damsel import experts as damsel_experts
+import numpy as np
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.damsel import learning
+  from distillery.agents.damsel import networks as damsel_networks
+  from distillery.networks import latent_acting
+  import reverb
+
+
+class DamselBuilder(builders.Builder):
+  """Episodes of each task: from its family's component, then from its latent.
+
+  'shared' acts by the component of the task's family, 'task' by what was
+  inferred of the task.
+  """
+
+  def __init__(self, config: damsel_config.DamselConfig,
+               spec: builders.AgentSpec):
+    """Reads the experts.
+
+    Raises:
+      ValueError: if config, tasks and experts do not go together.
+    """
+    if spec.horizon != config.unroll_length:
+      raise ValueError(
+          f'unroll_length={config.unroll_length} is no whole episode, want '
+          f'{spec.horizon}.')
+    bounds = builders.action_bounds(spec.action_spec)
+    if not all(bounds) or not np.isfinite(bounds).all():
+      raise ValueError('DAMSEL needs continuous actions with bounds, got '
+                       f'{spec.action_spec}.')
+    self.components = components(
+        spec.families, config.latent_size, config.single_prior)
+    num_families = len(set(spec.families))
+    if not num_families <= config.tasks_per_update <= spec.num_tasks:
+      raise ValueError(
+          f'tasks_per_update={config.tasks_per_update}: want one of each of '
+          f'{num_families} families at least, and no more than the '
+          f'{spec.num_tasks} tasks.')
+    self._experts = damsel_experts.read(config.experts)
+    got = (self._experts.observation.shape, self._experts.action.shape)
+    lead = (spec.num_tasks, got[0][1], config.unroll_length)
+    want = ((*lead, *spec.observation_spec.shape),
+            (*lead, *spec.action_spec.shape))
+    if got != want:
+      raise ValueError(f'the experts in {config.experts} are arrays {got}, '
+                       f'want {want}.')
+    self.config = config
+    self.spec = spec
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('task',)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    return ('shared', 'task')
+
+  @property
+  def keeps_replay(self) -> bool:
+    return True
+
+  def make_tables(self, *, apart: bool) -> List[reverb.Table]:
+    del apart  # Contexts may be of any age.
+    from distillery.agents.damsel import data
+    (observation_size,), (action_size,) = (
+        self.spec.observation_spec.shape, self.spec.action_spec.shape)
+    return data.make_tables(
+        self.spec.num_tasks, num_steps=self.config.unroll_length,
+        context_width=2 * observation_size + action_size + 2,
+        expert_width=observation_size + action_size,
+        context_episodes=self.config.context_episodes)
+
+  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+    from distillery.agents.damsel import data
+    return functools.partial(data.insert_block, client)
+
+  def num_learner_steps(self, env_steps: int) -> int:
+    return self.config.steps_per_block
+
+  def make_networks(self, seed: int) -> damsel_networks.DamselNetworks:
+    from distillery.agents.damsel import networks
+    return networks.make_networks(
+        self.spec, self.config, self.components, self._experts, seed)
+
+  def make_policy(self, networks: damsel_networks.DamselNetworks,
+                  which: str) -> latent_acting.LatentPolicy:
+    from distillery.networks import latent_acting
+    low, high = builders.action_bounds(self.spec.action_spec)
+    return latent_acting.LatentPolicy(
+        latents={'shared': 'components', 'task': 'inferred'}[which],
+        num_layers=len(self.config.policy_hidden_sizes) + 1,
+        noise_std=self.config.noise_std, low=low, high=high)
+
+  def make_learner(
+      self, networks: damsel_networks.DamselNetworks, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.DamselLearner:
+    from distillery.agents.damsel import data
+    from distillery.agents.damsel import learning
+    data.insert_experts(client, self._experts)
+    return learning.DamselLearner(
+        self.config, networks, self.spec, seed, counter=counter,
+        iterator=data.make_iterator(
+            client.server_address, num_tasks=self.spec.num_tasks,
+            num_episodes=self.config.episodes_per_step))
+
+
+def components(families: Sequence[str], latent_size: int,
+               single_prior: bool) -> np.ndarray:
+  """f of each task's family, `[K, L]`: unit vectors, or 0 for all.
+
+  Raises:
+    ValueError: if a task has no family, or there are more families than
+      entries of a latent.
+  """
+  if not all(families):
+    raise ValueError(
+        f'task {list(families).index("")} has no family; want one of each.')
+  known = list(dict.fromkeys(families))
+  if single_prior:
+    return np.zeros((len(families), latent_size), np.float32)
+  if len(known) > latent_size:
+    raise ValueError(f'latent_size={latent_size} is too small for the '
+                     f'{len(known)} families {known}.')
+  return np.eye(latent_size, dtype=np.float32)[
+      [known.index(family) for family in families]]

@@ -1,0 +1,194 @@
+"""What experts did in each task: collected, stored, and checked.
+
+A directory with experts.npz and experts.json; nothing pickled, so that
+meta-training can be repeated from it without the experts.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+import zipfile
+import zlib
+
+from distillery.environments import base
+from distillery.environments import damsel
+from distillery.environments import damsel_controllers
+import numpy as np
+
+_ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
+# A task's expert is given up after as many episodes for each that is wanted.
+_TRIES = 3
+
+
+class Experts(NamedTuple):
+  """Successful episodes of K tasks: E episodes of T steps each.
+
+  Attributes:
+    observation: `[K, E, T, D]` float32.
+    action: what the expert would do there, without noise; `[K, E, T, A]`.
+    about: JSON: source, num_episodes, noise_std, seed, suite, info, tasks.
+  """
+  observation: np.ndarray
+  action: np.ndarray
+  about: Dict[str, Any]
+
+
+def exist(folder: str) -> bool:
+  """Whether there are experts in a folder."""
+  return (pathlib.Path(folder) / _ABOUT).exists()
+
+
+def write(folder: str, experts: Experts) -> None:
+  """Writes both files, each whole or not at all; the JSON last."""
+  path = pathlib.Path(folder)
+  path.mkdir(parents=True, exist_ok=True)
+  with open(path / f'{_ARRAYS}.tmp', 'wb') as f:
+    np.savez_compressed(
+        f, observation=experts.observation, action=experts.action)
+  os.replace(path / f'{_ARRAYS}.tmp', path / _ARRAYS)
+  (path / f'{_ABOUT}.tmp').write_text(json.dumps(experts.about, indent=2))
+  os.replace(path / f'{_ABOUT}.tmp', path / _ABOUT)
+
+
+def read(folder: str) -> Experts:
+  """Reads what `write` wrote.
+
+  Raises:
+    ValueError: if there are none, or they cannot be read.
+  """
+  path = pathlib.Path(folder)
+  if not folder or not exist(folder):
+    raise ValueError(f'experts: found none in {folder!r}.')
+  try:
+    about = json.loads((path / _ABOUT).read_text())
+    with np.load(path / _ARRAYS, allow_pickle=False) as arrays:
+      experts = Experts(arrays['observation'], arrays['action'], about)
+  except (OSError, EOFError, KeyError, TypeError, ValueError,
+          zipfile.BadZipFile, zlib.error) as error:
+    raise ValueError(f'cannot read the experts in {path}: {error}') from error
+  for name in ('observation', 'action'):
+    array = getattr(experts, name)
+    if array.ndim != 4 or array.dtype != np.float32 or not np.isfinite(
+        array).all():
+      raise ValueError(f'the experts in {path} are spoilt: want {name} float32 '
+                       f'[K, E, T, n] and finite, got {array.dtype} '
+                       f'{array.shape}.')
+  if not isinstance(about, dict):
+    raise ValueError(f'the experts in {path} are spoilt: {_ABOUT} is no table.')
+  return experts
+
+
+def digest(folder: str) -> str:
+  """SHA-256 of the stored arrays, hexadecimal."""
+  return hashlib.sha256(
+      (pathlib.Path(folder) / _ARRAYS).read_bytes()).hexdigest()
+
+
+def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
+  """Refuses experts of other tasks.
+
+  Raises:
+    ValueError: with what differs.
+  """
+  want = _description(suite)
+  for name in ('suite', 'info'):
+    if experts.about.get(name) != want[name]:
+      raise ValueError(
+          f'the experts are of another scene: {name} is '
+          f'{experts.about.get(name)}, want {want[name]}.')
+  missing, more = (
+      [task for task in some if task not in others]
+      for some, others in ((want['tasks'], experts.about['tasks']),
+                           (experts.about['tasks'], want['tasks'])))
+  if missing or more:
+    raise ValueError(
+        f'there are no experts of {", ".join(missing)}.' if missing else
+        f'there are experts of tasks that are none: {", ".join(more)}.')
+
+
+def collect_scripted(
+    suite: base.TaskSuite,
+    *,
+    num_episodes: int,
+    noise_std: float,
+    seed: int,
+) -> Tuple[Experts, List[str]]:
+  """Has the scripted controllers solve every task to be trained on.
+
+  What they do is disturbed by noise, so that episodes differ and show the way
+  back; what is stored is what they would have done.
+
+  Args:
+    suite: of DAMSEL's tasks.
+    num_episodes: E, of each task.
+    noise_std: of the noise, in units of the action.
+    seed: of the noise.
+
+  Returns:
+    The experts, and the names of the tasks that they do not have, since their
+    expert did not succeed in as many of three times as many tries.
+
+  Raises:
+    ValueError: if a task is none of DAMSEL's.
+  """
+  episodes, failed = [], []
+  for index, task in enumerate(suite.train_tasks):
+    if not isinstance(task.factory, damsel.DamselFactory):
+      raise ValueError(
+          f'there is no scripted controller for {task.name!r} of {suite.name}; '
+          'want a suite of DAMSEL.')
+    solved = _solve(task, num_episodes, noise_std,
+                    np.random.default_rng([seed, index]))
+    if len(solved) == num_episodes:
+      episodes.append(solved)
+    else:
+      failed.append(task.name)
+  observation, action = (
+      np.array([[episode[part] for episode in of_task]
+                for of_task in episodes], np.float32) for part in (0, 1))
+  return Experts(observation, action, {
+      'source': 'scripted', 'num_episodes': num_episodes,
+      'noise_std': noise_std, 'seed': seed,
+      **_description(suite, failed)}), failed
+
+
+def without(suite: base.TaskSuite, names: Sequence[str]) -> base.TaskSuite:
+  """The suite without some of the tasks to be trained on."""
+  return base.TaskSuite(
+      name=suite.name, info=suite.info, horizon=suite.horizon,
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+      tasks=tuple(task for task in suite.tasks
+                  if task.split == 'test' or task.name not in names))
+
+
+def _description(suite: base.TaskSuite,
+                 failed: Sequence[str] = ()) -> Dict[str, Any]:
+  return {
+      'suite': suite.name, 'info': dict(suite.info),
+      'tasks': [task.name for task in suite.train_tasks
+                if task.name not in failed]}
+
+
+def _solve(task: base.Task, num_episodes: int, noise_std: float,
+           rng: np.random.Generator) -> List[Tuple[np.ndarray, np.ndarray]]:
+  """Observations and actions of the episodes that succeeded."""
+  environment = task.factory(0)
+  controller = damsel_controllers.Controller(task.factory.target)
+  solved = []
+  for _ in range(_TRIES * num_episodes):
+    step = environment.reset()
+    observations, actions = [], []
+    while not step.last():
+      action = controller(step.observation)
+      observations.append(step.observation)
+      actions.append(action)
+      noise = noise_std * rng.standard_normal(action.shape)
+      step = environment.step(np.clip(action + noise, -1., 1.))
+    if environment.success:
+      solved.append((np.array(observations), np.array(actions)))
+      if len(solved) == num_episodes:
+        break
+  environment.close()
+  return solved

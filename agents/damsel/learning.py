@@ -1,0 +1,188 @@
+"""DAMSEL's learner."""
+
+from typing import Dict, List, Mapping, Union
+
+from distillery.agents.core import builders
+from distillery.agents.core import learners
+from distillery.agents.core import transitions
+from distillery.agents.damsel import config as damsel_config
+from distillery.agents.damsel import losses
+from distillery.agents.damsel import networks as damsel_networks
+import tensorflow as tf
+
+Metrics = Dict[str, tf.Tensor]
+
+
+class DamselLearner(learners.Learner):
+  """Imitates the experts from latents that it infers (algorithm 1).
+
+  | loss           | weight           | moves           | held fixed    |
+  |----------------|------------------|-----------------|---------------|
+  | imitation_loss | 1                | policy, encoder | expert        |
+  | model_loss     | model_weight     | model, encoder  | what happened |
+  | component_loss | component_weight | encoder         | components    |
+
+  Where a task is imitated from its component, L_BC moves the policy alone.
+  """
+
+  def __init__(
+      self,
+      config: damsel_config.DamselConfig,
+      networks: damsel_networks.DamselNetworks,
+      spec: builders.AgentSpec,
+      seed: int,
+      **kwargs,
+  ):
+    """Makes the optimiser.
+
+    Args:
+      config: the losses' and the optimiser's settings.
+      networks: what is trained.
+      spec: of the tasks.
+      seed: of what is drawn in a step.
+      **kwargs: of `learners.Learner`; the iterator gives 'context' and
+        'expert', see `data.make_iterator`.
+    """
+    self._config = config
+    self._networks = networks
+    self._spec = spec
+    self._seed = seed
+    self._low, self._high = builders.action_bounds(spec.action_spec)
+    self._members = _members(spec.families)
+    self._trained = [
+        variable for module in (
+            networks.policy, networks.encoder, networks.model)
+        for variable in module.trainable_variables]
+    self._optimizer = tf.keras.optimizers.Adam(config.learning_rate)
+    self._optimizer.build(self._trained)
+    super().__init__(
+        variables={'policy': acting_variables(networks)},
+        checkpointables={**networks._asdict(), 'optimizer': self._optimizer},
+        **kwargs)
+
+  @tf.function
+  def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
+    """U updates; then what the tasks' latents are inferred to be."""
+    config, networks = self._config, self._networks
+    num_tasks = self._spec.num_tasks
+    contexts, experts = (
+        tf.reshape(batch[kind], [num_tasks, -1, batch[kind].shape[-1]])
+        for kind in ('context', 'expert'))
+
+    def seed(i):
+      return tf.stack([tf.constant(self._seed, tf.int64),
+                       tf.cast(step, tf.int64) * (config.updates_per_step + 1)
+                       + i])
+
+    total = self._update(contexts, experts, seed(0))
+    for i in tf.range(1, config.updates_per_step, dtype=tf.int64):
+      metrics = self._update(contexts, experts, seed(i))
+      total = {name: total[name] + metrics[name] for name in total}
+    networks.latents.inferred.assign(damsel_networks.infer(
+        networks, self._unpack(self._draw_contexts(
+            contexts, seed(config.updates_per_step)))))
+    return {name: value / config.updates_per_step
+            for name, value in total.items()}
+
+  def _update(self, contexts: tf.Tensor, experts: tf.Tensor,
+              seed: tf.Tensor) -> Metrics:
+    """One update of all three networks, of M tasks."""
+    config, networks = self._config, self._networks
+    seeds = tf.random.split(seed, 4)
+    tasks = self._draw_tasks(seeds[0])
+    context = self._unpack(
+        self._draw_contexts(tf.gather(contexts, tasks), seeds[1]))
+    observation, expert_action = tf.split(
+        _draw(tf.gather(experts, tasks), config.expert_batch_size, seeds[2],
+              experts.shape[1]),
+        [*self._spec.observation_spec.shape, *self._spec.action_spec.shape],
+        axis=-1)
+    expert_action = self._shrink(expert_action)
+    component = tf.gather(networks.latents.components, tasks)
+    acts_by_component = tf.random.stateless_uniform(
+        [len(tasks), 1], seeds[3]) < config.prior_share
+    with tf.GradientTape() as tape:
+      latent = damsel_networks.infer(networks, context)
+      imitation = losses.imitation_loss(
+          damsel_networks.act(networks, observation, tf.where(
+              acts_by_component, component, latent)), expert_action)
+      model = losses.model_loss(
+          networks.model(
+              damsel_networks.state_and_action(networks, context), latent),
+          networks.scales.change(damsel_networks.changes(context)))
+      distance = losses.component_loss(latent, component)
+      # The ablation's latents are drawn to nothing.
+      weight = 0. if config.single_prior else config.component_weight
+      loss = tf.reduce_mean(
+          imitation + config.model_weight * model + weight * distance)
+    gradient = tape.gradient(loss, self._trained)
+    self._optimizer.apply_gradients(zip(gradient, self._trained))
+    return {
+        'imitation_loss': tf.reduce_mean(imitation),
+        'model_loss': tf.reduce_mean(model),
+        'component_distance': tf.reduce_mean(tf.sqrt(distance)),
+        'latent_std': tf.reduce_mean(tf.math.reduce_std(latent, axis=0)),
+    }
+
+  def _draw_tasks(self, seed: tf.Tensor) -> tf.Tensor:
+    """M tasks, none twice, as many of each family as can be."""
+    score = tf.random.stateless_uniform([self._spec.num_tasks], seed)
+    num_families = len(self._members)
+    drawn = []
+    for i, members in enumerate(self._members):
+      share, more = divmod(self._config.tasks_per_update, num_families)
+      _, best = tf.math.top_k(
+          tf.gather(score, members), min(share + (i < more), len(members)))
+      drawn.append(tf.gather(members, best))
+    return tf.concat(drawn, axis=0)
+
+  def _draw_contexts(self, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """N rows of each task, of one episode or of up to all of them.
+
+    At test time the first context is one episode, and then it grows.
+    """
+    config = self._config
+    num_episodes = tf.random.stateless_uniform(
+        [rows.shape[0], 1], seed, minval=1,
+        maxval=config.episodes_per_step + 1, dtype=tf.int32)
+    return _draw(rows, config.context_size, seed + 1,
+                 num_episodes * config.unroll_length)
+
+  def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
+    """Actions in the unit box."""
+    batch = transitions.unpack(rows, self._spec)
+    return batch._replace(action=self._shrink(batch.action))
+
+  def _shrink(self, action: tf.Tensor) -> tf.Tensor:
+    low, high = tf.constant(self._low), tf.constant(self._high)
+    return 2. * (action - low) / (high - low) - 1.
+
+
+def acting_variables(
+    networks: damsel_networks.DamselNetworks) -> Dict[str, tf.Variable]:
+  """By name, what acts and adapts without TensorFlow; see `adaptation`."""
+  found = {}
+  for name in ('policy', 'encoder'):
+    for key, variable in getattr(networks, name).acting_variables().items():
+      found[f'{name}/{key}'] = variable
+  for name in ('observation', 'change'):
+    scale = getattr(networks.scales, name)
+    found[f'{name}_mean'] = scale.mean
+    found[f'{name}_inverse_std'] = scale.inverse_std
+  found['components'] = networks.latents.components
+  found['inferred'] = networks.latents.inferred
+  return found
+
+
+def _members(families) -> List[List[int]]:
+  """The tasks of each family."""
+  return [[task for task, family in enumerate(families) if family == name]
+          for name in dict.fromkeys(families)]
+
+
+def _draw(rows: tf.Tensor, num: int, seed: tf.Tensor,
+          first: Union[int, tf.Tensor]) -> tf.Tensor:
+  """`num` of the first rows of each task, `[M, N, W]`; some may come twice."""
+  where = tf.random.stateless_uniform([rows.shape[0], num], seed)
+  index = tf.cast(where * tf.cast(first, tf.float32), tf.int32)
+  return tf.gather(rows, index, batch_dims=1)

@@ -1,0 +1,155 @@
+"""Makes the parts of a SAC agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import functools
+import math
+import typing
+from typing import List, Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.sac import config as sac_config
+from dm_env import specs
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.sac import learning
+  from distillery.agents.sac import networks as sac_networks
+  from distillery.networks import squashed_acting
+  import reverb
+
+
+class SACBuilder(builders.Builder):
+  """Replay by transitions, a table for each task."""
+
+  def __init__(self, config: sac_config.SACConfig, spec: builders.AgentSpec):
+    """Initialises the builder.
+
+    Raises:
+      ValueError: if config and tasks do not go together.
+    """
+    low, high = builders.action_bounds(spec.action_spec)
+    if isinstance(spec.action_spec, specs.DiscreteArray) or not low or not all(
+        map(math.isfinite, (*low, *high))):
+      raise ValueError('SAC needs continuous actions with finite bounds, got '
+                       f'{spec.action_spec}.')
+    if not all(least < most for least, most in zip(low, high)):
+      raise ValueError(
+          f'actions must have room between their bounds, got {low} and {high}.')
+    if spec.num_test_tasks and (
+        config.observes_task or config.architecture != 'shared'):
+      raise ValueError(
+          'a held-out task is none of those that the policy was trained for; '
+          'want --noobserves_task --architecture=shared with a suite that has '
+          f'{spec.num_test_tasks} test tasks.')
+    self.config = config
+    self.spec = spec
+    self._batch_per_task = _batch_per_task(config, spec.num_tasks)
+    self._steps_per_block = _learner_steps_per_block(
+        config, self._batch_per_task)
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('shared',) if self.config.architecture == 'shared' else ('task',)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    return self.evaluated_policies
+
+  @property
+  def keeps_replay(self) -> bool:
+    return True
+
+  def make_tables(self, *, apart: bool) -> List[reverb.Table]:
+    from distillery.agents.core import transitions
+    from reverb import rate_limiters
+    config = self.config
+    if apart:
+      block = config.envs_per_task * config.unroll_length
+      # Two blocks on the one side, and what is sampled ahead on the other.
+      error_buffer = (
+          2. * block * config.samples_per_insert
+          + 8. * self._batch_per_task * config.updates_per_step)
+      make_rate_limiter = functools.partial(
+          rate_limiters.SampleToInsertRatio, config.samples_per_insert,
+          config.random_steps, error_buffer)
+    else:
+      make_rate_limiter = functools.partial(
+          rate_limiters.MinSize, config.random_steps)
+    return transitions.make_tables(
+        self.spec, max_size=config.replay_size,
+        make_rate_limiter=make_rate_limiter)
+
+  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+    from distillery.agents.core import transitions
+    return transitions.Inserter(client, self.spec.num_tasks)
+
+  def num_learner_steps(self, env_steps: int) -> int:
+    is_random = env_steps < self.spec.num_tasks * self.config.random_steps
+    return 0 if is_random else self._steps_per_block
+
+  def make_networks(self, seed: int) -> sac_networks.SACNetworks:
+    from distillery.agents.sac import networks
+    return networks.make_networks(self.spec, self.config, seed)
+
+  def make_policy(self, networks: sac_networks.SACNetworks,
+                  which: str) -> squashed_acting.SquashedPolicy:
+    return networks.policy.acting_policy(
+        *builders.action_bounds(self.spec.action_spec))
+
+  def make_learner(
+      self, networks: sac_networks.SACNetworks, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.SACLearner:
+    from distillery.agents.core import transitions
+    from distillery.agents.sac import learning
+    return learning.SACLearner(
+        self.config, networks, self.spec, seed, counter=counter,
+        iterator=transitions.make_iterator(
+            client.server_address, num_tasks=self.spec.num_tasks,
+            batch_size=self._batch_per_task,
+            num_batches=self.config.updates_per_step))
+
+
+def _batch_per_task(config: sac_config.SACConfig, num_tasks: int) -> int:
+  """N, the transitions of each of K tasks in an update.
+
+  Raises:
+    ValueError: if the batch cannot be shared out equally, or a replay or its
+      random beginning is smaller than a task's share.
+  """
+  if config.batch_size % num_tasks:
+    raise ValueError(
+        f'batch_size={config.batch_size} cannot be shared out equally among '
+        f'{num_tasks} tasks; want a multiple of {num_tasks}, usually '
+        f'{128 * num_tasks}.')
+  share = config.batch_size // num_tasks
+  for name in ('replay_size', 'random_steps'):
+    if getattr(config, name) < share:
+      raise ValueError(
+          f'{name}={getattr(config, name)} is less than the {share} '
+          'transitions of a task in a batch (batch_size).')
+  if config.random_steps > config.replay_size:
+    raise ValueError(
+        f'random_steps={config.random_steps} do not fit into a replay of '
+        f'replay_size={config.replay_size}.')
+  return share
+
+
+def _learner_steps_per_block(
+    config: sac_config.SACConfig, batch_per_task: int) -> int:
+  """Learner steps that keep to `samples_per_insert`.
+
+  Raises:
+    ValueError: if that is no whole number.
+  """
+  inserted = config.envs_per_task * config.unroll_length
+  samples = batch_per_task * config.updates_per_step
+  steps = inserted * config.samples_per_insert / samples
+  if not (math.isfinite(steps) and round(steps) >= 1
+          and math.isclose(steps, round(steps))):
+    raise ValueError(
+        f'samples_per_insert={config.samples_per_insert} asks for {steps:g} '
+        f'learner steps after a block of {inserted} transitions of a task, '
+        f'each of {samples} samples of it (batch_size, updates_per_step); '
+        'want a whole number.')
+  return round(steps)

@@ -1,0 +1,157 @@
+"""SAC's learner."""
+
+from typing import Dict, List, Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.core import learners
+from distillery.agents.core import transitions
+from distillery.agents.sac import config as sac_config
+from distillery.agents.sac import networks as sac_networks
+from distillery.ops import gradients
+from distillery.ops import soft_q
+import tensorflow as tf
+
+Metrics = Dict[str, tf.Tensor]
+
+# Adam's; the references' of multi-task SAC.
+_EPSILON = 1e-5
+
+
+class SACLearner(learners.Learner):
+  """Updates critics, policy and temperatures, several times a step.
+
+  | loss                     | moves         | held fixed                      |
+  |--------------------------|---------------|---------------------------------|
+  | soft_q.critic_loss       | critics       | target critics, policy, alpha   |
+  | soft_q.actor_loss        | policy        | critics (differentiated by the  |
+  |                          |               | action alone), alpha            |
+  | soft_q.temperature_loss  | log alpha [K] | policy                          |
+  """
+
+  def __init__(
+      self,
+      config: sac_config.SACConfig,
+      networks: sac_networks.SACNetworks,
+      spec: builders.AgentSpec,
+      seed: int,
+      **kwargs,
+  ):
+    """Makes the optimisers.
+
+    Args:
+      config: the losses' and optimisers' settings.
+      networks: what is trained.
+      spec: of the tasks; its actions are bounded.
+      seed: of the actions that the policy draws for the losses.
+      **kwargs: of `learners.Learner`; the iterator gives rows of
+        `transitions`, `[U, K, N, W]`.
+    """
+    self._config = config
+    self._networks = networks
+    self._spec = spec
+    self._seed = seed
+    self._low, self._high = builders.action_bounds(spec.action_spec)
+    self._target_entropy = config.entropy_per_dimension * len(self._low)
+    self._optimizers = {
+        name: tf.keras.optimizers.Adam(rate, epsilon=_EPSILON)
+        for name, rate in (
+            ('policy', config.learning_rate),
+            ('critics', config.learning_rate),
+            ('temperatures', config.temperature_learning_rate))}
+    for name, optimizer in self._optimizers.items():
+      optimizer.build(getattr(networks, name).trainable_variables)
+    super().__init__(
+        variables={'policy': networks.policy.acting_variables()},
+        checkpointables={
+            **networks._asdict(),
+            **{f'{name}_optimizer': optimizer
+               for name, optimizer in self._optimizers.items()}},
+        **kwargs)
+
+  @tf.function
+  def _step(self, batch: tf.Tensor, step: tf.Tensor) -> Metrics:
+    """U updates, from rows `[U, K, N, W]`; metrics are means over them."""
+    self._networks.policy.start()
+    num_updates = batch.shape[0]
+
+    def seed(i):
+      return tf.stack([tf.constant(self._seed, tf.int64),
+                       tf.cast(step, tf.int64) * num_updates + i])
+
+    total = self._update(batch[0], seed(0))
+    for i in tf.range(1, num_updates, dtype=tf.int64):
+      metrics = self._update(batch[i], seed(i))
+      total = {name: total[name] + metrics[name] for name in total}
+    return {name: value / num_updates for name, value in total.items()}
+
+  def _update(self, rows: tf.Tensor, seed: tf.Tensor) -> Metrics:
+    config, networks = self._config, self._networks
+    batch = self._unpack(rows)
+    noise = tf.random.stateless_normal([2, *batch.action.shape], seed)
+    temperature = networks.temperatures()
+
+    following = networks.policy.sample(batch.next_observation, noise[0])
+    target = soft_q.critic_target(
+        batch.reward, batch.discount,
+        networks.target_critics(batch.next_observation, following.action),
+        following.log_prob, temperature, gamma=config.discount)
+    with tf.GradientTape() as tape:
+      q = networks.critics(batch.observation, batch.action)
+      critic_loss = soft_q.critic_loss(q, target)
+      loss = self._reduce(critic_loss)
+    self._apply('critics', tape, loss)
+
+    with tf.GradientTape() as tape:
+      sample = networks.policy.sample(batch.observation, noise[1])
+      actor_loss = soft_q.actor_loss(
+          networks.critics(batch.observation, sample.action), sample.log_prob,
+          temperature)
+      loss = self._reduce(actor_loss)
+    self._apply('policy', tape, loss)
+
+    with tf.GradientTape() as tape:
+      # Tasks share no temperature, so the sum keeps them apart.
+      loss = tf.reduce_sum(soft_q.temperature_loss(
+          networks.temperatures.log, sample.log_prob,
+          target_entropy=self._target_entropy))
+    variables = networks.temperatures.trainable_variables
+    self._optimizers['temperatures'].apply_gradients(
+        zip(tape.gradient(loss, variables), variables))
+
+    networks.target_critics.follow(networks.critics, config.target_rate)
+    return {
+        'critic_loss': tf.reduce_mean(critic_loss),
+        'actor_loss': tf.reduce_mean(actor_loss),
+        'q': tf.reduce_mean(q),
+        'entropy': -tf.reduce_mean(sample.log_prob),
+        'temperature': tf.reduce_mean(temperature),
+        # Grows without end in a task that is not solved.
+        'largest_temperature': tf.reduce_max(temperature),
+        'reward': tf.reduce_mean(batch.reward) / config.reward_scale,
+    }
+
+  def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
+    """Actions in the unit box, rewards scaled."""
+    batch = transitions.unpack(rows, self._spec)
+    low, high = tf.constant(self._low), tf.constant(self._high)
+    return batch._replace(
+        action=2. * (batch.action - low) / (high - low) - 1.,
+        reward=self._config.reward_scale * batch.reward)
+
+  def _reduce(self, loss: tf.Tensor) -> tf.Tensor:
+    """Of losses `[K]`: their mean, or the sum if tasks share nothing."""
+    if self._config.architecture == 'separate':
+      return tf.reduce_sum(loss)
+    return tf.reduce_mean(loss)
+
+  def _apply(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+    variables = getattr(self._networks, name).trainable_variables
+    self._optimizers[name].apply_gradients(zip(
+        self._clip(tape.gradient(loss, variables)), variables))
+
+  def _clip(self, gradient: Sequence[tf.Tensor]) -> List[tf.Tensor]:
+    max_norm = self._config.max_gradient_norm
+    if self._config.architecture == 'separate':
+      return gradients.clip_by_task_norm(
+          gradient, max_norm, num_tasks=self._spec.num_tasks)
+    return tf.clip_by_global_norm(gradient, max_norm)[0]

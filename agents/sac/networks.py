@@ -1,0 +1,51 @@
+"""SAC's networks."""
+
+from typing import NamedTuple
+
+from distillery.agents.core import builders
+from distillery.agents.sac import config as sac_config
+from distillery.networks import squashed_policy
+from distillery.networks import twin_critics
+import numpy as np
+import sonnet as snt
+import tensorflow as tf
+
+
+class Temperatures(snt.Module):
+  """alpha of each task, `[K]`: how much a nat of entropy is worth in reward."""
+
+  def __init__(self, num_tasks: int, initial: float):
+    super().__init__(name='temperatures')
+    self.log = tf.Variable(tf.math.log(tf.fill([num_tasks], float(initial))),
+                           name='log')
+
+  def __call__(self) -> tf.Tensor:
+    return tf.exp(self.log)
+
+
+class SACNetworks(NamedTuple):
+  """What is trained, and what the critics' targets come from."""
+  policy: squashed_policy.SquashedPolicy
+  critics: twin_critics.TwinCritics
+  target_critics: twin_critics.TwinCritics
+  temperatures: Temperatures
+
+
+def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
+                  seed: int) -> SACNetworks:
+  """Makes the default networks; the target critics begin as the critics."""
+  common = dict(architecture=config.architecture,
+                observes_task=config.observes_task)
+  sizes = (spec.num_tasks, *spec.observation_spec.shape,
+           *spec.action_spec.shape)
+  policy_seed, critics_seed = np.random.SeedSequence(seed).spawn(2)
+  policy = squashed_policy.SquashedPolicy(
+      *sizes, hidden_sizes=config.hidden_sizes, seed=policy_seed, **common)
+  critics, target_critics = (
+      twin_critics.TwinCritics(
+          *sizes, hidden_sizes=config.critic_hidden_sizes, seed=critics_seed,
+          name=name, **common)
+      for name in ('critics', 'target_critics'))
+  return SACNetworks(
+      policy, critics, target_critics,
+      Temperatures(spec.num_tasks, config.initial_temperature))

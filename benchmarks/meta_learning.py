@@ -1,0 +1,137 @@
+"""DAMSEL's scene beside MT10's simulators, and its meta-updates.
+
+  python benchmarks/meta_learning.py
+
+Both suites are collected by the pool with uniformly random actions, one block
+after the other in each repetition. A meta-update is of 16 tasks, with 256
+transitions of an expert and 100 of a context each.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import time
+from typing import Callable, List
+
+import bench_report
+from distillery.agents.core import baselines
+from distillery.environments import pool as pools
+from distillery.environments import suites
+from distillery.launchers import flag_utils
+from distillery.launchers import run_options
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class MetaLearningOptions:
+  """What to measure.
+
+  Attributes:
+    repetitions: how often each thing is timed.
+    updates: of a learner step.
+    unroll_length: steps of each environment in a repetition.
+    output: the table to write.
+  """
+
+  repetitions: int = 5
+  updates: int = 25
+  unroll_length: int = 150
+  output: str = 'results/bench/meta_learning.csv'
+
+
+def collection_figures(
+    options: MetaLearningOptions) -> List[bench_report.Figure]:
+  """Steps a second of both suites, and their ratio."""
+  names = ('DAMSEL', 'MT10')
+  rates: List[List[float]] = [[], []]
+  with contextlib.ExitStack() as stack:
+    open_pools = []
+    for name in names:
+      suite = suites.make_suite(name, seed=0)
+      pool = stack.enter_context(pools.Pool(
+          suite.train_tasks, envs_per_task=1,
+          unroll_length=options.unroll_length,
+          num_workers=run_options.usable_cores(), seed=0,
+          observation_spec=suite.observation_spec,
+          action_spec=suite.action_spec))
+      pool.set_policy(baselines.random_policy(suite.action_spec), {})
+      pool.collect()
+      open_pools.append(pool)
+    for _ in range(options.repetitions):
+      for pool, values in zip(open_pools, rates):
+        begin = time.perf_counter()
+        num_steps = pool.collect()['reward'].size
+        values.append(num_steps / (time.perf_counter() - begin))
+  damsel, mt10 = (
+      bench_report.Figure(f'collecting {name}', 'steps/s', values)
+      for name, values in zip(names, rates))
+  return [damsel, mt10, bench_report.ratio('DAMSEL : MT10', damsel, mt10)]
+
+
+def learner_step(num_updates: int) -> Callable[[], None]:
+  """A step of DAMSEL's learner on random episodes."""
+  from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import builder  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import config as damsel_config  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import experts as damsel_experts  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import learning  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import networks  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+
+  suite = suites.make_suite('DAMSEL', seed=0)
+  families = tuple(task.family for task in suite.train_tasks)
+  spec = builders.AgentSpec(
+      len(families), 0, suite.observation_spec, suite.action_spec,
+      suite.horizon, families)
+  config = damsel_config.DamselConfig(updates_per_step=num_updates)
+  (observation_size,), (action_size,) = (
+      suite.observation_spec.shape, suite.action_spec.shape)
+  rng = np.random.default_rng(0)
+
+  def episodes(*width: int) -> np.ndarray:
+    return rng.uniform(-1.0, 1.0, (
+        len(families), config.episodes_per_step, suite.horizon, sum(width)
+    )).astype(np.float32)
+
+  batch = {
+      'context': tf.constant(episodes(
+          observation_size, action_size, 1, 1, observation_size)),
+      'expert': tf.constant(episodes(observation_size, action_size))}
+  return learning.DamselLearner(
+      config, networks.make_networks(
+          spec, config,
+          builder.components(families, config.latent_size, single_prior=False),
+          damsel_experts.Experts(
+              episodes(observation_size), episodes(action_size), {}), seed=0),
+      spec, 0, iterator=itertools.repeat(batch)).step
+
+
+def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
+  """Meta-updates a second, and what a thousand take."""
+  step = learner_step(options.updates)
+  step()  # Compiling, and first touches of memory.
+  seconds = []
+  for _ in range(options.repetitions):
+    begin = time.perf_counter()
+    step()
+    seconds.append((time.perf_counter() - begin) / options.updates)
+  return [
+      bench_report.Figure(
+          'meta-updates', 'updates/s', [1.0 / value for value in seconds]),
+      bench_report.Figure(
+          '1,000 meta-updates', 's', [1000.0 * value for value in seconds])]
+
+
+_OPTIONS = flag_utils.define(MetaLearningOptions)
+
+
+def main(_: List[str]) -> None:
+  """Measures and reports."""
+  options = _OPTIONS.value()
+  bench_report.report(
+      'Meta-learning', collection_figures(options) + update_figures(options),
+      options.output)
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(pools.PoolError,))

@@ -1,0 +1,244 @@
+"""SAC's updates, beside the matrix products in them; replay beside Acme's.
+
+  python benchmarks/off_policy.py
+
+Needs the extra [bench]. Multi-task SAC as on MT10, alone and end to end, and
+sixty agents stacked beside sixty in turn. Each repetition times one after the
+other.
+"""
+
+import dataclasses
+import itertools
+import os
+import pathlib
+import tempfile
+import time
+from typing import Callable, Dict, List, Sequence
+
+import bench_report
+from distillery.launchers import flag_utils
+import launcher_runs
+import numpy as np
+import peer_adder
+
+_OBSERVATION_SIZE, _ACTION_SIZE = 39, 4  # Meta-World's.
+_BATCH_OF_A_TASK = 128
+_MT10, _HIDDEN = 10, (400, 400, 400)
+_BLOCK_STEPS = 50
+_TIME_LIMIT_S = 300.0
+
+
+@dataclasses.dataclass(frozen=True)
+class OffPolicyOptions:
+  """What to measure.
+
+  Attributes:
+    repetitions: how often each thing is timed.
+    updates: of a learner step.
+    agents: of a stack.
+    train_blocks: of the timed training run, each of 50 updates; two are left
+      out.
+    transitions: of each of ten tasks in the replay that is weighed.
+    output: the table to write.
+  """
+
+  repetitions: int = 5
+  updates: int = 10
+  agents: int = 60
+  train_blocks: int = 8
+  transitions: int = 10_000
+  output: str = 'results/bench/off_policy.csv'
+
+
+def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
+                 num_updates: int) -> Callable[[], None]:
+  """A step of SAC's learner on random transitions."""
+  from distillery.agents.sac import builder  # pylint: disable=g-import-not-at-top
+  from distillery.agents.sac import config as sac_config  # pylint: disable=g-import-not-at-top
+  from distillery.agents.sac import learning  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+
+  config = sac_config.SACConfig(
+      architecture=architecture, observes_task=architecture == 'shared',
+      hidden_sizes=tuple(hidden_sizes), critic_hidden_sizes=tuple(hidden_sizes),
+      batch_size=num_tasks * _BATCH_OF_A_TASK, updates_per_step=num_updates,
+      unroll_length=num_updates)
+  spec = agent_spec(num_tasks)
+  width = 2 * _OBSERVATION_SIZE + _ACTION_SIZE + 2
+  rows = np.random.default_rng(0).uniform(
+      -1.0, 1.0, (num_updates, num_tasks, _BATCH_OF_A_TASK, width))
+  return learning.SACLearner(
+      config, builder.SACBuilder(config, spec).make_networks(seed=0), spec, 0,
+      iterator=itertools.repeat(tf.constant(rows, tf.float32))).step
+
+
+def agent_spec(num_tasks: int):
+  """Tasks like Meta-World's."""
+  from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
+  from dm_env import specs  # pylint: disable=g-import-not-at-top
+
+  return builders.AgentSpec(
+      num_tasks, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
+      specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0))
+
+
+def products(num_updates: int) -> Callable[[], None]:
+  """As many operations in matrix products as the updates of MT10 take.
+
+  A layer forward, its weights' gradient and its input's are a product each. An
+  update takes each of the policy's layers forward twice and back once, the two
+  critics' forward three times (targets, values, and the policy's actions) and
+  back twice (once for their weights, and once for the actions alone).
+  """
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+
+  rows, units = _MT10 * _BATCH_OF_A_TASK, _HIDDEN[0]
+  inputs = _OBSERVATION_SIZE + _MT10 + _ACTION_SIZE
+  layers = [inputs * units, *[units * units] * (len(_HIDDEN) - 1), units]
+  passes = 4 + 2 * 6
+  count = round(num_updates * passes * sum(layers) / units**2)
+  x, weight = tf.random.normal([rows, units]), tf.random.normal([units, units])
+
+  @tf.function
+  def multiply():
+    y = x
+    for _ in tf.range(count):
+      y = 0.05 * tf.matmul(y, weight)
+    return y
+
+  return lambda: multiply().numpy()
+
+
+def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
+  """Writes a block into replay."""
+  from distillery.agents.core import transitions  # pylint: disable=g-import-not-at-top
+  import reverb  # pylint: disable=g-import-not-at-top
+
+  server = reverb.Server(transitions.make_tables(
+      agent_spec(num_tasks), max_size=max_size,
+      make_rate_limiter=lambda: reverb.rate_limiters.MinSize(1)), port=None)
+  inserter = transitions.Inserter(
+      reverb.Client(f'localhost:{server.port}'), num_tasks)
+  rng = np.random.default_rng(0)
+  shape = (_BLOCK_STEPS, num_tasks, 1)
+  block = {name: rng.normal(size=shape + size).astype(np.float32)
+           for name, size in (
+               ('observation', (_OBSERVATION_SIZE,)),
+               ('action', (_ACTION_SIZE,)), ('reward', ()), ('discount', ()),
+               ('next_observation', (_OBSERVATION_SIZE,)))}
+
+  def write():
+    # Reverb's server ends with the last reference to it.
+    assert server.port
+    inserter('task', block)
+
+  return write
+
+
+def replay_figures(options: OffPolicyOptions) -> List[bench_report.Figure]:
+  """What a transition weighs, and inserts beside those of Acme's adder."""
+  write = insert(_MT10, options.transitions)
+  write()
+  num_blocks = options.transitions // _BLOCK_STEPS
+  before = resident_bytes()
+  for _ in range(num_blocks):
+    write()
+  weight = (resident_bytes() - before) / (num_blocks * _BLOCK_STEPS * _MT10)
+  steps = {'replay': write, "Acme's adder": peer_adder.insert(
+      _OBSERVATION_SIZE, _ACTION_SIZE, _BLOCK_STEPS * _MT10)}
+  ours, peer = rates(
+      steps, dict.fromkeys(steps, _BLOCK_STEPS * _MT10), 'inserts/s',
+      options.repetitions)
+  return [
+      bench_report.Figure('memory of a transition', 'bytes', [weight]),
+      ours, peer, bench_report.ratio("replay : Acme's adder", ours, peer)]
+
+
+def resident_bytes() -> int:
+  """Memory of this process, Reverb's server included."""
+  pages = pathlib.Path('/proc/self/statm').read_text(encoding='utf-8').split()
+  return int(pages[1]) * os.sysconf('SC_PAGE_SIZE')
+
+
+def training(options: OffPolicyOptions) -> bench_report.Figure:
+  """run_sac.py on MT10, as a user starts it."""
+  random_steps = 200
+  num_env_steps = _MT10 * (random_steps + _BLOCK_STEPS * options.train_blocks)
+  with tempfile.TemporaryDirectory() as folder:
+    rows, _ = launcher_runs.run(
+        'run_sac.py', 'launchers/flags/sac_mt10.cfg', [
+            f'--num_env_steps={num_env_steps}',
+            f'--random_steps={random_steps}',
+            f'--unroll_length={_BLOCK_STEPS}',
+            f'--evaluate_every={10 * num_env_steps}',
+        ], pathlib.Path(folder) / 'run', _TIME_LIMIT_S)
+  # An update for every ten steps, one of each task.
+  return bench_report.Figure(
+      'MT-SAC on MT10, end to end', 'updates/s',
+      [float(row['steps_per_s']) / _MT10 for row in rows[2:]])
+
+
+def rates(steps: Dict[str, Callable[[], None]], amounts: Dict[str, float],
+          unit: str, repetitions: int) -> List[bench_report.Figure]:
+  """Amounts a second, each repetition one thing after the other."""
+  for step in steps.values():  # Compiling, and first touches of memory.
+    step()
+  values: Dict[str, List[float]] = {name: [] for name in steps}
+  for _ in range(repetitions):
+    for name, step in steps.items():
+      begin = time.perf_counter()
+      step()
+      values[name].append(amounts[name] / (time.perf_counter() - begin))
+  return [bench_report.Figure(name, unit, values[name]) for name in steps]
+
+
+def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
+  """Steps again and again: of agents in turn, whose steps cost the same."""
+  def steps():
+    for _ in range(times):
+      step()
+  return steps
+
+
+_OPTIONS = flag_utils.define(OffPolicyOptions)
+
+
+def main(_: List[str]) -> None:
+  """Measures and reports."""
+  options = _OPTIONS.value()
+  updates, agents = options.updates, options.agents
+  names = ('MT-SAC update, batch 1,280', 'its matrix products alone')
+  update, bound = rates(
+      dict(zip(names, (learner_step('shared', _MT10, _HIDDEN, updates),
+                       products(updates)))),
+      dict.fromkeys(names, updates), 'updates/s', options.repetitions)
+  end_to_end = training(options)
+  figures = [
+      update, bound,
+      bench_report.ratio('update : matrix products', update, bound),
+      end_to_end,
+      bench_report.ratio('end to end : update alone', end_to_end, update)]
+  for units in (256, 64):
+    stacked, whole, single = (
+        learner_step('separate', num_tasks, (units, units), num_updates)
+        for num_tasks, num_updates in (
+            (agents, updates), (1, updates), (1, 1)))
+    name = f'{agents} agents of 2 x {units}'
+    names = (f'{name}, stacked', f'{name}, in turn',
+             f'{name}, in turn, an update a call')
+    together, *apart = rates(
+        dict(zip(names, (stacked, repeated(whole, agents),
+                         repeated(single, agents)))),
+        dict(zip(names, (updates, updates, 1))), 'updates of all/s',
+        options.repetitions)
+    figures += [together]
+    for figure in apart:
+      figures += [figure, bench_report.ratio(
+          f'stacked : in turn{figure.name.partition("in turn")[2]}',
+          together, figure)]
+  figures += replay_figures(options)
+  bench_report.report('Off-policy', figures, options.output)
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(launcher_runs.RunError,))

@@ -1,0 +1,82 @@
+"""stable-baselines' TRPO, and the settings of both sides.
+
+Needs the extra [bench].
+"""
+
+import time
+from typing import Callable, List
+
+import numpy as np
+
+OBSERVATION_SIZE, ACTION_SIZE = 39, 4  # Meta-World's.
+NUM_TASKS = 10
+HIDDEN = (150, 100, 50)
+CG_STEPS = 10
+MAX_KL, DAMPING, DISCOUNT, LAMBDA = 0.01, 0.01, 0.99, 0.97
+
+
+def _model(env, num_steps: int, critic_passes: int):
+  """stable-baselines' TRPO with the same settings."""
+  try:
+    import sb3_contrib  # pylint: disable=g-import-not-at-top
+    import torch  # pylint: disable=g-import-not-at-top
+  except ImportError as error:
+    raise ValueError(
+        f'the peer cannot be imported ({error}); want the extra [bench]: '
+        "pip install -c constraints.txt -e '.[bench]'") from None
+  return sb3_contrib.TRPO(
+      'MlpPolicy', env, n_steps=num_steps, batch_size=125, gamma=DISCOUNT,
+      gae_lambda=LAMBDA, cg_max_steps=CG_STEPS, cg_damping=DAMPING,
+      target_kl=MAX_KL, n_critic_updates=critic_passes, seed=0, device='cpu',
+      policy_kwargs=dict(net_arch=list(HIDDEN), activation_fn=torch.nn.Tanh))
+
+
+def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
+  """stable-baselines' update on a full buffer of random numbers."""
+  import gymnasium  # pylint: disable=g-import-not-at-top
+
+  class Nothing(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(
+        -np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
+    action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
+
+  model = _model(Nothing(), batch_size, critic_passes)
+  from stable_baselines3.common import logger  # pylint: disable=g-import-not-at-top
+  import torch  # pylint: disable=g-import-not-at-top
+  model.set_logger(logger.Logger(None, []))
+  rng = np.random.default_rng(0)
+  buffer = model.rollout_buffer
+  with torch.no_grad():
+    observation = torch.as_tensor(rng.normal(
+        size=(batch_size, OBSERVATION_SIZE)).astype(np.float32))
+    action, value, log_prob = model.policy(observation)
+  for i in range(batch_size):
+    buffer.add(observation[i:i + 1].numpy(), action[i:i + 1].numpy(),
+               rng.normal(size=1), np.array([i == 0]), value[i:i + 1, 0],
+               log_prob[i:i + 1])
+  buffer.compute_returns_and_advantage(torch.zeros(1), np.array([True]))
+  return model.train
+
+
+def train(batch_size: int, num_updates: int) -> List[float]:
+  """stable-baselines' TRPO on MT10's ten environments in its process.
+
+  Returns:
+    Environment steps a second of every update but one more, the first.
+  """
+  from distillery.environments import metaworld_names  # pylint: disable=g-import-not-at-top
+  import gymnasium  # pylint: disable=g-import-not-at-top
+  import metaworld  # noqa: F401  # Registers its environments.
+  from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
+
+  env = vec_env.DummyVecEnv([
+      lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)
+      for name in metaworld_names.MULTI_TASK['MT10']])
+  model = _model(env, batch_size // NUM_TASKS, critic_passes=10)
+  values = []
+  for _ in range(1 + num_updates):
+    begin = time.perf_counter()
+    model.learn(batch_size, reset_num_timesteps=False)
+    values.append(batch_size / (time.perf_counter() - begin))
+  env.close()
+  return values[1:]

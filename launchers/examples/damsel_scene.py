@@ -1,0 +1,60 @@
+"""Draws DAMSEL's scene as the scripted controllers leave it.
+
+  MUJOCO_GL=egl python launchers/examples/damsel_scene.py --folder=pictures
+
+A picture a family: push.png, door.png and drawer.png.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+from distillery.environments import damsel
+from distillery.environments import damsel_controllers
+from distillery.environments import damsel_tasks
+from distillery.launchers import flag_utils
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureOptions:
+  """What to draw.
+
+  Attributes:
+    folder: where the pictures go.
+    height: in pixels.
+    width: in pixels.
+    camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.
+  """
+
+  folder: str = 'pictures'
+  height: int = 360
+  width: int = 480
+  camera: str = 'corner3'
+
+
+_OPTIONS = flag_utils.define(PictureOptions)
+
+
+def main(_):
+  """Solves the last but one task of each family, and draws the end."""
+  from matplotlib import image  # pylint: disable=g-import-not-at-top
+
+  options = _OPTIONS.value()
+  os.makedirs(options.folder, exist_ok=True)
+  by_family = {
+      target.family: target for target in damsel_tasks.targets('train')[:-1]}
+  for family, target in by_family.items():
+    environment = damsel.DamselEnvironment(target, sparse=False)
+    controller = damsel_controllers.Controller(target)
+    step = environment.reset()
+    while not step.last():
+      step = environment.step(controller(step.observation))
+    path = pathlib.Path(options.folder) / f'{family}.png'
+    image.imsave(path, environment.render(
+        height=options.height, width=options.width, camera=options.camera))
+    environment.close()
+    print(f'{path}: {environment.distance:.3f} from the target')
+
+
+if __name__ == '__main__':
+  flag_utils.run(main)

@@ -1,0 +1,97 @@
+"""Trains DAMSEL: from experts of each task to a policy that adapts.
+
+  python launchers/run_damsel.py --flagfile=launchers/flags/damsel_scripted.cfg
+
+Experts that are not in --experts yet are made first, and stored there.
+"""
+
+import dataclasses
+import functools
+from typing import Literal
+
+from distillery.agents.damsel import builder
+from distillery.agents.damsel import config as damsel_config
+from distillery.agents.damsel import experts
+from distillery.environments import base
+from distillery.launchers import flag_utils
+from distillery.launchers import training
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpertOptions:
+  """Where experts come from that are not there yet.
+
+  Attributes:
+    expert_source: 'scripted', controllers that know the scene and the target.
+    expert_episodes: successful ones, of each task.
+    expert_noise_std: of the noise that disturbs the expert, in units of the
+      action; what is imitated has none.
+    leave_out_failed_experts: whether to go on without the tasks that no expert
+      solved.
+  """
+  expert_source: Literal['scripted'] = 'scripted'
+  expert_episodes: int = 20
+  expert_noise_std: float = 0.3
+  leave_out_failed_experts: bool = False
+
+  def __post_init__(self):
+    if self.expert_episodes <= 0:
+      raise ValueError(
+          f'expert_episodes: got {self.expert_episodes}, want at least 1')
+    if not 0. <= self.expert_noise_std < float('inf'):
+      raise ValueError(f'expert_noise_std: got {self.expert_noise_std}, want 0 '
+                       'or above')
+
+
+_DAMSEL = flag_utils.define(damsel_config.DamselConfig)
+_EXPERTS = flag_utils.define(ExpertOptions)
+_RUN = flag_utils.define(flag_utils.RunOptions)
+
+
+def _with_experts(folder: str, options: ExpertOptions, seed: int,
+                  suite: base.TaskSuite) -> base.TaskSuite:
+  """Makes the experts if need be; the tasks that there are experts of."""
+  if not experts.exist(folder):
+    print(f'making {options.expert_source} experts in {folder}', flush=True)
+    found, failed = experts.collect_scripted(
+        suite, num_episodes=options.expert_episodes,
+        noise_std=options.expert_noise_std, seed=seed)
+    if failed and not options.leave_out_failed_experts:
+      raise ValueError(
+          f'no expert solved {", ".join(failed)}; --leave_out_failed_experts '
+          'goes on without them.')
+    experts.write(folder, found)
+  found = experts.read(folder)
+  asked = {'source': options.expert_source,
+           'num_episodes': options.expert_episodes,
+           'noise_std': options.expert_noise_std}
+  for name, want in asked.items():
+    if found.about.get(name) != want:
+      raise ValueError(
+          f'the experts in {folder} have {name} {found.about.get(name)}, '
+          f'not {want}; want other flags, or another directory.')
+  if options.leave_out_failed_experts:
+    known = set(found.about['tasks'])
+    suite = experts.without(suite, [
+        task.name for task in suite.train_tasks if task.name not in known])
+  experts.check_suite(found, suite)
+  # Which experts they were goes into every record of the run.
+  return dataclasses.replace(suite, info={
+      **suite.info, 'expert_source': options.expert_source,
+      'expert_seed': str(found.about['seed']),
+      'experts_sha256': experts.digest(folder)})
+
+
+def main(_):
+  config, run, options = _DAMSEL.value(), _RUN.value(), _EXPERTS.value()
+  if not config.experts:
+    raise ValueError('experts: want the directory where they are or go.')
+  training.train(
+      'damsel', config, builder.DamselBuilder, run,
+      change_suite=functools.partial(
+          _with_experts, config.experts, options, run.seed),
+      more_options=(options,))
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=training.ERRORS)

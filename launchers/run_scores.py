@@ -1,0 +1,142 @@
+"""Reads what runs scored, and puts those of the same settings together."""
+
+import json
+import pathlib
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+
+from distillery.agents.core import plotting
+import numpy as np
+
+# In which runs that are averaged may differ.
+_MAY_DIFFER = frozenset({
+    'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
+    'checkpoint_every', 'resume',
+})
+LABELS = {'task': 'task policies', 'shared': 'shared policy'}
+
+
+class Key(NamedTuple):
+  """Whose scores they are."""
+
+  settings: str  # of the runs; empty if all have the same
+  policy: str
+  split: str
+
+  @property
+  def curve(self) -> str:
+    """Names the curve, whatever the split."""
+    label = LABELS[self.policy]
+    return f'{self.settings}: {label}' if self.settings else label
+
+
+class Scores(NamedTuple):
+  """Success of one policy on one split in every run."""
+
+  tasks: List[str]
+  env_steps: np.ndarray  # int [F], those that every run was evaluated at
+  success: np.ndarray  # float [runs, tasks, F]
+
+
+ByKey = Dict[Key, Scores]
+
+
+def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
+  """Reads the evaluations of runs, and averages those of the same settings.
+
+  Args:
+    run_dirs: directories, each with evaluation.csv and config.json.
+
+  Returns:
+    The suite's name, and the scores by settings, policy and split.
+
+  Raises:
+    OSError: if a run has no evaluation.csv.
+    ValueError: if a file is no table of evaluations, or the runs do not belong
+      together.
+  """
+  configs = {
+      run_dir: plotting.read_config(run_dir) for run_dir in run_dirs
+  }
+  # Success on other tasks, or for other rewards, is not to be compared.
+  for name in ('suite', 'reward_function_version'):
+    found = {
+        str(config.get(name, '')): run_dir
+        for run_dir, config in configs.items()
+    }
+    if len(found) > 1:
+      (value, run_dir), (other, other_dir) = list(found.items())[:2]
+      raise ValueError(
+          f'{name}: got {value} in {run_dir} and {other} in {other_dir}, want '
+          'the same in all runs'
+      )
+  scores = {}
+  for settings, group in _by_settings(configs).items():
+    _check_seeds(group, configs)
+    runs = [
+        plotting.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
+        for run_dir in group
+    ]
+    for policy in LABELS:
+      for split in ('train', 'test'):
+        curves = [plotting.task_curves(run, policy, split) for run in runs]
+        if any(curves):
+          scores[Key(settings, policy, split)] = _stack(group, curves)
+  return str(next(iter(configs.values())).get('suite', '')), scores
+
+
+def _by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
+  """The runs of each settings, which are named by what tells them apart."""
+  groups: Dict[str, List[str]] = {}
+  for run_dir, config in configs.items():
+    groups.setdefault(json.dumps(
+        {k: v for k, v in config.items() if k not in _MAY_DIFFER},
+        sort_keys=True), []).append(run_dir)
+  if len(groups) == 1:
+    return {'': list(configs)}
+  settings = [json.loads(text) for text in groups]
+  named = {}
+  for own, group in zip(settings, groups.values()):
+    agent = own.get('agent', '')
+    rivals = [other for other in settings if other.get('agent', '') == agent]
+    differ = [
+        f'{name}={value}' for name, value in own.items()
+        if any(other.get(name) != value for other in rivals)
+    ]
+    named[' '.join(filter(None, [agent, *differ]))] = group
+  return named
+
+
+def _check_seeds(
+    group: Sequence[str], configs: Dict[str, Dict[str, Any]]
+) -> None:
+  seeds: Dict[Any, str] = {}
+  for run_dir in group:
+    seed = configs[run_dir].get('seed', run_dir)
+    if seed in seeds:
+      raise ValueError(
+          f'seed: got {seed} in both {seeds[seed]} and {run_dir}, want each '
+          'seed once'
+      )
+    seeds[seed] = run_dir
+
+
+def _stack(
+    run_dirs: Sequence[str], curves: Sequence[plotting.TaskCurves]
+) -> Scores:
+  """Success `[runs, tasks, F]` at the times that every curve has."""
+  tasks = list(curves[0])
+  for run_dir, of_run in zip(run_dirs, curves):
+    if set(of_run) != set(tasks):
+      raise ValueError(
+          f'tasks: {run_dirs[0]} and {run_dir} differ in '
+          f'{sorted(set(tasks) ^ set(of_run))}, want runs of one suite'
+      )
+  by_step = [[dict(of_run[task]) for task in tasks] for of_run in curves]
+  common = sorted(set.intersection(*(set(c) for run in by_step for c in run)))
+  if not common:
+    raise ValueError(
+        f'env_steps: {", ".join(run_dirs)} have no evaluation at the same '
+        'number of steps'
+    )
+  success = [[[c[step] for step in common] for c in run] for run in by_step]
+  return Scores(tasks, np.array(common), np.array(success))

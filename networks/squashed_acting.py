@@ -1,0 +1,118 @@
+"""Squashed Gaussian policies in NumPy, for who steps environments."""
+
+import dataclasses
+import math
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+import numpy as np
+
+_LOG_2, _LOG_2PI = math.log(2.), math.log(2. * math.pi)
+
+
+class Selected(NamedTuple):
+  """What U units need of the parameters."""
+  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
+  biases: List[np.ndarray]  # [U, 1, H], or [1, H]
+  is_uniform: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class SquashedPolicy:
+  """The NumPy twin of `networks.squashed_policy.SquashedPolicy`.
+
+  An `acting.ActingPolicy`. Log-probabilities are those of actions in the unit
+  box, before it is stretched to the bounds.
+
+  Attributes:
+    num_tasks: K.
+    action_size: A.
+    num_layers: of the network.
+    observes_task: whether the network sees the task's one-hot.
+    low: A lower bounds of actions, finite.
+    high: A upper bounds.
+    min_log_std: what the logarithm of the standard deviation is clipped to.
+    max_log_std: likewise.
+  """
+  num_tasks: int
+  action_size: int
+  num_layers: int
+  observes_task: bool
+  low: Tuple[float, ...]
+  high: Tuple[float, ...]
+  min_log_std: float
+  max_log_std: float
+
+  def to_json(self) -> Dict[str, Any]:
+    """What `acting.from_json` makes this policy from."""
+    return {'class': type(self).__name__, **dataclasses.asdict(self)}
+
+  def select_tasks(self, parameters: Dict[str, np.ndarray],
+                   task_index: np.ndarray) -> Selected:
+    """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    weights, biases = (
+        [parameters[f'{kind}{i}'] for i in range(self.num_layers)]
+        for kind in 'wb')
+    first_bias = None
+    if self.observes_task:
+      # The one-hot selects a row of the first layer: a bias of the task's.
+      size = weights[0].shape[1] - self.num_tasks
+      own = task_index if len(weights[0]) > 1 else 0
+      first_bias = (weights[0][own, size + task_index][:, np.newaxis]
+                    + (biases[0][own] if len(biases[0]) > 1 else biases[0]))
+      weights[0] = weights[0][:, :size]
+    weights, biases = (
+        [x[task_index] if len(x) > 1 else x[0] for x in layers]
+        for layers in (weights, biases))
+    if first_bias is not None:
+      biases[0] = first_bias
+    return Selected([np.ascontiguousarray(x) for x in weights], biases,
+                    bool(parameters['is_uniform']))
+
+  def draw_noise(self, rng: np.random.Generator, num_steps: int,
+                 num_rows: int) -> np.ndarray:
+    """Standard normal, `[num_steps, num_rows, A]`."""
+    return rng.standard_normal(
+        (num_steps, num_rows, self.action_size), dtype=np.float32)
+
+  def sample(self, selected: Selected, observation: np.ndarray,
+             noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+    """`[U, C, D]`, `[U, C, A]` to actions `[U, C, A]`, log-probs `[U, C]`.
+
+    Uniform in the box as long as the parameters say so.
+    """
+    if selected.is_uniform:
+      # The normal distribution function of a normal is uniform.
+      action = _erf(noise / math.sqrt(2.)).astype(np.float32)
+      log_prob = np.full(
+          noise.shape[:-1], -self.action_size * _LOG_2, np.float32)
+      return self._stretch(action), log_prob
+    mean, log_std = self._mean_and_log_std(selected, observation)
+    u = mean + np.exp(log_std) * noise
+    log_normal = -0.5 * np.square(noise) - log_std - np.float32(0.5 * _LOG_2PI)
+    log_slope = 2. * (np.float32(_LOG_2) - u
+                      - np.logaddexp(np.float32(0.), -2. * u))
+    return self._stretch(np.tanh(u)), (log_normal - log_slope).sum(axis=-1)
+
+  def deterministic(
+      self, selected: Selected, observation: np.ndarray) -> np.ndarray:
+    """The squashed mean, `[U, C, A]`."""
+    mean, _ = self._mean_and_log_std(selected, observation)
+    return self._stretch(np.tanh(mean))
+
+  def _mean_and_log_std(self, selected: Selected, observation: np.ndarray
+                        ) -> Tuple[np.ndarray, np.ndarray]:
+    x = observation
+    for i, (weight, bias) in enumerate(zip(selected.weights, selected.biases)):
+      if i > 0:
+        x = np.maximum(x, 0.)
+      x = np.matmul(x, weight) + bias
+    mean, log_std = np.split(x, 2, axis=-1)
+    return mean, np.clip(log_std, self.min_log_std, self.max_log_std)
+
+  def _stretch(self, action: np.ndarray) -> np.ndarray:
+    """From the unit box to the bounds."""
+    low, high = np.float32(self.low), np.float32(self.high)
+    return low + 0.5 * (high - low) * (action + 1.)
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])

@@ -1,0 +1,106 @@
+"""Perceptrons of K tasks: one for all, one with a head each, or one each."""
+
+from typing import Dict, Sequence
+
+from distillery.networks import stacked
+import numpy as np
+import sonnet as snt
+import tensorflow as tf
+
+ARCHITECTURES = ('shared', 'multi_head', 'separate')
+
+
+class TaskMLP(snt.Module):
+  """C copies of a function of each task, `[K, N, D]` to `[C, K, N, O]`.
+
+  | architecture | what task k's rows go through                        |
+  |--------------|------------------------------------------------------|
+  | 'shared'     | one network                                          |
+  | 'multi_head' | one network, but for the last layer, which is task   |
+  |              | k's (Yu et al. 2020, multi-task multi-head)          |
+  | 'separate'   | a network of task k's                                |
+
+  ReLU between layers. Copies, like twin critics, differ in their initial
+  weights and are one product.
+  """
+
+  def __init__(
+      self,
+      num_tasks: int,
+      input_size: int,
+      hidden_sizes: Sequence[int],
+      output_size: int,
+      *,
+      architecture: str,
+      observes_task: bool,
+      num_copies: int,
+      output_scale: float,
+      rng: np.random.Generator,
+      name: str,
+  ):
+    """Makes all variables.
+
+    Args:
+      num_tasks: K.
+      input_size: D.
+      hidden_sizes: units of each hidden layer; at least one.
+      output_size: O.
+      architecture: one of `ARCHITECTURES`.
+      observes_task: whether the task's one-hot follows the input.
+      num_copies: C.
+      output_scale: bound of the last layer's initial weights.
+      rng: the initial weights are drawn from it.
+      name: of the module.
+
+    Raises:
+      ValueError: if there is no such architecture, or no hidden layer.
+    """
+    super().__init__(name=name)
+    if architecture not in ARCHITECTURES:
+      raise ValueError(f'architecture must be one of {ARCHITECTURES}, got '
+                       f'{architecture!r}.')
+    if not hidden_sizes:
+      raise ValueError('hidden_sizes must have at least one layer, got none.')
+    self.observes_task = observes_task
+    self.num_layers = len(hidden_sizes) + 1
+    self._architecture = architecture
+    self._num_tasks = num_tasks
+    self._num_copies = num_copies
+    trunk_sizes = (
+        input_size + (num_tasks if observes_task else 0), *hidden_sizes)
+    self._trunk = stacked.StackedMLP(
+        num_copies * (num_tasks if architecture == 'separate' else 1),
+        trunk_sizes[0], trunk_sizes[1:-1], trunk_sizes[-1], activation='relu',
+        # A hidden layer like the others.
+        output_scale=np.sqrt(6. / trunk_sizes[-2]), rng=rng, name='trunk')
+    self._heads = stacked.StackedMLP(
+        num_copies * (1 if architecture == 'shared' else num_tasks),
+        trunk_sizes[-1], (), output_size, activation='relu',
+        output_scale=output_scale, rng=rng, name='heads')
+
+  def __call__(self, x: tf.Tensor) -> tf.Tensor:
+    """`[K, N, D]`, row k of task k, to `[C, K, N, O]`."""
+    num_copies, num_tasks = self._num_copies, self._num_tasks
+    num_rows = tf.shape(x)[1]
+    if self.observes_task:
+      tasks = tf.broadcast_to(tf.eye(num_tasks)[:, tf.newaxis],
+                              [num_tasks, num_rows, num_tasks])
+      x = tf.concat([x, tasks], axis=-1)
+    if self._architecture == 'separate':
+      x = tf.tile(x, [num_copies, 1, 1])
+    else:
+      # One product over all rows: the weights are the same for every task.
+      x = tf.reshape(x, [1, -1, x.shape[-1]])
+    x = tf.nn.relu(self._trunk(x))
+    if self._architecture == 'multi_head':
+      x = tf.reshape(x, [num_copies * num_tasks, num_rows, x.shape[-1]])
+    y = self._heads(x)
+    return tf.reshape(y, [num_copies, num_tasks, num_rows, y.shape[-1]])
+
+  def acting_variables(self) -> Dict[str, tf.Variable]:
+    """By name, what `networks.squashed_acting` needs, layer by layer."""
+    weights = [*self._trunk.weights, *self._heads.weights]
+    biases = [*self._trunk.biases, *self._heads.biases]
+    return {f'{kind}{i}': variable
+            for kind, variables in (('w', weights), ('b', biases))
+            for i, variable in enumerate(variables)}

@@ -1,0 +1,115 @@
+"""Which family a task is taken for, and what its context is."""
+
+from distillery.agents.core import adaptation
+from distillery.agents.damsel import adaptation as damsel_adaptation
+from distillery.networks import latent_acting
+import numpy as np
+import pytest
+
+K, T, F = 4, 3, 3
+COMPONENTS = np.eye(F, 5, dtype=np.float32)
+
+
+def make_adapter(num_tasks=K, components=COMPONENTS[[2, 2, 0, 1, 0]]):
+  """An encoder that gives back the reward, in every entry."""
+  weights = np.zeros((1, 2 + 1 + 2 + 1, 5), np.float32)
+  weights[0, -1] = 1.
+  parameters = {
+      'components': components, 'encoder/w0': weights,
+      'encoder/b0': np.zeros((1, 1, 5), np.float32),
+      'observation_mean': np.zeros((1, 1, 2), np.float32),
+      'observation_inverse_std': np.ones((1, 1, 2), np.float32),
+      'change_mean': np.zeros((1, 1, 3), np.float32),
+      'change_inverse_std': np.ones((1, 1, 3), np.float32)}
+  policy = latent_acting.LatentPolicy('inferred', 1, .1, (-1.,), (1.,))
+  return damsel_adaptation.DamselAdapter(policy, parameters, num_tasks)
+
+
+def block(*rewards):
+  """A trajectory of each task, with the same reward in every step."""
+  reward = np.tile(np.float32(rewards), [T, 1])[..., np.newaxis]
+  zeros = np.zeros((T, len(rewards), 1, 2), np.float32)
+  return {'observation': zeros, 'next_observation': zeros,
+          'action': zeros[..., :1], 'reward': reward}
+
+
+def test_every_component_is_tried_first():
+  adapter = make_adapter()
+  np.testing.assert_array_equal(adapter.components, COMPONENTS[[2, 0, 1]])
+  blocks = []
+  for component in COMPONENTS[[2, 0, 1]]:
+    np.testing.assert_array_equal(
+        adapter.latents(blocks), np.tile(component, [K, 1]))
+    blocks.append(block(*[0.] * K))
+
+
+def test_the_best_is_chosen_and_of_equals_the_first():
+  blocks = [block(1., 0., -2., 1.), block(0., 3., -1., 1.),
+            block(.5, 2., -1.5, 0.)]
+  np.testing.assert_array_equal(make_adapter().chosen(blocks), [0, 1, 1, 0])
+  # What came later does not count.
+  later = blocks + [block(0., 0., 0., 9.)]
+  np.testing.assert_array_equal(make_adapter().chosen(later), [0, 1, 1, 0])
+
+
+def test_the_context_is_the_chosen_trajectory_and_all_that_follow():
+  blocks = [block(1., 0., -2., 1.), block(0., 3., -1., 1.),
+            block(.5, 2., -1.5, 0.)]
+  adapter = make_adapter()
+  np.testing.assert_allclose(adapter.latents(blocks)[:, 0], [1., 3., -1., 1.])
+  blocks.append(block(2., 2., 2., 2.))
+  np.testing.assert_allclose(
+      adapter.latents(blocks)[:, 0], [1.5, 2.5, .5, 1.5])
+  blocks.append(block(0., 1., 2., 3.))
+  np.testing.assert_allclose(adapter.latents(blocks)[:, 0], [1., 2., 1., 2.])
+
+
+def test_one_prior_is_one_component():
+  adapter = make_adapter(components=np.zeros((6, 5), np.float32))
+  assert len(adapter.components) == 1
+  np.testing.assert_array_equal(adapter.latents([]), np.zeros((K, 5)))
+  np.testing.assert_allclose(
+      adapter.latents([block(1., 2., 3., 4.)])[:, 0], [1., 2., 3., 4.])
+
+
+def test_it_acts_without_noise_by_its_own_latents():
+  adapter = make_adapter()
+  assert adapter.policy.noise_std == 0.
+  parameters = adapter.parameters([])
+  assert parameters[adapter.policy.latents].shape == (K, 5)
+
+
+class Pool:
+  """Writes each block over the one before, as the pool does."""
+
+  def __init__(self):
+    self.calls = []
+    self._block = {'reward': np.zeros((T, K, 1), np.float32)}
+
+  def set_policy(self, policy, parameters):
+    self.calls.append(('set_policy', policy, parameters))
+
+  def set_parameters(self, parameters):
+    self.calls.append(('set_parameters', parameters))
+
+  def collect(self, *, restart):
+    assert restart
+    self._block['reward'] += 1.
+    return self._block
+
+
+class Adapter:
+  """Tells how many trajectories it was given."""
+  policy = 'the policy'
+
+  def parameters(self, blocks):
+    return [float(block['reward'][0, 0, 0]) for block in blocks]
+
+
+@pytest.mark.parametrize('num', [1, 3])
+def test_trajectories_come_one_after_another_and_are_kept(num):
+  pool = Pool()
+  blocks = adaptation.adapt(pool, Adapter(), num)
+  assert [block['reward'].max() for block in blocks] == list(range(1, num + 1))
+  assert pool.calls == [('set_policy', 'the policy', [])] + [
+      ('set_parameters', [1., 2., 3.][:i]) for i in range(1, num)]

@@ -1,0 +1,118 @@
+"""Experts' episodes: made, stored, read back, and refused."""
+
+
+from distillery.agents.damsel import experts as damsel_experts
+from distillery.environments import base
+from distillery.environments import damsel_controllers
+from distillery.environments import damsel_tasks
+from distillery.environments import suites
+import numpy as np
+import pytest
+import small_damsel as small
+
+
+def collect(suite=None, **changes):
+  return damsel_experts.collect_scripted(suite or small.make_suite(), **{
+      'num_episodes': 2, 'noise_std': .3, 'seed': 0, **changes})
+
+
+def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
+  suite = small.make_suite()
+  experts, failed = collect(suite)
+  assert not failed
+  assert experts.observation.shape == (3, 2, 150, 12)
+  assert experts.action.shape == (3, 2, 150, 3)
+  for k, task in enumerate(suite.train_tasks):
+    controller = damsel_controllers.Controller(task.factory.target)
+    first, second = experts.observation[k]
+    assert (first[0] == second[0]).all() and (first[5] != second[5]).any()
+    for observation, action in zip(first, experts.action[k, 0]):
+      np.testing.assert_array_equal(controller(observation), action)
+  assert experts.about['tasks'] == ['push-04', 'door-04', 'drawer-04']
+  assert experts.about['source'] == 'scripted'
+
+
+def test_they_are_a_function_of_the_seed():
+  suite = base.TaskSuite(**{**vars(small.make_suite()), 'tasks': (
+      small.make_suite().tasks[:1])})
+  one, same, other = (
+      collect(suite, num_episodes=1, seed=seed)[0].observation
+      for seed in (0, 0, 1))
+  np.testing.assert_array_equal(one, same)
+  assert (one != other).any()
+
+
+def test_they_are_read_as_they_were_written(tmp_path):
+  experts, _ = collect(num_episodes=1)
+  folder = str(tmp_path / 'deep' / 'experts')
+  assert not damsel_experts.exist(folder)
+  damsel_experts.write(folder, experts)
+  read = damsel_experts.read(folder)
+  np.testing.assert_array_equal(read.observation, experts.observation)
+  np.testing.assert_array_equal(read.action, experts.action)
+  assert read.about == experts.about
+  assert {path.name for path in (tmp_path / 'deep' / 'experts').iterdir()} == {
+      'experts.npz', 'experts.json'}
+  damsel_experts.check_suite(read, small.make_suite())
+  with pytest.raises(ValueError, match='no experts of push-05, door-05, draw'):
+    damsel_experts.check_suite(read, small.make_suite(per_family=2))
+  with pytest.raises(ValueError, match='of tasks that are none: door-04'):
+    damsel_experts.check_suite(read, damsel_experts.without(
+        small.make_suite(), ['door-04']))
+  sparse = small.make_suite()
+  read.about['info']['mujoco'] = '0'
+  with pytest.raises(ValueError, match='of another scene: info is'):
+    damsel_experts.check_suite(read, sparse)
+
+
+def test_what_cannot_be_read_is_one_sentence(tmp_path):
+  with pytest.raises(ValueError, match=r"experts: found none in '.*nowhere'"):
+    damsel_experts.read(str(tmp_path / 'nowhere'))
+  with pytest.raises(ValueError, match="experts: found none in ''"):
+    damsel_experts.read('')
+
+
+@pytest.mark.parametrize('name, content, words', [
+    ('experts.npz', b'', 'cannot read the experts in'),
+    ('experts.npz', b'PK\x03\x04 cut', 'cannot read the experts in'),
+    ('experts.npz', b'\x93NUMPY', 'cannot read the experts in'),
+    ('experts.json', b'{', 'cannot read the experts in'),
+    ('experts.json', b'[]', 'are spoilt: experts.json is no table'),
+])
+def test_files_that_are_spoilt(tmp_path, name, content, words):
+  zeros = np.zeros((1, 1, 2, 3), np.float32)
+  damsel_experts.write(
+      str(tmp_path), damsel_experts.Experts(zeros, zeros, {'tasks': []}))
+  damsel_experts.read(str(tmp_path))
+  (tmp_path / name).write_bytes(content)
+  with pytest.raises(ValueError, match=words):
+    damsel_experts.read(str(tmp_path))
+
+
+@pytest.mark.parametrize('array', [
+    np.zeros((1, 2), np.float32), np.zeros((1, 1, 2, 3)),
+    np.full((1, 1, 2, 3), np.nan, np.float32)])
+def test_arrays_that_are_spoilt(tmp_path, array):
+  zeros = np.zeros((1, 1, 2, 3), np.float32)
+  damsel_experts.write(
+      str(tmp_path), damsel_experts.Experts(zeros, array, {'tasks': []}))
+  with pytest.raises(ValueError, match='are spoilt: want action float32'):
+    damsel_experts.read(str(tmp_path))
+
+
+def test_an_expert_that_never_succeeds_is_named(monkeypatch):
+  monkeypatch.setitem(damsel_tasks.THRESHOLDS, 'door', -1.)
+  suite = small.make_suite()
+  experts, failed = collect(suite, num_episodes=1)
+  assert failed == ['door-04']
+  assert experts.about['tasks'] == ['push-04', 'drawer-04']
+  assert experts.observation.shape[0] == 2
+  rest = damsel_experts.without(suite, failed)
+  assert [task.name for task in rest.train_tasks] == ['push-04', 'drawer-04']
+  assert rest.test_tasks == suite.test_tasks
+  damsel_experts.check_suite(experts, rest)
+
+
+def test_there_are_no_scripts_for_other_suites():
+  with pytest.raises(ValueError, match="no scripted controller for 'reach-v3'"):
+    collect(suites.make_suite('MT10', seed=0))

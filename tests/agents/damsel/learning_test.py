@@ -1,0 +1,168 @@
+"""DAMSEL's updates: which loss moves what, and what is drawn."""
+
+import collections
+
+from distillery.agents.core import errors
+from distillery.agents.damsel import networks as damsel_networks
+import numpy as np
+import pytest
+import small_damsel as small
+from small_damsel import K
+import tensorflow as tf
+
+
+def moved_by(**changes):
+  """The networks that a step moves."""
+  config = small.make_config(**changes)
+  networks = small.make_networks(config)
+  before = small.values(networks)
+  small.make_learner(config, networks).step()
+  after = small.values(networks)
+  return {name.split('/')[0] for name, value in before.items()
+          if not np.array_equal(value, after[name])} - {'scales', 'latents'}
+
+
+def test_each_loss_moves_its_own():
+  no_model = dict(model_weight=0., component_weight=0.)
+  assert moved_by(**no_model) == {'policy', 'encoder'}
+  # From the component, nothing is inferred.
+  assert moved_by(**no_model, prior_share=1.) == {'policy'}
+  assert moved_by(component_weight=0., prior_share=1.) == {
+      'policy', 'encoder', 'model'}
+  assert moved_by(model_weight=0., prior_share=1.) == {'policy', 'encoder'}
+  # The ablation's latents are not drawn to anything.
+  assert moved_by(
+      model_weight=0., prior_share=1., single_prior=True) == {'policy'}
+
+
+def test_the_model_and_the_components_do_not_move_the_policy():
+  """The experts do what the policy does from the component already."""
+  config = small.make_config(prior_share=1.)
+  networks = small.make_networks(config)
+  batch = small.make_batch()
+  state = batch['expert'][..., :small.D]
+  unit = damsel_networks.act(
+      networks, tf.reshape(state, [K, -1, small.D]),
+      networks.latents.components).numpy().reshape(*state.shape[:-1], small.A)
+  low, high = small.ACTION.minimum, small.ACTION.maximum
+  batch['expert'] = tf.concat(
+      [state, low + .5 * (high - low) * (unit + 1.)], axis=-1)
+  optimizer = tf.keras.optimizers.SGD(.1)
+  learner = small.make_learner(config, networks, batch)
+  learner._optimizer = optimizer
+  before = small.values(networks)
+  learner.step()
+  for name, value in small.values(networks).items():
+    kind = name.split('/')[0]
+    change = np.abs(value - before[name]).max()
+    if kind == 'policy':
+      assert change < 1e-6
+    elif kind in ('encoder', 'model'):
+      assert change > 1e-4
+
+
+def test_components_are_never_trained():
+  config = small.make_config()
+  networks = small.make_networks(config)
+  before = networks.latents.components.numpy()
+  learner = small.make_learner(config, networks)
+  for _ in range(3):
+    learner.step()
+  np.testing.assert_array_equal(networks.latents.components, before)
+
+
+@pytest.mark.parametrize('prior_share', [0., 1.])
+def test_losses_by_hand(prior_share):
+  """All rows of a task are the same, so it matters not which are drawn."""
+  config = small.make_config(
+      prior_share=prior_share, tasks_per_update=K * K, learning_rate=1e-30)
+  networks = small.make_networks(config)
+  batch = small.make_batch(same_rows=True)
+  learner = small.make_learner(config, networks, batch)
+  learner.step()
+  context = learner._unpack(batch['context'][:, 0])
+  state = batch['expert'][:, 0, :, :small.D]
+  low, high = small.ACTION.minimum, small.ACTION.maximum
+  expert = 2. * (batch['expert'][:, 0, :, small.D:] - low) / (high - low) - 1.
+  z = damsel_networks.infer(networks, context).numpy()
+  f = networks.latents.components.numpy()
+  action = damsel_networks.act(networks, state, f if prior_share else z)
+  want = {
+      'imitation_loss': np.square(action - expert).sum(-1).mean(),
+      'component_distance': np.linalg.norm(z - f, axis=-1).mean(),
+      'model_loss': np.square(
+          networks.model(
+              damsel_networks.state_and_action(networks, context), z)
+          - networks.scales.change(damsel_networks.changes(context))
+      ).sum(-1).mean(),
+  }
+  for name, value in want.items():
+    assert learner.metrics[name] == pytest.approx(value, rel=1e-4), name
+  np.testing.assert_allclose(
+      networks.latents.inferred, z, rtol=1e-4, atol=1e-6)
+
+
+def test_tasks_are_drawn_from_every_family_and_none_twice():
+  learner = small.make_learner(
+      small.make_config(tasks_per_update=4), small.make_networks())
+  families, times = np.array(small.FAMILIES), collections.Counter()
+  for i in range(60):
+    tasks = learner._draw_tasks(tf.constant([0, i])).numpy()
+    assert len(set(tasks)) == 4
+    assert collections.Counter(families[tasks]) == {'x': 2, 'y': 1, 'z': 1}
+    times.update(tasks.tolist())
+  # Each of x 40 times of 60, each of y 30 times, and the one of z always.
+  for task, family in enumerate(families):
+    assert abs(times[task] - {'x': 40, 'y': 30, 'z': 60}[family]) < 15
+
+
+def test_contexts_are_of_one_episode_or_of_more():
+  config = small.make_config(context_size=12)
+  learner = small.make_learner(config, small.make_networks())
+  # Each row is the number of its episode.
+  rows = tf.constant(np.broadcast_to(
+      np.repeat([0., 1.], small.T)[:, np.newaxis], (K, 2 * small.T, 1)))
+  seen = [learner._draw_contexts(rows, tf.constant([0, i])).numpy()
+          for i in range(20)]
+  last = np.array(seen)[..., 0].max(axis=2)  # [20, K]
+  assert 30 < last.sum() < 90  # Half of 120 contexts, more or less.
+
+
+def test_what_is_drawn_differs_from_step_to_step():
+  learner = small.make_learner(
+      small.make_config(learning_rate=1e-30, updates_per_step=2),
+      small.make_networks())
+  seen = set()
+  for _ in range(4):
+    learner.step()
+    seen.add(learner.metrics['imitation_loss'])
+  assert len(seen) == 4
+
+
+def test_it_learns_what_tells_tasks_apart():
+  """Experts do what the reward of a task says: only a context can tell."""
+  rng = np.random.default_rng(0)
+  goal = np.linspace(-.8, .8, K)
+  context, expert = (
+      rng.uniform(-1., 1., (K, 2, small.T, width)).astype(np.float32)
+      for width in (small.W, small.D + small.A))
+  context[..., small.D + small.A] = goal[:, np.newaxis, np.newaxis]
+  expert[..., small.D] = goal[:, np.newaxis, np.newaxis]
+  expert[..., small.D + 1] = -1.
+  batch = {'context': tf.constant(context), 'expert': tf.constant(expert)}
+  config = small.make_config(updates_per_step=20, tasks_per_update=6)
+  learner = small.make_learner(config, small.make_networks(config), batch)
+  learner.step()
+  first = learner.metrics['imitation_loss']
+  for _ in range(15):
+    learner.step()
+  assert learner.metrics['imitation_loss'] < .05 < .3 < first
+
+
+def test_nan_is_named():
+  batch = small.make_batch()
+  batch['expert'] = tf.where(batch['expert'] > .9, np.nan, batch['expert'])
+  config = small.make_config(updates_per_step=10)
+  learner = small.make_learner(config, small.make_networks(config), batch)
+  with pytest.raises(errors.NonFiniteError, match='imitation_loss is nan in'):
+    learner.step()

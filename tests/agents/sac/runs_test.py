@@ -1,0 +1,109 @@
+"""SAC's runs: what is resumed, replay and all."""
+
+import csv
+import json
+import shutil
+
+from distillery.agents.core import checkpoints
+from distillery.agents.core import experiment
+from distillery.agents.core import run_directory
+from distillery.agents.sac import builder
+from distillery.agents.sac import config as sac_config
+from distillery.environments import fakes
+import pytest
+import reverb
+
+pytestmark = pytest.mark.timeout(600)
+# Two tasks, ten steps of each in a block; learns from the third block on.
+CONFIG = sac_config.SACConfig(
+    unroll_length=10, random_steps=30, batch_size=16, samples_per_insert=8.,
+    updates_per_step=2, hidden_sizes=(8,), critic_hidden_sizes=(8,))
+BLOCK = 20
+
+
+def run(path, num_blocks, resume=False):
+  experiment.run_experiment(experiment.ExperimentConfig(
+      agent='sac', agent_config=CONFIG, make_builder=builder.SACBuilder,
+      suite=fakes.point_mass_suite(2, horizon=10), seed=0,
+      num_env_steps=num_blocks * BLOCK, num_workers=1,
+      evaluate_every=10 * BLOCK, evaluation_episodes=1,
+      checkpoint_every=5 * BLOCK,
+      run_dir=run_directory.RunDirectory(path, resume=resume)))
+
+
+def learner_steps(path):
+  with open(path / 'train.csv', newline='') as f:
+    return [(int(row['env_steps']), int(row['learner_steps']))
+            for row in csv.DictReader(f)]
+
+
+def state(path):
+  return json.loads((checkpoints.newest(path) / 'state.json').read_text())
+
+
+def test_a_resumed_run_goes_on_with_its_replay(compiled, tmp_path):
+  path = tmp_path / 'run'
+  run(path, 5)
+  # 10 * 8 / 16 samples of a task's share: 5 steps of 2 updates a block.
+  assert learner_steps(path) == [(60, 5), (80, 10), (100, 15)]
+  first = checkpoints.newest(path)
+  assert list((first / 'replay').glob('*/DONE'))
+  assert not (path / 'replay.tmp').exists()
+  run(path, 10, resume=True)
+  assert learner_steps(path) == [
+      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+  newest = checkpoints.newest(path)
+  assert newest != first and checkpoints.newest(path).name == '000000000200'
+  # All 100 transitions of each task, and not those after the checkpoint alone.
+  size, = ((newest / 'replay').glob('*/items.tfrecord'))
+  old, = ((first / 'replay').glob('*/items.tfrecord'))
+  assert size.stat().st_size > 1.8 * old.stat().st_size
+
+
+def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
+  run(tmp_path / 'run', 10)
+  newest = checkpoints.newest(tmp_path / 'run')
+  chunks, = newest.glob('replay/*/chunks.tfrecord')
+  content = bytearray(chunks.read_bytes())
+  content[len(content) // 2] ^= 1
+  chunks.write_bytes(content)
+  with pytest.warns(UserWarning, match='chunks.tfrecord is not what was writt'):
+    assert checkpoints.newest(tmp_path / 'run').name == '000000000100'
+
+
+@pytest.mark.parametrize('error', [
+    # What Reverb makes of a full disk, and what else it may say.
+    IndexError('chunks.tfrecord; No space left on device'),
+    RuntimeError('No space left on device')])
+def test_a_full_disk_ends_the_run_with_a_sentence(
+    compiled, tmp_path, monkeypatch, error):
+  def full(self):
+    raise error
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', full)
+  with pytest.raises(OSError, match='cannot write the replay: .*No space left'):
+    run(tmp_path / 'run', 5)
+  assert not list((tmp_path / 'run').glob('checkpoints/*'))
+  assert not (tmp_path / 'run' / 'replay.tmp').exists()
+
+
+def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
+  """It would wait for samples for ever."""
+  path = tmp_path / 'run'
+  run(path, 5)
+  newest = checkpoints.newest(path)
+  shutil.rmtree(newest / 'replay')
+  manifest = json.loads((newest / 'manifest.json').read_text())
+  (newest / 'manifest.json').write_text(json.dumps({
+      name: digest for name, digest in manifest.items()
+      if not name.startswith('replay/')}))
+  with pytest.raises(ValueError, match='holds no replay to go on with'):
+    run(path, 10, resume=True)
+  assert not (path / 'replay.tmp').exists()
+
+
+def test_acting_does_not_need_the_replay(compiled, tmp_path):
+  path = tmp_path / 'run'
+  run(path, 5)
+  shutil.rmtree(checkpoints.newest(path) / 'replay')
+  assert checkpoints.load_policy(path, 'shared').env_steps == 100
