@@ -24,7 +24,7 @@ run: $(VENV)/.installed
 	  --num_env_steps=1500000 --evaluate_every=250000 $(RUN_FLAGS)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
 
 test-all: $(VENV)/.installed-test
 	$(BIN)/python -m pytest

@@ -64,6 +64,7 @@ setuptools.setup(
         'test': [
             'pytest',
             'pytest-timeout',
+            'pytest-xdist',
             'psutil',
             'ruff',
             'jax==0.4.30',

@@ -6,6 +6,7 @@ import itertools
 import pathlib
 
 from distillery.agents.core import builders
+from distillery.agents.damsel import experts
 from dm_env import specs
 import numpy as np
 import pytest
@@ -14,27 +15,42 @@ import tensorflow as tf
 AGENTS = sorted(
     path.parent.name for path in (
         pathlib.Path(__file__).resolve().parents[2]).glob('agents/*/config.py'))
-K = 3
+K, T, D, A = 3, 6, 5, 4
 SEEDS = range(4)
-# A batch that three tasks can share; its actions are continuous.
-SETTINGS = {'sac': dict(batch_size=K * 128)}
+# What three tasks can share.
+SETTINGS = {
+    'damsel': dict(unroll_length=T, context_size=T, tasks_per_update=K),
+    'sac': dict(batch_size=K * 128)}
+# Whose actions are continuous.
+CONTINUOUS = ('damsel', 'sac')
 # What begins as a copy of something else.
 COPIES = ('target_critics',)
-SPECS = [specs.BoundedArray((4,), np.float32, -1., 1.), specs.DiscreteArray(4)]
+SPECS = [specs.BoundedArray((A,), np.float32, -1., 1.), specs.DiscreteArray(A)]
 
 
-def make_networks(agent, action_spec, seed):
-  """An agent's networks as its defaults have them."""
-  config, builder = (
-      importlib.import_module(f'distillery.agents.{agent}.{module}')
-      for module in ('config', 'builder'))
-  (config_class,) = classes(config, object)
-  (builder_class,) = classes(builder, builders.Builder)
-  settings = SETTINGS.get(agent, {})
-  return builder_class(config_class(**settings), builders.AgentSpec(
-      num_tasks=K, num_test_tasks=0,
-      observation_spec=specs.Array((5,), np.float32),
-      action_spec=action_spec)).make_networks(seed)
+@pytest.fixture(name='make_networks')
+def fixture_make_networks(tmp_path):
+  """Makes an agent's networks as its defaults have them."""
+  experts.write(str(tmp_path), experts.Experts(*(
+      np.random.default_rng(0).uniform(-1., 1., (K, 1, T, size)).astype(
+          np.float32) for size in (D, A)), {}))
+
+  def make_networks(agent, action_spec, seed):
+    config, builder = (
+        importlib.import_module(f'distillery.agents.{agent}.{module}')
+        for module in ('config', 'builder'))
+    (config_class,) = classes(config, object)
+    (builder_class,) = classes(builder, builders.Builder)
+    settings = SETTINGS.get(agent, {})
+    if agent == 'damsel':
+      settings = {**settings, 'experts': str(tmp_path)}
+    return builder_class(config_class(**settings), builders.AgentSpec(
+        num_tasks=K, num_test_tasks=0,
+        observation_spec=specs.Array((D,), np.float32),
+        action_spec=action_spec, horizon=settings.get('unroll_length'),
+        families=tuple('xyz'))
+                         ).make_networks(seed)
+  return make_networks
 
 
 def classes(module, base):
@@ -61,8 +77,8 @@ def weight_matrices(networks):
 
 @pytest.mark.parametrize('agent, action_spec', [
     (agent, spec) for agent in AGENTS for spec in SPECS
-    if agent != 'sac' or spec is SPECS[0]])
-def test_no_two_share_a_weight_matrix(agent, action_spec):
+    if agent not in CONTINUOUS or spec is SPECS[0]])
+def test_no_two_share_a_weight_matrix(agent, action_spec, make_networks):
   matrices = {}
   for seed in SEEDS:
     found = weight_matrices(make_networks(agent, action_spec, seed))
@@ -76,7 +92,7 @@ def test_no_two_share_a_weight_matrix(agent, action_spec):
 
 
 @pytest.mark.parametrize('agent', AGENTS)
-def test_the_seed_fixes_them(agent):
+def test_the_seed_fixes_them(agent, make_networks):
   one, same = (weight_matrices(make_networks(agent, SPECS[0], 3))
                for _ in range(2))
   assert one.keys() == same.keys()

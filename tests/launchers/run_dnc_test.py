@@ -49,6 +49,7 @@ def test_a_run_on_the_contexts_of_one_task(result):
   assert all(0. < float(row['kl']) <= 0.01 for row in train)
 
 
+@pytest.mark.slow
 def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
   config = json.loads((result.run_dir / 'config.json').read_text())
   assert config['suite_info']['num_contexts'] == '2'
@@ -60,6 +61,7 @@ def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
   launching.assert_same_policy(result.run_dir, tmp_path / 'again')
 
 
+@pytest.mark.slow
 def test_the_example_with_two_columns(tmp_path):
   result = launch(
       *TINY, '--suite=MT10', '--num_env_steps=10000', '--evaluate_every=10000',

@@ -21,6 +21,7 @@ def launch(*arguments, **kwargs):
   return launching.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
   result = launch(*TINY, '--run_dir=run', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')

@@ -63,8 +63,10 @@ def variables_of(path):
 
 
 @pytest.mark.parametrize('changes', [
-    dict(), dict(central_trpo=True, baseline='neural'), dict(mode='release')],
-                         ids=['paper', 'central_trpo', 'release'])
+    pytest.param(dict(), id='paper'),
+    pytest.param(dict(central_trpo=True, baseline='neural'), id='central_trpo',
+                 marks=pytest.mark.slow),
+    pytest.param(dict(mode='release'), id='release', marks=pytest.mark.slow)])
 def test_a_killed_run_ends_as_one_that_was_not(compiled, tmp_path, changes):
   config = dnc_config.DnCConfig(
       envs_per_task=2, unroll_length=2 * HORIZON, hidden_sizes=(8,),

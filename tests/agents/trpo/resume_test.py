@@ -68,6 +68,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
   assert_same_results(unbroken, killed)
 
 
+@pytest.mark.slow
 def test_a_linear_critic_is_taken_up_where_it_was(tmp_path):
   broken, unbroken = tmp_path / 'broken', tmp_path / 'unbroken'
   trpo_runs.run(broken, INTERVAL, baseline='linear')
