@@ -39,6 +39,19 @@ def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
   return rows.transpose(1, 2, 0, 3).reshape(num_tasks, -1, width)
 
 
+def pack_episodes(block: Mapping[str, np.ndarray]) -> np.ndarray:
+  """Those of a block `[T, K, E, ...]` by episode, `[K, E, T, W]` float32."""
+  num_steps, num_tasks, num_envs = block['reward'].shape
+  return pack(block).reshape(num_tasks, num_envs, num_steps, -1)
+
+
+def width(spec: builders.AgentSpec) -> int:
+  """W, numbers of a transition."""
+  (observation_size,), (action_size,) = (
+      spec.observation_spec.shape, spec.action_spec.shape)
+  return 2 * observation_size + action_size + 2
+
+
 def unpack(rows: tf.Tensor, spec: builders.AgentSpec) -> Transitions:
   """The parts of rows `[..., W]`."""
   (observation_size,), (action_size,) = (
@@ -64,15 +77,12 @@ def make_tables(
     make_rate_limiter: of a table: who waits, an actor that inserts or a learner
       that samples. Tables cannot have one in common.
   """
-  (observation_size,), (action_size,) = (
-      spec.observation_spec.shape, spec.action_spec.shape)
-  width = 2 * observation_size + action_size + 2
   return [
       reverb.Table(
           _table_name(task), sampler=reverb.selectors.Uniform(),
           remover=reverb.selectors.Fifo(), max_size=max_size,
           rate_limiter=make_rate_limiter(),
-          signature={_COLUMN: tf.TensorSpec([width], tf.float32)})
+          signature={_COLUMN: tf.TensorSpec([width(spec)], tf.float32)})
       for task in range(spec.num_tasks)]
 
 

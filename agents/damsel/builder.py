@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import typing
-from typing import List, Sequence
+from typing import List, Mapping, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.damsel import config as damsel_config
@@ -74,18 +73,24 @@ class DamselBuilder(builders.Builder):
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     del apart  # Contexts may be of any age.
-    from distillery.agents.damsel import data
-    (observation_size,), (action_size,) = (
-        self.spec.observation_spec.shape, self.spec.action_spec.shape)
-    return data.make_tables(
-        self.spec.num_tasks, num_steps=self.config.unroll_length,
-        context_width=2 * observation_size + action_size + 2,
-        expert_width=observation_size + action_size,
-        context_episodes=self.config.context_episodes)
+    from distillery.agents.core import episodes
+    from distillery.agents.core import transitions
+    return episodes.make_tables(
+        self.spec.num_tasks, self.config.unroll_length, [
+            episodes.Kind('context', transitions.width(self.spec),
+                          self.config.context_episodes),
+            episodes.Kind('expert', _expert_rows(self._experts).shape[-1],
+                          self._experts.observation.shape[1])])
 
   def make_inserter(self, client: reverb.Client) -> builders.Inserter:
-    from distillery.agents.damsel import data
-    return functools.partial(data.insert_block, client)
+    from distillery.agents.core import episodes
+    from distillery.agents.core import transitions
+
+    def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
+      del behaviour  # Contexts are of whoever acted.
+      episodes.insert(client, 'context', transitions.pack_episodes(block))
+
+    return insert
 
   def num_learner_steps(self, env_steps: int) -> int:
     return self.config.steps_per_block
@@ -107,14 +112,16 @@ class DamselBuilder(builders.Builder):
   def make_learner(
       self, networks: damsel_networks.DamselNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.DamselLearner:
-    from distillery.agents.damsel import data
+    from distillery.agents.core import episodes
     from distillery.agents.damsel import learning
-    data.insert_experts(client, self._experts)
+    if not episodes.size(client, 'expert'):  # A resumed run has them.
+      episodes.insert(client, 'expert', _expert_rows(self._experts))
+    num_episodes = self.config.episodes_per_step
     return learning.DamselLearner(
         self.config, networks, self.spec, seed, counter=counter,
-        iterator=data.make_iterator(
+        iterator=episodes.make_iterator(
             client.server_address, num_tasks=self.spec.num_tasks,
-            num_episodes=self.config.episodes_per_step))
+            num_episodes={'context': num_episodes, 'expert': num_episodes}))
 
 
 def components(families: Sequence[str], latent_size: int,
@@ -136,3 +143,8 @@ def components(families: Sequence[str], latent_size: int,
                      f'{len(known)} families {known}.')
   return np.eye(latent_size, dtype=np.float32)[
       [known.index(family) for family in families]]
+
+
+def _expert_rows(experts: damsel_experts.Experts) -> np.ndarray:
+  """Observations, then actions: `[K, E, T, D + A]`."""
+  return np.concatenate([experts.observation, experts.action], axis=-1)

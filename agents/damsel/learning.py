@@ -1,8 +1,9 @@
 """DAMSEL's learner."""
 
-from typing import Dict, List, Mapping, Union
+from typing import Dict, Mapping
 
 from distillery.agents.core import builders
+from distillery.agents.core import episodes
 from distillery.agents.core import learners
 from distillery.agents.core import transitions
 from distillery.agents.damsel import config as damsel_config
@@ -41,14 +42,13 @@ class DamselLearner(learners.Learner):
       spec: of the tasks.
       seed: of what is drawn in a step.
       **kwargs: of `learners.Learner`; the iterator gives 'context' and
-        'expert', see `data.make_iterator`.
+        'expert', see `episodes.make_iterator`.
     """
     self._config = config
     self._networks = networks
     self._spec = spec
     self._seed = seed
     self._low, self._high = builders.action_bounds(spec.action_spec)
-    self._members = _members(spec.families)
     self._trained = [
         variable for module in (
             networks.policy, networks.encoder, networks.model)
@@ -89,12 +89,14 @@ class DamselLearner(learners.Learner):
     """One update of all three networks, of M tasks."""
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 4)
-    tasks = self._draw_tasks(seeds[0])
+    tasks = episodes.draw_tasks(
+        self._spec.families, config.tasks_per_update, seeds[0])
     context = self._unpack(
         self._draw_contexts(tf.gather(contexts, tasks), seeds[1]))
     observation, expert_action = tf.split(
-        _draw(tf.gather(experts, tasks), config.expert_batch_size, seeds[2],
-              experts.shape[1]),
+        episodes.draw_rows(
+            tf.gather(experts, tasks), config.expert_batch_size, seeds[2],
+            experts.shape[1]),
         [*self._spec.observation_spec.shape, *self._spec.action_spec.shape],
         axis=-1)
     expert_action = self._shrink(expert_action)
@@ -124,18 +126,6 @@ class DamselLearner(learners.Learner):
         'latent_std': tf.reduce_mean(tf.math.reduce_std(latent, axis=0)),
     }
 
-  def _draw_tasks(self, seed: tf.Tensor) -> tf.Tensor:
-    """M tasks, none twice, as many of each family as can be."""
-    score = tf.random.stateless_uniform([self._spec.num_tasks], seed)
-    num_families = len(self._members)
-    drawn = []
-    for i, members in enumerate(self._members):
-      share, more = divmod(self._config.tasks_per_update, num_families)
-      _, best = tf.math.top_k(
-          tf.gather(score, members), min(share + (i < more), len(members)))
-      drawn.append(tf.gather(members, best))
-    return tf.concat(drawn, axis=0)
-
   def _draw_contexts(self, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """N rows of each task, of one episode or of up to all of them.
 
@@ -145,8 +135,8 @@ class DamselLearner(learners.Learner):
     num_episodes = tf.random.stateless_uniform(
         [rows.shape[0], 1], seed, minval=1,
         maxval=config.episodes_per_step + 1, dtype=tf.int32)
-    return _draw(rows, config.context_size, seed + 1,
-                 num_episodes * config.unroll_length)
+    return episodes.draw_rows(rows, config.context_size, seed + 1,
+                              num_episodes * config.unroll_length)
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     """Actions in the unit box."""
@@ -172,17 +162,3 @@ def acting_variables(
   found['components'] = networks.latents.components
   found['inferred'] = networks.latents.inferred
   return found
-
-
-def _members(families) -> List[List[int]]:
-  """The tasks of each family."""
-  return [[task for task, family in enumerate(families) if family == name]
-          for name in dict.fromkeys(families)]
-
-
-def _draw(rows: tf.Tensor, num: int, seed: tf.Tensor,
-          first: Union[int, tf.Tensor]) -> tf.Tensor:
-  """`num` of the first rows of each task, `[M, N, W]`; some may come twice."""
-  where = tf.random.stateless_uniform([rows.shape[0], num], seed)
-  index = tf.cast(where * tf.cast(first, tf.float32), tf.int32)
-  return tf.gather(rows, index, batch_dims=1)

@@ -1,6 +1,5 @@
 """DAMSEL's updates: which loss moves what, and what is drawn."""
 
-import collections
 
 from distillery.agents.core import errors
 from distillery.agents.damsel import networks as damsel_networks
@@ -100,20 +99,6 @@ def test_losses_by_hand(prior_share):
     assert learner.metrics[name] == pytest.approx(value, rel=1e-4), name
   np.testing.assert_allclose(
       networks.latents.inferred, z, rtol=1e-4, atol=1e-6)
-
-
-def test_tasks_are_drawn_from_every_family_and_none_twice():
-  learner = small.make_learner(
-      small.make_config(tasks_per_update=4), small.make_networks())
-  families, times = np.array(small.FAMILIES), collections.Counter()
-  for i in range(60):
-    tasks = learner._draw_tasks(tf.constant([0, i])).numpy()
-    assert len(set(tasks)) == 4
-    assert collections.Counter(families[tasks]) == {'x': 2, 'y': 1, 'z': 1}
-    times.update(tasks.tolist())
-  # Each of x 40 times of 60, each of y 30 times, and the one of z always.
-  for task, family in enumerate(families):
-    assert abs(times[task] - {'x': 40, 'y': 30, 'z': 60}[family]) < 15
 
 
 def test_contexts_are_of_one_episode_or_of_more():

@@ -2,11 +2,12 @@
 
 import json
 
+from acme.utils import counting
 from distillery.agents.core import checkpoints
+from distillery.agents.core import episodes
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.agents.damsel import builder
-from distillery.agents.damsel import data
 from distillery.agents.damsel import experts as damsel_experts
 from dm_env import specs
 import numpy as np
@@ -31,7 +32,7 @@ def test_episodes_come_back_as_they_went_in(folder):
   client = reverb.Client(f'localhost:{server.port}')
   experts = small.make_experts()
   for _ in range(2):  # The second time they are there.
-    data.insert_experts(client, experts)
+    made.make_learner(made.make_networks(0), client, counting.Counter(), 0)
   assert client.server_info()['expert_0'].current_size == 2
   insert = made.make_inserter(client)
   rng = np.random.default_rng(1)
@@ -44,8 +45,9 @@ def test_episodes_come_back_as_they_went_in(folder):
     insert('task', block)
   # Of four, the latest three.
   assert client.server_info()['context_5'].current_size == 3
-  iterator = data.make_iterator(
-      client.server_address, num_tasks=K, num_episodes=2)
+  iterator = episodes.make_iterator(
+      client.server_address, num_tasks=K,
+      num_episodes={'context': 2, 'expert': 2})
   want = [np.concatenate([
       block['observation'], block['action'], block['reward'][..., np.newaxis],
       block['discount'][..., np.newaxis], block['next_observation']],

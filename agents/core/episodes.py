@@ -1,0 +1,116 @@
+"""Whole episodes on their way to a meta-learner, and what it draws from them.
+
+Tables of one kind, a table for each task: what the agent did lately, what it
+ever did, what an expert did. A learner step samples a few episodes of every
+task; each of its updates draws rows of some tasks from these.
+"""
+
+from typing import Iterator, List, Mapping, NamedTuple, Sequence, Union
+
+import numpy as np
+import reverb
+import tensorflow as tf
+
+_COLUMN = 'rows'
+
+
+class Kind(NamedTuple):
+  """Of episodes.
+
+  Attributes:
+    name: of the kind.
+    width: W, numbers of a row.
+    max_size: episodes of a task that are kept; the oldest go first.
+  """
+  name: str
+  width: int
+  max_size: int
+
+
+def make_tables(num_tasks: int, num_steps: int,
+                kinds: Sequence[Kind]) -> List[reverb.Table]:
+  """Uniform tables of episodes `[T, W]` of T steps."""
+  return [
+      reverb.Table(
+          _table_name(kind.name, task), sampler=reverb.selectors.Uniform(),
+          remover=reverb.selectors.Fifo(), max_size=kind.max_size,
+          rate_limiter=reverb.rate_limiters.MinSize(1),
+          signature={_COLUMN: tf.TensorSpec(
+              [num_steps, kind.width], tf.float32)})
+      for kind in kinds for task in range(num_tasks)]
+
+
+def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
+  """Writes episodes `[K, E, T, W]` of every task."""
+  for task, episodes in enumerate(rows):
+    for episode in episodes:
+      client.insert({_COLUMN: episode}, {_table_name(kind, task): 1.})
+
+
+def size(client: reverb.Client, kind: str) -> int:
+  """Episodes of the first task that are there."""
+  return client.server_info()[_table_name(kind, 0)].current_size
+
+
+def make_iterator(server_address: str, *, num_tasks: int,
+                  num_episodes: Mapping[str, int]
+                  ) -> Iterator[Mapping[str, tf.Tensor]]:
+  """Samples episodes of every task.
+
+  Args:
+    server_address: of the server of `make_tables`.
+    num_tasks: K.
+    num_episodes: by the name of a kind, E.
+
+  Returns:
+    An endless iterator; by the name of a kind, `[K, E, T, W]` float32.
+  """
+  def of_task(table: str, num: int) -> tf.data.Dataset:
+    dataset = reverb.TimestepDataset.from_table_signature(
+        server_address=server_address, table=table,
+        max_in_flight_samples_per_worker=num, num_workers_per_iterator=1)
+    return dataset.map(lambda sample: sample.data[_COLUMN]).batch(
+        num, drop_remainder=True)
+
+  def of_kind(kind: str) -> tf.data.Dataset:
+    return tf.data.Dataset.zip(tuple(
+        of_task(_table_name(kind, task), num_episodes[kind])
+        for task in range(num_tasks))).map(lambda *tasks: tf.stack(tasks))
+
+  return iter(tf.data.Dataset.zip(
+      {kind: of_kind(kind) for kind in num_episodes}))
+
+
+def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
+  """M tasks, none twice, as many of each family as can be.
+
+  Args:
+    families: of the K tasks.
+    num: M.
+    seed: int64 [2].
+
+  Returns:
+    int32 [M].
+  """
+  score = tf.random.stateless_uniform([len(families)], seed)
+  names = list(dict.fromkeys(families))
+  share, more = divmod(num, len(names))
+  drawn = []
+  for i, name in enumerate(names):
+    members = [task for task, family in enumerate(families) if family == name]
+    _, best = tf.math.top_k(
+        tf.gather(score, members), min(share + (i < more), len(members)))
+    drawn.append(tf.gather(members, best))
+  return tf.concat(drawn, axis=0)
+
+
+def draw_rows(rows: tf.Tensor, num: int, seed: tf.Tensor,
+              first: Union[int, tf.Tensor]) -> tf.Tensor:
+  """`num` of the first rows of each task, `[M, N, W]`; some may come twice."""
+  where = tf.random.stateless_uniform([rows.shape[0], num], seed)
+  index = tf.cast(where * tf.cast(first, tf.float32), tf.int32)
+  return tf.gather(rows, index, batch_dims=1)
+
+
+def _table_name(kind: str, task: int) -> str:
+  return f'{kind}_{task}'

@@ -1,0 +1,31 @@
+"""What meta-learners draw."""
+
+import collections
+
+from distillery.agents.core import episodes
+import numpy as np
+import pytest
+import tensorflow as tf
+
+
+def test_tasks_are_drawn_from_every_family_and_none_twice():
+  families, times = np.array(['x', 'y', 'x', 'z', 'y', 'x']), (
+      collections.Counter())
+  for i in range(60):
+    tasks = episodes.draw_tasks(families, 4, tf.constant([0, i])).numpy()
+    assert len(set(tasks)) == 4
+    assert collections.Counter(families[tasks]) == {'x': 2, 'y': 1, 'z': 1}
+    times.update(tasks.tolist())
+  # Each of x 40 times of 60, each of y 30 times, and the one of z always.
+  for task, family in enumerate(families):
+    assert abs(times[task] - {'x': 40, 'y': 30, 'z': 60}[family]) < 15
+
+
+@pytest.mark.parametrize('first', [6, [[2], [6], [3]]])
+def test_rows_are_drawn_from_the_first_alone_and_from_all_of_them(first):
+  rows = tf.reshape(tf.range(18.), [3, 6, 1])
+  drawn = episodes.draw_rows(rows, 500, tf.constant([0, 1]), first).numpy()
+  for k, num in enumerate(np.broadcast_to(np.ravel(first), 3)):
+    values, counts = np.unique(drawn[k], return_counts=True)
+    np.testing.assert_array_equal(values, 6 * k + np.arange(num))
+    assert (np.abs(counts - 500 / num) < 5 * np.sqrt(500 / num)).all()
