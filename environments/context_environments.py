@@ -35,7 +35,7 @@ class ContextFactory:
 
   def __call__(self, seed: int) -> 'ContextEnvironment':
     return ContextEnvironment(
-        self.factory(seed), self.context, np.array(self.coordinates),
+        self.factory(seed), self.context, np.array(self.coordinates, int),
         np.array(self.centroids), self.variations, seed=seed)
 
 

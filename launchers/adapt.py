@@ -4,26 +4,28 @@
 
 Each held-out task is tried again and again, without noise and without a
 gradient step. Writes <run_dir>/adaptation_<split>.csv, a row a task and
-trajectory: the family it was taken for, the latent, return, and the distance to
-the target that it left. Needs no TensorFlow.
+trajectory: the family it was taken for, the latent, return, success, and in
+DAMSEL's tasks the distance to the target that it left, by which success is
+judged there. Needs no TensorFlow.
 """
 
-import json
 import pathlib
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 from absl import flags
 from distillery.agents.core import adaptation
 from distillery.agents.core import checkpoints
+from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
 from distillery.agents.damsel import adaptation as damsel_adaptation
+from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.environments import base
 from distillery.environments import damsel
 from distillery.environments import damsel_tasks
 from distillery.environments import pool as pools
-from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
+from distillery.launchers import trained_suites
 import numpy as np
 
 COLUMNS = ('env_steps', 'trajectory', 'task', 'family', 'split', 'taken_for',
@@ -39,59 +41,68 @@ _WORKERS = flags.DEFINE_integer(
 
 
 def main(_):
-  run_dir = pathlib.Path(_RUN_DIR.value)
-  try:
-    config = json.loads((run_dir / 'config.json').read_text())
-    agent, tasks = config['agent'], config['tasks']
-  except FileNotFoundError:
-    raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
-  except (KeyError, TypeError, ValueError) as error:
-    raise ValueError(
-        f'cannot read the config in {run_dir}: {error!r}.') from error
-  if agent != 'damsel':
-    raise ValueError(f'{run_dir} is a run of {agent}, which does not adapt; '
-                     'want one of damsel.')
-  suite = suites.make_suite(config['suite'], seed=config['seed'])
-  # In the order of the components.
-  families = list(dict.fromkeys(
-      task.family for task in suite.train_tasks
-      if f'{task.name} (train)' in tasks))
+  config, suite = trained_suites.read(_RUN_DIR.value)
   tasks = [task for task in suite.tasks if task.split == _SPLIT.value]
+  if config.get('agent') not in _ADAPTERS:
+    raise ValueError(
+        f'{_RUN_DIR.value} is a run of {config.get("agent")}, which does not '
+        f'adapt; want one of {" or ".join(_ADAPTERS)}.')
+  if not tasks:
+    raise ValueError(f'{suite.name} has no {_SPLIT.value} tasks.')
+  run_dir = pathlib.Path(_RUN_DIR.value)
   loaded = checkpoints.load_policy(run_dir, 'task')
-  adapter = damsel_adaptation.DamselAdapter(
-      loaded.policy, loaded.parameters, len(tasks))
+  adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with pools.Pool(
-      tasks, envs_per_task=1, unroll_length=damsel.HORIZON,
+      tasks, envs_per_task=1, unroll_length=suite.horizon,
       num_workers=_WORKERS.value or run_options.usable_cores(),
       seed=config['seed'], observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:
-    blocks = adaptation.adapt(pool, adapter, _TRAJECTORIES.value)
-  rows = _rows(tasks, blocks, adapter, families, loaded.env_steps)
+    trajectories = adaptation.adapt(
+        pool, adapter, [task.name for task in tasks], _TRAJECTORIES.value)
+  # In the order of the components.
+  families = list(dict.fromkeys(task.family for task in suite.train_tasks))
+  rows = _rows(tasks, trajectories, families, loaded.env_steps)
   path = run_dir / f'adaptation_{_SPLIT.value}.csv'
   path.unlink(missing_ok=True)
   run_directory.CsvFile(path, COLUMNS).append(rows)
-  print(_table(rows, tasks, blocks[0], has_families=len(
-      adapter.components) > 1))
+  print(_table(rows, tasks, trajectories[0].block))
 
 
-def _rows(tasks: List[base.Task], blocks: List[adaptation.Block],
-          adapter: damsel_adaptation.DamselAdapter, families: List[str],
-          env_steps: int) -> List[Dict[str, Any]]:
-  chosen, num_components = adapter.chosen(blocks), len(adapter.components)
+def _damsel(loaded: loaded_policy.LoadedPolicy, num_tasks: int,
+            config: Dict[str, Any]) -> adaptation.Adapter:
+  del config
+  return damsel_adaptation.DamselAdapter(
+      loaded.policy, loaded.parameters, num_tasks)
+
+
+def _pearl(loaded: loaded_policy.LoadedPolicy, num_tasks: int,
+           config: Dict[str, Any]) -> adaptation.Adapter:
+  return pearl_adaptation.PearlAdapter(
+      loaded.policy, loaded.parameters, num_tasks, seed=config['seed'],
+      reward_scale=config['agent_config']['reward_scale'])
+
+
+_ADAPTERS = {'damsel': _damsel, 'pearl': _pearl}
+
+
+def _rows(tasks: Sequence[base.Task],
+          trajectories: Sequence[adaptation.Trajectory],
+          families: Sequence[str], env_steps: int) -> List[Dict[str, Any]]:
   rows = []
-  for number, block in enumerate(blocks):
-    latents = adapter.latents(blocks[:number])
+  for number, (block, success, latent, taken_for) in enumerate(trajectories):
     for k, task in enumerate(tasks):
-      component = number if number < num_components else int(chosen[k])
-      distance = _distance(task, block['next_observation'][-1, k, 0])
+      solved, distance = bool(success[k]), ''
+      if isinstance(task.factory, damsel.DamselFactory):
+        distance = round(
+            _distance(task, block['next_observation'][-1, k, 0]), 5)
+        solved = _is_near(task, distance)
       rows.append({
           'env_steps': env_steps, 'trajectory': number + 1,
           'task': task.name, 'family': task.family, 'split': task.split,
-          'taken_for': families[component] if num_components > 1 else '',
-          'latent': ' '.join(f'{z:.5g}' for z in latents[k]),
+          'taken_for': '' if taken_for is None else families[taken_for[k]],
+          'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
           'return': round(float(block['reward'][:, k].sum()), 3),
-          'distance': round(distance, 5),
-          'success': int(_solved(task, distance))})
+          'distance': distance, 'success': int(solved)})
   return rows
 
 
@@ -99,37 +110,39 @@ def _distance(task: base.Task, observation: np.ndarray) -> float:
   return damsel_tasks.distance(task.factory.target, observation.tolist())
 
 
-def _solved(task: base.Task, distance: float) -> bool:
+def _is_near(task: base.Task, distance: float) -> bool:
   return distance <= damsel_tasks.THRESHOLDS[task.family]
 
 
-def _table(rows: List[Dict[str, Any]], tasks: List[base.Task],
-           first: adaptation.Block, *, has_families: bool) -> str:
+def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
+           first: adaptation.Block) -> str:
   """Success by family, a line a trajectory; and what nothing would solve."""
   families = list(dict.fromkeys(row['family'] for row in rows))
+  width = max(9, *(len(name) + 2 for name in families))
 
-  def line(label: str, shares: List[float]) -> str:
-    return label.ljust(26) + ''.join(f'{share:.0%}'.rjust(9)
-                                     for share in shares)
-
-  def of(family: str, values: List[Tuple[str, bool]]) -> float:
-    return float(np.mean([value for name, value in values if name == family]))
+  def line(label: str, values: Sequence[Tuple[str, bool]]) -> str:
+    """Of pairs of a family and whether it is so."""
+    shares = [np.mean([value for name, value in values if name == family])
+              for family in families]
+    return label.ljust(26) + ''.join(
+        f'{share:.0%}'.rjust(width) for share in shares)
 
   lines = ['success after trajectory'.ljust(26)
-           + ''.join(name.rjust(9) for name in families)]
-  # Nothing moves by itself.
-  idle = [(task.family, _solved(task, _distance(
-      task, first['observation'][0, k, 0]))) for k, task in enumerate(tasks)]
-  lines.append(line('doing nothing', [of(name, idle) for name in families]))
+           + ''.join(name.rjust(width) for name in families)]
+  if isinstance(tasks[0].factory, damsel.DamselFactory):
+    # Nothing moves by itself.
+    lines.append(line('doing nothing', [
+        (task.family, _is_near(task, _distance(
+            task, first['observation'][0, k, 0])))
+        for k, task in enumerate(tasks)]))
   for number in dict.fromkeys(row['trajectory'] for row in rows):
-    found = [row for row in rows if row['trajectory'] == number]
     lines.append(line(str(number), [
-        of(name, [(row['family'], row['success']) for row in found])
-        for name in families]))
-  if has_families:
+        (row['family'], row['success']) for row in rows
+        if row['trajectory'] == number]))
+  last = [row for row in rows if row['trajectory'] == number]
+  if any(row['taken_for'] for row in last):
     lines.append(line('taken for its family', [
-        of(name, [(row['family'], row['family'] == row['taken_for'])
-                  for row in found]) for name in families]))
+        (row['family'], row['family'] == row['taken_for']) for row in last]))
   return '\n'.join(lines)
 
 

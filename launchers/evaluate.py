@@ -7,10 +7,7 @@ with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
 prints to <run_dir>/evaluation_<policy>.csv. Needs no TensorFlow.
 """
 
-import dataclasses
-import json
 import pathlib
-from typing import Any, Dict
 
 from absl import flags
 from distillery.agents.core import baselines
@@ -18,12 +15,10 @@ from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
-from distillery.environments import base
-from distillery.environments import contexts
 from distillery.environments import pool as pools
-from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
+from distillery.launchers import trained_suites
 
 _RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
@@ -36,32 +31,9 @@ _WORKERS = flags.DEFINE_integer(
     'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0)
 
 
-def _suite_of(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
-  """The suite that a run trained on, which has to have a name or a recipe."""
-  suite = suites.make_suite(
-      info.get('partitioned_suite', config['suite']), seed=config['seed'],
-      reward_function_version=info.get('reward_function_version', 'v2'))
-  if 'partitioned_task' not in info:
-    # Some may have been left out.
-    return dataclasses.replace(suite, tasks=tuple(
-        task for task in suite.tasks
-        if f'{task.name} ({task.split})' in config['tasks']))
-  return contexts.partition(
-      suite, info['partitioned_task'], int(info['num_contexts']),
-      seed=int(info['partition_seed']),
-      num_resets=int(info['partition_resets']))
-
-
 def main(_):
   run_dir = pathlib.Path(_RUN_DIR.value)
-  try:
-    config = json.loads((run_dir / 'config.json').read_text())
-    versions = json.loads((run_dir / 'versions.json').read_text())
-    suite = _suite_of(config, versions)
-  except FileNotFoundError:
-    raise ValueError(f'run_dir {_RUN_DIR.value!r} holds no run.') from None
-  except (KeyError, TypeError, ValueError) as error:
-    raise ValueError(f'cannot read the config in {run_dir}: {error}') from error
+  config, suite = trained_suites.read(_RUN_DIR.value)
   is_random = _POLICY.value == 'random'
   if is_random:
     loaded = loaded_policy.LoadedPolicy(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
 import numpy as np
 
@@ -92,6 +92,15 @@ def standardized(x: np.ndarray, mean: np.ndarray,
                  inverse_std: np.ndarray) -> np.ndarray:
   """The NumPy twin of `normalizer.RunningNormalizer`."""
   return np.clip((x - mean) * inverse_std, -5., 5.).astype(np.float32)
+
+
+def encode(parameters: Mapping[str, np.ndarray],
+           features: np.ndarray) -> np.ndarray:
+  """What an encoder among the parameters makes of features `[..., X]`."""
+  layers = sum(name.startswith('encoder/w') for name in parameters)
+  weights, biases = ([parameters[f'encoder/{kind}{i}'][0]
+                      for i in range(layers)] for kind in 'wb')
+  return perceptron(features, weights, biases)
 
 
 def perceptron(x: np.ndarray, weights: List[np.ndarray],

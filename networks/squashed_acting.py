@@ -32,6 +32,8 @@ class SquashedPolicy:
     high: A upper bounds.
     min_log_std: what the logarithm of the standard deviation is clipped to.
     max_log_std: likewise.
+    latents: the parameter that holds each task's latent, `[K, L]`, which
+      follows the observation; empty: there is none.
   """
   num_tasks: int
   action_size: int
@@ -41,6 +43,7 @@ class SquashedPolicy:
   high: Tuple[float, ...]
   min_log_std: float
   max_log_std: float
+  latents: str = ''
 
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
@@ -65,6 +68,12 @@ class SquashedPolicy:
         for layers in (weights, biases))
     if first_bias is not None:
       biases[0] = first_bias
+    if self.latents:
+      # What a latent adds to the first layer is a bias of the task's as well.
+      latent = parameters[self.latents][task_index]
+      size = weights[0].shape[0] - latent.shape[-1]
+      biases[0] = (latent @ weights[0][size:] + biases[0])[:, np.newaxis]
+      weights[0] = weights[0][:size]
     return Selected([np.ascontiguousarray(x) for x in weights], biases,
                     bool(parameters['is_uniform']))
 

@@ -72,12 +72,18 @@ class SquashedPolicy(snt.Module):
     """By name, what `networks.squashed_acting` needs."""
     return {'is_uniform': self._is_uniform, **self._net.acting_variables()}
 
-  def acting_policy(
-      self, low: Sequence[float],
-      high: Sequence[float]) -> squashed_acting.SquashedPolicy:
-    """The NumPy twin, for actions within bounds of A finite numbers each."""
+  def acting_policy(self, low: Sequence[float], high: Sequence[float],
+                    latents: str = '') -> squashed_acting.SquashedPolicy:
+    """The NumPy twin.
+
+    Args:
+      low: of actions, A finite numbers.
+      high: likewise.
+      latents: the parameter that the last entries of an observation come from,
+        see `squashed_acting.SquashedPolicy`.
+    """
     return squashed_acting.SquashedPolicy(
         num_tasks=self.num_tasks, action_size=self.action_size,
         num_layers=self._net.num_layers, observes_task=self._net.observes_task,
         low=tuple(low), high=tuple(high),
-        min_log_std=MIN_LOG_STD, max_log_std=MAX_LOG_STD)
+        min_log_std=MIN_LOG_STD, max_log_std=MAX_LOG_STD, latents=latents)

@@ -56,3 +56,41 @@ def tempered_product(
   return DiagGaussian(
       mean=(prior_precision * prior_mean + natural_mean) / product_precision,
       std=tf.math.rsqrt(product_precision))
+
+
+def product(mean: tf.Tensor, variance: tf.Tensor) -> DiagGaussian:
+  """The Gaussian proportional to a product of N Gaussians.
+
+    1 / s^2 = sum_n 1 / s_n^2,   mu = s^2 sum_n mu_n / s_n^2
+
+  The posterior of PEARL's latent (Rakelly et al. 2019, equation 2): whatever
+  the order of the factors.
+
+  Args:
+    mean: mu_n, `[..., N, L]`.
+    variance: s_n^2 > 0, same shape.
+
+  Returns:
+    `[..., L]`. Gradients reach both.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.same_shape('gaussians.product', mean=mean, variance=variance)
+  precision = tf.reduce_sum(1. / variance, axis=-2)
+  return DiagGaussian(tf.reduce_sum(mean / variance, axis=-2) / precision,
+                      1. / tf.sqrt(precision))
+
+
+def kl_from_standard(gaussian: DiagGaussian) -> tf.Tensor:
+  """KL( N(mu, s^2) || N(0, 1) ) = sum_l (mu^2 + s^2 - 1) / 2 - log s.
+
+  Args:
+    gaussian: `[..., L]`.
+
+  Returns:
+    `[...]`, nats. Gradients reach mean and standard deviation.
+  """
+  return tf.reduce_sum(
+      0.5 * (tf.square(gaussian.mean) + tf.square(gaussian.std) - 1.)
+      - tf.math.log(gaussian.std), axis=-1)

@@ -1,6 +1,6 @@
 """Adaptation to tasks that are new: trajectories, one after another."""
 
-from typing import Dict, List, Mapping, Protocol, Sequence
+from typing import Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence
 
 from distillery.environments import pool as pools
 from distillery.networks import acting
@@ -12,22 +12,41 @@ Block = Mapping[str, np.ndarray]
 class Adapter(Protocol):
   """A meta-learner at test time; in NumPy.
 
+  Each method is given the trajectories so far, `[T, K, 1, ...]` each, see
+  `pool.Pool.collect`. What it says of task k depends on row k alone.
+
   Attributes:
     policy: what acts.
   """
   policy: acting.ActingPolicy
 
   def parameters(self, blocks: Sequence[Block]) -> Dict[str, np.ndarray]:
-    """The policy's, for the next trajectory of each task.
+    """The policy's, for the next trajectory of each task."""
 
-    Args:
-      blocks: the trajectories so far, `[T, K, 1, ...]` each, see
-        `pool.Pool.collect`; row k of task k alone.
-    """
+  def latents(self, blocks: Sequence[Block]) -> np.ndarray:
+    """What the next trajectory of each task is made from, `[K, L]`."""
+
+  def taken_for(self, blocks: Sequence[Block]) -> Optional[np.ndarray]:
+    """Of which family the next is, by index `[K]`; None: it does not ask."""
 
 
-def adapt(pool: pools.Pool, adapter: Adapter,
-          num_trajectories: int) -> List[Dict[str, np.ndarray]]:
+class Trajectory(NamedTuple):
+  """The same trajectory of every task.
+
+  Attributes:
+    block: `[T, K, 1, ...]`.
+    success: whether any of its steps solved the task, bool `[K]`.
+    latent: that it was made from, `[K, L]`.
+    taken_for: index of the family that the task was taken for, `[K]`; or None.
+  """
+  block: Block
+  success: np.ndarray
+  latent: np.ndarray
+  taken_for: Optional[np.ndarray]
+
+
+def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
+          num_trajectories: int) -> List[Trajectory]:
   """Has a meta-learner try its tasks again and again.
 
   Nothing is learned by gradients. What each task's trajectories are made with
@@ -37,12 +56,14 @@ def adapt(pool: pools.Pool, adapter: Adapter,
     pool: of the tasks to adapt to, with one environment of each, and an unroll
       of a whole episode.
     adapter: the meta-learner.
+    task_names: of the pool's tasks, in their order.
     num_trajectories: of each task.
 
   Returns:
-    The trajectories' blocks, in order.
+    The trajectories, in order.
   """
-  blocks: List[Dict[str, np.ndarray]] = []
+  found: List[Trajectory] = []
+  blocks: List[Block] = []
   for _ in range(num_trajectories):
     parameters = adapter.parameters(blocks)
     if blocks:
@@ -50,6 +71,11 @@ def adapt(pool: pools.Pool, adapter: Adapter,
     else:
       pool.set_policy(adapter.policy, parameters)
     # The pool writes over its arrays.
-    blocks.append({name: array.copy() for name, array in pool.collect(
-        restart=True).items()})
-  return blocks
+    block = {name: array.copy() for name, array in pool.collect(
+        restart=True).items()}
+    success = {episode.task: episode.success for episode in pool.episodes()}
+    found.append(Trajectory(
+        block, np.array([success[name] for name in task_names]),
+        adapter.latents(blocks), adapter.taken_for(blocks)))
+    blocks.append(block)
+  return found

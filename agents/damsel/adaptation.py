@@ -1,7 +1,7 @@
 """DAMSEL at test time (algorithm 2), in NumPy."""
 
 import dataclasses
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping, Optional, Sequence
 
 from distillery.agents.core import adaptation
 from distillery.networks import latent_acting
@@ -49,7 +49,18 @@ class DamselAdapter:
     features = np.stack([self._features(block) for block in blocks])
     context = [features[chosen, :, np.arange(num_tasks)].swapaxes(0, 1),
                *features[num_families:]]
-    return self._encode(np.concatenate(context))
+    return latent_acting.encode(
+        self._parameters, np.concatenate(context)).mean(axis=0).astype(
+            np.float32)
+
+  def taken_for(
+      self, blocks: Sequence[adaptation.Block]) -> Optional[np.ndarray]:
+    """See `core.adaptation.Adapter`: the component tried, then the best."""
+    if len(self.components) == 1:
+      return None
+    if len(blocks) < len(self.components):
+      return np.full(self._num_tasks, len(blocks))
+    return self.chosen(blocks)
 
   def parameters(self, blocks: Sequence[adaptation.Block]
                  ) -> Dict[str, np.ndarray]:
@@ -70,14 +81,6 @@ class DamselAdapter:
         2. * (action - low) / (high - low) - 1.,
         _standardized(change, parameters, 'change')], axis=-1)
 
-  def _encode(self, features: np.ndarray) -> np.ndarray:
-    """`[N, K, X]` to `[K, L]`."""
-    layers = sum(name.startswith('encoder/w') for name in self._parameters)
-    weights, biases = (
-        [self._parameters[f'encoder/{kind}{i}'][0] for i in range(layers)]
-        for kind in 'wb')
-    return latent_acting.perceptron(
-        features, weights, biases).mean(axis=0).astype(np.float32)
 
 
 def _standardized(x: np.ndarray, parameters: Mapping[str, np.ndarray],

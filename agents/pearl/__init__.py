@@ -1,0 +1,1 @@
+"""PEARL: soft actor-critic, from a latent that it infers and samples."""

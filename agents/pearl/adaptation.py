@@ -1,0 +1,74 @@
+"""PEARL at test time (Rakelly et al. 2019, algorithm 2), in NumPy."""
+
+import dataclasses
+from typing import Dict, Mapping, Sequence
+
+from distillery.agents.core import adaptation
+from distillery.networks import latent_acting
+from distillery.networks import squashed_acting
+import numpy as np
+
+# `networks.MIN_VARIANCE`, whose module imports TensorFlow.
+_MIN_VARIANCE = 1e-7
+
+
+class PearlAdapter:
+  """The first trajectory from the prior, each other from the posterior.
+
+  The context is all trajectories so far; a latent is drawn for each trajectory
+  and kept to its end.
+  """
+
+  def __init__(self, policy: squashed_acting.SquashedPolicy,
+               parameters: Mapping[str, np.ndarray], num_tasks: int, *,
+               reward_scale: float, seed: int):
+    """Initialises the adapter.
+
+    Args:
+      policy: of a run; its mean acts here.
+      parameters: of the learner that it was trained by.
+      num_tasks: K, to adapt to.
+      reward_scale: of the run.
+      seed: of the latents.
+    """
+    self._num_tasks = num_tasks
+    self._parameters = dict(parameters)
+    self._reward_scale = reward_scale
+    self._seed = seed
+    self.policy = dataclasses.replace(policy, latents='latents')
+
+  def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
+    """See `core.adaptation.Adapter`."""
+    shape = (self._num_tasks, self._parameters['posterior'].shape[-1])
+    noise = np.random.default_rng([self._seed, len(blocks)]).standard_normal(
+        shape, dtype=np.float32)
+    if not blocks:
+      return noise
+    mean, std = self._posterior(np.concatenate(
+        [self._features(block) for block in blocks]))
+    return (mean + std * noise).astype(np.float32)
+
+  def taken_for(self, blocks: Sequence[adaptation.Block]) -> None:
+    """See `core.adaptation.Adapter`; PEARL knows no families."""
+
+  def parameters(self, blocks: Sequence[adaptation.Block]
+                 ) -> Dict[str, np.ndarray]:
+    """See `core.adaptation.Adapter`."""
+    return {**self._parameters, 'latents': self.latents(blocks)}
+
+  def _features(self, block: adaptation.Block) -> np.ndarray:
+    """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
+    low, high = np.float32(self.policy.low), np.float32(self.policy.high)
+    observation, action, reward = (
+        block[name][:, :, 0] for name in ('observation', 'action', 'reward'))
+    return np.concatenate([
+        observation, 2. * (action - low) / (high - low) - 1.,
+        self._reward_scale * reward[..., np.newaxis]], axis=-1)
+
+  def _posterior(self, features: np.ndarray):
+    """`[N, K, X]` to mean and standard deviation, `[K, L]`."""
+    mean, raw = np.split(latent_acting.encode(self._parameters, features), 2,
+                         axis=-1)
+    variance = np.maximum(np.logaddexp(0., raw), _MIN_VARIANCE)
+    precision = (1. / variance).sum(axis=0)
+    return (mean / variance).sum(axis=0) / precision, 1. / np.sqrt(precision)

@@ -1,0 +1,111 @@
+"""Makes the parts of a PEARL agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import math
+import typing
+from typing import List, Mapping, Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.pearl import config as pearl_config
+import numpy as np
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.pearl import learning
+  from distillery.agents.pearl import networks as pearl_networks
+  from distillery.networks import squashed_acting
+  import reverb
+
+
+class PearlBuilder(builders.Builder):
+  """Episodes of each task: from the prior, then from its posterior.
+
+  'shared' acts from a latent of the prior, as at first in a task that is new;
+  'task' from one of the posterior. Contexts are drawn from the former alone,
+  and critics and policy learn from both.
+  """
+
+  def __init__(self, config: pearl_config.PearlConfig,
+               spec: builders.AgentSpec):
+    """Initialises the builder.
+
+    Raises:
+      ValueError: if config and tasks do not go together.
+    """
+    if spec.horizon != config.unroll_length:
+      raise ValueError(
+          f'unroll_length={config.unroll_length} is no whole episode, want '
+          f'{spec.horizon}.')
+    low, high = builders.action_bounds(spec.action_spec)
+    if not low or not all(map(math.isfinite, (*low, *high))):
+      raise ValueError('PEARL needs continuous actions with finite bounds, got '
+                       f'{spec.action_spec}.')
+    num_families = len(set(spec.families)) or 1
+    if not num_families <= config.tasks_per_update <= spec.num_tasks:
+      raise ValueError(
+          f'tasks_per_update={config.tasks_per_update}: want one of each of '
+          f'{num_families} families at least, and no more than the '
+          f'{spec.num_tasks} tasks.')
+    self.config = config
+    self.spec = spec
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('task',)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    return ('shared', 'task')
+
+  @property
+  def keeps_replay(self) -> bool:
+    return True
+
+  def make_tables(self, *, apart: bool) -> List[reverb.Table]:
+    del apart  # Replay may be of any age.
+    from distillery.agents.core import episodes
+    from distillery.agents.core import transitions
+    width = transitions.width(self.spec)
+    return episodes.make_tables(
+        self.spec.num_tasks, self.config.unroll_length, [
+            episodes.Kind('context', width, self.config.context_episodes),
+            episodes.Kind('replay', width, self.config.replay_episodes)])
+
+  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+    from distillery.agents.core import episodes
+    from distillery.agents.core import transitions
+
+    def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
+      rows = transitions.pack_episodes(block)
+      episodes.insert(client, 'replay', rows)
+      if behaviour == 'shared':
+        episodes.insert(client, 'context', rows)
+
+    return insert
+
+  def num_learner_steps(self, env_steps: int) -> int:
+    is_random = env_steps < self.spec.num_tasks * self.config.random_steps
+    return 0 if is_random else self.config.steps_per_block
+
+  def make_networks(self, seed: int) -> pearl_networks.PearlNetworks:
+    from distillery.agents.pearl import networks
+    return networks.make_networks(self.spec, self.config, seed)
+
+  def make_policy(self, networks: pearl_networks.PearlNetworks,
+                  which: str) -> squashed_acting.SquashedPolicy:
+    return networks.policy.acting_policy(
+        *builders.action_bounds(self.spec.action_spec),
+        latents={'shared': 'prior', 'task': 'posterior'}[which])
+
+  def make_learner(
+      self, networks: pearl_networks.PearlNetworks, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.PearlLearner:
+    from distillery.agents.core import episodes
+    from distillery.agents.pearl import learning
+    return learning.PearlLearner(
+        self.config, networks, self.spec, seed, counter=counter,
+        iterator=episodes.make_iterator(
+            client.server_address, num_tasks=self.spec.num_tasks,
+            num_episodes={'context': self.config.context_episodes,
+                          'replay': self.config.episodes_per_step}))

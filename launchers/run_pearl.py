@@ -1,0 +1,50 @@
+"""Trains PEARL on a suite of tasks that it adapts to.
+
+  python launchers/run_pearl.py --flagfile=launchers/flags/pearl_damsel.cfg
+  python launchers/run_pearl.py --flagfile=launchers/flags/pearl_ml1_reach.cfg
+"""
+
+import dataclasses
+
+from distillery.agents.pearl import builder
+from distillery.agents.pearl import config as pearl_config
+from distillery.environments import variations
+from distillery.launchers import flag_utils
+from distillery.launchers import training
+
+
+@dataclasses.dataclass(frozen=True)
+class GoalOptions:
+  """What the tasks are that are told apart.
+
+  Attributes:
+    goals_per_task: of each task of the suite as many become tasks of their own,
+      as Meta-World's ML suites want it; 0: each task of the suite is one.
+  """
+  goals_per_task: int = 0
+
+  def __post_init__(self):
+    if self.goals_per_task < 0:
+      raise ValueError(
+          f'goals_per_task: got {self.goals_per_task}, want 0 or more')
+
+
+_PEARL = flag_utils.define(pearl_config.PearlConfig)
+_GOALS = flag_utils.define(GoalOptions)
+_RUN = flag_utils.define(flag_utils.RunOptions)
+
+
+def main(_):
+  config, options, run = _PEARL.value(), _GOALS.value(), _RUN.value()
+
+  def split(suite):
+    if not options.goals_per_task:
+      return suite
+    return variations.split(suite, options.goals_per_task)
+
+  training.train('pearl', config, builder.PearlBuilder, run,
+                 change_suite=split, more_options=(options,))
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=training.ERRORS)

@@ -1,0 +1,47 @@
+"""The suite that a run was trained on, made anew from what it recorded."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Any, Dict, Tuple
+
+from distillery.environments import base
+from distillery.environments import contexts
+from distillery.environments import suites
+from distillery.environments import variations
+
+
+def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
+  """A run's config.json, and its suite, which has to have a name or a recipe.
+
+  Raises:
+    ValueError: if there is no run, or its records cannot be read.
+  """
+  path = pathlib.Path(run_dir)
+  try:
+    config = json.loads((path / 'config.json').read_text())
+    info = json.loads((path / 'versions.json').read_text())
+    return config, _make(config, info)
+  except FileNotFoundError:
+    raise ValueError(f'run_dir {run_dir!r} holds no run.') from None
+  except (KeyError, TypeError, ValueError) as error:
+    raise ValueError(f'cannot read the config in {path}: {error}') from error
+
+
+def _make(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
+  whole = info.get('partitioned_suite', info.get(
+      'undivided_suite', config['suite']))
+  suite = suites.make_suite(
+      whole, seed=config['seed'],
+      reward_function_version=info.get('reward_function_version', 'v2'))
+  if 'partitioned_task' in info:
+    return contexts.partition(
+        suite, info['partitioned_task'], int(info['num_contexts']),
+        seed=int(info['partition_seed']),
+        num_resets=int(info['partition_resets']))
+  if 'undivided_suite' in info:
+    return variations.split(suite, int(info['goals_per_task']))
+  # Some may have been left out.
+  return dataclasses.replace(suite, tasks=tuple(
+      task for task in suite.tasks
+      if f'{task.name} ({task.split})' in config['tasks']))
