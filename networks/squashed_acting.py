@@ -34,6 +34,8 @@ class SquashedPolicy:
     max_log_std: likewise.
     latents: the parameter that holds each task's latent, `[K, L]`, which
       follows the observation; empty: there is none.
+    is_noisy: whether `sample` draws; else it takes the squashed mean, and
+      log-probabilities are those of the mean.
   """
   num_tasks: int
   action_size: int
@@ -44,6 +46,7 @@ class SquashedPolicy:
   min_log_std: float
   max_log_std: float
   latents: str = ''
+  is_noisy: bool = True
 
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
@@ -89,13 +92,15 @@ class SquashedPolicy:
 
     Uniform in the box as long as the parameters say so.
     """
-    if selected.is_uniform:
+    if selected.is_uniform and self.is_noisy:
       # The normal distribution function of a normal is uniform.
       action = _erf(noise / math.sqrt(2.)).astype(np.float32)
       log_prob = np.full(
           noise.shape[:-1], -self.action_size * _LOG_2, np.float32)
       return self._stretch(action), log_prob
     mean, log_std = self._mean_and_log_std(selected, observation)
+    if not self.is_noisy:
+      noise = np.zeros_like(noise)
     u = mean + np.exp(log_std) * noise
     log_normal = -0.5 * np.square(noise) - log_std - np.float32(0.5 * _LOG_2PI)
     log_slope = 2. * (np.float32(_LOG_2) - u

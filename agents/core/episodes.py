@@ -112,5 +112,25 @@ def draw_rows(rows: tf.Tensor, num: int, seed: tf.Tensor,
   return tf.gather(rows, index, batch_dims=1)
 
 
+def draw_contexts(rows: tf.Tensor, num: int, seed: tf.Tensor) -> tf.Tensor:
+  """`num` rows of each task, of one of its episodes or of up to all of them.
+
+  At test time the first context is one episode, and then it grows.
+
+  Args:
+    rows: episodes `[M, E, T, W]`.
+    num: N.
+    seed: int64 [2].
+
+  Returns:
+    `[M, N, W]`.
+  """
+  num_tasks, num_episodes, num_steps, width = rows.shape
+  first = tf.random.stateless_uniform(
+      [num_tasks, 1], seed, minval=1, maxval=num_episodes + 1, dtype=tf.int32)
+  return draw_rows(tf.reshape(rows, [num_tasks, -1, width]), num, seed + 1,
+                   first * num_steps)
+
+
 def _table_name(kind: str, task: int) -> str:
   return f'{kind}_{task}'

@@ -54,8 +54,8 @@ class DamselConfig:
   updates_per_step: int = 25
   steps_per_block: int = 40
   reward_scale: float = 0.3
-  model_weight: float = 1.
-  component_weight: float = 0.1
+  model_weight: float = 0.01
+  component_weight: float = 0.01
   prior_share: float = 0.2
   noise_std: float = 0.1
   learning_rate: float = 3e-4

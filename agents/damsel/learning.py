@@ -65,9 +65,8 @@ class DamselLearner(learners.Learner):
     """U updates; then what the tasks' latents are inferred to be."""
     config, networks = self._config, self._networks
     num_tasks = self._spec.num_tasks
-    contexts, experts = (
-        tf.reshape(batch[kind], [num_tasks, -1, batch[kind].shape[-1]])
-        for kind in ('context', 'expert'))
+    contexts, experts = batch['context'], batch['expert']
+    experts = tf.reshape(experts, [num_tasks, -1, experts.shape[-1]])
 
     def seed(i):
       return tf.stack([tf.constant(self._seed, tf.int64),
@@ -79,8 +78,8 @@ class DamselLearner(learners.Learner):
       metrics = self._update(contexts, experts, seed(i))
       total = {name: total[name] + metrics[name] for name in total}
     networks.latents.inferred.assign(damsel_networks.infer(
-        networks, self._unpack(self._draw_contexts(
-            contexts, seed(config.updates_per_step)))))
+        networks, self._unpack(episodes.draw_contexts(
+            contexts, config.context_size, seed(config.updates_per_step)))))
     return {name: value / config.updates_per_step
             for name, value in total.items()}
 
@@ -91,8 +90,8 @@ class DamselLearner(learners.Learner):
     seeds = tf.random.split(seed, 4)
     tasks = episodes.draw_tasks(
         self._spec.families, config.tasks_per_update, seeds[0])
-    context = self._unpack(
-        self._draw_contexts(tf.gather(contexts, tasks), seeds[1]))
+    context = self._unpack(episodes.draw_contexts(
+        tf.gather(contexts, tasks), config.context_size, seeds[1]))
     observation, expert_action = tf.split(
         episodes.draw_rows(
             tf.gather(experts, tasks), config.expert_batch_size, seeds[2],
@@ -125,18 +124,6 @@ class DamselLearner(learners.Learner):
         'component_distance': tf.reduce_mean(tf.sqrt(distance)),
         'latent_std': tf.reduce_mean(tf.math.reduce_std(latent, axis=0)),
     }
-
-  def _draw_contexts(self, rows: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """N rows of each task, of one episode or of up to all of them.
-
-    At test time the first context is one episode, and then it grows.
-    """
-    config = self._config
-    num_episodes = tf.random.stateless_uniform(
-        [rows.shape[0], 1], seed, minval=1,
-        maxval=config.episodes_per_step + 1, dtype=tf.int32)
-    return episodes.draw_rows(rows, config.context_size, seed + 1,
-                              num_episodes * config.unroll_length)
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     """Actions in the unit box."""

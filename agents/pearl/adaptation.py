@@ -25,7 +25,7 @@ class PearlAdapter:
     """Initialises the adapter.
 
     Args:
-      policy: of a run; its mean acts here.
+      policy: of a run; it acts without noise here.
       parameters: of the learner that it was trained by.
       num_tasks: K, to adapt to.
       reward_scale: of the run.
@@ -35,7 +35,8 @@ class PearlAdapter:
     self._parameters = dict(parameters)
     self._reward_scale = reward_scale
     self._seed = seed
-    self.policy = dataclasses.replace(policy, latents='latents')
+    self.policy = dataclasses.replace(
+        policy, latents='latents', is_noisy=False)
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """See `core.adaptation.Adapter`."""

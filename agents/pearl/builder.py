@@ -22,8 +22,7 @@ class PearlBuilder(builders.Builder):
   """Episodes of each task: from the prior, then from its posterior.
 
   'shared' acts from a latent of the prior, as at first in a task that is new;
-  'task' from one of the posterior. Contexts are drawn from the former alone,
-  and critics and policy learn from both.
+  'task' from one of the posterior. Everything learns from both.
   """
 
   def __init__(self, config: pearl_config.PearlConfig,
@@ -77,10 +76,10 @@ class PearlBuilder(builders.Builder):
     from distillery.agents.core import transitions
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
+      del behaviour  # Contexts at test time are of both, too.
       rows = transitions.pack_episodes(block)
-      episodes.insert(client, 'replay', rows)
-      if behaviour == 'shared':
-        episodes.insert(client, 'context', rows)
+      for kind in ('context', 'replay'):
+        episodes.insert(client, kind, rows)
 
     return insert
 

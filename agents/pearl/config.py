@@ -22,8 +22,7 @@ class PearlConfig:
       others, or one more.
     batch_size: transitions of each task in an update of critics and policy.
     context_size: transitions of a task that its latent is inferred from.
-    context_episodes: of a task, the latest that began without a context, that
-      contexts are drawn from.
+    context_episodes: of a task, the latest, that contexts are drawn from.
     replay_episodes: of each task that are kept.
     episodes_per_step: of each task's replay, that a learner step draws its
       batches from.
@@ -50,7 +49,7 @@ class PearlConfig:
   tasks_per_update: int = 16
   batch_size: int = 256
   context_size: int = 64
-  context_episodes: int = 2
+  context_episodes: int = 4
   replay_episodes: int = 1000
   episodes_per_step: int = 4
   updates_per_step: int = 25

@@ -76,9 +76,8 @@ class PearlLearner(learners.Learner):
     """U updates; then new latents to act from."""
     config, networks, spec = self._config, self._networks, self._spec
     networks.policy.start()
-    contexts, replay = (
-        tf.reshape(batch[kind], [spec.num_tasks, -1, batch[kind].shape[-1]])
-        for kind in ('context', 'replay'))
+    contexts, replay = batch['context'], batch['replay']
+    replay = tf.reshape(replay, [spec.num_tasks, -1, replay.shape[-1]])
 
     def seed(i):
       return tf.stack([tf.constant(self._seed, tf.int64),
@@ -100,9 +99,10 @@ class PearlLearner(learners.Learner):
     seeds = tf.random.split(seed, 5)
     tasks = episodes.draw_tasks(
         self._families, config.tasks_per_update, seeds[0])
-    context = self._draw(
-        tf.gather(contexts, tasks), config.context_size, seeds[1])
-    batch = self._draw(tf.gather(replay, tasks), config.batch_size, seeds[2])
+    context = self._unpack(episodes.draw_contexts(
+        tf.gather(contexts, tasks), config.context_size, seeds[1]))
+    batch = self._unpack(episodes.draw_rows(
+        tf.gather(replay, tasks), config.batch_size, seeds[2], replay.shape[1]))
     noise = tf.random.stateless_normal([2, *batch.action.shape], seeds[3])
     latent_noise = tf.random.stateless_normal(
         [len(tasks), config.latent_size], seeds[4])
@@ -163,17 +163,16 @@ class PearlLearner(learners.Learner):
     config, latents = self._config, self._networks.latents
     seeds = tf.random.split(seed, 2)
     posterior = pearl_networks.infer(
-        self._networks, self._draw(contexts, config.context_size, seeds[0]))
+        self._networks, self._unpack(episodes.draw_contexts(
+            contexts, config.context_size, seeds[0])))
     prior, noise = tf.unstack(tf.random.stateless_normal(
         [2, *latents.prior.shape], seeds[1]))
     latents.prior.assign(prior)
     latents.posterior.assign(posterior.mean + posterior.std * noise)
 
-  def _draw(self, rows: tf.Tensor, num: int,
-            seed: tf.Tensor) -> transitions.Transitions:
-    """`[M, N, ...]`; actions in the unit box, rewards scaled."""
-    batch = transitions.unpack(
-        episodes.draw_rows(rows, num, seed, rows.shape[1]), self._spec)
+  def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
+    """Actions in the unit box, rewards scaled."""
+    batch = transitions.unpack(rows, self._spec)
     low, high = tf.constant(self._low), tf.constant(self._high)
     return batch._replace(
         action=2. * (batch.action - low) / (high - low) - 1.,

@@ -29,3 +29,15 @@ def test_rows_are_drawn_from_the_first_alone_and_from_all_of_them(first):
     values, counts = np.unique(drawn[k], return_counts=True)
     np.testing.assert_array_equal(values, 6 * k + np.arange(num))
     assert (np.abs(counts - 500 / num) < 5 * np.sqrt(500 / num)).all()
+
+
+def test_contexts_are_of_one_episode_or_of_more():
+  num_tasks, num_steps = 6, 5
+  # Each row is the number of its episode.
+  rows = tf.constant(np.broadcast_to(
+      np.arange(2.)[:, np.newaxis, np.newaxis], (num_tasks, 2, num_steps, 1)))
+  seen = [episodes.draw_contexts(rows, 12, tf.constant([0, i])).numpy()
+          for i in range(20)]
+  assert np.array(seen).shape == (20, num_tasks, 12, 1)
+  last = np.array(seen)[..., 0].max(axis=2)  # [20, K]
+  assert 30 < last.sum() < 90  # Half of 120 contexts, more or less.

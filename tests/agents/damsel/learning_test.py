@@ -101,18 +101,6 @@ def test_losses_by_hand(prior_share):
       networks.latents.inferred, z, rtol=1e-4, atol=1e-6)
 
 
-def test_contexts_are_of_one_episode_or_of_more():
-  config = small.make_config(context_size=12)
-  learner = small.make_learner(config, small.make_networks())
-  # Each row is the number of its episode.
-  rows = tf.constant(np.broadcast_to(
-      np.repeat([0., 1.], small.T)[:, np.newaxis], (K, 2 * small.T, 1)))
-  seen = [learner._draw_contexts(rows, tf.constant([0, i])).numpy()
-          for i in range(20)]
-  last = np.array(seen)[..., 0].max(axis=2)  # [20, K]
-  assert 30 < last.sum() < 90  # Half of 120 contexts, more or less.
-
-
 def test_what_is_drawn_differs_from_step_to_step():
   learner = small.make_learner(
       small.make_config(learning_rate=1e-30, updates_per_step=2),

@@ -1,0 +1,69 @@
+"""PEARL learns to adapt, to points whose goals it is not told."""
+
+import dataclasses
+
+from distillery.agents.core import adaptation
+from distillery.agents.core import checkpoints
+from distillery.agents.core import experiment
+from distillery.agents.core import run_directory
+from distillery.agents.pearl import adaptation as pearl_adaptation
+from distillery.agents.pearl import builder
+from distillery.agents.pearl import config as pearl_config
+from distillery.environments import fakes
+from distillery.environments import pool as pools
+import numpy as np
+import pytest
+
+HORIZON = 20
+
+
+def distances_left(run_dir, train, test, **changes):
+  """After each of four trajectories, how far it is from the goals."""
+  config = pearl_config.PearlConfig(
+      unroll_length=HORIZON, latent_size=2, hidden_sizes=(64, 64),
+      critic_hidden_sizes=(64, 64), encoder_hidden_sizes=(64,),
+      tasks_per_update=len(train.tasks), batch_size=48, context_size=20,
+      episodes_per_step=8, updates_per_step=20, random_steps=300, discount=.8,
+      reward_scale=5., **changes)
+  num_env_steps = 2_000 * len(train.tasks)
+  experiment.run_experiment(experiment.ExperimentConfig(
+      agent='pearl', make_builder=builder.PearlBuilder, suite=train, seed=0,
+      agent_config=config, num_env_steps=num_env_steps, num_workers=1,
+      evaluate_every=num_env_steps, evaluation_episodes=1,
+      checkpoint_every=num_env_steps,
+      run_dir=run_directory.RunDirectory(run_dir, resume=False)))
+  loaded = checkpoints.load_policy(run_dir, 'task')
+  adapter = pearl_adaptation.PearlAdapter(
+      loaded.policy, loaded.parameters, len(test), seed=0,
+      reward_scale=config.reward_scale)
+  with pools.Pool(
+      test, envs_per_task=1, unroll_length=HORIZON, num_workers=1, seed=0,
+      observation_spec=train.observation_spec,
+      action_spec=train.action_spec) as pool:
+    trajectories = adaptation.adapt(
+        pool, adapter, [task.name for task in test], 4)
+  return [-float(trajectory.block['reward'][-5:].mean())
+          for trajectory in trajectories]
+
+
+@pytest.mark.timeout(900)
+def test_points_find_their_goals_from_the_second_trajectory_on(tmp_path):
+  """A goal is 0.8 from the middle, and the others farther from it."""
+  suite = fakes.point_mass_suite(4, horizon=HORIZON)
+  first, *others = distances_left(
+      tmp_path / 'run', suite, suite.tasks, learning_rate=2e-3,
+      steps_per_block=10)
+  assert first > .6
+  assert np.mean(others) < .4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_points_find_goals_that_are_new(tmp_path):
+  """Between those that it was trained on."""
+  suite = fakes.point_mass_suite(16, horizon=HORIZON)
+  first, *others = distances_left(
+      tmp_path / 'run', dataclasses.replace(suite, tasks=suite.tasks[::2]),
+      suite.tasks[1::2], learning_rate=1e-3, steps_per_block=20)
+  assert first > .6
+  assert np.mean(others) < .5
