@@ -1,18 +1,22 @@
-"""Draws the learning curves of runs on one suite.
+"""Draws the learning curves of runs on one suite, or how they adapted.
 
   python launchers/plot.py RUN_DIR... --output=curves.png
+  python launchers/plot.py RUN_DIR... --adaptation=test --output=adapted.png
 
 Runs that differ in their seed alone are averaged; other agents and settings are
 drawn beside them. Curves are interquartile means over tasks and seeds, bands
-are 95 % stratified bootstrap intervals.
+are 95 % stratified bootstrap intervals. With --adaptation, meta-learners' final
+distance to the target (or success) is drawn over the trajectories that
+`adapt.py` had them make, by family and by task, and what latents they found.
 """
 
 import dataclasses
 import itertools
-from typing import Dict, List
+from typing import Dict, List, Literal
 
 from distillery.agents.core import intervals
 from distillery.agents.core import plotting
+from distillery.launchers import adaptation_figures
 from distillery.launchers import flag_utils
 from distillery.launchers import run_scores
 
@@ -32,10 +36,13 @@ class PlotOptions:
   Attributes:
     output: the picture to write.
     bootstrap_repetitions: resamples of the intervals.
+    adaptation: draw adaptation to the tasks of this split instead of learning;
+      '' does not.
   """
 
   output: str = 'learning_curves.png'
   bootstrap_repetitions: int = 2000
+  adaptation: Literal['', 'train', 'test'] = ''
 
   def __post_init__(self):
     if not self.output.endswith('.png'):
@@ -170,9 +177,14 @@ _OPTIONS = flag_utils.define(PlotOptions)
 def main(run_dirs: List[str]) -> None:
   """Reads the runs, prints a table and writes the picture."""
   options = _OPTIONS.value()
-  suite, scores = run_scores.read_runs(run_dirs)
-  draw(suite, scores, options.bootstrap_repetitions, options.output)
-  print(table(scores, options.bootstrap_repetitions))
+  if options.adaptation:
+    found = adaptation_figures.read(run_dirs, options.adaptation)
+    adaptation_figures.draw(found, options.output)
+    print(adaptation_figures.table(found))
+  else:
+    suite, scores = run_scores.read_runs(run_dirs)
+    draw(suite, scores, options.bootstrap_repetitions, options.output)
+    print(table(scores, options.bootstrap_repetitions))
   print(f'wrote {options.output}')
 
 

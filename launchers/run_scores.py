@@ -70,7 +70,7 @@ def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
           'the same in all runs'
       )
   scores = {}
-  for settings, group in _by_settings(configs).items():
+  for settings, group in by_settings(configs).items():
     _check_seeds(group, configs)
     runs = [
         plotting.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
@@ -84,8 +84,15 @@ def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
   return str(next(iter(configs.values())).get('suite', '')), scores
 
 
-def _by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
-  """The runs of each settings, which are named by what tells them apart."""
+def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
+  """The runs of each settings, which are named by what tells them apart.
+
+  Args:
+    configs: by directory, see `plotting.read_config`.
+
+  Returns:
+    Directories by name; the name is empty if all have the same settings.
+  """
   groups: Dict[str, List[str]] = {}
   for run_dir, config in configs.items():
     groups.setdefault(json.dumps(

@@ -1,0 +1,186 @@
+"""Draws how meta-learners adapt: from the tables that `adapt.py` writes."""
+
+import csv
+import pathlib
+from typing import Dict, List, NamedTuple, Sequence, Tuple
+
+from distillery.agents.core import plotting
+from distillery.launchers import run_scores
+import numpy as np
+
+# Of families and of settings; distinct for the colour-blind as well.
+_COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
+_SUCCESS = 'success'
+_DISTANCE = 'final distance to the target'
+
+
+class Adaptation(NamedTuple):
+  """How the runs of some settings adapted to K tasks in J trajectories."""
+  families: Tuple[str, ...]  # [K]
+  success: np.ndarray  # float [runs, K, J]
+  distance: np.ndarray  # float [runs, K, J]; NaN where a task has none
+  latents: np.ndarray  # [runs, K, L], of the last trajectory
+  taken_for_its_family: np.ndarray  # float [runs, K]; NaN if not asked
+
+  @property
+  def family_names(self) -> List[str]:
+    """In the order of the tasks."""
+    return list(dict.fromkeys(self.families))
+
+  def of(self, values: np.ndarray, family: str) -> np.ndarray:
+    """Those of a family's tasks, `[runs, k, ...]`."""
+    return values[:, [name == family for name in self.families]]
+
+  def spread(self) -> float:
+    """Variance of latents between families over that within, mean of runs.
+
+    NaN if there is one family, or no variance within.
+    """
+    found = []
+    for latents in self.latents:
+      means = {name: latents[[f == name for f in self.families]].mean(0)
+               for name in self.family_names}
+      own = np.array([means[name] for name in self.families])
+      within = np.square(latents - own).sum(-1).mean()
+      between = np.square(own - latents.mean(0)).sum(-1).mean()
+      found.append(between / within if len(means) > 1 and within else np.nan)
+    return float(np.mean(found))
+
+
+def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
+  """Reads runs, by what tells their settings apart.
+
+  Args:
+    run_dirs: directories, each with adaptation_<split>.csv and config.json.
+    split: 'train' or 'test'.
+
+  Raises:
+    OSError: if a run has no such table.
+    ValueError: if a table cannot be read, or the runs do not belong together.
+  """
+  groups = run_scores.by_settings(
+      {run_dir: plotting.read_config(run_dir) for run_dir in run_dirs})
+  found, tasks = {}, None
+  for name, group in groups.items():
+    tables = []
+    for run_dir in group:
+      path = pathlib.Path(run_dir) / f'adaptation_{split}.csv'
+      known, table = _read_table(path)
+      if tasks not in (None, known):
+        raise ValueError(f'{path}: got other tasks, or another number of '
+                         'trajectories, than in the others; want the same')
+      tasks = known
+      tables.append(table)
+    families = tuple(family for _, family in tasks[0])
+    found[name or 'all runs'] = Adaptation(
+        families, *(np.array([table[i] for table in tables])
+                    for i in range(4)))
+  return found
+
+
+def _read_table(path: pathlib.Path):
+  """Tasks and number of trajectories; then what an `Adaptation` has of them."""
+  with open(path, newline='', encoding='utf-8') as f:
+    rows = list(csv.DictReader(f))
+  try:
+    tasks = list(dict.fromkeys((row['task'], row['family']) for row in rows))
+    count = max(int(row['trajectory']) for row in rows)
+    by_key = {(row['task'], int(row['trajectory'])): row for row in rows}
+    ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
+    def numbers(name):
+      return [[float(row[name] or 'nan') for row in line] for line in ordered]
+    return (tasks, count), (
+        numbers('success'), numbers('distance'),
+        [[float(z) for z in line[-1]['latent'].split()] for line in ordered],
+        [float(line[-1]['taken_for'] == line[-1]['family'])
+         if line[-1]['taken_for'] else np.nan for line in ordered])
+  except (KeyError, ValueError) as error:
+    raise ValueError(
+        f'{path}: cannot read it as a table of adaptation: {error!r}') from None
+
+
+def table(found: Dict[str, Adaptation]) -> str:
+  """Success by family after each trajectory, mean over tasks and seeds."""
+  lines = []
+  for name, runs in found.items():
+    families, count = runs.family_names, runs.success.shape[-1]
+    lines.append(f'{name}, {len(runs.success)} '
+                 f'{"seed" if len(runs.success) == 1 else "seeds"}')
+    lines.append('  trajectory'.ljust(24) + ''.join(
+        str(j + 1).rjust(7) for j in range(count)))
+    for family in families:
+      lines.append(f'  {family}'.ljust(24) + ''.join(
+          f'{share:7.0%}' for share in
+          runs.of(runs.success, family).mean(axis=(0, 1))))
+    if not np.isnan(runs.taken_for_its_family).any():
+      lines.append('  taken for its family: ' + ', '.join(
+          f'{family} {runs.of(runs.taken_for_its_family, family).mean():.0%}'
+          for family in families))
+    if np.isfinite(runs.spread()):
+      lines.append('  variance of latents between families over within: '
+                   f'{runs.spread():.1f}')
+  return '\n'.join(lines)
+
+
+def draw(found: Dict[str, Adaptation], path: str) -> None:
+  """A panel a family; below, for each settings a curve a task, and latents."""
+  from matplotlib import figure
+  from matplotlib.backends import backend_agg
+  families = next(iter(found.values())).family_names
+  num_rows, num_columns = 1 + len(found), 1 + len(families)
+  canvas = backend_agg.FigureCanvasAgg(figure.Figure(
+      figsize=(3. * num_columns, 2.5 * num_rows), dpi=110,
+      layout='constrained'))
+  panels = canvas.figure.subplots(num_rows, num_columns, squeeze=False)
+  colors = dict(zip(families, _COLORS * len(families)))
+  for axes, family in zip(panels[0], families):
+    for (name, runs), color in zip(found.items(), _COLORS * len(found)):
+      values, label = _values(runs)
+      of_runs = runs.of(values, family).mean(axis=1)
+      x = np.arange(1, of_runs.shape[-1] + 1)
+      axes.plot(x, of_runs.T, color=color, lw=.6, alpha=.5)
+      axes.plot(x, of_runs.mean(0), color=color, lw=2., label=name)
+    _style(axes, family, label)
+  handles, labels = panels[0][0].get_legend_handles_labels()
+  panels[0][-1].legend(handles, labels, frameon=False, loc='center')
+  panels[0][-1].axis('off')
+  for row, (name, runs) in zip(panels[1:], found.items()):
+    values, label = _values(runs)
+    for axes, family in zip(row, families):
+      curves = runs.of(values, family)[0]
+      axes.plot(np.arange(1, curves.shape[-1] + 1), curves.T,
+                color=colors[family], lw=.8, alpha=.8)
+      _style(axes, f'{family}: {name}, a task each', label)
+    _scatter(row[-1], runs, colors, name)
+  canvas.print_png(path)
+
+
+def _values(runs: Adaptation) -> Tuple[np.ndarray, str]:
+  if np.isfinite(runs.distance).all():
+    return runs.distance, _DISTANCE
+  return runs.success, _SUCCESS
+
+
+def _style(axes, title: str, label: str) -> None:
+  axes.set(title=title, xlabel='trajectory', ylabel=label)
+  axes.set_ylim(bottom=0.)
+  axes.title.set_size(8)
+  for part in (axes.xaxis.label, axes.yaxis.label):
+    part.set_size(8)
+  axes.tick_params(labelsize=7)
+  axes.spines[['top', 'right']].set_visible(False)
+
+
+def _scatter(axes, runs: Adaptation, colors: Dict[str, str],
+             name: str) -> None:
+  """The first run's latents along their two main directions."""
+  latents = runs.latents[0] - runs.latents[0].mean(0)
+  _, _, directions = np.linalg.svd(latents, full_matrices=False)
+  plane = latents @ directions[:2].T
+  for family, color in colors.items():
+    axes.scatter(*plane[[f == family for f in runs.families]].T, s=14,
+                 color=color, label=family)
+  axes.set(title=f'latents: {name}')
+  axes.title.set_size(8)
+  axes.tick_params(labelsize=7)
+  axes.legend(frameon=False, fontsize=7)
