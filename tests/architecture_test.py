@@ -252,6 +252,14 @@ def config_class(agent: str) -> type:
   return found
 
 
+def options_of_its_own(launcher: pathlib.Path) -> Iterator[str]:
+  """Fields of the dataclasses that a launcher makes flags of by itself."""
+  for node in ast.walk(parsed(launcher)):
+    if isinstance(node, ast.ClassDef):
+      yield from (field.target.id for field in node.body
+                  if isinstance(field, ast.AnnAssign))
+
+
 @pytest.mark.parametrize(
     'path', sorted(ROOT.glob('launchers/flags/*.cfg')), ids=lambda p: p.stem
 )
@@ -262,6 +270,8 @@ def test_flagfiles_hold_flags_that_exist(path):
   flag_values = flags.FlagValues()
   config = flag_utils.define(config_class(agent), flag_values)
   run = flag_utils.define(flag_utils.RunOptions, flag_values)
+  for name in options_of_its_own(ROOT / 'launchers' / f'run_{agent}.py'):
+    flags.DEFINE_string(name, None, 'any', flag_values=flag_values)
   assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
   assert config.value() and run.value()
 

@@ -5,9 +5,9 @@ from typing import Dict, NamedTuple
 from distillery.agents.core import builders
 from distillery.agents.core import transitions
 from distillery.agents.pearl import config as pearl_config
-from distillery.agents.sac import networks as sac_networks
 from distillery.networks import conditioned_mlp
 from distillery.networks import squashed_policy
+from distillery.networks import temperatures
 from distillery.networks import twin_critics
 from distillery.ops import gaussians
 import numpy as np
@@ -44,7 +44,7 @@ class PearlNetworks(NamedTuple):
   critics: twin_critics.TwinCritics
   target_critics: twin_critics.TwinCritics
   encoder: conditioned_mlp.ConditionedMLP
-  temperatures: sac_networks.Temperatures
+  temperatures: temperatures.Temperatures
   latents: Latents
 
 
@@ -107,5 +107,5 @@ def make_networks(spec: builders.AgentSpec, config: pearl_config.PearlConfig,
           observation_size + action_size + 1, 0, config.encoder_hidden_sizes,
           2 * config.latent_size, output_scale=1e-1, seed=encoder_seed,
           name='encoder'),
-      temperatures=sac_networks.Temperatures(1, config.initial_temperature),
+      temperatures=temperatures.Temperatures(1, config.initial_temperature),
       latents=Latents(spec.num_tasks, config.latent_size))

@@ -5,22 +5,9 @@ from typing import NamedTuple
 from distillery.agents.core import builders
 from distillery.agents.sac import config as sac_config
 from distillery.networks import squashed_policy
+from distillery.networks import temperatures
 from distillery.networks import twin_critics
 import numpy as np
-import sonnet as snt
-import tensorflow as tf
-
-
-class Temperatures(snt.Module):
-  """alpha of each task, `[K]`: how much a nat of entropy is worth in reward."""
-
-  def __init__(self, num_tasks: int, initial: float):
-    super().__init__(name='temperatures')
-    self.log = tf.Variable(tf.math.log(tf.fill([num_tasks], float(initial))),
-                           name='log')
-
-  def __call__(self) -> tf.Tensor:
-    return tf.exp(self.log)
 
 
 class SACNetworks(NamedTuple):
@@ -28,7 +15,7 @@ class SACNetworks(NamedTuple):
   policy: squashed_policy.SquashedPolicy
   critics: twin_critics.TwinCritics
   target_critics: twin_critics.TwinCritics
-  temperatures: Temperatures
+  temperatures: temperatures.Temperatures
 
 
 def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
@@ -48,4 +35,4 @@ def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
       for name in ('critics', 'target_critics'))
   return SACNetworks(
       policy, critics, target_critics,
-      Temperatures(spec.num_tasks, config.initial_temperature))
+      temperatures.Temperatures(spec.num_tasks, config.initial_temperature))

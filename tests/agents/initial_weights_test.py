@@ -20,9 +20,10 @@ SEEDS = range(4)
 # What three tasks can share.
 SETTINGS = {
     'damsel': dict(unroll_length=T, context_size=T, tasks_per_update=K),
+    'pearl': dict(unroll_length=T, context_size=T, tasks_per_update=K),
     'sac': dict(batch_size=K * 128)}
 # Whose actions are continuous.
-CONTINUOUS = ('damsel', 'sac')
+CONTINUOUS = ('damsel', 'pearl', 'sac')
 # What begins as a copy of something else.
 COPIES = ('target_critics',)
 SPECS = [specs.BoundedArray((A,), np.float32, -1., 1.), specs.DiscreteArray(A)]

@@ -58,11 +58,16 @@ def assert_refused(result, words):
   assert_one_sentence(result.stderr, words)
 
 
-def read_flagfile(path, config_class):
-  """What a flagfile sets: the agent's config, the run, and its tasks."""
+def read_flagfile(path, config_class, others=()):
+  """What a flagfile sets: the agent's config, the run, and its tasks.
+
+  Flags of other names than `others` have to be of the config or the run.
+  """
   flag_values = flags.FlagValues()
   config, run = (flag_utils.define(kind, flag_values)
                  for kind in (config_class, flag_utils.RunOptions))
+  for name in others:
+    flags.DEFINE_string(name, '', '', flag_values=flag_values)
   assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
   run = run.value()
   suite = suites.make_suite(run.suite, seed=run.seed)

@@ -127,3 +127,50 @@ def assert_is_sentence(result, says):
   assert result.returncode == 1
   assert result.stderr.startswith('error: ') and says in result.stderr
   assert result.stderr.count('\n') == 1 and result.stdout == ''
+
+
+def make_adapted(path, seed, push, tasks=('push-0', 'push-1', 'door-0'),
+                 **config):
+  """Two trajectories of each task; the second of `push` leaves `seed` m."""
+  make_run(path, seed, **config)
+  lines = ['env_steps,trajectory,task,family,split,taken_for,latent,return,'
+           'distance,success']
+  for trajectory in (1, 2):
+    for k, task in enumerate(tasks):
+      family = task.split('-')[0]
+      lines.append(
+          f'100,{trajectory},{task},{family},test,push,'
+          f'{3. * (family == "door")} {.1 * k},5,{.5 / trajectory},'
+          f'{int(trajectory == 2 and family == push)}')
+  (path / 'adaptation_test.csv').write_text('\n'.join(lines) + '\n')
+  return str(path)
+
+
+def test_draws_how_runs_adapted(tmp_path):
+  runs = [make_adapted(tmp_path / f'run{seed}', seed, push)
+          for seed, push in enumerate(('push', 'door'))]
+  result = run_plot(*runs, '--adaptation=test', '--output=a.png', cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  lines = [line.split() for line in result.stdout.splitlines()]
+  assert lines[0] == ['all', 'runs,', '2', 'seeds']
+  assert ['push', '0%', '50%'] in lines and ['door', '0%', '50%'] in lines
+  assert '  taken for its family: push 100%, door 0%' in result.stdout
+  # Means at (0, .05) and (3, .2): 2 / 9 (9 + .15^2) between, and the .05^2 of
+  # two of three within.
+  between = (3.**2 + .15**2) * 2. / 9.
+  assert f'over within: {between / (.05**2 * 2. / 3.):.1f}' in result.stdout
+  assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_tables_of_adaptation_that_do_not_go_together(tmp_path):
+  one = make_adapted(tmp_path / 'one', 0, 'push')
+  other = make_adapted(tmp_path / 'other', 1, 'push', tasks=('push-0',))
+  for runs, words in (
+      ((one, other), 'got other tasks'),
+      ((make_run(tmp_path / 'none'),), 'adaptation_test.csv')):
+    result = run_plot(*runs, '--adaptation=test', cwd=tmp_path)
+    assert result.returncode == 1 and words in result.stderr
+    assert result.stderr.count('\n') == 1
+  (tmp_path / 'one' / 'adaptation_test.csv').write_text('a,b\n1,2\n')
+  result = run_plot(one, '--adaptation=test', cwd=tmp_path)
+  assert 'cannot read it as a table of adaptation' in result.stderr

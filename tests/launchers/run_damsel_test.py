@@ -78,7 +78,9 @@ def test_only_meta_learners_adapt(tmp_path):
       launch('--run_dir=run', program=ADAPT, cwd=tmp_path),
       'cannot read the config in run')
   (tmp_path / 'run' / 'config.json').write_text(
-      '{"agent": "sac", "tasks": []}')
+      '{"agent": "sac", "suite": "DAMSEL", "seed": 0, '
+      '"tasks": ["push-00 (train)"]}')
+  (tmp_path / 'run' / 'versions.json').write_text('{}')
   launching.assert_refused(
       launch('--run_dir=run', program=ADAPT, cwd=tmp_path),
       'run is a run of sac, which does not adapt')

@@ -112,3 +112,41 @@ def test_alpha_outside_its_range_is_refused(alpha):
 def test_shapes_that_would_broadcast_are_refused(name):
   with pytest.raises(ValueError, match=f'tempered_product: {name} has shape'):
     product(**{name: np.ones((2, 1))})
+
+
+def test_product_against_brute_force():
+  rng = np.random.default_rng(0)
+  mean, variance = rng.normal(size=(4, 3)), rng.uniform(.1, 2., (4, 3))
+  found = gaussians.product(tf.constant(mean), tf.constant(variance))
+  for i in range(3):
+    density = np.exp(sum(
+        log_normal(GRID, mean[n, i], variance[n, i] ** .5) for n in range(4)))
+    density /= density.sum() * STEP
+    first = (GRID * density).sum() * STEP
+    np.testing.assert_allclose(found.mean[i], first, rtol=1e-6)
+    np.testing.assert_allclose(
+        found.std[i] ** 2, ((GRID - first) ** 2 * density).sum() * STEP,
+        rtol=1e-6)
+
+
+def test_products_do_not_depend_on_the_order_and_axes_are_kept():
+  rng = np.random.default_rng(1)
+  mean, variance = rng.normal(size=(2, 5, 3)), rng.uniform(.1, 2., (2, 5, 3))
+  one, same = (gaussians.product(tf.constant(m), tf.constant(v))
+               for m, v in ((mean, variance), (mean[:, ::-1],
+                                               variance[:, ::-1])))
+  assert one.mean.shape == one.std.shape == (2, 3)
+  np.testing.assert_allclose(one.mean, same.mean, rtol=1e-12)
+  with pytest.raises(ValueError, match='gaussians.product'):
+    gaussians.product(tf.constant(mean), tf.constant(variance[:, :4]))
+
+
+def test_divergence_from_the_standard_normal():
+  rng = np.random.default_rng(2)
+  mean, std = rng.normal(size=(5, 3)), rng.uniform(.1, 2., (5, 3))
+  want = tfd.kl_divergence(
+      tfd.MultivariateNormalDiag(mean, std),
+      tfd.MultivariateNormalDiag(np.zeros(3), np.ones(3)))
+  np.testing.assert_allclose(gaussians.kl_from_standard(
+      gaussians.DiagGaussian(tf.constant(mean), tf.constant(std))), want,
+                             rtol=1e-10)

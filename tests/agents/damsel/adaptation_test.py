@@ -1,10 +1,8 @@
 """Which family a task is taken for, and what its context is."""
 
-from distillery.agents.core import adaptation
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.networks import latent_acting
 import numpy as np
-import pytest
 
 K, T, F = 4, 3, 3
 COMPONENTS = np.eye(F, 5, dtype=np.float32)
@@ -77,39 +75,3 @@ def test_it_acts_without_noise_by_its_own_latents():
   assert adapter.policy.noise_std == 0.
   parameters = adapter.parameters([])
   assert parameters[adapter.policy.latents].shape == (K, 5)
-
-
-class Pool:
-  """Writes each block over the one before, as the pool does."""
-
-  def __init__(self):
-    self.calls = []
-    self._block = {'reward': np.zeros((T, K, 1), np.float32)}
-
-  def set_policy(self, policy, parameters):
-    self.calls.append(('set_policy', policy, parameters))
-
-  def set_parameters(self, parameters):
-    self.calls.append(('set_parameters', parameters))
-
-  def collect(self, *, restart):
-    assert restart
-    self._block['reward'] += 1.
-    return self._block
-
-
-class Adapter:
-  """Tells how many trajectories it was given."""
-  policy = 'the policy'
-
-  def parameters(self, blocks):
-    return [float(block['reward'][0, 0, 0]) for block in blocks]
-
-
-@pytest.mark.parametrize('num', [1, 3])
-def test_trajectories_come_one_after_another_and_are_kept(num):
-  pool = Pool()
-  blocks = adaptation.adapt(pool, Adapter(), num)
-  assert [block['reward'].max() for block in blocks] == list(range(1, num + 1))
-  assert pool.calls == [('set_policy', 'the policy', [])] + [
-      ('set_parameters', [1., 2., 3.][:i]) for i in range(1, num)]

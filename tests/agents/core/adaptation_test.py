@@ -1,0 +1,62 @@
+"""Trajectories one after another, each made from those before it."""
+
+from distillery.agents.core import adaptation
+from distillery.environments import rollouts
+import numpy as np
+import pytest
+
+K, T = 2, 4
+NAMES = ('far', 'near')
+
+
+class Pool:
+  """Writes each block over the one before, as the pool does."""
+
+  def __init__(self):
+    self.calls = []
+    self._block = {'reward': np.zeros((T, K, 1), np.float32)}
+
+  def set_policy(self, policy, parameters):
+    self.calls.append(('set_policy', policy, parameters))
+
+  def set_parameters(self, parameters):
+    self.calls.append(('set_parameters', parameters))
+
+  def collect(self, *, restart):
+    assert restart
+    self._block['reward'] += 1.
+    return self._block
+
+  def episodes(self):
+    """The near task is solved from the second trajectory on; it ends first."""
+    number = self._block['reward'][0, 0, 0]
+    return [rollouts.Episode(name, 0, int(number), 0., T, success)
+            for name, success in (('near', number > 1.), ('far', False))]
+
+
+class Adapter:
+  """Tells what it was given."""
+  policy = 'the policy'
+
+  def parameters(self, blocks):
+    return [float(block['reward'][0, 0, 0]) for block in blocks]
+
+  def latents(self, blocks):
+    return np.full((K, 3), len(blocks))
+
+  def taken_for(self, blocks):
+    return np.full(K, 10 + len(blocks))
+
+
+@pytest.mark.parametrize('num', [1, 3])
+def test_trajectories_come_one_after_another_and_are_kept(num):
+  pool = Pool()
+  found = adaptation.adapt(pool, Adapter(), NAMES, num)
+  assert [each.block['reward'].max() for each in found] == list(
+      range(1, num + 1))
+  assert pool.calls == [('set_policy', 'the policy', [])] + [
+      ('set_parameters', [1., 2., 3.][:i]) for i in range(1, num)]
+  for i, each in enumerate(found):
+    np.testing.assert_array_equal(each.success, [False, i > 0])
+    np.testing.assert_array_equal(each.latent, np.full((K, 3), i))
+    np.testing.assert_array_equal(each.taken_for, [10 + i, 10 + i])
