@@ -10,11 +10,13 @@ from typing import List, Sequence
 
 from distillery.environments import base
 from distillery.environments import damsel
+from distillery.environments import damsel_families
 from distillery.environments import metaworld
 from distillery.environments import metaworld_names
 
 _SINGLE = ('MT1', 'ML1')
 _DAMSEL, _SPARSE_DAMSEL = 'DAMSEL', 'DAMSEL/sparse'
+_DAMSEL_FAMILIES = 'DAMSEL/families'
 _MAX_SEED = 2**32
 
 
@@ -25,7 +27,7 @@ def make_suite(name: str, *, seed: int,
   Args:
     name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
       'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
-      'DAMSEL' or 'DAMSEL/sparse'.
+      'DAMSEL', 'DAMSEL/sparse' or 'DAMSEL/families'.
     seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1). They
       are the goals that `metaworld.MT10(seed)` and its like have. DAMSEL's
       tasks are fixed.
@@ -43,6 +45,8 @@ def make_suite(name: str, *, seed: int,
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in (_DAMSEL, _SPARSE_DAMSEL):
     return damsel.damsel_suite(name, sparse=name == _SPARSE_DAMSEL)
+  if name == _DAMSEL_FAMILIES:
+    return damsel_families.families_suite(name)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()
   elif name in metaworld_names.META:
@@ -82,7 +86,7 @@ def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
       list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
-      + [_DAMSEL, _SPARSE_DAMSEL]
+      + [_DAMSEL, _SPARSE_DAMSEL, _DAMSEL_FAMILIES]
       + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
 
 
@@ -91,7 +95,7 @@ def _unknown(name: str) -> str:
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
   groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META,
-                      _DAMSEL, _SPARSE_DAMSEL])
+                      _DAMSEL, _SPARSE_DAMSEL, _DAMSEL_FAMILIES])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
       f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")

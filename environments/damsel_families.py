@@ -1,0 +1,129 @@
+"""A family of DAMSEL's as one task that is told its target, for experts.
+
+What is to be imitated may know what is asked for: one expert a family, given
+the target, stands for those of all of its tasks (Mendonca et al. 2020 train one
+a task).
+"""
+
+import dataclasses
+from typing import Any, Optional, Tuple
+
+from distillery.environments import base
+from distillery.environments import damsel
+from distillery.environments import damsel_tasks
+import dm_env
+from dm_env import specs
+import numpy as np
+
+# A target has at most as many numbers; one that has fewer ends in zeros.
+_TARGET_SIZE = 2
+
+
+def with_target(observation: np.ndarray,
+                target: damsel_tasks.Target) -> np.ndarray:
+  """DAMSEL's observation `[12]`, and what its task asks for: float32 `[14]`."""
+  missing = _TARGET_SIZE - len(target.value)
+  return np.float32([*observation, *target.value, *[0.] * missing])
+
+
+class FamilyEnvironment(base.TaskEnvironment):
+  """`damsel.DamselEnvironment` with a target drawn for every episode.
+
+  Its variations are the family's targets to learn from.
+  """
+
+  def __init__(self, targets: Tuple[damsel_tasks.Target, ...], *, seed: int):
+    """Builds the simulator.
+
+    Args:
+      targets: of one family.
+      seed: of the draws.
+    """
+    self._targets = targets
+    self._environment = damsel.DamselEnvironment(targets[0], sparse=False)
+    self._rng = np.random.default_rng(seed)
+    self._has_ended = True
+
+  def reset(self, *, seed: Optional[int] = None,
+            variation: Optional[int] = None) -> dm_env.TimeStep:
+    """See base class."""
+    if variation is not None and not 0 <= variation < self.num_variations:
+      raise ValueError(f'variation: got {variation}, want an integer in '
+                       f'[0, {self.num_variations})')
+    if variation is None:
+      rng = self._rng if seed is None else np.random.default_rng(seed)
+      variation = int(rng.integers(self.num_variations))
+    self._environment.target = self._targets[variation]
+    self._has_ended = False
+    return self._told(self._environment.reset())
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """See base class."""
+    if self._has_ended:
+      return self.reset()
+    timestep = self._told(self._environment.step(action))
+    self._has_ended = timestep.last()
+    return timestep
+
+  def _told(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
+    return timestep._replace(observation=with_target(
+        timestep.observation, self._environment.target))
+
+  @property
+  def success(self) -> bool:
+    """See base class."""
+    return self._environment.success
+
+  @property
+  def num_variations(self) -> int:
+    """See base class."""
+    return len(self._targets)
+
+  def observation_spec(self) -> specs.Array:
+    """See `observation_spec`."""
+    return observation_spec()
+
+  def action_spec(self) -> specs.BoundedArray:
+    """See base class."""
+    return damsel.action_spec()
+
+  def close(self) -> None:
+    """See base class."""
+    self._environment.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyFactory:
+  """Makes the environment of one family; small and picklable.
+
+  Attributes:
+    targets: of one family.
+  """
+  targets: Tuple[damsel_tasks.Target, ...]
+
+  def __call__(self, seed: int) -> FamilyEnvironment:
+    return FamilyEnvironment(self.targets, seed=seed)
+
+
+def observation_spec() -> specs.Array:
+  """Float32 [14], see `with_target`."""
+  return specs.Array((damsel_tasks.OBSERVATION_SIZE + _TARGET_SIZE,),
+                     np.float32, name='observation')
+
+
+def families_suite(name: str) -> base.TaskSuite:
+  """A task a family; nothing is held out.
+
+  Args:
+    name: of the suite.
+  """
+  targets = damsel_tasks.targets('train')
+  return dataclasses.replace(
+      damsel.damsel_suite(name, sparse=False),
+      observation_spec=observation_spec(),
+      tasks=tuple(
+          base.Task(name=family, family=family, split='train',
+                    factory=FamilyFactory(tuple(
+                        target for target in targets
+                        if target.family == family)))
+          for family in damsel_tasks.FAMILIES))
