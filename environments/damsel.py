@@ -185,3 +185,9 @@ def damsel_suite(name: str, *, sparse: bool) -> base.TaskSuite:
       info={'metaworld': metadata.version('metaworld'),
             'mujoco': metadata.version('mujoco')},
       horizon=HORIZON)
+
+
+def training_suite(name: str) -> base.TaskSuite:
+  """`damsel_suite` without the tasks that are held out."""
+  suite = damsel_suite(name, sparse=False)
+  return dataclasses.replace(suite, tasks=suite.train_tasks)

@@ -5,6 +5,7 @@ imported, so a launcher can refuse a wrong name in a moment.
 """
 
 import difflib
+import functools
 from importlib import metadata
 from typing import List, Sequence
 
@@ -15,8 +16,13 @@ from distillery.environments import metaworld
 from distillery.environments import metaworld_names
 
 _SINGLE = ('MT1', 'ML1')
-_DAMSEL, _SPARSE_DAMSEL = 'DAMSEL', 'DAMSEL/sparse'
-_DAMSEL_FAMILIES = 'DAMSEL/families'
+# From a suite's name to itself.
+_DAMSELS = {
+    'DAMSEL': functools.partial(damsel.damsel_suite, sparse=False),
+    'DAMSEL/sparse': functools.partial(damsel.damsel_suite, sparse=True),
+    'DAMSEL/train': damsel.training_suite,
+    'DAMSEL/families': damsel_families.families_suite,
+}
 _MAX_SEED = 2**32
 
 
@@ -27,7 +33,8 @@ def make_suite(name: str, *, seed: int,
   Args:
     name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
       'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
-      'DAMSEL', 'DAMSEL/sparse' or 'DAMSEL/families'.
+      'DAMSEL', 'DAMSEL/sparse', or for experts 'DAMSEL/train', without the
+      tasks held out, or 'DAMSEL/families', with the target in sight.
     seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1). They
       are the goals that `metaworld.MT10(seed)` and its like have. DAMSEL's
       tasks are fixed.
@@ -43,10 +50,8 @@ def make_suite(name: str, *, seed: int,
   metaworld.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
-  if name in (_DAMSEL, _SPARSE_DAMSEL):
-    return damsel.damsel_suite(name, sparse=name == _SPARSE_DAMSEL)
-  if name == _DAMSEL_FAMILIES:
-    return damsel_families.families_suite(name)
+  if name in _DAMSELS:
+    return _DAMSELS[name](name)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()
   elif name in metaworld_names.META:
@@ -86,7 +91,7 @@ def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
       list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
-      + [_DAMSEL, _SPARSE_DAMSEL, _DAMSEL_FAMILIES]
+      + list(_DAMSELS)
       + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
 
 
@@ -95,7 +100,7 @@ def _unknown(name: str) -> str:
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
   groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META,
-                      _DAMSEL, _SPARSE_DAMSEL, _DAMSEL_FAMILIES])
+                      *_DAMSELS])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
       f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")

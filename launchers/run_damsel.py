@@ -2,7 +2,16 @@
 
   python launchers/run_damsel.py --flagfile=launchers/flags/damsel_scripted.cfg
 
-Experts that are not in --experts yet are made first, and stored there.
+or, from experts that have learned,
+
+  python launchers/run_sac.py \\
+    --flagfile=launchers/flags/sac_damsel_per_family.cfg --run_dir=runs/experts
+  python launchers/run_damsel.py \\
+    --flagfile=launchers/flags/damsel_sac_per_family.cfg \\
+    --expert_run=runs/experts
+
+Episodes of experts that are not in --experts yet are made first, and stored
+there.
 """
 
 import dataclasses
@@ -13,6 +22,7 @@ from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts
 from distillery.environments import base
+from distillery.launchers import expert_sources
 from distillery.launchers import flag_utils
 from distillery.launchers import training
 
@@ -22,14 +32,17 @@ class ExpertOptions:
   """Where experts come from that are not there yet.
 
   Attributes:
-    expert_source: 'scripted', controllers that know the scene and the target.
+    expert_source: 'scripted', controllers that know the scene and the target;
+      'sac_per_family', which knows the target; 'sac_per_task', as the paper's.
+    expert_run: directory of the run of SAC that learned to be them.
     expert_episodes: successful ones, of each task.
     expert_noise_std: of the noise that disturbs the expert, in units of the
       action; what is imitated has none.
     leave_out_failed_experts: whether to go on without the tasks that no expert
       solved.
   """
-  expert_source: Literal['scripted'] = 'scripted'
+  expert_source: Literal[expert_sources.SOURCES] = 'sac_per_family'
+  expert_run: str = ''
   expert_episodes: int = 20
   expert_noise_std: float = 0.3
   leave_out_failed_experts: bool = False
@@ -53,8 +66,10 @@ def _with_experts(folder: str, options: ExpertOptions, seed: int,
   """Makes the experts if need be; the tasks that there are experts of."""
   if not experts.exist(folder):
     print(f'making {options.expert_source} experts in {folder}', flush=True)
-    found, failed = experts.collect_scripted(
-        suite, num_episodes=options.expert_episodes,
+    found, failed = experts.collect(
+        suite, expert_sources.makers(
+            options.expert_source, options.expert_run, suite),
+        source=options.expert_source, num_episodes=options.expert_episodes,
         noise_std=options.expert_noise_std, seed=seed)
     if failed and not options.leave_out_failed_experts:
       raise ValueError(

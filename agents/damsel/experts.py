@@ -8,18 +8,19 @@ import hashlib
 import json
 import os
 import pathlib
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 import zipfile
 import zlib
 
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
 import numpy as np
 
 _ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
 # A task's expert is given up after as many episodes for each that is wanted.
 _TRIES = 3
+
+# From an observation `[D]` to the action `[A]`, in [-1, 1].
+Expert = Callable[[np.ndarray], np.ndarray]
 
 
 class Experts(NamedTuple):
@@ -108,20 +109,25 @@ def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
         f'there are experts of tasks that are none: {", ".join(more)}.')
 
 
-def collect_scripted(
+def collect(
     suite: base.TaskSuite,
+    make_expert: Callable[[int, base.Task], Expert],
     *,
+    source: str,
     num_episodes: int,
     noise_std: float,
     seed: int,
 ) -> Tuple[Experts, List[str]]:
-  """Has the scripted controllers solve every task to be trained on.
+  """Has experts solve every task to be trained on.
 
   What they do is disturbed by noise, so that episodes differ and show the way
   back; what is stored is what they would have done.
 
   Args:
-    suite: of DAMSEL's tasks.
+    suite: whose episodes are of one length.
+    make_expert: from a task's place among those to be trained on, and the task,
+      to who acts in it.
+    source: what the experts are, in a word.
     num_episodes: E, of each task.
     noise_std: of the noise, in units of the action.
     seed: of the noise.
@@ -129,17 +135,10 @@ def collect_scripted(
   Returns:
     The experts, and the names of the tasks that they do not have, since their
     expert did not succeed in as many of three times as many tries.
-
-  Raises:
-    ValueError: if a task is none of DAMSEL's.
   """
   episodes, failed = [], []
   for index, task in enumerate(suite.train_tasks):
-    if not isinstance(task.factory, damsel.DamselFactory):
-      raise ValueError(
-          f'there is no scripted controller for {task.name!r} of {suite.name}; '
-          'want a suite of DAMSEL.')
-    solved = _solve(task, num_episodes, noise_std,
+    solved = _solve(task, make_expert(index, task), num_episodes, noise_std,
                     np.random.default_rng([seed, index]))
     if len(solved) == num_episodes:
       episodes.append(solved)
@@ -149,7 +148,7 @@ def collect_scripted(
       np.array([[episode[part] for episode in of_task]
                 for of_task in episodes], np.float32) for part in (0, 1))
   return Experts(observation, action, {
-      'source': 'scripted', 'num_episodes': num_episodes,
+      'source': source, 'num_episodes': num_episodes,
       'noise_std': noise_std, 'seed': seed,
       **_description(suite, failed)}), failed
 
@@ -171,17 +170,17 @@ def _description(suite: base.TaskSuite,
                 if task.name not in failed]}
 
 
-def _solve(task: base.Task, num_episodes: int, noise_std: float,
-           rng: np.random.Generator) -> List[Tuple[np.ndarray, np.ndarray]]:
+def _solve(task: base.Task, expert: Expert, num_episodes: int,
+           noise_std: float, rng: np.random.Generator
+           ) -> List[Tuple[np.ndarray, np.ndarray]]:
   """Observations and actions of the episodes that succeeded."""
   environment = task.factory(0)
-  controller = damsel_controllers.Controller(task.factory.target)
   solved = []
   for _ in range(_TRIES * num_episodes):
     step = environment.reset()
     observations, actions = [], []
     while not step.last():
-      action = controller(step.observation)
+      action = expert(step.observation)
       observations.append(step.observation)
       actions.append(action)
       noise = noise_std * rng.standard_normal(action.shape)

@@ -141,6 +141,19 @@ def test_damsels_tasks_are_a_suite(name, sparse):
   assert suite.action_spec.shape == (3,) and suite.horizon == 150
 
 
+def test_damsels_families_are_a_suite():
+  suite = suites.make_suite('DAMSEL/families', seed=0)
+  assert 'DAMSEL/families' in suites.suite_names()
+  assert [task.name for task in suite.tasks] == ['push', 'door', 'drawer']
+  assert not suite.test_tasks and suite.horizon == 150
+  assert suite.observation_spec.shape == (14,)
+
+
+def test_damsels_tasks_to_learn_from_alone():
+  suite = suites.make_suite('DAMSEL/train', seed=0)
+  assert suite.tasks == suites.make_suite('DAMSEL', seed=0).train_tasks
+
+
 def test_the_reward_version_reaches_the_environments():
   suite = suites.make_suite('MT10', seed=0, reward_function_version='v1')
   assert suite.info['reward_function_version'] == 'v1'

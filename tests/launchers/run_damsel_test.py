@@ -7,6 +7,7 @@ import pytest
 pytestmark = pytest.mark.timeout(900)
 LAUNCHER = launching.FOLDER / 'run_damsel.py'
 ADAPT = launching.FOLDER / 'adapt.py'
+FLAGFILES = sorted(LAUNCHER.parent.glob('flags/damsel_*.cfg'))
 FLAGFILE = LAUNCHER.parent / 'flags' / 'damsel_scripted.cfg'
 TINY = (
     f'--flagfile={FLAGFILE}', '--experts=experts', '--expert_episodes=1',
@@ -58,7 +59,9 @@ def test_experts_a_run_and_adaptation(tmp_path):
 
 @pytest.mark.parametrize('arguments, words', [
     (['--experts='], 'experts: want the directory'),
-    (['--suite=MT10'], "no scripted controller for 'reach-v3' of MT10"),
+    (['--suite=MT10'], "no scripted expert for 'reach-v3' of MT10"),
+    (['--expert_source=sac_per_task'], "expert_run '' holds no run; want the "),
+    (['--expert_source=sac'], 'expert_source=sac: value should be one of <scri'),
     (['--expert_episodes=0'], 'expert_episodes: got 0'),
 ])
 def test_wrong_flags_are_one_sentence(
@@ -86,9 +89,10 @@ def test_only_meta_learners_adapt(tmp_path):
       'run is a run of sac, which does not adapt')
 
 
-def test_the_flagfile_suits_its_tasks():
+@pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
+def test_flagfiles_suit_their_tasks(path):
   config, run, spec = launching.read_flagfile(
-      FLAGFILE, damsel_config.DamselConfig)
+      path, damsel_config.DamselConfig, others=('expert_source', 'expert_run'))
   assert (run.suite, spec.num_tasks, spec.num_test_tasks) == ('DAMSEL', 60, 30)
   assert spec.horizon == config.unroll_length
   assert config == damsel_config.DamselConfig(experts=config.experts)

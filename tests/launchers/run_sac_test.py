@@ -77,4 +77,4 @@ def test_the_references_update_once_for_every_step_of_an_environment(name):
 def test_there_are_flagfiles_of_every_benchmark():
   assert {path.stem for path in FLAGFILES} == {
       *REFERENCES, 'sac_mt10_fast', 'sac_mt1_reach', 'sac_mt1_drawer_close',
-      'sac_mt1_door_open'}
+      'sac_mt1_door_open', 'sac_damsel_per_family', 'sac_damsel_per_task'}

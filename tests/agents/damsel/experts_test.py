@@ -1,24 +1,17 @@
 """Experts' episodes: made, stored, read back, and refused."""
 
-
 from distillery.agents.damsel import experts as damsel_experts
 from distillery.environments import base
 from distillery.environments import damsel_controllers
 from distillery.environments import damsel_tasks
-from distillery.environments import suites
 import numpy as np
 import pytest
 import small_damsel as small
 
 
-def collect(suite=None, **changes):
-  return damsel_experts.collect_scripted(suite or small.make_suite(), **{
-      'num_episodes': 2, 'noise_std': .3, 'seed': 0, **changes})
-
-
 def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
   suite = small.make_suite()
-  experts, failed = collect(suite)
+  experts, failed = small.collect(suite, num_episodes=2)
   assert not failed
   assert experts.observation.shape == (3, 2, 150, 12)
   assert experts.action.shape == (3, 2, 150, 3)
@@ -32,18 +25,37 @@ def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
   assert experts.about['source'] == 'scripted'
 
 
+def test_each_task_has_the_expert_made_for_it(monkeypatch):
+  for family in damsel_tasks.FAMILIES:
+    monkeypatch.setitem(damsel_tasks.THRESHOLDS, family, 9.)
+  suite = small.make_suite(per_family=2)
+  places = []
+
+  def make_expert(index, task):
+    assert suite.train_tasks[index] is task
+    places.append(index)
+    return lambda observation: np.full(3, index / 10., np.float32)
+
+  experts, failed = damsel_experts.collect(
+      suite, make_expert, source='still', num_episodes=1, noise_std=0., seed=0)
+  assert places == list(range(6)) and not failed
+  assert experts.about['source'] == 'still'
+  np.testing.assert_allclose(
+      experts.action[:, 0, 0, 0], np.arange(6) / 10., rtol=1e-6)
+
+
 def test_they_are_a_function_of_the_seed():
   suite = base.TaskSuite(**{**vars(small.make_suite()), 'tasks': (
       small.make_suite().tasks[:1])})
   one, same, other = (
-      collect(suite, num_episodes=1, seed=seed)[0].observation
+      small.collect(suite, seed=seed)[0].observation
       for seed in (0, 0, 1))
   np.testing.assert_array_equal(one, same)
   assert (one != other).any()
 
 
 def test_they_are_read_as_they_were_written(tmp_path):
-  experts, _ = collect(num_episodes=1)
+  experts, _ = small.collect()
   folder = str(tmp_path / 'deep' / 'experts')
   assert not damsel_experts.exist(folder)
   damsel_experts.write(folder, experts)
@@ -103,7 +115,7 @@ def test_arrays_that_are_spoilt(tmp_path, array):
 def test_an_expert_that_never_succeeds_is_named(monkeypatch):
   monkeypatch.setitem(damsel_tasks.THRESHOLDS, 'door', -1.)
   suite = small.make_suite()
-  experts, failed = collect(suite, num_episodes=1)
+  experts, failed = small.collect(suite)
   assert failed == ['door-04']
   assert experts.about['tasks'] == ['push-04', 'drawer-04']
   assert experts.observation.shape[0] == 2
@@ -111,8 +123,3 @@ def test_an_expert_that_never_succeeds_is_named(monkeypatch):
   assert [task.name for task in rest.train_tasks] == ['push-04', 'drawer-04']
   assert rest.test_tasks == suite.test_tasks
   damsel_experts.check_suite(experts, rest)
-
-
-def test_there_are_no_scripts_for_other_suites():
-  with pytest.raises(ValueError, match="no scripted controller for 'reach-v3'"):
-    collect(suites.make_suite('MT10', seed=0))

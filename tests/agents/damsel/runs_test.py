@@ -98,8 +98,7 @@ def test_configs_that_make_no_sense(changes, words):
 
 def test_a_run_and_its_resumption(tmp_path):
   suite = small.make_suite()
-  experts, _ = damsel_experts.collect_scripted(
-      suite, num_episodes=1, noise_std=.3, seed=0)
+  experts, _ = small.collect(suite)
   damsel_experts.write(str(tmp_path / 'experts'), experts)
   config = small.make_config(
       experts=str(tmp_path / 'experts'), unroll_length=150, context_size=100,

@@ -10,6 +10,7 @@ from distillery.agents.damsel import experts as damsel_experts
 from distillery.agents.damsel import learning
 from distillery.agents.damsel import networks as damsel_networks
 from distillery.environments import base
+from distillery.environments import damsel_controllers
 from distillery.environments import suites
 from dm_env import specs
 import numpy as np
@@ -85,3 +86,12 @@ def make_suite(per_family=1):
   return base.TaskSuite(
       name='Three', tasks=tuple(tasks), info=suite.info, horizon=suite.horizon,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec)
+
+
+def collect(suite=None, **changes):
+  """Scripted experts of a suite, and whose tasks failed."""
+  return damsel_experts.collect(
+      suite or make_suite(),
+      lambda index, task: damsel_controllers.Controller(task.factory.target),
+      **{'source': 'scripted', 'num_episodes': 1, 'noise_std': .3, 'seed': 0,
+         **changes})

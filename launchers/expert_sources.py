@@ -1,0 +1,73 @@
+"""Where DAMSEL's experts come from: controllers, or runs of SAC."""
+
+import pathlib
+from typing import Callable
+
+from distillery.agents.core import checkpoints
+from distillery.agents.core import loaded_policy
+from distillery.agents.damsel import experts
+from distillery.environments import base
+from distillery.environments import damsel
+from distillery.environments import damsel_controllers
+from distillery.environments import damsel_families
+from distillery.environments import damsel_tasks
+from distillery.launchers import trained_suites
+import numpy as np
+
+# The suite that a run of SAC has to be of, for each source.
+_SUITES = {'sac_per_family': 'DAMSEL/families', 'sac_per_task': 'DAMSEL/train'}
+SOURCES = ('scripted', *_SUITES)
+
+
+def makers(source: str, run_dir: str, suite: base.TaskSuite
+           ) -> Callable[[int, base.Task], experts.Expert]:
+  """What makes each task's expert, for `experts.collect`.
+
+  Args:
+    source: one of `SOURCES`.
+    run_dir: of the run of SAC that learned to be the experts; unused by
+      'scripted'.
+    suite: of DAMSEL's tasks.
+
+  Raises:
+    ValueError: if the tasks are none of DAMSEL's, or there is no such run.
+  """
+  for task in suite.train_tasks:
+    if not isinstance(task.factory, damsel.DamselFactory):
+      raise ValueError(f'there is no {source} expert for {task.name!r} of '
+                       f'{suite.name}; want a suite of DAMSEL.')
+  if source == 'scripted':
+    return lambda index, task: damsel_controllers.Controller(
+        task.factory.target)
+  policy = _read(source, run_dir)
+  if source == 'sac_per_task':
+    return lambda index, task: _acting(policy, index)
+  return lambda index, task: _acting_for(policy, task.factory.target)
+
+
+def _read(source: str, run_dir: str) -> loaded_policy.LoadedPolicy:
+  flagfile = f'launchers/flags/sac_damsel_{source[len("sac_"):]}.cfg'
+  how = (f'want the directory of a run of launchers/run_sac.py '
+         f'--flagfile={flagfile}.')
+  if not (pathlib.Path(run_dir) / 'config.json').exists():
+    raise ValueError(f'expert_run {run_dir!r} holds no run; {how}')
+  config, suite = trained_suites.read(run_dir)
+  found = (config.get('agent'), suite.name)
+  if found != ('sac', _SUITES[source]):
+    raise ValueError(
+        f'expert_run {run_dir!r} is a run of {found[0]} on {found[1]}; {how}')
+  return checkpoints.load_policy(pathlib.Path(run_dir), 'task')
+
+
+def _acting(policy: loaded_policy.LoadedPolicy, index: int) -> experts.Expert:
+  """Acts as the policy does in its task of an index."""
+  indices = np.array([index])
+  return lambda observation: policy.act(observation[np.newaxis], indices)[0]
+
+
+def _acting_for(policy: loaded_policy.LoadedPolicy,
+                target: damsel_tasks.Target) -> experts.Expert:
+  """Acts as its family's policy does that is told the target."""
+  act = _acting(policy, damsel_tasks.FAMILIES.index(target.family))
+  return lambda observation: act(
+      damsel_families.with_target(observation, target))
