@@ -1,10 +1,10 @@
-"""DAMSEL's scene beside MT10's simulators, and its meta-updates.
+"""DAMSEL's scene beside MT10's simulators, and meta-updates.
 
   python benchmarks/meta_learning.py
 
 Both suites are collected by the pool with uniformly random actions, one block
-after the other in each repetition. A meta-update is of 16 tasks, with 256
-transitions of an expert and 100 of a context each.
+after the other in each repetition. A meta-update is of 16 tasks, each with 100
+transitions of a context and 256 of an expert (DAMSEL) or of replay (PEARL).
 """
 
 import contextlib
@@ -15,6 +15,8 @@ from typing import Callable, List
 
 import bench_report
 from distillery.agents.core import baselines
+from distillery.agents.core import builders
+from distillery.environments import base
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
@@ -68,9 +70,16 @@ def collection_figures(
   return [damsel, mt10, bench_report.ratio('DAMSEL : MT10', damsel, mt10)]
 
 
-def learner_step(num_updates: int) -> Callable[[], None]:
+def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
+  """Random ones of each task, `[K, num, T, sum(width)]`."""
+  return np.random.default_rng(0).uniform(-1., 1., (
+      len(suite.train_tasks), num, suite.horizon, sum(width))).astype(
+          np.float32)
+
+
+def damsel_step(spec: builders.AgentSpec, suite: base.TaskSuite,
+                num_updates: int) -> Callable[[], None]:
   """A step of DAMSEL's learner on random episodes."""
-  from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
   from distillery.agents.damsel import builder  # pylint: disable=g-import-not-at-top
   from distillery.agents.damsel import config as damsel_config  # pylint: disable=g-import-not-at-top
   from distillery.agents.damsel import experts as damsel_experts  # pylint: disable=g-import-not-at-top
@@ -78,48 +87,63 @@ def learner_step(num_updates: int) -> Callable[[], None]:
   from distillery.agents.damsel import networks  # pylint: disable=g-import-not-at-top
   import tensorflow as tf  # pylint: disable=g-import-not-at-top
 
+  config = damsel_config.DamselConfig(updates_per_step=num_updates)
+  (d,), (a,) = spec.observation_spec.shape, spec.action_spec.shape
+  num = config.episodes_per_step
+  experts = damsel_experts.Experts(
+      episodes(suite, num, d), episodes(suite, num, a), {})
+  components = builder.components(
+      spec.families, config.latent_size, single_prior=False)
+  batch = {'context': tf.constant(episodes(suite, num, d, a, 1, 1, d)),
+           'expert': tf.constant(episodes(suite, num, d, a))}
+  return learning.DamselLearner(
+      config, networks.make_networks(spec, config, components, experts, seed=0),
+      spec, 0, iterator=itertools.repeat(batch)).step
+
+
+def pearl_step(spec: builders.AgentSpec, suite: base.TaskSuite,
+               num_updates: int) -> Callable[[], None]:
+  """A step of PEARL's learner on random episodes."""
+  from distillery.agents.pearl import config as pearl_config  # pylint: disable=g-import-not-at-top
+  from distillery.agents.pearl import learning  # pylint: disable=g-import-not-at-top
+  from distillery.agents.pearl import networks  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+
+  config = pearl_config.PearlConfig(
+      updates_per_step=num_updates, context_size=100,
+      unroll_length=suite.horizon)
+  (d,), (a,) = spec.observation_spec.shape, spec.action_spec.shape
+  batch = {
+      name: tf.constant(episodes(suite, num, d, a, 1, 1, d)) for name, num in (
+          ('context', config.context_episodes),
+          ('replay', config.episodes_per_step))}
+  return learning.PearlLearner(
+      config, networks.make_networks(spec, config, seed=0), spec, 0,
+      iterator=itertools.repeat(batch)).step
+
+
+def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
+  """Meta-updates a second, and what a thousand take."""
   suite = suites.make_suite('DAMSEL', seed=0)
   families = tuple(task.family for task in suite.train_tasks)
   spec = builders.AgentSpec(
       len(families), 0, suite.observation_spec, suite.action_spec,
       suite.horizon, families)
-  config = damsel_config.DamselConfig(updates_per_step=num_updates)
-  (observation_size,), (action_size,) = (
-      suite.observation_spec.shape, suite.action_spec.shape)
-  rng = np.random.default_rng(0)
-
-  def episodes(*width: int) -> np.ndarray:
-    return rng.uniform(-1.0, 1.0, (
-        len(families), config.episodes_per_step, suite.horizon, sum(width)
-    )).astype(np.float32)
-
-  batch = {
-      'context': tf.constant(episodes(
-          observation_size, action_size, 1, 1, observation_size)),
-      'expert': tf.constant(episodes(observation_size, action_size))}
-  return learning.DamselLearner(
-      config, networks.make_networks(
-          spec, config,
-          builder.components(families, config.latent_size, single_prior=False),
-          damsel_experts.Experts(
-              episodes(observation_size), episodes(action_size), {}), seed=0),
-      spec, 0, iterator=itertools.repeat(batch)).step
-
-
-def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
-  """Meta-updates a second, and what a thousand take."""
-  step = learner_step(options.updates)
-  step()  # Compiling, and first touches of memory.
-  seconds = []
-  for _ in range(options.repetitions):
-    begin = time.perf_counter()
-    step()
-    seconds.append((time.perf_counter() - begin) / options.updates)
-  return [
-      bench_report.Figure(
-          'meta-updates', 'updates/s', [1.0 / value for value in seconds]),
-      bench_report.Figure(
-          '1,000 meta-updates', 's', [1000.0 * value for value in seconds])]
+  figures = []
+  for name, make in (('DAMSEL', damsel_step), ('PEARL', pearl_step)):
+    step = make(spec, suite, options.updates)
+    step()  # Compiling, and first touches of memory.
+    seconds = []
+    for _ in range(options.repetitions):
+      begin = time.perf_counter()
+      step()
+      seconds.append((time.perf_counter() - begin) / options.updates)
+    figures += [
+        bench_report.Figure(f'{name}, meta-updates', 'updates/s',
+                            [1.0 / value for value in seconds]),
+        bench_report.Figure(f'{name}, 1,000 meta-updates', 's',
+                            [1000.0 * value for value in seconds])]
+  return figures
 
 
 _OPTIONS = flag_utils.define(MetaLearningOptions)

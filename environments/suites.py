@@ -51,6 +51,9 @@ def make_suite(name: str, *, seed: int,
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in _DAMSELS:
+    if reward_function_version != 'v2':
+      raise ValueError(f'reward_function_version: {name} has rewards of its own'
+                       f', got {reward_function_version!r}, want the default.')
     return _DAMSELS[name](name)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()

@@ -32,7 +32,8 @@ class DamselConfig:
     reward_scale: factor on rewards, where the encoder sees and the model
       predicts them; about one over their standard deviation.
     model_weight: of the model's error.
-    component_weight: of the latents' distance to their family's component.
+    component_weight: of the latents' distance to their family's component;
+      with single_prior they are not drawn to it.
     prior_share: share of the tasks of an update that are imitated from their
       component, as one acts before there is a context.
     noise_std: of the actions in training, in the unit box.

@@ -7,6 +7,8 @@ from distillery.agents.core import serving
 from distillery.agents.core import training
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
+from distillery.agents.pearl import builder as pearl_builder
+from distillery.agents.pearl import config as pearl_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.agents.trpo import builder as trpo_builder
@@ -33,7 +35,13 @@ SIZES = dict(envs_per_task=2, unroll_length=50, hidden_sizes=(16,))
         **SIZES, critic_hidden_sizes=(16,), batch_size=20, random_steps=100,
         samples_per_insert=50., replay_size=500, updates_per_step=10),
      sac_builder.SACBuilder),
-], ids=['trpo', 'dnc', 'sac'])
+    # The replay is full after ten blocks; 8,000 updates.
+    (pearl_config.PearlConfig(
+        **SIZES, critic_hidden_sizes=(16,), encoder_hidden_sizes=(16,),
+        tasks_per_update=2, batch_size=20, context_size=20, random_steps=50,
+        replay_episodes=40, updates_per_step=10, steps_per_block=4),
+     pearl_builder.PearlBuilder),
+], ids=['trpo', 'dnc', 'sac', 'pearl'])
 def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
   suite = fakes.point_mass_suite(2)
   builder = make_builder(config, builders.AgentSpec(

@@ -77,8 +77,9 @@ def test_meta_learning(tmp_path):
   assert result.returncode == 0, result.stderr
   found = figures(path)
   assert found['collecting DAMSEL'] > 0 and found['DAMSEL : MT10'] > 0
-  assert found['1,000 meta-updates'] == pytest.approx(
-      1000 / found['meta-updates'], rel=.01)
+  for agent in ('DAMSEL', 'PEARL'):
+    assert found[f'{agent}, 1,000 meta-updates'] == pytest.approx(
+        1000 / found[f'{agent}, meta-updates'], rel=.01)
 
 
 def test_a_run_that_fails_is_one_sentence(tmp_path):

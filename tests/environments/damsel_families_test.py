@@ -3,7 +3,6 @@
 import pickle
 
 from distillery.environments import damsel
-from distillery.environments import damsel_families
 from distillery.environments import damsel_tasks
 from distillery.environments import suites
 import numpy as np

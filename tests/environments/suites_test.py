@@ -141,6 +141,11 @@ def test_damsels_tasks_are_a_suite(name, sparse):
   assert suite.action_spec.shape == (3,) and suite.horizon == 150
 
 
+def test_damsels_rewards_have_one_version():
+  with pytest.raises(ValueError, match="rewards of its own, got 'v1'"):
+    suites.make_suite('DAMSEL', seed=0, reward_function_version='v1')
+
+
 def test_damsels_families_are_a_suite():
   suite = suites.make_suite('DAMSEL/families', seed=0)
   assert 'DAMSEL/families' in suites.suite_names()

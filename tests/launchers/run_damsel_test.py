@@ -61,7 +61,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
     (['--experts='], 'experts: want the directory'),
     (['--suite=MT10'], "no scripted expert for 'reach-v3' of MT10"),
     (['--expert_source=sac_per_task'], "expert_run '' holds no run; want the "),
-    (['--expert_source=sac'], 'expert_source=sac: value should be one of <scri'),
+    (['--expert_source=sac'], 'expert_source=sac: value should be one of <'),
     (['--expert_episodes=0'], 'expert_episodes: got 0'),
 ])
 def test_wrong_flags_are_one_sentence(

@@ -63,7 +63,7 @@ class Reference:
     out = self.networks.encoder(
         tf.constant(features[np.newaxis, np.newaxis]), tf.zeros([1, 0]))
     mean, raw = np.split(out.numpy()[0, 0].astype(np.float64), 2)
-    # A product of equal Gaussians: the mean, and the variance over their number.
+    # A product of equals: the mean, and the variance over their number.
     return mean, np.log1p(np.exp(raw)) / self.config.context_size
 
   def latent(self):
