@@ -41,7 +41,7 @@ class ExpertOptions:
     leave_out_failed_experts: whether to go on without the tasks that no expert
       solved.
   """
-  expert_source: Literal[expert_sources.SOURCES] = 'sac_per_family'
+  expert_source: Literal[expert_sources.SOURCES] = 'scripted'
   expert_run: str = ''
   expert_episodes: int = 20
   expert_noise_std: float = 0.3

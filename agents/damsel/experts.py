@@ -16,7 +16,8 @@ from distillery.environments import base
 import numpy as np
 
 _ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
-# A task's expert is given up after as many episodes for each that is wanted.
+# A task's expert is given up after as many episodes for each that is wanted, or
+# after one for each of which none succeeded.
 _TRIES = 3
 
 # From an observation `[D]` to the action `[A]`, in [-1, 1].
@@ -134,7 +135,8 @@ def collect(
 
   Returns:
     The experts, and the names of the tasks that they do not have, since their
-    expert did not succeed in as many of three times as many tries.
+    expert did not succeed in as many of three times as many tries, or in none
+    of as many.
   """
   episodes, failed = [], []
   for index, task in enumerate(suite.train_tasks):
@@ -176,7 +178,9 @@ def _solve(task: base.Task, expert: Expert, num_episodes: int,
   """Observations and actions of the episodes that succeeded."""
   environment = task.factory(0)
   solved = []
-  for _ in range(_TRIES * num_episodes):
+  for number in range(_TRIES * num_episodes):
+    if number == num_episodes and not solved:
+      break
     step = environment.reset()
     observations, actions = [], []
     while not step.last():
