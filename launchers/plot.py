@@ -1,6 +1,6 @@
 """Draws the learning curves of runs on one suite, or how they adapted.
 
-  python launchers/plot.py RUN_DIR... --output=curves.png
+  python launchers/plot.py RUN_DIR... --output=curves.png [--over=hours]
   python launchers/plot.py RUN_DIR... --adaptation=test --output=adapted.png
 
 Runs that differ in their seed alone are averaged; other agents and settings are
@@ -26,6 +26,7 @@ _COLORS = (
 )
 _STYLES = {('task', 'train'): '-', ('shared', 'train'): '--',
            ('shared', 'test'): ':'}
+_LABELS = {'env_steps': 'environment steps', 'hours': 'wall time, hours'}
 _PANELS_A_ROW = 5
 
 
@@ -36,12 +37,15 @@ class PlotOptions:
   Attributes:
     output: the picture to write.
     bootstrap_repetitions: resamples of the intervals.
+    over: what to draw success over: environment steps, or the wall time that
+      the runs recorded (of several seeds, their mean).
     adaptation: draw adaptation to the tasks of this split instead of learning;
       '' does not.
   """
 
   output: str = 'learning_curves.png'
   bootstrap_repetitions: int = 2000
+  over: Literal['env_steps', 'hours'] = 'env_steps'
   adaptation: Literal['', 'train', 'test'] = ''
 
   def __post_init__(self):
@@ -89,8 +93,7 @@ def table(scores: run_scores.ByKey, repetitions: int) -> str:
 def draw(
     suite: str,
     scores: run_scores.ByKey,
-    repetitions: int,
-    path: str,
+    options: PlotOptions,
 ) -> None:
   """Draws the aggregate, and below it a small panel for each task."""
   from matplotlib import figure
@@ -108,7 +111,7 @@ def draw(
   upper, lower = canvas.figure.subfigures(
       2, 1, height_ratios=(4.4, 1.9 * num_rows)
   )
-  _draw_aggregates(upper, suite, scores, colors, repetitions)
+  _draw_aggregates(upper, suite, scores, colors, options)
   panels = lower.subplots(
       num_rows, _PANELS_A_ROW, sharex=True, sharey=True, squeeze=False
   ).flat
@@ -121,15 +124,16 @@ def draw(
       if key.split == split and task in of_key.tasks:
         of_task = of_key.success[:, of_key.tasks.index(task)]
         look = dict(color=colors[key], ls=_STYLES[key.policy, key.split])
-        axes.plot(of_key.env_steps, of_task.T, **look, lw=0.6, alpha=0.5)
-        axes.plot(of_key.env_steps, of_task.mean(0), **look, lw=1.8)
+        times = getattr(of_key, options.over)
+        axes.plot(times, of_task.T, **look, lw=0.6, alpha=0.5)
+        axes.plot(times, of_task.mean(0), **look, lw=1.8)
     plotting.style_axes(axes)
     axes.set(title=task + (' (test)' if split == 'test' else ''), xlabel='')
     axes.title.set_size(9)
     axes.tick_params(labelsize=7)
   for axes in list(panels):
     axes.set_visible(False)
-  canvas.print_png(path)
+  canvas.print_png(options.output)
 
 
 def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
@@ -144,26 +148,26 @@ def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
 
 def _draw_aggregates(
     upper, suite: str, scores: run_scores.ByKey,
-    colors: Dict[run_scores.Key, str], repetitions: int
+    colors: Dict[run_scores.Key, str], options: PlotOptions
 ) -> None:
   """Interquartile mean of each policy and split with its interval."""
   axes = upper.subplots()
   upper.subplots_adjust(0.07, 0.14, 0.98, 0.9)
   for key, of_key in scores.items():
     found = intervals.bootstrap(
-        intervals.interquartile_mean, of_key.success, repetitions=repetitions
+        intervals.interquartile_mean, of_key.success,
+        repetitions=options.bootstrap_repetitions,
     )
-    color = colors[key]
+    color, times = colors[key], getattr(of_key, options.over)
     axes.plot(
-        of_key.env_steps, found.value, _STYLES[key.policy, key.split],
+        times, found.value, _STYLES[key.policy, key.split],
         color=color, lw=2.2,
         label=f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} tasks',
     )
     axes.fill_between(
-        of_key.env_steps, found.low, found.high, color=color, alpha=0.2,
-        lw=0,
+        times, found.low, found.high, color=color, alpha=0.2, lw=0,
     )
-  plotting.style_axes(axes)
+  plotting.style_axes(axes, _LABELS[options.over])
   axes.set(
       ylabel='success, interquartile mean',
       title=f'{suite}: {_seeds(*scores.values())}, 95 % bootstrap intervals',
@@ -183,7 +187,7 @@ def main(run_dirs: List[str]) -> None:
     print(adaptation_figures.table(found))
   else:
     suite, scores = run_scores.read_runs(run_dirs)
-    draw(suite, scores, options.bootstrap_repetitions, options.output)
+    draw(suite, scores, options)
     print(table(scores, options.bootstrap_repetitions))
   print(f'wrote {options.output}')
 

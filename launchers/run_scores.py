@@ -34,6 +34,7 @@ class Scores(NamedTuple):
 
   tasks: List[str]
   env_steps: np.ndarray  # int [F], those that every run was evaluated at
+  hours: np.ndarray  # float [F], after which the mean run was
   success: np.ndarray  # float [runs, tasks, F]
 
 
@@ -80,7 +81,7 @@ def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
       for split in ('train', 'test'):
         curves = [plotting.task_curves(run, policy, split) for run in runs]
         if any(curves):
-          scores[Key(settings, policy, split)] = _stack(group, curves)
+          scores[Key(settings, policy, split)] = _stack(group, curves, runs)
   return str(next(iter(configs.values())).get('suite', '')), scores
 
 
@@ -128,7 +129,8 @@ def _check_seeds(
 
 
 def _stack(
-    run_dirs: Sequence[str], curves: Sequence[plotting.TaskCurves]
+    run_dirs: Sequence[str], curves: Sequence[plotting.TaskCurves],
+    evaluations: Sequence[Sequence[plotting.Evaluation]],
 ) -> Scores:
   """Success `[runs, tasks, F]` at the times that every curve has."""
   tasks = list(curves[0])
@@ -146,4 +148,7 @@ def _stack(
         'number of steps'
     )
   success = [[[c[step] for step in common] for c in run] for run in by_step]
-  return Scores(tasks, np.array(common), np.array(success))
+  wall_s = [{row.env_steps: row.wall_s for row in run} for run in evaluations]
+  hours = [[of_run[step] / 3600. for step in common] for of_run in wall_s]
+  return Scores(
+      tasks, np.array(common), np.mean(hours, axis=0), np.array(success))

@@ -17,6 +17,7 @@ _POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
 class Evaluation(NamedTuple):
   """One row of evaluation.csv: one policy on one task at one time."""
   env_steps: int
+  wall_s: float
   policy: str
   task: str
   split: str
@@ -57,8 +58,9 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
   try:
     return [
         Evaluation(
-            int(line['env_steps']), line['policy'], line['task'],
-            line['split'], float(line['success']), float(line['return']),
+            int(line['env_steps']), float(line['wall_s']), line['policy'],
+            line['task'], line['split'], float(line['success']),
+            float(line['return']),
         )
         for line in lines
     ]
@@ -181,7 +183,7 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
     )
 
 
-def style_axes(axes) -> None:
+def style_axes(axes, xlabel: str = 'environment steps') -> None:
   """Per cent upwards, environment steps to the right, nothing else."""
   from matplotlib import ticker
 
@@ -190,6 +192,6 @@ def style_axes(axes) -> None:
   axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
   axes.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
   axes.xaxis.set_major_formatter(ticker.EngFormatter(sep=' '))
-  axes.set_xlabel('environment steps')
+  axes.set_xlabel(xlabel)
   axes.grid(alpha=0.25)
   axes.spines[['top', 'right']].set_visible(False)

@@ -8,6 +8,7 @@ import sys
 from distillery.agents.core import run_directory
 from distillery.launchers import plot
 from distillery.launchers import run_scores
+from matplotlib import axes
 import numpy as np
 import pytest
 
@@ -24,7 +25,8 @@ def make_run(path, seed=0, steps=(0, 100, 200), tasks=('a', 'b'), **config):
     for policy in ('task', 'shared'):
       for task in tasks:
         success = seed / 10 + step / 1000
-        lines.append(f'{step},1,{policy},{task},train,10,{success:.2f},5')
+        wall_s = 36 * step * (1 + seed)
+        lines.append(f'{step},{wall_s},{policy},{task},train,10,{success:.2f},5')
   (path / 'evaluation.csv').write_text('\n'.join(lines) + '\n')
   return str(path)
 
@@ -68,6 +70,24 @@ def test_runs_meet_where_all_were_evaluated(tmp_path):
   np.testing.assert_allclose(
       of_task.success, [[[0, 0.1]] * 2, [[0.1, 0.2]] * 2]
   )
+  np.testing.assert_allclose(of_task.hours, [0., 1.5])  # 1 and 2 hours.
+
+
+def test_over_hours_or_over_steps(tmp_path, monkeypatch):
+  _, scores = run_scores.read_runs([make_run(tmp_path / 'run')])
+  drawn, draws = [], axes.Axes.plot
+
+  def record(self, x, *args, **kwargs):
+    drawn.append(list(x))
+    return draws(self, x, *args, **kwargs)
+
+  monkeypatch.setattr(axes.Axes, 'plot', record)
+  for over, want in (('env_steps', [0, 100, 200]), ('hours', [0, 1, 2])):
+    drawn.clear()
+    plot.draw('MT10', scores, plot.PlotOptions(
+        str(tmp_path / 'c.png'), bootstrap_repetitions=10, over=over))
+    assert len(drawn) == 2 + 2 * 2 * 2  # Aggregates; runs and means of tasks.
+    assert all(x == want for x in drawn)
 
 
 def test_other_settings_are_drawn_beside(tmp_path):

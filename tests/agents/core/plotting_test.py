@@ -29,7 +29,8 @@ def write(tmp_path, text):
 def test_rows_are_read(tmp_path):
   rows = plotting.read_evaluations(write(tmp_path, HEADER + ROWS))
   assert len(rows) == 6
-  assert rows[0] == plotting.Evaluation(0, 'task', 'a', 'train', 0.1, 3.5)
+  assert rows[0] == plotting.Evaluation(
+      0, 1.5, 'task', 'a', 'train', 0.1, 3.5)
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path):
