@@ -38,7 +38,12 @@ class FamilyEnvironment(base.TaskEnvironment):
     Args:
       targets: of one family.
       seed: of the draws.
+
+    Raises:
+      ValueError: if there is no such target in the scene.
     """
+    for target in targets:
+      damsel_tasks.check_target(target)
     self._targets = targets
     self._environment = damsel.DamselEnvironment(targets[0], sparse=False)
     self._rng = np.random.default_rng(seed)

@@ -51,10 +51,7 @@ def make_suite(name: str, *, seed: int,
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in _DAMSELS:
-    if reward_function_version != 'v2':
-      raise ValueError(f'reward_function_version: {name} has rewards of its own'
-                       f', got {reward_function_version!r}, want the default.')
-    return _DAMSELS[name](name)
+    return _damsel_suite(name, reward_function_version)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()
   elif name in metaworld_names.META:
@@ -88,6 +85,13 @@ def make_suite(name: str, *, seed: int,
           'metaworld': metadata.version('metaworld'),
       },
       horizon=metaworld.HORIZON)
+
+
+def _damsel_suite(name: str, reward_function_version: str) -> base.TaskSuite:
+  if reward_function_version != 'v2':
+    raise ValueError(f'reward_function_version: {name} has rewards of its own, '
+                     f'got {reward_function_version!r}, want the default.')
+  return _DAMSELS[name](name)
 
 
 def suite_names() -> List[str]:

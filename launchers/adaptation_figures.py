@@ -20,7 +20,7 @@ class Adaptation(NamedTuple):
   success: np.ndarray  # float [runs, K, J]
   distance: np.ndarray  # float [runs, K, J]; NaN where a task has none
   latents: np.ndarray  # [runs, K, L], of the last trajectory
-  taken_for_its_family: np.ndarray  # float [runs, K]; NaN if not asked
+  taken_for_its_family: np.ndarray  # float [runs, K]; NaN if not known
 
   @property
   def family_names(self) -> List[str]:
@@ -58,14 +58,19 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
     OSError: if a run has no such table.
     ValueError: if a table cannot be read, or the runs do not belong together.
   """
-  groups = run_scores.by_settings(
-      {run_dir: plotting.read_config(run_dir) for run_dir in run_dirs})
+  configs = {run_dir: plotting.read_config(run_dir) for run_dir in run_dirs}
   found, tasks = {}, None
-  for name, group in groups.items():
-    tables = []
+  for name, group in run_scores.by_settings(configs).items():
+    run_scores.check_seeds(group, configs)
+    tables, env_steps = [], set()
     for run_dir in group:
       path = pathlib.Path(run_dir) / f'adaptation_{split}.csv'
-      known, table = _read_table(path)
+      known, of_run, table = _read_table(path)
+      env_steps |= of_run
+      if len(env_steps) > 1:
+        raise ValueError(
+            f'{path}: adapted after {min(of_run):,} steps, and others of the '
+            'same settings after another number; want the same')
       if tasks not in (None, known):
         raise ValueError(f'{path}: got other tasks, or another number of '
                          'trajectories, than in the others; want the same')
@@ -89,7 +94,7 @@ def _read_table(path: pathlib.Path):
     ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
     def numbers(name):
       return [[float(row[name] or 'nan') for row in line] for line in ordered]
-    return (tasks, count), (
+    return (tasks, count), {int(row['env_steps']) for row in rows}, (
         numbers('success'), numbers('distance'),
         [[float(z) for z in line[-1]['latent'].split()] for line in ordered],
         [float(line[-1]['taken_for'] == line[-1]['family'])
@@ -176,7 +181,9 @@ def _scatter(axes, runs: Adaptation, colors: Dict[str, str],
   """The first run's latents along their two main directions."""
   latents = runs.latents[0] - runs.latents[0].mean(0)
   _, _, directions = np.linalg.svd(latents, full_matrices=False)
-  plane = latents @ directions[:2].T
+  # Latents of one entry lie on a line.
+  plane = np.pad(latents @ directions[:2].T,
+                 [(0, 0), (0, 2 - len(directions[:2]))])
   for family, color in colors.items():
     axes.scatter(*plane[[f == family for f in runs.families]].T, s=14,
                  color=color, label=family)

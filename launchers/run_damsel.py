@@ -71,13 +71,15 @@ def _with_experts(folder: str, options: ExpertOptions, seed: int,
             options.expert_source, options.expert_run, suite),
         source=options.expert_source, num_episodes=options.expert_episodes,
         noise_std=options.expert_noise_std, seed=seed)
+    found.about['run'] = options.expert_run
+    experts.write(folder, found)
     if failed and not options.leave_out_failed_experts:
       raise ValueError(
-          f'no expert solved {", ".join(failed)}; --leave_out_failed_experts '
-          'goes on without them.')
-    experts.write(folder, found)
+          f'experts did not succeed in {options.expert_episodes} episodes of '
+          f'{", ".join(failed)}; --leave_out_failed_experts goes on without '
+          'them.')
   found = experts.read(folder)
-  asked = {'source': options.expert_source,
+  asked = {'source': options.expert_source, 'run': options.expert_run,
            'num_episodes': options.expert_episodes,
            'noise_std': options.expert_noise_std}
   for name, want in asked.items():
@@ -93,6 +95,7 @@ def _with_experts(folder: str, options: ExpertOptions, seed: int,
   # Which experts they were goes into every record of the run.
   return dataclasses.replace(suite, info={
       **suite.info, 'expert_source': options.expert_source,
+      'expert_run': options.expert_run,
       'expert_seed': str(found.about['seed']),
       'experts_sha256': experts.digest(folder)})
 

@@ -38,9 +38,17 @@ def main(_):
   config, options, run = _PEARL.value(), _GOALS.value(), _RUN.value()
 
   def split(suite):
-    if not options.goals_per_task:
-      return suite
-    return variations.split(suite, options.goals_per_task)
+    if options.goals_per_task:
+      return variations.split(suite, options.goals_per_task)
+    environment = suite.train_tasks[0].factory(0)
+    num_goals = environment.num_variations
+    environment.close()
+    if num_goals > 1:
+      raise ValueError(
+          f'goals_per_task: every episode of {suite.train_tasks[0].name} has '
+          f'one of {num_goals} goals, and there is nothing to adapt to; want '
+          f'1 to {num_goals}, each of them a task.')
+    return suite
 
   training.train('pearl', config, builder.PearlBuilder, run,
                  change_suite=split, more_options=(options,))

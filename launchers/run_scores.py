@@ -11,6 +11,8 @@ import numpy as np
 _MAY_DIFFER = frozenset({
     'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
     'checkpoint_every', 'resume',
+    # Each seed may have experts of its own.
+    'experts', 'expert_run', 'expert_seed', 'experts_sha256',
 })
 LABELS = {'task': 'task policies', 'shared': 'shared policy'}
 
@@ -72,7 +74,7 @@ def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
       )
   scores = {}
   for settings, group in by_settings(configs).items():
-    _check_seeds(group, configs)
+    check_seeds(group, configs)
     runs = [
         plotting.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
         for run_dir in group
@@ -114,9 +116,14 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
   return named
 
 
-def _check_seeds(
+def check_seeds(
     group: Sequence[str], configs: Dict[str, Dict[str, Any]]
 ) -> None:
+  """Refuses runs of the same seed.
+
+  Raises:
+    ValueError: with the seed and the runs.
+  """
   seeds: Dict[Any, str] = {}
   for run_dir in group:
     seed = configs[run_dir].get('seed', run_dir)

@@ -37,10 +37,11 @@ def train(
     ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
   """
   run = options.resolved(agent)
-  suite = change_suite(suites.make_suite(
+  suite = suites.make_suite(
       run.suite, seed=run.seed,
-      reward_function_version=run.reward_function_version))
+      reward_function_version=run.reward_function_version)
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
+  suite = change_suite(suite)
   if not run.resume:
     flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config,
                              *more_options)

@@ -27,7 +27,7 @@ class Adapter(Protocol):
     """What the next trajectory of each task is made from, `[K, L]`."""
 
   def taken_for(self, blocks: Sequence[Block]) -> Optional[np.ndarray]:
-    """Of which family the next is, by index `[K]`; None: it does not ask."""
+    """Of which family each task seems, by index `[K]`; None: not known yet."""
 
 
 class Trajectory(NamedTuple):

@@ -82,11 +82,13 @@ def make_iterator(server_address: str, *, num_tasks: int,
 
 
 def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
-  """M tasks, none twice, as many of each family as can be.
+  """M tasks, none twice, as many of each family as of the others.
+
+  Families that have too few give the rest to those that have more.
 
   Args:
     families: of the K tasks.
-    num: M.
+    num: M, at most K.
     seed: int64 [2].
 
   Returns:
@@ -94,13 +96,16 @@ def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
   """
   score = tf.random.stateless_uniform([len(families)], seed)
   names = list(dict.fromkeys(families))
-  share, more = divmod(num, len(names))
+  members = {name: [task for task, family in enumerate(families)
+                    if family == name] for name in names}
+  # Dealt out in turn: the first of each family, the second of each, ...
+  dealt = sorted((turn, i) for i, name in enumerate(names)
+                 for turn in range(len(members[name])))[:num]
   drawn = []
   for i, name in enumerate(names):
-    members = [task for task, family in enumerate(families) if family == name]
     _, best = tf.math.top_k(
-        tf.gather(score, members), min(share + (i < more), len(members)))
-    drawn.append(tf.gather(members, best))
+        tf.gather(score, members[name]), sum(j == i for _, j in dealt))
+    drawn.append(tf.gather(members[name], best))
   return tf.concat(drawn, axis=0)
 
 

@@ -55,11 +55,10 @@ class DamselAdapter:
 
   def taken_for(
       self, blocks: Sequence[adaptation.Block]) -> Optional[np.ndarray]:
-    """See `core.adaptation.Adapter`: the component tried, then the best."""
-    if len(self.components) == 1:
+    """See `core.adaptation.Adapter`: the best component, once all are tried."""
+    num_families = len(self.components)
+    if num_families == 1 or len(blocks) < num_families:
       return None
-    if len(blocks) < len(self.components):
-      return np.full(self._num_tasks, len(blocks))
     return self.chosen(blocks)
 
   def parameters(self, blocks: Sequence[adaptation.Block]

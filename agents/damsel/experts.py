@@ -16,9 +16,9 @@ from distillery.environments import base
 import numpy as np
 
 _ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
-# A task's expert is given up after as many episodes for each that is wanted, or
-# after one for each of which none succeeded.
-_TRIES = 3
+# A task's expert is given up after as many episodes for each that is wanted,
+# and at first after as many of which none succeeded.
+_TRIES, _FIRST_TRIES = 3, 20
 
 # From an observation `[D]` to the action `[A]`, in [-1, 1].
 Expert = Callable[[np.ndarray], np.ndarray]
@@ -136,7 +136,10 @@ def collect(
   Returns:
     The experts, and the names of the tasks that they do not have, since their
     expert did not succeed in as many of three times as many tries, or in none
-    of as many.
+    of the first twenty.
+
+  Raises:
+    ValueError: if no expert solved its task.
   """
   episodes, failed = [], []
   for index, task in enumerate(suite.train_tasks):
@@ -146,6 +149,8 @@ def collect(
       episodes.append(solved)
     else:
       failed.append(task.name)
+  if not episodes:
+    raise ValueError(f'no {source} expert solved its task.')
   observation, action = (
       np.array([[episode[part] for episode in of_task]
                 for of_task in episodes], np.float32) for part in (0, 1))
@@ -178,8 +183,8 @@ def _solve(task: base.Task, expert: Expert, num_episodes: int,
   """Observations and actions of the episodes that succeeded."""
   environment = task.factory(0)
   solved = []
-  for number in range(_TRIES * num_episodes):
-    if number == num_episodes and not solved:
+  for number in range(max(_TRIES * num_episodes, _FIRST_TRIES)):
+    if number == _FIRST_TRIES and not solved:
       break
     step = environment.reset()
     observations, actions = [], []

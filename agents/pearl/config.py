@@ -85,6 +85,11 @@ class PearlConfig:
           f'context_size={self.context_size} is more than the '
           f'{self.context_episodes * self.unroll_length} transitions that are '
           'kept of a task (context_episodes, unroll_length).')
+    if self.context_episodes < 2 * self.envs_per_task:
+      raise ValueError(
+          f'context_episodes={self.context_episodes} is less than the '
+          f'{2 * self.envs_per_task} episodes of a task in a block: contexts '
+          'would have none from the prior.')
     if self.episodes_per_step > self.replay_episodes:
       raise ValueError(
           f'episodes_per_step={self.episodes_per_step} is more than '

@@ -3,6 +3,7 @@
 import pickle
 
 from distillery.environments import damsel
+from distillery.environments import damsel_families
 from distillery.environments import damsel_tasks
 from distillery.environments import suites
 import numpy as np
@@ -66,6 +67,13 @@ def test_the_step_after_an_episode_begins_another():
   assert environment.step(action).first()
   assert [environment.step(action).last() for _ in range(150)][-1]
   assert environment.step(action).first()
+
+
+def test_targets_that_the_scene_does_not_have():
+  factory = damsel_families.FamilyFactory((
+      targets('push')[0], damsel_tasks.Target('drawer', (9.,))))
+  with pytest.raises(ValueError, match="target of 'drawer': got"):
+    factory(0)
 
 
 @pytest.mark.parametrize('variation', [-1, 20])

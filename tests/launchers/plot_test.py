@@ -150,7 +150,7 @@ def assert_is_sentence(result, says):
 
 
 def make_adapted(path, seed, push, tasks=('push-0', 'push-1', 'door-0'),
-                 **config):
+                 env_steps=100, **config):
   """Two trajectories of each task; the second of `push` leaves `seed` m."""
   make_run(path, seed, **config)
   lines = ['env_steps,trajectory,task,family,split,taken_for,latent,return,'
@@ -159,7 +159,7 @@ def make_adapted(path, seed, push, tasks=('push-0', 'push-1', 'door-0'),
     for k, task in enumerate(tasks):
       family = task.split('-')[0]
       lines.append(
-          f'100,{trajectory},{task},{family},test,push,'
+          f'{env_steps},{trajectory},{task},{family},test,push,'
           f'{3. * (family == "door")} {.1 * k},5,{.5 / trajectory},'
           f'{int(trajectory == 2 and family == push)}')
   (path / 'adaptation_test.csv').write_text('\n'.join(lines) + '\n')
@@ -182,11 +182,21 @@ def test_draws_how_runs_adapted(tmp_path):
   assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
 
 
+def test_one_task_is_drawn_too(tmp_path):
+  run = make_adapted(tmp_path / 'run', 0, 'push', tasks=('push-0',))
+  result = run_plot(run, '--adaptation=test', cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+
+
 def test_tables_of_adaptation_that_do_not_go_together(tmp_path):
   one = make_adapted(tmp_path / 'one', 0, 'push')
   other = make_adapted(tmp_path / 'other', 1, 'push', tasks=('push-0',))
+  longer = make_adapted(tmp_path / 'longer', 2, 'push', env_steps=200)
+  same = make_adapted(tmp_path / 'same', 0, 'push')
   for runs, words in (
       ((one, other), 'got other tasks'),
+      ((one, longer), 'adapted after 200 steps, and others of the same'),
+      ((one, same), 'seed: got 0 in both'),
       ((make_run(tmp_path / 'none'),), 'adaptation_test.csv')):
     result = run_plot(*runs, '--adaptation=test', cwd=tmp_path)
     assert result.returncode == 1 and words in result.stderr

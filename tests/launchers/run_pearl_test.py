@@ -42,6 +42,7 @@ def test_a_run_and_adaptation(tmp_path):
     (['--tasks_per_update=3'], 'tasks_per_update=3: .*no more than the 2 tas'),
     (['--goals_per_task=51'], 'goals_per_task: got 51, want at most 50, of'),
     (['--goals_per_task=-1'], 'goals_per_task: got -1'),
+    (['--goals_per_task=0'], 'every episode of reach-v3 has one of 50 goals'),
     (['--unroll_length=50'], 'unroll_length=50 is no whole episode, want 500'),
     (['--context_sise=5'], "'context_sise'. Did you mean"),
 ])

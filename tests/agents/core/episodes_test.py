@@ -16,6 +16,12 @@ def test_tasks_are_drawn_from_every_family_and_none_twice():
     assert len(set(tasks)) == 4
     assert collections.Counter(families[tasks]) == {'x': 2, 'y': 1, 'z': 1}
     times.update(tasks.tolist())
+  # The one of z gives way.
+  tasks = episodes.draw_tasks(families, 5, tf.constant([0, 0])).numpy()
+  assert collections.Counter(families[tasks]) == {'x': 2, 'y': 2, 'z': 1}
+  few = ['x', 'x', 'x', 'y']
+  assert sorted(episodes.draw_tasks(few, 4, tf.constant([0, 0])).numpy()) == [
+      0, 1, 2, 3]
   # Each of x 40 times of 60, each of y 30 times, and the one of z always.
   for task, family in enumerate(families):
     assert abs(times[task] - {'x': 40, 'y': 30, 'z': 60}[family]) < 15

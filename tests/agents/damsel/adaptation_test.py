@@ -62,6 +62,14 @@ def test_the_context_is_the_chosen_trajectory_and_all_that_follow():
   np.testing.assert_allclose(adapter.latents(blocks)[:, 0], [1., 2., 1., 2.])
 
 
+def test_a_task_is_taken_for_a_family_once_all_are_tried():
+  blocks = [block(1., 0., -2., 1.), block(0., 3., -1., 1.),
+            block(.5, 2., -1.5, 0.)]
+  adapter = make_adapter()
+  assert [adapter.taken_for(blocks[:i]) for i in range(3)] == [None] * 3
+  np.testing.assert_array_equal(adapter.taken_for(blocks), [0, 1, 1, 0])
+
+
 def test_one_prior_is_one_component():
   adapter = make_adapter(components=np.zeros((6, 5), np.float32))
   assert len(adapter.components) == 1

@@ -1,7 +1,11 @@
 """Experts' episodes: made, stored, read back, and refused."""
 
+import dataclasses
+import functools
+
 from distillery.agents.damsel import experts as damsel_experts
 from distillery.environments import base
+from distillery.environments import damsel
 from distillery.environments import damsel_controllers
 from distillery.environments import damsel_tasks
 import numpy as np
@@ -23,6 +27,39 @@ def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
       np.testing.assert_array_equal(controller(observation), action)
   assert experts.about['tasks'] == ['push-04', 'door-04', 'drawer-04']
   assert experts.about['source'] == 'scripted'
+
+
+@pytest.mark.parametrize('first, wanted, tries, succeeds', [
+    (0, 2, 2, True), (19, 1, 20, True), (20, 1, 20, False), (20, 9, 20, False),
+    (16, 8, 24, True), (17, 8, 24, False)])
+def test_how_often_an_expert_is_tried(
+    monkeypatch, first, wanted, tries, succeeds):
+  """It fails in the first episodes, and then never."""
+  suite = small.make_suite()
+  suite = dataclasses.replace(suite, tasks=suite.train_tasks[:1])
+  begun = []
+
+  class Environment(type(suite.tasks[0].factory(0))):
+
+    def reset(self, **kwargs):
+      begun.append(1)
+      self.solved = len(begun) > first
+      return super().reset(**kwargs)
+
+    success = property(lambda self: self.solved)
+
+  monkeypatch.setattr(damsel, 'DamselEnvironment', Environment)
+  collect = functools.partial(
+      damsel_experts.collect, suite, lambda index, task: (
+          lambda observation: np.zeros(3, np.float32)),
+      source='still', num_episodes=wanted, noise_std=0., seed=0)
+  if succeeds:
+    experts, failed = collect()
+    assert experts.observation.shape[1] == wanted and not failed
+  else:
+    with pytest.raises(ValueError, match='no still expert solved its task'):
+      collect()
+  assert len(begun) == tries
 
 
 def test_each_task_has_the_expert_made_for_it(monkeypatch):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from distillery.agents.core import episodes
 from distillery.agents.core import errors
 from distillery.agents.core import transitions
 from distillery.agents.pearl import networks as pearl_networks
@@ -68,10 +69,11 @@ class Reference:
 
   def latent(self):
     mean, variance = self.posterior()
-    return (mean + np.sqrt(variance) * self.latent_noise)[:, np.newaxis]
+    return (mean + np.sqrt(variance) * self.latent_noise).reshape(-1, 1, L)
 
   def tiled(self, *parts):
-    return np.concatenate([np.broadcast_to(part, (M, N, part.shape[-1]))
+    return np.concatenate([np.broadcast_to(
+        part, (self.config.tasks_per_update, N, part.shape[-1]))
                            for part in parts], -1).astype(np.float32)
 
   def policy(self, state, noise):
@@ -145,6 +147,38 @@ def test_gradients_are_those_of_the_losses(module):
   for (i, index), sign in signs.items():
     move = variables[i].numpy()[index] - start[i][index]
     assert np.sign(move) == -sign, (i, index)
+
+
+def test_every_task_has_its_own_context_and_replay():
+  """Tasks that differ, all of them in an update; rows of one are alike."""
+  config = small.make_config(
+      tasks_per_update=K, learning_rate=1e-30, target_rate=1e-30, kl_weight=0.)
+  networks = small.make_networks(config)
+  alone = [small.make_batch(seed) for seed in range(K)]
+  batch = {kind: tf.stack([alone[k][kind][k] for k in range(K)])
+           for kind in ('context', 'replay')}
+  references = [Reference(config, networks, one) for one in alone]
+  seeds = tf.random.split(tf.constant([0, 0], tf.int64), 5)
+  tasks = episodes.draw_tasks(small.SPEC.families, K, seeds[0]).numpy()
+  noise = tf.random.stateless_normal([2, K, N, A], seeds[3]).numpy()
+  latent_noise = tf.random.stateless_normal([K, L], seeds[4]).numpy()
+  losses = []
+  for i, task in enumerate(tasks):
+    reference = references[task]
+    reference.noise, reference.latent_noise = noise[:, i:i + 1], latent_noise[i]
+    reference.fixed_target = reference.target()
+    losses.append(reference.critics_loss())
+  learner = small.make_learner(config, networks, batch)
+  learner.step()
+  assert learner.metrics['critic_loss'] == pytest.approx(
+      np.mean(losses), rel=1e-4)
+  seeds = tf.random.split(tf.constant([0, 1], tf.int64), 2)
+  _, noise = tf.random.stateless_normal([2, K, L], seeds[1]).numpy()
+  for k, reference in enumerate(references):
+    mean, variance = reference.posterior()
+    np.testing.assert_allclose(
+        networks.latents.posterior.numpy()[k],
+        mean + np.sqrt(variance) * noise[k], rtol=1e-4, atol=1e-5)
 
 
 def test_metrics_are_those_of_the_losses():
