@@ -157,7 +157,8 @@ def learning_curve(
       handles, labels, loc='outside right upper', frameon=False, fontsize=8
   )
   suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
-  canvas.figure.suptitle(f'Success on {suite}' if suite else 'Success')
+  canvas.figure.suptitle(
+      f'Success on {suite}' if suite else 'Success', fontsize=10)
   canvas.print_png(os.fspath(png_path))
 
 
