@@ -26,7 +26,6 @@ _COLORS = (
 )
 _STYLES = {('task', 'train'): '-', ('shared', 'train'): '--',
            ('shared', 'test'): ':'}
-_LABELS = {'env_steps': 'environment steps', 'hours': 'wall time, hours'}
 _PANELS_A_ROW = 5
 
 
@@ -127,13 +126,20 @@ def draw(
         times = getattr(of_key, options.over)
         axes.plot(times, of_task.T, **look, lw=0.6, alpha=0.5)
         axes.plot(times, of_task.mean(0), **look, lw=1.8)
-    plotting.style_axes(axes)
+    _style(axes, options.over)
     axes.set(title=task + (' (test)' if split == 'test' else ''), xlabel='')
     axes.title.set_size(9)
     axes.tick_params(labelsize=7)
   for axes in list(panels):
     axes.set_visible(False)
   canvas.print_png(options.output)
+
+
+def _style(axes, over: str) -> None:
+  plotting.style_axes(axes)
+  if over == 'hours':
+    axes.set_xlabel('wall time, hours')
+    axes.xaxis.set_major_formatter('{x:g}')
 
 
 def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
@@ -167,7 +173,7 @@ def _draw_aggregates(
     axes.fill_between(
         times, found.low, found.high, color=color, alpha=0.2, lw=0,
     )
-  plotting.style_axes(axes, _LABELS[options.over])
+  _style(axes, options.over)
   axes.set(
       ylabel='success, interquartile mean',
       title=f'{suite}: {_seeds(*scores.values())}, 95 % bootstrap intervals',

@@ -184,7 +184,7 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
     )
 
 
-def style_axes(axes, xlabel: str = 'environment steps') -> None:
+def style_axes(axes) -> None:
   """Per cent upwards, environment steps to the right, nothing else."""
   from matplotlib import ticker
 
@@ -193,6 +193,6 @@ def style_axes(axes, xlabel: str = 'environment steps') -> None:
   axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
   axes.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
   axes.xaxis.set_major_formatter(ticker.EngFormatter(sep=' '))
-  axes.set_xlabel(xlabel)
+  axes.set_xlabel('environment steps')
   axes.grid(alpha=0.25)
   axes.spines[['top', 'right']].set_visible(False)
