@@ -91,27 +91,22 @@ def _rows(tasks: Sequence[base.Task],
   rows = []
   for number, (block, success, latent, taken_for) in enumerate(trajectories):
     for k, task in enumerate(tasks):
-      solved, distance = bool(success[k]), ''
+      distance = ''
       if isinstance(task.factory, damsel.DamselFactory):
         distance = round(
             _distance(task, block['next_observation'][-1, k, 0]), 5)
-        solved = _is_near(task, distance)
       rows.append({
           'env_steps': env_steps, 'trajectory': number + 1,
           'task': task.name, 'family': task.family, 'split': task.split,
           'taken_for': '' if taken_for is None else families[taken_for[k]],
           'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
           'return': round(float(block['reward'][:, k].sum()), 3),
-          'distance': distance, 'success': int(solved)})
+          'distance': distance, 'success': int(success[k])})
   return rows
 
 
 def _distance(task: base.Task, observation: np.ndarray) -> float:
   return damsel_tasks.distance(task.factory.target, observation.tolist())
-
-
-def _is_near(task: base.Task, distance: float) -> bool:
-  return distance <= damsel_tasks.THRESHOLDS[task.family]
 
 
 def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
@@ -132,8 +127,8 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
   if isinstance(tasks[0].factory, damsel.DamselFactory):
     # Nothing moves by itself.
     lines.append(line('doing nothing', [
-        (task.family, _is_near(task, _distance(
-            task, first['observation'][0, k, 0])))
+        (task.family, _distance(task, first['observation'][0, k, 0])
+         <= damsel_tasks.THRESHOLDS[task.family])
         for k, task in enumerate(tasks)]))
   for number in dict.fromkeys(row['trajectory'] for row in rows):
     lines.append(line(str(number), [

@@ -96,6 +96,7 @@ def _with_experts(folder: str, options: ExpertOptions, seed: int,
   return dataclasses.replace(suite, info={
       **suite.info, 'expert_source': options.expert_source,
       'expert_run': options.expert_run,
+      'expert_env_steps': str(found.about['env_steps']),
       'expert_seed': str(found.about['seed']),
       'experts_sha256': experts.digest(folder)})
 

@@ -12,7 +12,8 @@ _MAY_DIFFER = frozenset({
     'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
     'checkpoint_every', 'resume',
     # Each seed may have experts of its own.
-    'experts', 'expert_run', 'expert_seed', 'experts_sha256',
+    'experts', 'expert_run', 'expert_env_steps', 'expert_seed',
+    'experts_sha256',
 })
 LABELS = {'task': 'task policies', 'shared': 'shared policy'}
 

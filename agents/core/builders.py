@@ -145,3 +145,49 @@ def action_bounds(
   low, high = (tuple(np.broadcast_to(bound, action_spec.shape).tolist())
                for bound in (action_spec.minimum, action_spec.maximum))
   return low, high
+
+
+def check_bounded(agent: str, action_spec: specs.Array) -> None:
+  """Refuses actions that cannot be shrunk to the unit box.
+
+  Args:
+    agent: whose actions, by name.
+    action_spec: of the tasks.
+
+  Raises:
+    ValueError: if actions are discrete, or a bound is missing, infinite or the
+      other one's equal.
+  """
+  low, high = action_bounds(action_spec)
+  if not low or not np.isfinite([low, high]).all():
+    raise ValueError(f'{agent} needs continuous actions with finite bounds, '
+                     f'got {action_spec}.')
+  if not all(least < most for least, most in zip(low, high)):
+    raise ValueError(
+        f'actions must have room between their bounds, got {low} and {high}.')
+
+
+def to_unit_box(
+    action: Any, low: Sequence[float], high: Sequence[float]) -> Any:
+  """From the bounds to [-1, 1]; of an array or a tensor `[..., A]`."""
+  low, high = np.float32(low), np.float32(high)
+  return 2. * (action - low) / (high - low) - 1.
+
+
+def check_meta_learner(spec: AgentSpec, *, unroll_length: int,
+                       tasks_per_update: int) -> None:
+  """Refuses what updates of whole episodes, of some tasks, cannot be made of.
+
+  Raises:
+    ValueError: if a block is no whole episode, or an update has not one task
+      of each family, or more than there are.
+  """
+  if spec.horizon != unroll_length:
+    raise ValueError(f'unroll_length={unroll_length} is no whole episode, want '
+                     f'{spec.horizon}.')
+  num_families = len(set(spec.families)) or 1
+  if not num_families <= tasks_per_update <= spec.num_tasks:
+    raise ValueError(
+        f'tasks_per_update={tasks_per_update}: want one of each of '
+        f'{num_families} families at least, and no more than the '
+        f'{spec.num_tasks} tasks.')

@@ -3,6 +3,7 @@
 import math
 import typing
 from typing import Any
+import warnings
 
 
 def choices(config: Any) -> None:
@@ -77,3 +78,45 @@ def below_one(config: Any, name: str) -> None:
   if getattr(config, name) == 1.:
     raise ValueError(f'{name} must be below 1, got 1: values of an endless '
                      'task would not be finite.')
+
+
+def layers(config: Any, *names: str) -> None:
+  """The fields hold the sizes of one hidden layer at least.
+
+  Raises:
+    ValueError: if one is empty.
+  """
+  for name in names:
+    if not getattr(config, name):
+      raise ValueError(f'{name} must have at least one layer, got none.')
+
+
+def entropy_per_dimension(config: Any) -> None:
+  """A soft actor-critic's target is finite; warns of one of the wrong sign.
+
+  Raises:
+    ValueError: if it is not finite.
+  """
+  target = config.entropy_per_dimension
+  if not math.isfinite(target):
+    raise ValueError(f'entropy_per_dimension must be finite, got {target}.')
+  if target > 0.:
+    # Four frames up is who made the config.
+    warnings.warn(
+        f'entropy_per_dimension={target} is of the wrong sign: even uniformly '
+        'random actions have no more than log 2 = 0.693; -1 is usual',
+        stacklevel=4)
+
+
+def contexts_of_both_behaviours(config: Any) -> None:
+  """A block's episodes of a task all fit into its contexts.
+
+  Raises:
+    ValueError: if not: contexts would hold none of who acts first.
+  """
+  block = 2 * config.envs_per_task
+  if config.context_episodes < block:
+    raise ValueError(
+        f'context_episodes={config.context_episodes} is less than the {block} '
+        'episodes of a task in a block: contexts would have none from before '
+        'anything is inferred.')

@@ -63,6 +63,16 @@ def unpack(rows: tf.Tensor, spec: builders.AgentSpec) -> Transitions:
       tf.squeeze(discount, axis=-1), next_observation)
 
 
+def unpack_scaled(rows: tf.Tensor, spec: builders.AgentSpec,
+                  reward_scale: float) -> Transitions:
+  """`unpack` with actions in the unit box, and rewards times a factor."""
+  batch = unpack(rows, spec)
+  return batch._replace(
+      action=builders.to_unit_box(
+          batch.action, *builders.action_bounds(spec.action_spec)),
+      reward=reward_scale * batch.reward)
+
+
 def make_tables(
     spec: builders.AgentSpec,
     *,

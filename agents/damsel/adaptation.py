@@ -4,6 +4,7 @@ import dataclasses
 from typing import Dict, Mapping, Optional, Sequence
 
 from distillery.agents.core import adaptation
+from distillery.agents.core import builders
 from distillery.networks import latent_acting
 import numpy as np
 
@@ -69,7 +70,6 @@ class DamselAdapter:
   def _features(self, block: adaptation.Block) -> np.ndarray:
     """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
     parameters = self._parameters
-    low, high = np.float32(self.policy.low), np.float32(self.policy.high)
     observation, action, reward, following = (
         block[name][:, :, 0] for name in (
             'observation', 'action', 'reward', 'next_observation'))
@@ -77,7 +77,7 @@ class DamselAdapter:
         [following - observation, reward[..., np.newaxis]], axis=-1)
     return np.concatenate([
         _standardized(observation, parameters, 'observation'),
-        2. * (action - low) / (high - low) - 1.,
+        builders.to_unit_box(action, self.policy.low, self.policy.high),
         _standardized(change, parameters, 'change')], axis=-1)
 
 

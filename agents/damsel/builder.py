@@ -32,22 +32,12 @@ class DamselBuilder(builders.Builder):
     Raises:
       ValueError: if config, tasks and experts do not go together.
     """
-    if spec.horizon != config.unroll_length:
-      raise ValueError(
-          f'unroll_length={config.unroll_length} is no whole episode, want '
-          f'{spec.horizon}.')
-    bounds = builders.action_bounds(spec.action_spec)
-    if not all(bounds) or not np.isfinite(bounds).all():
-      raise ValueError('DAMSEL needs continuous actions with bounds, got '
-                       f'{spec.action_spec}.')
+    builders.check_bounded('DAMSEL', spec.action_spec)
     self.components = components(
         spec.families, config.latent_size, config.single_prior)
-    num_families = len(set(spec.families))
-    if not num_families <= config.tasks_per_update <= spec.num_tasks:
-      raise ValueError(
-          f'tasks_per_update={config.tasks_per_update}: want one of each of '
-          f'{num_families} families at least, and no more than the '
-          f'{spec.num_tasks} tasks.')
+    builders.check_meta_learner(
+        spec, unroll_length=config.unroll_length,
+        tasks_per_update=config.tasks_per_update)
     self._experts = damsel_experts.read(config.experts)
     got = (self._experts.observation.shape, self._experts.action.shape)
     lead = (spec.num_tasks, got[0][1], config.unroll_length)

@@ -76,11 +76,7 @@ class DamselConfig:
           f'context_size={self.context_size} is more than the '
           f'{self.episodes_per_step * self.unroll_length} transitions that a '
           'learner step has of a task (episodes_per_step, unroll_length).')
-    if self.context_episodes < 2 * self.envs_per_task:
-      raise ValueError(
-          f'context_episodes={self.context_episodes} is less than the '
-          f'{2 * self.envs_per_task} episodes of a task in a block: contexts '
-          'would have none from the component.')
+    config_checks.contexts_of_both_behaviours(self)
     if self.episodes_per_step > self.context_episodes:
       raise ValueError(
           f'episodes_per_step={self.episodes_per_step} is more than '

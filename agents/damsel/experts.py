@@ -30,7 +30,8 @@ class Experts(NamedTuple):
   Attributes:
     observation: `[K, E, T, D]` float32.
     action: what the expert would do there, without noise; `[K, E, T, A]`.
-    about: JSON: source, num_episodes, noise_std, seed, suite, info, tasks.
+    about: JSON: source, num_episodes, env_steps (failed episodes included),
+      noise_std, seed, suite, info, tasks.
   """
   observation: np.ndarray
   action: np.ndarray
@@ -141,10 +142,12 @@ def collect(
   Raises:
     ValueError: if no expert solved its task.
   """
-  episodes, failed = [], []
+  episodes, failed, env_steps = [], [], 0
   for index, task in enumerate(suite.train_tasks):
-    solved = _solve(task, make_expert(index, task), num_episodes, noise_std,
-                    np.random.default_rng([seed, index]))
+    solved, steps = _solve(
+        task, make_expert(index, task), num_episodes, noise_std,
+        np.random.default_rng([seed, index]))
+    env_steps += steps
     if len(solved) == num_episodes:
       episodes.append(solved)
     else:
@@ -155,7 +158,7 @@ def collect(
       np.array([[episode[part] for episode in of_task]
                 for of_task in episodes], np.float32) for part in (0, 1))
   return Experts(observation, action, {
-      'source': source, 'num_episodes': num_episodes,
+      'source': source, 'num_episodes': num_episodes, 'env_steps': env_steps,
       'noise_std': noise_std, 'seed': seed,
       **_description(suite, failed)}), failed
 
@@ -179,10 +182,10 @@ def _description(suite: base.TaskSuite,
 
 def _solve(task: base.Task, expert: Expert, num_episodes: int,
            noise_std: float, rng: np.random.Generator
-           ) -> List[Tuple[np.ndarray, np.ndarray]]:
-  """Observations and actions of the episodes that succeeded."""
+           ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], int]:
+  """Observations and actions of the episodes that succeeded; steps of all."""
   environment = task.factory(0)
-  solved = []
+  solved, steps = [], 0
   for number in range(max(_TRIES * num_episodes, _FIRST_TRIES)):
     if number == _FIRST_TRIES and not solved:
       break
@@ -194,9 +197,10 @@ def _solve(task: base.Task, expert: Expert, num_episodes: int,
       actions.append(action)
       noise = noise_std * rng.standard_normal(action.shape)
       step = environment.step(np.clip(action + noise, -1., 1.))
+    steps += len(actions)
     if environment.success:
       solved.append((np.array(observations), np.array(actions)))
       if len(solved) == num_episodes:
         break
   environment.close()
-  return solved
+  return solved, steps

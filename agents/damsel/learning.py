@@ -48,7 +48,6 @@ class DamselLearner(learners.Learner):
     self._networks = networks
     self._spec = spec
     self._seed = seed
-    self._low, self._high = builders.action_bounds(spec.action_spec)
     self._trained = [
         variable for module in (
             networks.policy, networks.encoder, networks.model)
@@ -98,7 +97,8 @@ class DamselLearner(learners.Learner):
             experts.shape[1]),
         [*self._spec.observation_spec.shape, *self._spec.action_spec.shape],
         axis=-1)
-    expert_action = self._shrink(expert_action)
+    expert_action = builders.to_unit_box(
+        expert_action, *builders.action_bounds(self._spec.action_spec))
     component = tf.gather(networks.latents.components, tasks)
     acts_by_component = tf.random.stateless_uniform(
         [len(tasks), 1], seeds[3]) < config.prior_share
@@ -126,13 +126,8 @@ class DamselLearner(learners.Learner):
     }
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
-    """Actions in the unit box."""
-    batch = transitions.unpack(rows, self._spec)
-    return batch._replace(action=self._shrink(batch.action))
-
-  def _shrink(self, action: tf.Tensor) -> tf.Tensor:
-    low, high = tf.constant(self._low), tf.constant(self._high)
-    return 2. * (action - low) / (high - low) - 1.
+    # The networks scale rewards, see `networks.changes`.
+    return transitions.unpack_scaled(rows, self._spec, reward_scale=1.)
 
 
 def acting_variables(

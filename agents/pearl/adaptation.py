@@ -4,12 +4,11 @@ import dataclasses
 from typing import Dict, Mapping, Sequence
 
 from distillery.agents.core import adaptation
+from distillery.agents.core import builders
+from distillery.agents.pearl import config as pearl_config
 from distillery.networks import latent_acting
 from distillery.networks import squashed_acting
 import numpy as np
-
-# `networks.MIN_VARIANCE`, whose module imports TensorFlow.
-_MIN_VARIANCE = 1e-7
 
 
 class PearlAdapter:
@@ -59,17 +58,17 @@ class PearlAdapter:
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
     """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
-    low, high = np.float32(self.policy.low), np.float32(self.policy.high)
     observation, action, reward = (
         block[name][:, :, 0] for name in ('observation', 'action', 'reward'))
     return np.concatenate([
-        observation, 2. * (action - low) / (high - low) - 1.,
+        observation,
+        builders.to_unit_box(action, self.policy.low, self.policy.high),
         self._reward_scale * reward[..., np.newaxis]], axis=-1)
 
   def _posterior(self, features: np.ndarray):
     """`[N, K, X]` to mean and standard deviation, `[K, L]`."""
     mean, raw = np.split(latent_acting.encode(self._parameters, features), 2,
                          axis=-1)
-    variance = np.maximum(np.logaddexp(0., raw), _MIN_VARIANCE)
+    variance = np.maximum(np.logaddexp(0., raw), pearl_config.MIN_VARIANCE)
     precision = (1. / variance).sum(axis=0)
     return (mean / variance).sum(axis=0) / precision, 1. / np.sqrt(precision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import typing
 from typing import List, Mapping, Sequence
 
@@ -32,20 +31,10 @@ class PearlBuilder(builders.Builder):
     Raises:
       ValueError: if config and tasks do not go together.
     """
-    if spec.horizon != config.unroll_length:
-      raise ValueError(
-          f'unroll_length={config.unroll_length} is no whole episode, want '
-          f'{spec.horizon}.')
-    low, high = builders.action_bounds(spec.action_spec)
-    if not low or not all(map(math.isfinite, (*low, *high))):
-      raise ValueError('PEARL needs continuous actions with finite bounds, got '
-                       f'{spec.action_spec}.')
-    num_families = len(set(spec.families)) or 1
-    if not num_families <= config.tasks_per_update <= spec.num_tasks:
-      raise ValueError(
-          f'tasks_per_update={config.tasks_per_update}: want one of each of '
-          f'{num_families} families at least, and no more than the '
-          f'{spec.num_tasks} tasks.')
+    builders.check_bounded('PEARL', spec.action_spec)
+    builders.check_meta_learner(
+        spec, unroll_length=config.unroll_length,
+        tasks_per_update=config.tasks_per_update)
     self.config = config
     self.spec = spec
 

@@ -1,10 +1,12 @@
 """PEARL's configuration: the only home of its defaults."""
 
 import dataclasses
-import math
 from typing import Tuple
 
 from distillery.agents.core import config_checks
+
+# Of the factors of a posterior; without it one transition could say it all.
+MIN_VARIANCE = 1e-7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,22 +76,14 @@ class PearlConfig:
     config_checks.not_negative(self, 'kl_weight')
     config_checks.share(self, 'discount', 'target_rate')
     config_checks.below_one(self, 'discount')
-    for name in ('hidden_sizes', 'critic_hidden_sizes'):
-      if not getattr(self, name):
-        raise ValueError(f'{name} must have at least one layer, got none.')
-    if not math.isfinite(self.entropy_per_dimension):
-      raise ValueError('entropy_per_dimension must be finite, got '
-                       f'{self.entropy_per_dimension}.')
+    config_checks.layers(self, 'hidden_sizes', 'critic_hidden_sizes')
+    config_checks.entropy_per_dimension(self)
     if self.context_size > self.context_episodes * self.unroll_length:
       raise ValueError(
           f'context_size={self.context_size} is more than the '
           f'{self.context_episodes * self.unroll_length} transitions that are '
           'kept of a task (context_episodes, unroll_length).')
-    if self.context_episodes < 2 * self.envs_per_task:
-      raise ValueError(
-          f'context_episodes={self.context_episodes} is less than the '
-          f'{2 * self.envs_per_task} episodes of a task in a block: contexts '
-          'would have none from the prior.')
+    config_checks.contexts_of_both_behaviours(self)
     if self.episodes_per_step > self.replay_episodes:
       raise ValueError(
           f'episodes_per_step={self.episodes_per_step} is more than '

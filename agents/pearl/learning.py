@@ -51,9 +51,9 @@ class PearlLearner(learners.Learner):
     self._networks = networks
     self._spec = spec
     self._seed = seed
-    self._low, self._high = builders.action_bounds(spec.action_spec)
     self._families = spec.families or ('',) * spec.num_tasks
-    self._target_entropy = config.entropy_per_dimension * len(self._low)
+    self._target_entropy = (
+        config.entropy_per_dimension * spec.action_spec.shape[0])
     self._trained = {
         'critics': [*networks.critics.trainable_variables,
                     *networks.encoder.trainable_variables],
@@ -171,12 +171,8 @@ class PearlLearner(learners.Learner):
     latents.posterior.assign(posterior.mean + posterior.std * noise)
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
-    """Actions in the unit box, rewards scaled."""
-    batch = transitions.unpack(rows, self._spec)
-    low, high = tf.constant(self._low), tf.constant(self._high)
-    return batch._replace(
-        action=2. * (batch.action - low) / (high - low) - 1.,
-        reward=self._config.reward_scale * batch.reward)
+    return transitions.unpack_scaled(
+        rows, self._spec, self._config.reward_scale)
 
   def _apply(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
     variables: List[tf.Variable] = self._trained[name]

@@ -14,9 +14,6 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# Of the factors of a posterior; without it one transition could say it all.
-MIN_VARIANCE = 1e-7
-
 
 class Latents(snt.Module):
   """What the tasks are acted in from, `[K, L]`: drawn anew in every step."""
@@ -61,7 +58,7 @@ def infer(networks: PearlNetworks,
   nothing = tf.zeros([features.shape[0], 0])
   mean, raw = tf.split(networks.encoder(features, nothing), 2, axis=-1)
   return gaussians.product(
-      mean, tf.maximum(tf.nn.softplus(raw), MIN_VARIANCE))
+      mean, tf.maximum(tf.nn.softplus(raw), pearl_config.MIN_VARIANCE))
 
 
 def with_latent(observation: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,6 @@ from typing import List, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.sac import config as sac_config
-from dm_env import specs
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -28,14 +27,7 @@ class SACBuilder(builders.Builder):
     Raises:
       ValueError: if config and tasks do not go together.
     """
-    low, high = builders.action_bounds(spec.action_spec)
-    if isinstance(spec.action_spec, specs.DiscreteArray) or not low or not all(
-        map(math.isfinite, (*low, *high))):
-      raise ValueError('SAC needs continuous actions with finite bounds, got '
-                       f'{spec.action_spec}.')
-    if not all(least < most for least, most in zip(low, high)):
-      raise ValueError(
-          f'actions must have room between their bounds, got {low} and {high}.')
+    builders.check_bounded('SAC', spec.action_spec)
     if spec.num_test_tasks and (
         config.observes_task or config.architecture != 'shared'):
       raise ValueError(

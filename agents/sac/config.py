@@ -1,9 +1,7 @@
 """SAC's configuration: the only home of its defaults."""
 
 import dataclasses
-import math
 from typing import Literal, Tuple
-import warnings
 
 from distillery.agents.core import config_checks
 
@@ -74,17 +72,8 @@ class SACConfig:
         'target_rate', 'initial_temperature')
     config_checks.share(self, 'discount', 'target_rate')
     config_checks.below_one(self, 'discount')
-    for name in ('hidden_sizes', 'critic_hidden_sizes'):
-      if not getattr(self, name):
-        raise ValueError(f'{name} must have at least one layer, got none.')
-    if not math.isfinite(self.entropy_per_dimension):
-      raise ValueError('entropy_per_dimension must be finite, got '
-                       f'{self.entropy_per_dimension}.')
-    if self.entropy_per_dimension > 0.:
-      warnings.warn(
-          f'entropy_per_dimension={self.entropy_per_dimension} is of the wrong '
-          'sign: even uniformly random actions have no more than log 2 = '
-          '0.693; -1 is usual', stacklevel=3)
+    config_checks.layers(self, 'hidden_sizes', 'critic_hidden_sizes')
+    config_checks.entropy_per_dimension(self)
     if self.architecture == 'separate' and self.observes_task:
       raise ValueError(
           'observes_task: agents that are separate have one task each; want '

@@ -50,8 +50,8 @@ class SACLearner(learners.Learner):
     self._networks = networks
     self._spec = spec
     self._seed = seed
-    self._low, self._high = builders.action_bounds(spec.action_spec)
-    self._target_entropy = config.entropy_per_dimension * len(self._low)
+    self._target_entropy = (
+        config.entropy_per_dimension * spec.action_spec.shape[0])
     self._optimizers = {
         name: tf.keras.optimizers.Adam(rate, epsilon=_EPSILON)
         for name, rate in (
@@ -131,12 +131,8 @@ class SACLearner(learners.Learner):
     }
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
-    """Actions in the unit box, rewards scaled."""
-    batch = transitions.unpack(rows, self._spec)
-    low, high = tf.constant(self._low), tf.constant(self._high)
-    return batch._replace(
-        action=2. * (batch.action - low) / (high - low) - 1.,
-        reward=self._config.reward_scale * batch.reward)
+    return transitions.unpack_scaled(
+        rows, self._spec, self._config.reward_scale)
 
   def _reduce(self, loss: tf.Tensor) -> tf.Tensor:
     """Of losses `[K]`: their mean, or the sum if tasks share nothing."""

@@ -56,6 +56,7 @@ def test_how_often_an_expert_is_tried(
   if succeeds:
     experts, failed = collect()
     assert experts.observation.shape[1] == wanted and not failed
+    assert experts.about['env_steps'] == 150 * tries
   else:
     with pytest.raises(ValueError, match='no still expert solved its task'):
       collect()

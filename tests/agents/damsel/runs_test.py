@@ -74,6 +74,8 @@ def test_episodes_come_back_as_they_went_in(folder):
     ({}, dict(families=tuple('abcdef')), 'latent_size=4 is too small for'),
     ({}, dict(action_spec=specs.BoundedArray(
         (A,), np.float32, -np.inf, np.inf)), 'needs continuous'),
+    ({}, dict(action_spec=specs.BoundedArray(
+        (A,), np.float32, [-1., 0.], [1., 0.])), 'must have room between'),
     (dict(experts='nowhere'), {}, "experts: found none in 'nowhere'"),
     ({}, dict(num_tasks=5), r'the experts in .* are arrays .* want \(\(5, 2'),
     ({}, dict(action_spec=small.SPEC.observation_spec), 'needs continuous'),
@@ -87,6 +89,7 @@ def test_what_does_not_go_together_is_refused(folder, changes, spec, words):
 @pytest.mark.parametrize('changes, words', [
     (dict(context_size=13), 'context_size=13 is more than the 12 transitions'),
     (dict(episodes_per_step=4), 'episodes_per_step=4 is more than context_ep'),
+    (dict(envs_per_task=2), 'context_episodes=3 is less than the 4 episodes'),
     (dict(component_weight=-1.), 'component_weight must not be negative'),
     (dict(prior_share=1.5), r'prior_share must be in \[0, 1\]'),
     (dict(latent_size=0), 'latent_size must be positive'),

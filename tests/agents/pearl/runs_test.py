@@ -46,6 +46,8 @@ def test_nothing_is_learned_while_actions_are_random():
     ({}, dict(action_spec=specs.DiscreteArray(3)), 'needs continuous'),
     ({}, dict(action_spec=specs.BoundedArray(
         (A,), np.float32, -np.inf, np.inf)), 'needs continuous'),
+    ({}, dict(action_spec=specs.BoundedArray(
+        (A,), np.float32, [-1., 0.], [1., 0.])), 'must have room between'),
 ])
 def test_what_does_not_go_together_is_refused(changes, spec, words):
   with pytest.raises(ValueError, match=words):
@@ -56,6 +58,9 @@ def test_what_does_not_go_together_is_refused(changes, spec, words):
 @pytest.mark.parametrize('changes, words', [
     (dict(context_size=13), 'context_size=13 is more than the 12 transitions'),
     (dict(episodes_per_step=1001), 'episodes_per_step=1001 is more than repl'),
+    (dict(context_episodes=1, context_size=5), 'less than the 2 episodes of a'),
+    (dict(hidden_sizes=()), 'hidden_sizes must have at least one layer'),
+    (dict(entropy_per_dimension=np.nan), 'entropy_per_dimension must be fin'),
     (dict(kl_weight=-1.), 'kl_weight must not be negative'),
     (dict(discount=1.), 'discount'),
     (dict(latent_size=0), 'latent_size must be positive'),
