@@ -44,7 +44,7 @@ class TrustRegionResult(NamedTuple):
 
 def failure_message(failure: np.ndarray) -> str:
   """What `[K]` failures say: 'gradient of region 3'; '' if there is none."""
-  return ', '.join(f'{FAILURES[code]} of region {k}'
+  return ', '.join(f'{FAILURES[int(code)]} of region {k}'
                    for k, code in enumerate(np.asarray(failure)) if code)
 
 

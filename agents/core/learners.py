@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 import acme
 from acme.utils import counting
@@ -43,11 +43,12 @@ class Learner(acme.Learner):
     self._counter = counter or counting.Counter()
     # Of the learner's own steps; part of its checkpoint.
     self.num_steps = 0
+    self._metric_shapes: Dict[str, Tuple[int, ...]] = {}
 
   @abc.abstractmethod
   def _step(self, batch: Mapping[str, tf.Tensor],
             step: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """One update from one batch; returns scalar metrics.
+    """One update from one batch; returns metrics, scalars but for flags.
 
     Args:
       batch: of the iterator.
@@ -62,12 +63,31 @@ class Learner(acme.Learner):
         spoilt then; what can be gone back to is the last checkpoint.
     """
     batch = next(self._iterator)
-    self.metrics = self._report(
-        self._step(batch, tf.constant(self.num_steps)))
+    # An array: TensorFlow keeps every Python number that it is given, for ever.
+    packed = self._packed_step(batch, np.asarray(self.num_steps, np.int32))
+    parts = np.split(packed.numpy(), np.cumsum([
+        math.prod(shape) for shape in self._metric_shapes.values()])[:-1])
+    self.metrics = self._report({
+        name: part.reshape(shape) for part, (name, shape)
+        in zip(parts, self._metric_shapes.items())})
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
 
-  def _report(self, metrics: Mapping[str, tf.Tensor]) -> Dict[str, float]:
+  @tf.function
+  def _packed_step(self, batch: Mapping[str, tf.Tensor],
+                   step: tf.Tensor) -> tf.Tensor:
+    """What `_step` returns, as one float32 `[M]`.
+
+    Of each tensor that a function returns to Python, TensorFlow 2.15 never
+    frees 48 bytes.
+    """
+    metrics = self._step(batch, step)
+    self._metric_shapes = {  # Noted while it is traced.
+        name: tuple(value.shape) for name, value in metrics.items()}
+    return tf.concat([tf.reshape(tf.cast(value, tf.float32), [-1])
+                      for value in metrics.values()], axis=0)
+
+  def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     """What `_step` returned, as numbers; raises as `step` does."""
     numbers = {name: float(value) for name, value in metrics.items()}
     for name, value in numbers.items():

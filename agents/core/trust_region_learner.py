@@ -11,6 +11,7 @@ from distillery.ops import advantages
 from distillery.ops import policy_gradient
 from distillery.ops import regions
 from distillery.ops import trust_region
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -95,9 +96,9 @@ class TrustRegionLearner(learners.Learner):
     return tf.stack([tf.constant(self._seed, tf.int64),
                      tf.cast(step, tf.int64) * 8 + index])
 
-  def _report(self, metrics: Mapping[str, tf.Tensor]) -> Dict[str, float]:
+  def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     metrics = dict(metrics)
-    failure = trust_region.failure_message(metrics.pop('failure').numpy())
+    failure = trust_region.failure_message(metrics.pop('failure'))
     if failure:
       raise errors.NonFiniteError(
           f'not finite in learner step {self.num_steps}: {failure}; more '

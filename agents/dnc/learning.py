@@ -12,6 +12,7 @@ from distillery.ops import advantages
 from distillery.ops import families
 from distillery.ops import minibatches
 from distillery.ops import trust_region
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -193,7 +194,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
           value, variables, unconnected_gradients='zero'), variables))
       policy.project()
 
-  def _report(self, metrics: Metrics) -> Dict[str, float]:
+  def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     metrics = dict(metrics)
     if 'central_failure' in metrics:
       try:
