@@ -5,7 +5,8 @@ import pathlib
 import setuptools
 
 _ROOT = pathlib.Path(__file__).resolve().parent
-_FOLDERS = ('ops', 'networks', 'environments', 'agents', 'launchers')
+_FOLDERS = (
+    'ops', 'networks', 'environments', 'launching', 'agents', 'launchers')
 
 
 def _find_packages() -> list:
@@ -66,6 +67,7 @@ setuptools.setup(
             'pytest-timeout',
             'pytest-xdist',
             'psutil',
+            'ray==2.52.1',
             'ruff',
             'jax==0.4.30',
             'jaxlib==0.4.30',
@@ -78,6 +80,8 @@ setuptools.setup(
             'sb3-contrib==2.9.2', 'torch==2.13.0', 'jax==0.4.30',
             'jaxlib==0.4.30',
         ],
+        # Programs of many processes.
+        'distributed': ['ray==2.52.1'],
         'gpu': ['tensorflow[and-cuda]==2.15.1'],
     },
 )

@@ -41,7 +41,7 @@ class CollectionOptions:
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
   """Returns Distral's default policy for MT10, untrained, for acting."""
   from distillery.agents.core import builders
-  from distillery.agents.core import quiet
+  from distillery.launching import quiet
 
   quiet.quiet_tensorflow()
   from distillery.agents.distral import builder as distral_builder

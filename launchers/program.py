@@ -7,7 +7,7 @@ import warnings
 
 from absl import app
 from absl import flags
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 
 
 def run(

@@ -24,6 +24,10 @@ class RunOptions:
     evaluate_every: environment steps, summed over tasks, between evaluations.
     evaluation_episodes: episodes of each task in an evaluation.
     checkpoint_every: environment steps, summed over tasks, between checkpoints.
+    device: where the learner computes: auto, on a GPU if there is one, or cpu.
+    num_actors: of a program of many nodes (--lp_launch_type); each has
+      environments of its own and its share of --num_workers.
+    ray_address: of a Ray cluster that runs such a program; empty: this machine.
     resume: go on with the run in --run_dir from its newest whole checkpoint.
     reward_function_version: version of Meta-World's reward functions.
   """
@@ -36,6 +40,9 @@ class RunOptions:
   evaluate_every: int = 250_000
   evaluation_episodes: int = 10
   checkpoint_every: int = 500_000
+  device: Literal['auto', 'cpu'] = 'auto'
+  num_actors: int = 2
+  ray_address: str = ''
   # How a run was continued is no part of what repeats it.
   resume: bool = dataclasses.field(default=False, metadata={'repeat': False})
   reward_function_version: Literal['v1', 'v2'] = 'v2'
@@ -46,6 +53,7 @@ class RunOptions:
         'evaluate_every',
         'evaluation_episodes',
         'checkpoint_every',
+        'num_actors',
     ):
       if getattr(self, name) <= 0:
         raise ValueError(

@@ -1,17 +1,22 @@
 """What the `main` of every launcher that trains does."""
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
+from absl import flags
 from distillery.agents.core import errors
 from distillery.agents.core import experiment
+from distillery.agents.core import program
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
+from distillery.launching import lp
+from distillery.launching import supervisor
 
 # What `flag_utils.run` reports in one sentence.
-ERRORS = (pools.PoolError, errors.NonFiniteError)
+ERRORS = (pools.PoolError, errors.NonFiniteError, supervisor.ProgramError,
+          ImportError, ConnectionError)
 
 
 def train(
@@ -42,17 +47,34 @@ def train(
       reward_function_version=run.reward_function_version)
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
   suite = change_suite(suite)
+  # Launchpad's flag has a default; it is given if it is to be a program.
+  launch_type = flags.FLAGS['lp_launch_type']
   if not run.resume:
-    flag_utils.flags_to_file(run_dir.path / 'flags.cfg', run, agent_config,
-                             *more_options)
-  rows = experiment.run_experiment(experiment.ExperimentConfig(
+    path = run_dir.path / 'flags.cfg'
+    flag_utils.flags_to_file(path, run, agent_config, *more_options)
+    if launch_type.present:
+      with open(path, 'a', encoding='utf-8') as f:
+        f.write(f'{launch_type.serialize()}\n')
+  config = experiment.ExperimentConfig(
       agent=agent, agent_config=agent_config, make_builder=make_builder,
       suite=suite, run_dir=run_dir, seed=run.seed,
       num_env_steps=run.num_env_steps, num_workers=run.num_workers,
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
-      checkpoint_every=run.checkpoint_every))
+      checkpoint_every=run.checkpoint_every, device=run.device)
+  rows = (_run_program(config, run, launch_type.value)
+          if launch_type.present else experiment.run_experiment(config))
   from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
   if rows:
     print(evaluation.table(rows))
   print(f'Results are in {run_dir.path}')
+
+
+def _run_program(config: experiment.ExperimentConfig,
+                 options: flag_utils.RunOptions,
+                 launch_type: Any) -> List[Dict[str, Any]]:
+  """Launches the experiment as a program; as `experiment.run_experiment`."""
+  made = program.make_program(config, options.num_actors)
+  experiment.prepare(config, options.num_actors)
+  lp.launch_and_wait(made, launch_type, options.ray_address)
+  return program.last_evaluation(config)

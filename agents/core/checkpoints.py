@@ -143,6 +143,11 @@ def restore(path: pathlib.Path,
   return state
 
 
+def env_steps(path: pathlib.Path) -> int:
+  """Of a checkpoint: at how many it was written."""
+  return int(path.name)
+
+
 def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
   """Every variable, by a name that does not depend on its order."""
   found: Dict[str, Any] = {}

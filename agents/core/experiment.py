@@ -9,13 +9,13 @@ import json
 from typing import Any, Callable, Dict, List, Protocol
 
 from distillery.agents.core import builders
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import pool as pools
 
 # What a resumed run may have otherwise than the run it goes on with.
-_MAY_CHANGE = ('num_env_steps', 'num_workers')
+_MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
 
 
 class AgentConfig(Protocol):
@@ -43,6 +43,8 @@ class ExperimentConfig:
     evaluate_every: environment steps between evaluations.
     evaluation_episodes: per task and evaluation.
     checkpoint_every: environment steps between checkpoints.
+    device: where the learner computes: 'auto', on a GPU if there is one, or
+      'cpu'.
   """
   agent: str
   agent_config: AgentConfig
@@ -55,6 +57,7 @@ class ExperimentConfig:
   evaluate_every: int
   evaluation_episodes: int
   checkpoint_every: int
+  device: str = 'auto'
 
 
 def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
@@ -76,29 +79,69 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
     OSError: if the disk is full. After one of these three the run can go on
       from its last checkpoint.
   """
+  builder = make_builder(config)
+  prepare(config)
+  with make_pool(config, config.num_workers, config.seed) as pool:
+    quiet.quiet_tensorflow()
+    from distillery.agents.core import devices  # pylint: disable=g-import-not-at-top
+    device = devices.choose(config.device)
+    if device != 'CPU':
+      print(f'the learner computes on the {device}', flush=True)
+    from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
+    return training.train(config, pool, builder)
+
+
+def make_builder(config: ExperimentConfig) -> builders.Builder:
+  """The builder of an experiment's agent.
+
+  Raises:
+    ValueError: if agent and suite do not fit.
+  """
   suite = config.suite
-  builder = config.make_builder(config.agent_config, builders.AgentSpec(
+  return config.make_builder(config.agent_config, builders.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
       horizon=suite.horizon,
       families=tuple(task.family for task in suite.train_tasks)))
-  if config.run_dir.resume:
-    _refuse_other_run(config)
-  else:
-    config.run_dir.write_json('config.json', describe(config))
-    config.run_dir.write_json('versions.json', {
-        **run_directory.versions(), **config.suite.info})
-  with pools.Pool(
+
+
+def make_pool(config: ExperimentConfig, num_workers: int,
+              seed: int) -> pools.Pool:
+  """Environments of the tasks that an experiment trains on."""
+  return pools.Pool(
       config.suite.train_tasks,
       envs_per_task=config.agent_config.envs_per_task,
       unroll_length=config.agent_config.unroll_length,
-      num_workers=config.num_workers,
-      seed=config.seed,
+      num_workers=num_workers,
+      seed=seed,
       observation_spec=config.suite.observation_spec,
-      action_spec=config.suite.action_spec) as pool:
-    quiet.quiet_tensorflow()
-    from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
-    return training.train(config, pool, builder)
+      action_spec=config.suite.action_spec)
+
+
+def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
+  """Writes down what a run is, or checks that it is the one to go on with.
+
+  Args:
+    config: of the run.
+    num_actors: of a program; 0: it runs in one process.
+
+  Raises:
+    ValueError: if the run to resume is another one.
+  """
+  description = {**describe(config), 'num_actors': num_actors,
+                 'is_program': num_actors > 0}
+  if config.run_dir.resume:
+    _refuse_other_run(config.run_dir, description)
+  else:
+    config.run_dir.write_json('config.json', description)
+    config.run_dir.write_json('versions.json', {
+        **run_directory.versions(), **config.suite.info})
+
+
+def is_due(config: ExperimentConfig, every: int, before: int,
+           now: int) -> bool:
+  """Whether, since `before`, a multiple of `every` was crossed, or the end."""
+  return now // every > before // every or now >= config.num_env_steps
 
 
 def describe(config: ExperimentConfig) -> Dict[str, Any]:
@@ -118,9 +161,10 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
   }
 
 
-def _refuse_other_run(config: ExperimentConfig) -> None:
+def _refuse_other_run(run_dir: run_directory.RunDirectory,
+                      here: Dict[str, Any]) -> None:
   """Refuses to resume with a config that would have given another run."""
-  there, here = config.run_dir.read_json('config.json'), describe(config)
+  there = run_dir.read_json('config.json')
   # As JSON has it: tuples are lists.
   here = json.loads(json.dumps(here))
   for content in (there, here):
@@ -133,6 +177,6 @@ def _refuse_other_run(config: ExperimentConfig) -> None:
       if there.get(name) != here.get(name)]
   if differences:
     raise ValueError(
-        f'cannot resume the run in {config.run_dir.path} with another config: '
-        + '; '.join(differences) + '. The flags it had are in '
-        f'{config.run_dir.path}/flags.cfg.')
+        f'cannot resume the run in {run_dir.path} with another config: '
+        + '; '.join(differences)
+        + f'. The flags it had are in {run_dir.path}/flags.cfg.')

@@ -56,6 +56,11 @@ class RunDirectory:
       raise ValueError(
           f'run_dir {self.path} is in use by another process.') from None
 
+  def __getstate__(self) -> Dict[str, Any]:
+    """For other processes of the same run; the lock stays with the first."""
+    return {name: value for name, value in vars(self).items()
+            if name != '_lock'}
+
   def write_json(self, name: str, content: Mapping[str, Any]) -> None:
     """Writes a JSON file, whole or not at all."""
     write_text(self.path / name, json.dumps(content, indent=2) + '\n')

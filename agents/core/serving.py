@@ -1,13 +1,16 @@
 """Reverb's server, and the replay that a run goes on with."""
 
 import contextlib
+import os
 import pathlib
 import shutil
-from typing import Iterator, List, Optional
+from typing import Iterator, Optional
 
 from distillery.agents.core import builders
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 import reverb
+
+_FOLDER = 'replay.tmp'
 
 
 @contextlib.contextmanager
@@ -23,37 +26,50 @@ def serve(builder: builders.Builder, run_dir: pathlib.Path,
   Raises:
     ValueError: if the checkpoint has no replay, and the agent needs one.
   """
-  # Reverb loads the newest of those in its directory, and writes beside it.
-  folder = run_dir / 'replay.tmp'
-  shutil.rmtree(folder, ignore_errors=True)
   try:
-    options, links = {}, []
-    if builder.keeps_replay:
-      folder.mkdir()
-      links = _link_replay(checkpoint, folder) if checkpoint else []
-      options['checkpointer'] = reverb.checkpointers.DefaultCheckpointer(
-          str(folder))
     with quiet.quiet_native_code():
       server = reverb.Server(
-          builder.make_tables(apart=False), port=None, **options)
-    for link in links:
-      link.unlink()  # Loaded; Reverb would remove what is older than its own.
+          builder.make_tables(apart=False), port=None,
+          checkpointer=make_checkpointer(run_dir, checkpoint)
+          if builder.keeps_replay else None)
     try:
       yield reverb.Client(f'localhost:{server.port}')
     finally:
       with quiet.quiet_native_code():
         server.stop()
   finally:
-    shutil.rmtree(folder, ignore_errors=True)
+    clean(run_dir)
 
 
-def _link_replay(
-    checkpoint: pathlib.Path, folder: pathlib.Path) -> List[pathlib.Path]:
-  """Links to a checkpoint's replay, in a folder for Reverb to load it from."""
-  found = list(checkpoint.glob('replay/*'))
-  if not found:
-    raise ValueError(f'checkpoint {checkpoint} holds no replay to go on with.')
-  links = [folder / path.name for path in found]
-  for link, path in zip(links, found):
-    link.symlink_to(path.resolve())
-  return links
+def make_checkpointer(
+    run_dir: pathlib.Path, checkpoint: Optional[pathlib.Path]
+) -> reverb.checkpointers.DefaultCheckpointer:
+  """What a server loads its tables from, and writes them with.
+
+  Reverb loads the newest checkpoint in its folder, writes beside it, and then
+  deletes it. So the folder is one of its own, on the same disk, and holds the
+  checkpoint's files under a second name.
+
+  Args:
+    run_dir: of the run.
+    checkpoint: whose replay to begin with; None: empty.
+
+  Raises:
+    ValueError: if the checkpoint has no replay.
+  """
+  clean(run_dir)
+  folder = run_dir / _FOLDER
+  folder.mkdir()
+  if checkpoint is not None:
+    found = list(checkpoint.glob('replay/*'))
+    if not found:
+      raise ValueError(
+          f'checkpoint {checkpoint} holds no replay to go on with.')
+    for path in found:
+      shutil.copytree(path, folder / path.name, copy_function=os.link)
+  return reverb.checkpointers.DefaultCheckpointer(str(folder))
+
+
+def clean(run_dir: pathlib.Path) -> None:
+  """Removes what a server left; checkpoints have their own copy."""
+  shutil.rmtree(run_dir / _FOLDER, ignore_errors=True)

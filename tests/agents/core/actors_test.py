@@ -7,7 +7,7 @@ import acme
 from acme.utils import loggers
 from distillery.agents.core import actors
 from distillery.agents.core import builders
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 from distillery.agents.core import replay
 from distillery.environments import fakes
 from distillery.environments import pool as pools

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 import pytest
 
 
@@ -20,7 +20,7 @@ def run_python(code, directory):
 
 def test_importing_tensorflow_prints_nothing(tmp_path):
   result = run_python(
-      'from distillery.agents.core import quiet\n'
+      'from distillery.launching import quiet\n'
       'quiet.quiet_tensorflow()\n'
       'import gym, tensorflow as tf\n'
       'assert tf.constant(1) + 1 == 2\n',

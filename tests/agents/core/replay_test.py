@@ -4,7 +4,7 @@ import threading
 import types
 
 from distillery.agents.core import builders
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 from distillery.agents.core import replay
 from dm_env import specs
 import numpy as np

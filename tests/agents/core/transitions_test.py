@@ -4,7 +4,7 @@ import threading
 
 from distillery.agents.core import baselines
 from distillery.agents.core import builders
-from distillery.agents.core import quiet
+from distillery.launching import quiet
 from distillery.agents.core import transitions
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config

@@ -1,0 +1,30 @@
+"""Where the learner computes."""
+
+import os
+from typing import Literal
+
+Device = Literal['auto', 'cpu']
+
+
+def choose(device: Device) -> str:
+  """Has TensorFlow use the GPU if it sees one, unless told not to.
+
+  Args:
+    device: 'auto', or 'cpu'. To be called before anything else of TensorFlow.
+
+  Returns:
+    The name of what is used.
+  """
+  if device == 'cpu':
+    # Hidden before TensorFlow looks for it, so that nothing is set up for it.
+    os.environ['CUDA_VISIBLE_DEVICES'] = ''
+  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+
+  gpus = tf.config.list_physical_devices('GPU')
+  for gpu in gpus:
+    # It would take all of the memory from whoever else uses the GPU.
+    tf.config.experimental.set_memory_growth(gpu, True)
+  if not gpus:
+    return 'CPU'
+  return tf.config.experimental.get_device_details(gpus[0]).get(
+      'device_name', 'GPU')

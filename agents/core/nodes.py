@@ -1,0 +1,183 @@
+"""The learner, the actors and the evaluator of a program.
+
+Crash-only: whichever of them ends is constructed anew, and takes up from the
+newest whole checkpoint and from the counter what it needs to go on.
+"""
+
+import threading
+import time
+from typing import Any, Dict, List, Sequence
+
+from acme.utils import counting
+from distillery.agents.core import actors
+from distillery.agents.core import checkpoints
+from distillery.agents.core import evaluation
+from distillery.agents.core import experiment
+from distillery.agents.core import parts
+from distillery.agents.core import records
+from distillery.environments import pool as pools
+from distillery.launching import lp
+import numpy as np
+import reverb
+
+_POLL_S = 0.5
+
+
+def make_counter(config: experiment.ExperimentConfig) -> counting.Counter:
+  """Counts environment steps, from those of the newest checkpoint on."""
+  counter = counting.Counter()
+  checkpoint = checkpoints.newest(config.run_dir.path)
+  if checkpoint is not None:
+    counter.increment(env_steps=checkpoints.env_steps(checkpoint))
+  return counter
+
+
+class LearnerNode:
+  """Learns from replay until the steps are made; serves variables."""
+
+  def __init__(self, config: experiment.ExperimentConfig,
+               replay: reverb.Client, counter: counting.Counter):
+    """Takes up the newest checkpoint, if there is one."""
+    self._config = config
+    self._counter = counter
+    self._parts = parts.Parts(
+        experiment.make_builder(config), replay, config.seed)
+    self._learner = self._parts.learner
+    self._env_steps = self._count()
+    self._wall_s = 0.
+    checkpoint = checkpoints.newest(config.run_dir.path)
+    if checkpoint is not None:
+      self._wall_s = self._parts.restore(checkpoint)['wall_s']
+    self._lock = threading.Lock()
+    self._episodes: List[pools.Episode] = []
+    self._finished = False
+    self._variables: List[Dict[str, np.ndarray]] = []
+    self._publish()
+
+  def get_variables(self, names: Sequence[str]) -> List[Dict[str, np.ndarray]]:
+    """The policy, as it was after some whole learner step."""
+    del names  # There is one collection.
+    return self._variables
+
+  def add_episodes(self, episodes: List[pools.Episode]) -> None:
+    """Takes in what ended in an actor, for the records."""
+    with self._lock:
+      self._episodes += episodes
+
+  def progress(self) -> Dict[str, Any]:
+    """Where the run is: env_steps, wall_s, and whether it has finished."""
+    return {'env_steps': self._env_steps, 'wall_s': self._wall_s,
+            'finished': self._finished}
+
+  def run(self) -> None:
+    """Learns to the end."""
+    config, saved = self._config, self._env_steps
+    record = records.TrainRecord(
+        config.run_dir, [task.name for task in config.suite.train_tasks],
+        self._env_steps)
+    last = time.monotonic()
+    while (self._env_steps < config.num_env_steps
+           and not lp.stop_event().is_set()):
+      self._learner.step()
+      self._publish()
+      before, self._env_steps = self._env_steps, self._count()
+      now = time.monotonic()
+      self._wall_s, elapsed, last = self._wall_s + now - last, now - last, now
+      with self._lock:
+        episodes, self._episodes = self._episodes, []
+      record.add(
+          self._env_steps, self._wall_s, self._learner.num_steps, episodes,
+          {'steps_per_s': (self._env_steps - before) / elapsed,
+           **self._learner.metrics})
+      if experiment.is_due(config, config.checkpoint_every, saved,
+                           self._env_steps):
+        self._save()
+        saved = self._env_steps
+    self._finished = True
+    lp.wait_for_stop()
+
+  def _save(self) -> None:
+    self._parts.save(self._config.run_dir.path, self._env_steps, {
+        'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
+        'pool': None})
+
+  def _count(self) -> int:
+    return int(self._counter.get_counts().get('env_steps', 0))
+
+  def _publish(self) -> None:
+    self._variables = self._learner.get_variables(['policy'])
+
+
+class ActorNode:
+  """Collects blocks until the program ends."""
+
+  def __init__(self, config: experiment.ExperimentConfig, index: int,
+               num_workers: int, replay: reverb.Client,
+               counter: counting.Counter, learner: LearnerNode):
+    """Starts the processes that step this actor's environments."""
+    self._counter = counter
+    self._learner = learner
+    builder = experiment.make_builder(config)
+    networks = builder.make_networks(config.seed)
+    # Another seed in each life: what was seen is not to be seen again.
+    steps = int(counter.get_counts().get('env_steps', 0))
+    seed = np.random.SeedSequence(
+        config.seed, spawn_key=(index, steps)).generate_state(1)[0]
+    self._pool = experiment.make_pool(config, num_workers, int(seed))
+    self._actor = actors.UnrollActor(
+        {name: builder.make_policy(networks, name)
+         for name in builder.behaviours}, learner, self._pool,
+        builder.make_inserter(replay))
+
+  def run(self) -> None:
+    """Collects."""
+    with self._pool:
+      while not lp.stop_event().is_set():
+        num_steps = self._actor.collect()
+        self._counter.increment(env_steps=num_steps)
+        self._learner.add_episodes(self._pool.episodes())
+        self._actor.update()
+
+
+class EvaluatorNode:
+  """Evaluates the learner's policies now and then, and at the end."""
+
+  def __init__(self, config: experiment.ExperimentConfig, num_workers: int,
+               learner: LearnerNode):
+    """Starts the processes that step its environments."""
+    self._config = config
+    self._learner = learner
+    builder = experiment.make_builder(config)
+    networks = builder.make_networks(config.seed)
+    self._policies = {name: builder.make_policy(networks, name)
+                      for name in builder.evaluated_policies}
+    self._pool = experiment.make_pool(config, num_workers, config.seed)
+
+  def run(self) -> None:
+    """Evaluates until the learner has finished, and ends the program."""
+    progress = self._learner.progress()
+    record = records.EvaluationRecord(
+        self._config.run_dir, progress['env_steps'])
+    # A run that goes on was evaluated where it was left.
+    last, every = progress['env_steps'] or -1, self._config.evaluate_every
+    with self._pool:
+      while not lp.stop_event().is_set():
+        progress = self._learner.progress()
+        now, finished = progress['env_steps'], progress['finished']
+        if now > last and (finished or now // every > last // every):
+          self._evaluate(record, progress)
+          last = now
+        if finished:
+          lp.stop()
+          return
+        lp.wait_for_stop(_POLL_S)
+
+  def _evaluate(self, record: records.EvaluationRecord,
+                progress: Dict[str, Any]) -> None:
+    parameters, = self._learner.get_variables(['policy'])
+    rows = evaluation.evaluate(
+        self._pool, self._config.suite, self._policies, parameters,
+        episodes_per_task=self._config.evaluation_episodes,
+        seed=self._config.seed)
+    print(record.add(progress['env_steps'], progress['wall_s'], rows),
+          flush=True)

@@ -1,0 +1,103 @@
+"""An agent's parts that learn and act, and what of them is in a checkpoint."""
+
+import json
+import pathlib
+from typing import Any, Dict, Mapping, Optional
+
+from acme.utils import counting
+from distillery.agents.core import builders
+from distillery.agents.core import checkpoints
+from distillery.launching import quiet
+from distillery.networks import acting
+import reverb
+import tensorflow as tf
+
+
+class Parts:
+  """Networks, learner and policies of one agent.
+
+  Attributes:
+    learner: of the agent.
+    policies: those that are evaluated, by name.
+    behaviours: those that act in training, by name.
+  """
+
+  def __init__(self, builder: builders.Builder, client: reverb.Client,
+               seed: int, counter: Optional[counting.Counter] = None):
+    """Makes them.
+
+    Args:
+      builder: of the agent.
+      client: of the server with its tables.
+      seed: of initial weights and of everything random in learning.
+      counter: counts the learner's steps.
+
+    Raises:
+      ValueError: if a policy could not be loaded back from a checkpoint.
+    """
+    # Sonnet and Keras draw nothing from the global seed; it is set in case a
+    # user's network does.
+    tf.random.set_seed(seed)
+    networks = builder.make_networks(seed)
+    with quiet.quiet_native_code():
+      self.learner = builder.make_learner(networks, client, counter, seed)
+    self.policies = {name: builder.make_policy(networks, name)
+                     for name in builder.evaluated_policies}
+    self.behaviours = {name: builder.make_policy(networks, name)
+                       for name in builder.behaviours}
+    _check_loadable(self.policies)
+    self._client = client
+    self._keeps_replay = builder.keeps_replay
+
+  def save(self, run_dir: pathlib.Path, env_steps: int,
+           state: Mapping[str, Any]) -> None:
+    """Writes a checkpoint, replay included.
+
+    Args:
+      run_dir: of the run.
+      env_steps: names the checkpoint.
+      state: what else there is to know, as JSON.
+
+    Raises:
+      errors.NonFiniteError: if there is something that is not worth saving.
+      OSError: if it cannot be written.
+    """
+    self.learner.check_finite()
+    parameters, = self.learner.get_variables(['policy'])
+    checkpoints.save(
+        run_dir, env_steps, self.learner.checkpointables, self.policies,
+        parameters, {'env_steps': env_steps,
+                     'learner_steps': self.learner.num_steps, **state},
+        replay=self._save_replay())
+
+  def restore(self, checkpoint: pathlib.Path) -> Dict[str, Any]:
+    """Takes up a checkpoint; returns its state.
+
+    Raises:
+      ValueError: if the checkpoint is of other networks.
+    """
+    state = checkpoints.restore(checkpoint, self.learner.checkpointables)
+    self.learner.num_steps = state['learner_steps']
+    return state
+
+  def _save_replay(self) -> Optional[pathlib.Path]:
+    """Has Reverb write its tables; returns where."""
+    if not self._keeps_replay:
+      return None
+    try:
+      with quiet.quiet_native_code():
+        return pathlib.Path(self._client.checkpoint())
+    except Exception as error:  # A full disk is an IndexError of Reverb's.
+      raise OSError(f'cannot write the replay: {error}') from error
+
+
+def _check_loadable(policies: Mapping[str, acting.ActingPolicy]) -> None:
+  """Refuses what could be saved, after hours, and then not be loaded."""
+  for policy in policies.values():
+    try:
+      acting.from_json(json.loads(json.dumps(policy.to_json())))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+      raise ValueError(
+          f'a {type(policy).__name__} could not be loaded back from a '
+          f'checkpoint ({error}); `networks.acting.register` its class.'
+      ) from error

@@ -1,0 +1,110 @@
+"""Any agent as a program of many nodes, for Launchpad's launchers.
+
+  replay     Reverb's server
+  counter    environment steps of all actors
+  learner    takes batches from replay; serves its policy; writes checkpoints
+  actor      any number; each with environments of all tasks, and processes
+             that step them
+  evaluator  plays evaluation episodes, and ends the program
+
+Blocks go from actors to replay, and variables from the learner to actors once
+an unroll. Imports no TensorFlow.
+"""
+
+import csv
+import functools
+from typing import Any, Dict, List
+
+from distillery.agents.core import experiment
+from distillery.launching import quiet
+from distillery.launching import lp
+
+
+def make_program(config: experiment.ExperimentConfig,
+                 num_actors: int) -> lp.Program:
+  """Lays out an experiment; launch it with `lp.launch`.
+
+  Args:
+    config: of the experiment, the same as of `run_experiment`. Each actor has
+      `agent_config.envs_per_task` environments of each task, and its share of
+      `num_workers` processes.
+    num_actors: how many.
+
+  Raises:
+    ValueError: if there is no actor, or agent and suite do not fit.
+  """
+  if num_actors < 1:
+    raise ValueError(f'num_actors: got {num_actors}, want at least 1.')
+  keeps_replay = experiment.make_builder(config).keeps_replay
+  num_workers = max(1, config.num_workers // num_actors)
+  program = lp.Program(config.agent)
+  with program.group('replay'):
+    replay = program.add_node(lp.ReverbNode(
+        functools.partial(_make_tables, config),
+        functools.partial(_make_checkpointer, config)
+        if keeps_replay else None))
+  with program.group('counter'):
+    counter = program.add_node(lp.CourierNode(_make_counter, config))
+  with program.group('learner'):
+    learner = program.add_node(
+        lp.CourierNode(_make_learner, config, replay, counter))
+  with program.group('actor'):
+    for index in range(num_actors):
+      program.add_node(lp.CourierNode(
+          _make_actor, config, index, num_workers, replay, counter, learner))
+  with program.group('evaluator'):
+    program.add_node(
+        lp.CourierNode(_make_evaluator, config, num_workers, learner))
+  return program
+
+
+def last_evaluation(
+    config: experiment.ExperimentConfig) -> List[Dict[str, Any]]:
+  """The rows of the last evaluation that a program left, see `evaluation`."""
+  path = config.run_dir.path / 'evaluation.csv'
+  with open(path, newline='', encoding='utf-8') as f:
+    rows = list(csv.DictReader(f))
+  return [{**row, 'success': float(row['success'])} for row in rows
+          if row['env_steps'] == rows[-1]['env_steps']]
+
+
+# Each is called in its node's process, where TensorFlow is imported at last.
+
+
+def _make_tables(config: experiment.ExperimentConfig):
+  quiet.quiet_tensorflow()
+  return experiment.make_builder(config).make_tables(apart=True)
+
+
+def _make_checkpointer(config: experiment.ExperimentConfig):
+  from distillery.agents.core import checkpoints
+  from distillery.agents.core import serving
+  path = config.run_dir.path
+  return serving.make_checkpointer(path, checkpoints.newest(path))
+
+
+def _make_counter(config: experiment.ExperimentConfig):
+  quiet.quiet_tensorflow()
+  from distillery.agents.core import nodes
+  return nodes.make_counter(config)
+
+
+def _make_learner(config: experiment.ExperimentConfig, *clients):
+  quiet.quiet_tensorflow()
+  from distillery.agents.core import devices
+  device = devices.choose(config.device)
+  from distillery.agents.core import nodes
+  print(f'the learner computes on the {device}', flush=True)
+  return nodes.LearnerNode(config, *clients)
+
+
+def _make_actor(config: experiment.ExperimentConfig, *arguments):
+  quiet.quiet_tensorflow()
+  from distillery.agents.core import nodes
+  return nodes.ActorNode(config, *arguments)
+
+
+def _make_evaluator(config: experiment.ExperimentConfig, *arguments):
+  quiet.quiet_tensorflow()
+  from distillery.agents.core import nodes
+  return nodes.EvaluatorNode(config, *arguments)

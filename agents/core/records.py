@@ -1,0 +1,105 @@
+"""What a run leaves while it goes on: tables, TensorBoard, its curve."""
+
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
+
+from distillery.agents.core import evaluation
+from distillery.agents.core import plotting
+from distillery.agents.core import run_directory
+from distillery.environments import pool as pools
+import numpy as np
+import tensorflow as tf
+
+
+class TrainRecord:
+  """`train.csv`, and the same for TensorBoard: a row a block or learner step."""
+
+  def __init__(self, run_dir: run_directory.RunDirectory,
+               task_names: Sequence[str], env_steps: int):
+    """Opens the table; rows after `env_steps`, of a run resumed, are dropped.
+
+    Args:
+      run_dir: of the run.
+      task_names: of the tasks that are trained on.
+      env_steps: where the run is.
+    """
+    self._csv = run_dir.open_csv('train.csv')
+    # A run that begins again writes the rows of step 0 again too.
+    self._csv.truncate(env_steps or -1)
+    self._summary = summary_writer(run_dir)
+    self._task_names = task_names
+
+  def add(self, env_steps: int, wall_s: float, learner_steps: int,
+          episodes: Sequence[pools.Episode],
+          metrics: Mapping[str, float]) -> Dict[str, Any]:
+    """Adds a row, to the table only if something was learned; returns it.
+
+    Args:
+      env_steps: where the run is.
+      wall_s: how long it took.
+      learner_steps: so far.
+      episodes: that ended since the last row.
+      metrics: of speed and of the learner.
+    """
+    by_task = {name: [e for e in episodes if e.task == name]
+               for name in self._task_names}
+    success = {name: float(np.mean([e.success for e in finished]))
+               for name, finished in by_task.items() if finished}
+    row = {
+        'env_steps': env_steps,
+        'wall_s': round(wall_s, 2),
+        'learner_steps': learner_steps,
+        'episodes': len(episodes),
+        'episode_return': _mean(e.return_ for e in episodes),
+        'episode_success': _mean(success.values()),
+        **{name: round(value, 6) for name, value in metrics.items()},
+    }
+    if learner_steps:
+      self._csv.append([row])
+    with self._summary.as_default(step=env_steps):
+      for name, value in row.items():
+        if name != 'env_steps' and value != '':
+          tf.summary.scalar(f'train/{name}', value)
+      for name, value in success.items():
+        tf.summary.scalar(f'train_success/{name}', value)
+    return row
+
+
+class EvaluationRecord:
+  """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
+
+  def __init__(self, run_dir: run_directory.RunDirectory, env_steps: int):
+    """Opens the table; rows after `env_steps`, of a run resumed, are dropped."""
+    self._path = run_dir.path
+    self._csv = run_dir.open_csv(
+        'evaluation.csv', run_directory.EVALUATION_COLUMNS)
+    self._csv.truncate(env_steps or -1)
+    self._summary = summary_writer(run_dir)
+
+  def add(self, env_steps: int, wall_s: float,
+          rows: List[Dict[str, Any]]) -> str:
+    """Adds the rows of an evaluation; returns a line that sums them up."""
+    self._csv.append([
+        {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
+        for row in rows])
+    with self._summary.as_default(step=env_steps):
+      for row in rows:
+        tf.summary.scalar(
+            f'evaluation_{row["policy"]}/{row["task"]}', row['success'])
+    plotting.learning_curve(
+        self._path / 'evaluation.csv', self._path / 'learning_curve.png')
+    return f'{env_steps:>12,} steps: ' + ', '.join(
+        f'{policy} policy {evaluation.mean_success(rows, policy):.1%}'
+        for policy in dict.fromkeys(row['policy'] for row in rows)
+    ) + ' success'
+
+
+def summary_writer(
+    run_dir: run_directory.RunDirectory) -> tf.summary.SummaryWriter:
+  """TensorBoard's, of a run."""
+  return tf.summary.create_file_writer(str(run_dir.path / 'tensorboard'))
+
+
+def _mean(values: Iterable[float]) -> Any:
+  """Mean, or an empty cell if there is none."""
+  values = list(values)
+  return round(float(np.mean(values)), 4) if values else ''

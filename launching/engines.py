@@ -1,0 +1,50 @@
+"""What runs a program's nodes, and what the supervisor wants of it."""
+
+import abc
+from typing import NamedTuple, Optional
+
+from distillery.launching import nodes
+from distillery.launching import servants
+
+
+class Outcome(NamedTuple):
+  """How a node came to its end."""
+  failure: Optional[servants.Failure] = None
+  asks_for_stop: bool = False
+
+
+class Host(abc.ABC):
+  """One life of one node."""
+
+  @abc.abstractmethod
+  def poll(self) -> Optional[Outcome]:
+    """Returns how the node ended; None while it lives."""
+
+  @abc.abstractmethod
+  def kill(self) -> None:
+    """Ends the node at once, as far as that is possible; harmless after."""
+
+  @property
+  @abc.abstractmethod
+  def place(self) -> str:
+    """Where the node lives, for the log; such as 'process 17'."""
+
+
+class Engine(abc.ABC):
+  """Threads of this process, or processes of Ray's."""
+
+  @abc.abstractmethod
+  def bind(self, name: str, node: nodes.Node) -> None:
+    """Binds a node's address; before any is started."""
+
+  @abc.abstractmethod
+  def start(self, name: str, node: nodes.Node) -> Host:
+    """Starts a life of a node, without waiting for it."""
+
+  @abc.abstractmethod
+  def announce_stop(self) -> None:
+    """Tells every process that the program ends."""
+
+  @abc.abstractmethod
+  def close(self) -> None:
+    """Frees what the engine itself holds."""

@@ -1,0 +1,55 @@
+"""Launchpad's names: DeepMind's own where it is installed, ours elsewhere.
+
+  from distillery.launching import lp
+
+  program = lp.Program('counting')
+  with program.group('counter'):
+    counter = program.add_node(lp.CourierNode(counting.Counter))
+  with program.group('actor'):
+    program.add_node(lp.CourierNode(Actor, counter))
+  lp.launch(program, launch_type='local_mt')
+
+Of `CacherNode`, which Launchpad lacks, there is ours alone.
+"""
+
+from typing import Any
+
+from distillery.launching import flags
+from distillery.launching import nodes
+
+if flags.HAS_LAUNCHPAD:
+  import launchpad as _names  # pylint: disable=g-import-not-at-top
+else:
+  from distillery.launching import names as _names
+
+CacherNode = nodes.CacherNode
+CourierHandle = _names.CourierHandle
+CourierNode = _names.CourierNode
+LaunchType = _names.LaunchType
+Program = _names.Program
+ReverbNode = _names.ReverbNode
+launch = _names.launch
+register_stop_handler = _names.register_stop_handler
+stop = _names.stop
+stop_event = _names.stop_event
+unregister_stop_handler = _names.unregister_stop_handler
+wait_for_stop = _names.wait_for_stop
+
+
+def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
+  """Runs a program to its end.
+
+  Args:
+    program: to run.
+    launch_type: a value of --lp_launch_type.
+    ray_address: see `launching.launch`; Launchpad has no use for it.
+
+  Raises:
+    supervisor.ProgramError: if a node failed for good.
+  """
+  if flags.HAS_LAUNCHPAD:
+    launched = launch(program, launch_type, terminal='current_terminal')
+    if launched is not None:
+      launched.wait()
+  else:
+    launch(program, launch_type, ray_address=ray_address).wait()

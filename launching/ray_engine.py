@@ -1,0 +1,191 @@
+"""Every node in a process of its own, by Ray: on this machine or on many."""
+
+import functools
+import os
+import secrets
+import threading
+import time
+from typing import Any, Dict, Optional
+
+from distillery.launching import addresses
+from distillery.launching import engines
+from distillery.launching import nodes
+from distillery.launching import servants
+from distillery.launching import stopping
+
+_POLL_S = 0.1
+_ANSWER_S = 600.  # A method that takes longer is hanging.
+_MAX_CALLS = 64  # At a time, of one node.
+_OBJECT_STORE_BYTES = 2 * 10**8
+_SETTINGS = {
+    'RAY_USAGE_STATS_ENABLED': '0',
+    # What the driver sees of GPUs, the learner sees as well.
+    'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',
+}
+_NO_GPU = {'CUDA_VISIBLE_DEVICES': ''}
+
+
+class RayEngine(engines.Engine):
+  """Nodes that are Ray's actors."""
+
+  def __init__(self, *, address: str = '', environment: Optional[
+      Dict[str, Dict[str, str]]] = None):
+    """Starts Ray, or joins a cluster.
+
+    Args:
+      address: of a cluster's head; empty: Ray is started here, for this
+        program alone, and listens on the loopback device.
+      environment: by the label of a group, environment variables of its nodes.
+
+    Raises:
+      ImportError: if Ray is not installed.
+      ConnectionError: if there is no such cluster.
+    """
+    try:
+      import ray  # pylint: disable=g-import-not-at-top
+    except ImportError as error:
+      raise ImportError(
+          'processes are run by Ray, which is not installed: pip install '
+          "'acme-distillery[distributed]'.") from error
+    self._ray = ray
+    self._environment = environment or {}
+    self._namespace = f'distillery-{secrets.token_hex(8)}'
+    self._hosts: Dict[str, '_RayHost'] = {}
+    for name, value in _SETTINGS.items():
+      os.environ.setdefault(name, value)
+    common = dict(namespace=self._namespace, log_to_driver=True,
+                  configure_logging=True, logging_level='ERROR')
+    if address:
+      ray.init(address=address, **common)
+    else:
+      ray.init(address='local', _node_ip_address='127.0.0.1',
+               include_dashboard=False,
+               object_store_memory=_OBJECT_STORE_BYTES,
+               # There is no dashboard that they could go to.
+               _system_config={'enable_metrics_collection': False}, **common)
+
+  def bind(self, name: str, node: nodes.Node) -> None:
+    node.address.bind(functools.partial(_Transport, self._namespace, name))
+
+  def start(self, name: str, node: nodes.Node) -> '_RayHost':
+    ray = self._ray
+    group = name.partition('/')[0]
+    variables = {'PYTHONUNBUFFERED': '1', **(
+        {} if group == 'learner' else _NO_GPU),
+        **self._environment.get(group, {})}
+    strategy = 'SPREAD' if group == 'actor' else (
+        ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            ray.get_runtime_context().get_node_id(), soft=False))
+    actor = ray.remote(_Process).options(
+        name=name, num_cpus=0, max_restarts=0, max_concurrency=_MAX_CALLS,
+        runtime_env={'env_vars': variables}, scheduling_strategy=strategy,
+    ).remote(name, node)
+    self._hosts[name] = _RayHost(ray, actor)
+    return self._hosts[name]
+
+  def announce_stop(self) -> None:
+    stopping.announce()
+    for host in self._hosts.values():
+      host.announce_stop()
+
+  def close(self) -> None:
+    self._ray.shutdown()
+
+
+class _Process:
+  """A node's process, as Ray sees it."""
+
+  def __init__(self, name: str, node: nodes.Node):
+    import ray  # pylint: disable=g-import-not-at-top
+
+    self._name = name
+    addresses.set_host(ray.util.get_node_ip_address())
+    stopping.begin()
+    self._servant = servants.Servant(name, node)
+
+  def __repr__(self) -> str:
+    return self._name  # Ray writes it before each line of the process.
+
+  def pid(self) -> int:
+    return os.getpid()
+
+  def main(self) -> engines.Outcome:
+    thread = threading.Thread(target=self._servant.main, daemon=True)
+    thread.start()
+    while thread.is_alive() and not stopping.is_requested():
+      thread.join(_POLL_S)
+    return engines.Outcome(
+        self._servant.failure, asks_for_stop=stopping.is_requested())
+
+  def call(self, method: str, args: tuple, kwargs: dict) -> Any:
+    return self._servant.call(method, args, kwargs)
+
+  def announce_stop(self) -> None:
+    stopping.announce()
+
+
+class _RayHost(engines.Host):
+
+  def __init__(self, ray: Any, actor: Any):
+    self._ray = ray
+    self._actor = actor
+    self._pid = actor.pid.remote()
+    self._main = actor.main.remote()
+    self._outcome: Optional[engines.Outcome] = None
+
+  def poll(self) -> Optional[engines.Outcome]:
+    if self._outcome is None and self._ray.wait([self._main], timeout=0)[0]:
+      try:
+        self._outcome = self._ray.get(self._main)
+      except self._ray.exceptions.RayError as error:
+        # The process is no more; or what Ray was given could not be unpickled.
+        first = str(error).strip().splitlines()[0]
+        self._outcome = engines.Outcome(servants.Failure(
+            first, str(error), isinstance(
+                error, self._ray.exceptions.RayActorError)))
+    return self._outcome
+
+  def announce_stop(self) -> None:
+    self._actor.announce_stop.remote()
+
+  def kill(self) -> None:
+    self._ray.kill(self._actor)
+
+  @property
+  def place(self) -> str:
+    try:
+      return f'process {self._ray.get(self._pid, timeout=30.)}'
+    except self._ray.exceptions.RayError:
+      return 'a process that ended'
+
+
+class _Transport:
+
+  def __init__(self, namespace: str, name: str):
+    self._namespace = namespace
+    self._name = name
+    self._actor: Any = None
+
+  def call(self, method: str, args: tuple, kwargs: dict) -> Any:
+    import ray  # pylint: disable=g-import-not-at-top
+
+    deadline = time.monotonic() + servants.PATIENCE_S
+    while True:
+      try:
+        if self._actor is None:
+          self._actor = ray.get_actor(self._name, self._namespace)
+        return ray.get(self._actor.call.remote(method, args, kwargs),
+                       timeout=_ANSWER_S)
+      except (ValueError, ray.exceptions.RayActorError) as error:
+        if isinstance(error, ValueError) and self._actor is not None:
+          raise  # The method's own.
+        self._actor = None  # It is being started anew.
+      except ray.exceptions.GetTimeoutError as error:
+        raise TimeoutError(f'{self._name} did not answer {method}() in '
+                           f'{_ANSWER_S:.0f} s.') from error
+      if stopping.stop_event().is_set():
+        raise stopping.Stopped
+      if time.monotonic() > deadline:
+        raise TimeoutError(f'{self._name} did not answer {method}() in '
+                           f'{servants.PATIENCE_S:.0f} s.')
+      time.sleep(_POLL_S)

@@ -1,0 +1,149 @@
+"""Keeps a program's nodes alive, as far as that helps.
+
+Nodes are crash-only: one that fails is ended and constructed anew, after a
+pause that doubles each time, and takes up from the last checkpoint what it
+needs. One that fails again and again within a short time ends the program, with
+the first traceback of its series, which says more than the last.
+"""
+
+import collections
+import dataclasses
+import sys
+import time
+from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
+
+from distillery.launching import engines
+from distillery.launching import nodes
+from distillery.launching import programs
+from distillery.launching import servants
+from distillery.launching import stopping
+
+_POLL_S = 0.1
+_FIRST_PAUSE_S = 0.5
+
+
+class ProgramError(Exception):
+  """A node failed for good; the message ends with its first traceback."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+  """How often a node may fail.
+
+  Attributes:
+    failures: of one node within `seconds`, at which the program ends.
+    seconds: after which a failure is forgotten.
+  """
+  failures: int = 5
+  seconds: float = 60.
+
+
+class Supervisor:
+  """Starts a program's nodes and watches over them."""
+
+  def __init__(self, program: programs.Program, engine: engines.Engine, *,
+               notice_s: float, budget: Budget = Budget(),
+               log: Optional[Callable[[str], None]] = None):
+    """Initialises the supervisor.
+
+    Args:
+      program: what to run.
+      engine: where to run it.
+      notice_s: how long nodes have to end by themselves.
+      budget: of failures.
+      log: is told of starts and failures, a line each; by default to stderr.
+    """
+    self._engine = engine
+    self._notice_s = notice_s
+    self._budget = budget
+    self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+    self._nodes: Dict[str, nodes.Node] = dict(program.named_nodes())
+    self._hosts: Dict[str, engines.Host] = {}
+    self._due: Dict[str, float] = {}  # When to start a node anew.
+    self._failures: Dict[str, Deque[Tuple[float, servants.Failure]]] = {
+        name: collections.deque() for name in self._nodes}
+    for name, node in self._nodes.items():
+      engine.bind(name, node)
+
+  def start(self) -> None:
+    """Starts every node."""
+    for name in self._nodes:
+      self._start(name)
+
+  def watch(self) -> None:
+    """Returns when the program has ended and nothing of it is left.
+
+    Raises:
+      ProgramError: if a node failed for good.
+    """
+    try:
+      while (self._hosts or self._due) and not self._step():
+        time.sleep(_POLL_S)
+    finally:
+      self._end()
+
+  def _step(self) -> bool:
+    """Looks after every node once; returns whether the end is asked for."""
+    for name in [n for n, due in self._due.items() if due <= time.monotonic()]:
+      del self._due[name]
+      self._start(name)
+    for name, host in list(self._hosts.items()):
+      outcome = host.poll()
+      if outcome is None or self._hosts.get(name) is not host:
+        continue
+      if outcome.asks_for_stop:
+        return True
+      host.kill()
+      del self._hosts[name]
+      if outcome.failure:
+        self._on_failure(name, outcome.failure)
+    return stopping.is_requested()
+
+  def _start(self, name: str) -> None:
+    self._hosts[name] = self._engine.start(name, self._nodes[name])
+
+  def _on_failure(self, name: str, failure: servants.Failure) -> None:
+    now, series = time.monotonic(), self._failures[name]
+    while series and series[0][0] < now - self._budget.seconds:
+      series.popleft()
+    series.append((now, failure))
+    first = series[0][1]
+    if not failure.constructed and len(series) == 1:
+      # What cannot even be made would fail for ever.
+      raise ProgramError(
+          f'{name} could not be constructed: {first.error}\n\n'
+          f'{first.traceback}')
+    if len(series) >= self._budget.failures:
+      raise ProgramError(
+          f'{name} failed {len(series)} times within '
+          f'{self._budget.seconds:.0f} s; the first time: {first.error}\n\n'
+          f'{first.traceback}')
+    pause = _FIRST_PAUSE_S * 2**(len(series) - 1)
+    again = [name, *self._dependents(name)]
+    for other in again[1:]:
+      if other in self._hosts:
+        self._hosts.pop(other).kill()
+    for other in again:
+      self._due[other] = now + pause
+    self._log(f'{name} failed ({failure.error}); {", ".join(again)} will be '
+              f'started anew in {pause:g} s.')
+
+  def _dependents(self, name: str) -> List[str]:
+    """Nodes that hold connections to a server that is no more."""
+    address = self._nodes[name].address
+    found: Set[str] = {
+        other for other, node in self._nodes.items()
+        if any(isinstance(handle, nodes.ReverbHandle)
+               and handle.address is address for handle in node.handles())}
+    return sorted(found)
+
+  def _end(self) -> None:
+    """Has every node end, and ends those that do not."""
+    self._engine.announce_stop()
+    deadline = time.monotonic() + self._notice_s
+    while time.monotonic() < deadline and any(
+        host.poll() is None for host in self._hosts.values()):
+      time.sleep(_POLL_S)
+    for host in self._hosts.values():
+      host.kill()
+    self._engine.close()

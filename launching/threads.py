@@ -1,0 +1,82 @@
+"""Every node in a thread of this process."""
+
+import functools
+import itertools
+import threading
+import time
+from typing import Any, Dict, Optional, Tuple
+
+from distillery.launching import engines
+from distillery.launching import nodes
+from distillery.launching import servants
+from distillery.launching import stopping
+
+_POLL_S = 0.05
+_programs = itertools.count()
+# The present life of each node, by program and name.
+_servants: Dict[Tuple[int, str], servants.Servant] = {}
+
+
+class ThreadEngine(engines.Engine):
+  """Nodes that call each other as functions."""
+
+  def __init__(self):
+    """Initialises the engine."""
+    self._program = next(_programs)
+
+  def bind(self, name: str, node: nodes.Node) -> None:
+    node.address.bind(functools.partial(_Transport, self._program, name))
+
+  def start(self, name: str, node: nodes.Node) -> '_ThreadHost':
+    servant = servants.Servant(name, node)
+    _servants[self._program, name] = servant
+    return _ThreadHost(name, servant)
+
+  def announce_stop(self) -> None:
+    stopping.announce()
+
+  def close(self) -> None:
+    for key in [key for key in _servants if key[0] == self._program]:
+      del _servants[key]
+
+
+class _ThreadHost(engines.Host):
+
+  def __init__(self, name: str, servant: servants.Servant):
+    self._servant = servant
+    # A thread cannot be killed; one that does not end is left behind.
+    self._thread = threading.Thread(
+        target=servant.main, name=name, daemon=True)
+    self._thread.start()
+
+  def poll(self) -> Optional[engines.Outcome]:
+    if not self._servant.ended:
+      return None
+    return engines.Outcome(self._servant.failure)
+
+  def kill(self) -> None:
+    self._thread.join(timeout=0.)
+
+  @property
+  def place(self) -> str:
+    return 'a thread'
+
+
+class _Transport:
+
+  def __init__(self, program: int, name: str):
+    self._key = program, name
+
+  def call(self, method: str, args: tuple, kwargs: dict) -> Any:
+    deadline = time.monotonic() + servants.PATIENCE_S
+    while True:
+      servant = _servants.get(self._key)
+      if servant is not None and not servant.ended:
+        return servant.call(method, args, kwargs)
+      if stopping.stop_event().is_set():
+        raise stopping.Stopped
+      if time.monotonic() > deadline:
+        raise TimeoutError(
+            f'{self._key[1]} did not answer {method}() in '
+            f'{servants.PATIENCE_S:.0f} s.')
+      time.sleep(_POLL_S)
