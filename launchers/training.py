@@ -11,6 +11,7 @@ from distillery.environments import base
 from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
+from distillery.launching import flags as lp_flags
 from distillery.launching import lp
 from distillery.launching import supervisor
 
@@ -48,7 +49,7 @@ def train(
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
   suite = change_suite(suite)
   # Launchpad's flag has a default; it is given if it is to be a program.
-  launch_type = flags.FLAGS['lp_launch_type']
+  launch_type = flags.FLAGS[lp_flags.LAUNCH_TYPE]
   if not run.resume:
     path = run_dir.path / 'flags.cfg'
     flag_utils.flags_to_file(path, run, agent_config, *more_options)
@@ -71,10 +72,10 @@ def train(
 
 
 def _run_program(config: experiment.ExperimentConfig,
-                 options: flag_utils.RunOptions,
+                 run: flag_utils.RunOptions,
                  launch_type: Any) -> List[Dict[str, Any]]:
   """Launches the experiment as a program; as `experiment.run_experiment`."""
-  made = program.make_program(config, options.num_actors)
-  experiment.prepare(config, options.num_actors)
-  lp.launch_and_wait(made, launch_type, options.ray_address)
+  made = program.make_program(config, run.num_actors)
+  experiment.prepare(config, run.num_actors)
+  lp.launch_and_wait(made, launch_type, run.ray_address)
   return program.last_evaluation(config)

@@ -9,7 +9,6 @@ from concurrent import futures
 import threading
 from typing import Any, Callable, Optional, Protocol
 
-
 _host = 'localhost'
 
 

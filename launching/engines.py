@@ -24,11 +24,6 @@ class Host(abc.ABC):
   def kill(self) -> None:
     """Ends the node at once, as far as that is possible; harmless after."""
 
-  @property
-  @abc.abstractmethod
-  def place(self) -> str:
-    """Where the node lives, for the log; such as 'process 17'."""
-
 
 class Engine(abc.ABC):
   """Threads of this process, or processes of Ray's."""

@@ -4,18 +4,20 @@ import importlib.util
 
 from absl import flags
 
+LAUNCH_TYPE = 'lp_launch_type'
+NOTICE = 'lp_termination_notice_secs'
 LAUNCH_TYPES = ('local_mt', 'local_mp', 'test_mt', 'test_mp')
 HAS_LAUNCHPAD = (
     importlib.util.find_spec('launchpad') is not None
     and importlib.util.find_spec('launchpad.launch') is not None)
 
 if HAS_LAUNCHPAD:
-  import launchpad.flags  # pylint: disable=unused-import,g-import-not-at-top
+  import launchpad.flags  # noqa: F401  # pylint: disable=g-import-not-at-top
 else:
   flags.DEFINE_enum(
-      'lp_launch_type', 'local_mp', LAUNCH_TYPES,
+      LAUNCH_TYPE, 'local_mp', LAUNCH_TYPES,
       'runs the agent as a program of many nodes: local_mt, on threads; '
       'local_mp, on processes, by Ray.')
   flags.DEFINE_integer(
-      'lp_termination_notice_secs', 10,
+      NOTICE, 10,
       'seconds that nodes have to end by themselves.', lower_bound=0)

@@ -6,8 +6,8 @@ import threading
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from absl import flags
-from distillery.launching import flags as _  # Defines them.
 from distillery.launching import engines
+from distillery.launching import flags as lp_flags
 from distillery.launching import programs
 from distillery.launching import stopping
 from distillery.launching import supervisor
@@ -128,12 +128,12 @@ def launch(
   """
   del xm_resources, terminal, serialize_py_nodes
   launch_type = LaunchType(
-      launch_type or flags.FLAGS['lp_launch_type'].value)
+      launch_type or flags.FLAGS[lp_flags.LAUNCH_TYPE].value)
 
   def make_supervisor() -> supervisor.Supervisor:
     return supervisor.Supervisor(
         program, _make_engine(launch_type, local_resources or {}, ray_address),
-        notice_s=flags.FLAGS['lp_termination_notice_secs'].value)
+        notice_s=flags.FLAGS[lp_flags.NOTICE].value)
 
   manager = Manager(make_supervisor)
   if launch_type in (LaunchType.TEST_MULTI_THREADING,

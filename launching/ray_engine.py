@@ -3,6 +3,7 @@
 import functools
 import os
 import secrets
+import sys
 import threading
 import time
 from typing import Any, Dict, Optional
@@ -10,6 +11,7 @@ from typing import Any, Dict, Optional
 from distillery.launching import addresses
 from distillery.launching import engines
 from distillery.launching import nodes
+from distillery.launching import quiet
 from distillery.launching import servants
 from distillery.launching import stopping
 
@@ -17,7 +19,11 @@ _POLL_S = 0.1
 _ANSWER_S = 600.  # A method that takes longer is hanging.
 _MAX_CALLS = 64  # At a time, of one node.
 _OBJECT_STORE_BYTES = 2 * 10**8
+# Says in a process' environment which node it is, for whoever looks at it.
+NODE_VARIABLE = 'DISTILLERY_NODE'
 _SETTINGS = {
+    # It would complain, in each process, that no dashboard takes its metrics.
+    'RAY_BACKEND_LOG_LEVEL': 'fatal',
     'RAY_USAGE_STATS_ENABLED': '0',
     # What the driver sees of GPUs, the learner sees as well.
     'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',
@@ -50,19 +56,18 @@ class RayEngine(engines.Engine):
     self._ray = ray
     self._environment = environment or {}
     self._namespace = f'distillery-{secrets.token_hex(8)}'
-    self._hosts: Dict[str, '_RayHost'] = {}
+    self._hosts: Dict[str, _RayHost] = {}
     for name, value in _SETTINGS.items():
       os.environ.setdefault(name, value)
     common = dict(namespace=self._namespace, log_to_driver=True,
                   configure_logging=True, logging_level='ERROR')
-    if address:
-      ray.init(address=address, **common)
-    else:
-      ray.init(address='local', _node_ip_address='127.0.0.1',
-               include_dashboard=False,
-               object_store_memory=_OBJECT_STORE_BYTES,
-               # There is no dashboard that they could go to.
-               _system_config={'enable_metrics_collection': False}, **common)
+    with quiet.quiet_native_code():
+      if address:
+        ray.init(address=address, **common)
+      else:
+        ray.init(address='local', _node_ip_address='127.0.0.1',
+                 include_dashboard=False,
+                 object_store_memory=_OBJECT_STORE_BYTES, **common)
 
   def bind(self, name: str, node: nodes.Node) -> None:
     node.address.bind(functools.partial(_Transport, self._namespace, name))
@@ -70,8 +75,13 @@ class RayEngine(engines.Engine):
   def start(self, name: str, node: nodes.Node) -> '_RayHost':
     ray = self._ray
     group = name.partition('/')[0]
-    variables = {'PYTHONUNBUFFERED': '1', **(
-        {} if group == 'learner' else _NO_GPU),
+    variables = {
+        NODE_VARIABLE: name,
+        # A node prints little, and that at once.
+        'PYTHONUNBUFFERED': '1',
+        # It imports from where the launcher does.
+        'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
+        **({} if group == 'learner' else _NO_GPU),
         **self._environment.get(group, {})}
     strategy = 'SPREAD' if group == 'actor' else (
         ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -95,6 +105,8 @@ class RayEngine(engines.Engine):
 class _Process:
   """A node's process, as Ray sees it."""
 
+  _name = 'a node'
+
   def __init__(self, name: str, node: nodes.Node):
     import ray  # pylint: disable=g-import-not-at-top
 
@@ -105,9 +117,6 @@ class _Process:
 
   def __repr__(self) -> str:
     return self._name  # Ray writes it before each line of the process.
-
-  def pid(self) -> int:
-    return os.getpid()
 
   def main(self) -> engines.Outcome:
     thread = threading.Thread(target=self._servant.main, daemon=True)
@@ -129,7 +138,6 @@ class _RayHost(engines.Host):
   def __init__(self, ray: Any, actor: Any):
     self._ray = ray
     self._actor = actor
-    self._pid = actor.pid.remote()
     self._main = actor.main.remote()
     self._outcome: Optional[engines.Outcome] = None
 
@@ -137,12 +145,13 @@ class _RayHost(engines.Host):
     if self._outcome is None and self._ray.wait([self._main], timeout=0)[0]:
       try:
         self._outcome = self._ray.get(self._main)
-      except self._ray.exceptions.RayError as error:
-        # The process is no more; or what Ray was given could not be unpickled.
-        first = str(error).strip().splitlines()[0]
+      except self._ray.exceptions.RayActorError as error:
+        text = str(error).strip()
+        # Else it could not even unpickle its node, and says so at the end.
+        was_alive = not error.actor_init_failed
         self._outcome = engines.Outcome(servants.Failure(
-            first, str(error), isinstance(
-                error, self._ray.exceptions.RayActorError)))
+            'its process died' if was_alive else text.splitlines()[-1], text,
+            constructed=was_alive))
     return self._outcome
 
   def announce_stop(self) -> None:
@@ -150,13 +159,6 @@ class _RayHost(engines.Host):
 
   def kill(self) -> None:
     self._ray.kill(self._actor)
-
-  @property
-  def place(self) -> str:
-    try:
-      return f'process {self._ray.get(self._pid, timeout=30.)}'
-    except self._ray.exceptions.RayError:
-      return 'a process that ended'
 
 
 class _Transport:

@@ -10,7 +10,7 @@ import collections
 import dataclasses
 import sys
 import time
-from typing import Callable, Deque, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple
 
 from distillery.launching import engines
 from distillery.launching import nodes
@@ -43,7 +43,7 @@ class Supervisor:
 
   def __init__(self, program: programs.Program, engine: engines.Engine, *,
                notice_s: float, budget: Budget = Budget(),
-               log: Optional[Callable[[str], None]] = None):
+               log: Optional[Callable[[str], Any]] = None):
     """Initialises the supervisor.
 
     Args:
@@ -56,7 +56,7 @@ class Supervisor:
     self._engine = engine
     self._notice_s = notice_s
     self._budget = budget
-    self._log = log or (lambda line: print(line, file=sys.stderr, flush=True))
+    self._log = log or (lambda line: sys.stderr.write(f'{line}\n'))
     self._nodes: Dict[str, nodes.Node] = dict(program.named_nodes())
     self._hosts: Dict[str, engines.Host] = {}
     self._due: Dict[str, float] = {}  # When to start a node anew.

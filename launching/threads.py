@@ -57,10 +57,6 @@ class _ThreadHost(engines.Host):
   def kill(self) -> None:
     self._thread.join(timeout=0.)
 
-  @property
-  def place(self) -> str:
-    return 'a thread'
-
 
 class _Transport:
 

@@ -16,13 +16,15 @@ import mujoco
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-FOLDERS = ('ops', 'networks', 'environments', 'agents', 'launchers')
+FOLDERS = (
+    'ops', 'networks', 'environments', 'launching', 'agents', 'launchers')
 AGENTS = sorted(
     path.parent.name for path in ROOT.glob('agents/*/config.py')
 )
 
 # What a folder may import beside the standard library. The arrows of the
-# design: ops <- networks <- agents <- launchers, never back.
+# design: ops <- networks <- agents <- launchers, never back; and agents take
+# environments and the launching of programs as they are.
 _TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
 ALLOWED_IMPORTS = {
     'networks/acting.py': (
@@ -42,9 +44,13 @@ ALLOWED_IMPORTS = {
         'numpy', 'scipy', 'dm_env', 'gymnasium', 'metaworld', 'mujoco',
         'distillery.environments',
     ),
+    'launching/': (
+        'absl', 'tree', 'reverb', 'ray', 'launchpad', 'gym_notices',
+        'distillery.launching',
+    ),
     'agents/': (
         *_TENSORFLOW, 'sonnet', 'dm_env', 'tree', 'acme', 'reverb', 'absl',
-        'rich', 'matplotlib', 'packaging', 'gym_notices',
+        'rich', 'matplotlib', 'packaging',
         *(f'distillery.{folder}' for folder in FOLDERS[:-1]),
     ),
 }
@@ -97,7 +103,8 @@ def is_within(module: str, package: str) -> bool:
 
 def test_imports_follow_the_arrows():
   offences = []
-  for path in python_files('ops', 'networks', 'environments', 'agents'):
+  for path in python_files(
+      'ops', 'networks', 'environments', 'launching', 'agents'):
     allowed = next(
         modules
         for prefix, modules in ALLOWED_IMPORTS.items()

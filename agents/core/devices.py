@@ -1,19 +1,15 @@
 """Where the learner computes."""
 
 import os
-from typing import Literal
 
-Device = Literal['auto', 'cpu']
+from distillery.agents.core import display
 
 
-def choose(device: Device) -> str:
-  """Has TensorFlow use the GPU if it sees one, unless told not to.
+def choose(device: str) -> None:
+  """Has TensorFlow use the GPU if it sees one, and says so, unless told not to.
 
   Args:
     device: 'auto', or 'cpu'. To be called before anything else of TensorFlow.
-
-  Returns:
-    The name of what is used.
   """
   if device == 'cpu':
     # Hidden before TensorFlow looks for it, so that nothing is set up for it.
@@ -24,7 +20,7 @@ def choose(device: Device) -> str:
   for gpu in gpus:
     # It would take all of the memory from whoever else uses the GPU.
     tf.config.experimental.set_memory_growth(gpu, True)
-  if not gpus:
-    return 'CPU'
-  return tf.config.experimental.get_device_details(gpus[0]).get(
-      'device_name', 'GPU')
+  if gpus:
+    name = tf.config.experimental.get_device_details(gpus[0]).get(
+        'device_name', 'GPU')
+    display.say(f'the learner computes on the {name}')

@@ -10,6 +10,11 @@ from rich import progress as rich_progress
 _INTERVAL_S = 15.
 
 
+def say(text: str) -> None:
+  """Prints a line where there is no `Display`: before it, or in a node."""
+  print(text, flush=True)
+
+
 class Display:
   """Steps, steps a second, time left, success so far. A context manager."""
 

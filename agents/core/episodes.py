@@ -5,8 +5,18 @@ ever did, what an expert did. A learner step samples a few episodes of every
 task; each of its updates draws rows of some tasks from these.
 """
 
-from typing import Iterator, List, Mapping, NamedTuple, Sequence, Union
+import functools
+from typing import (
+  Callable,
+  Iterator,
+  List,
+  Mapping,
+  NamedTuple,
+  Sequence,
+  Union,
+)
 
+from distillery.agents.core import replay
 import numpy as np
 import reverb
 import tensorflow as tf
@@ -21,10 +31,30 @@ class Kind(NamedTuple):
     name: of the kind.
     width: W, numbers of a row.
     max_size: episodes of a task that are kept; the oldest go first.
+    make_rate_limiter: of a table: who waits, an actor that inserts or a learner
+      that samples.
   """
   name: str
   width: int
   max_size: int
+  make_rate_limiter: Callable[[], reverb.rate_limiters.RateLimiter] = (
+      functools.partial(reverb.rate_limiters.MinSize, 1))
+
+
+def keep_ratio(*, samples: int, inserts: int, ahead: int = 0
+               ) -> Callable[[], reverb.rate_limiters.RateLimiter]:
+  """Has actors and learner wait for each other, when they run apart.
+
+  Args:
+    samples: episodes of a task that are sampled for each block.
+    inserts: that a block inserts.
+    ahead: episodes that are inserted before any is sampled.
+  """
+  ratio = samples / inserts
+  # Two blocks on the one side, and what is sampled ahead on the other.
+  error_buffer = (2 * inserts + ahead) * ratio + 8. * samples
+  return functools.partial(
+      reverb.rate_limiters.SampleToInsertRatio, ratio, 1, error_buffer)
 
 
 def make_tables(num_tasks: int, num_steps: int,
@@ -34,7 +64,7 @@ def make_tables(num_tasks: int, num_steps: int,
       reverb.Table(
           _table_name(kind.name, task), sampler=reverb.selectors.Uniform(),
           remover=reverb.selectors.Fifo(), max_size=kind.max_size,
-          rate_limiter=reverb.rate_limiters.MinSize(1),
+          rate_limiter=kind.make_rate_limiter(),
           signature={_COLUMN: tf.TensorSpec(
               [num_steps, kind.width], tf.float32)})
       for kind in kinds for task in range(num_tasks)]
@@ -63,12 +93,13 @@ def make_iterator(server_address: str, *, num_tasks: int,
     num_episodes: by the name of a kind, E.
 
   Returns:
-    An endless iterator; by the name of a kind, `[K, E, T, W]` float32.
+    By the name of a kind, `[K, E, T, W]` float32; see `replay.until_silence`.
   """
   def of_task(table: str, num: int) -> tf.data.Dataset:
     dataset = reverb.TimestepDataset.from_table_signature(
         server_address=server_address, table=table,
-        max_in_flight_samples_per_worker=num, num_workers_per_iterator=1)
+        max_in_flight_samples_per_worker=num, num_workers_per_iterator=1,
+        rate_limiter_timeout_ms=replay.PATIENCE_MS)
     return dataset.map(lambda sample: sample.data[_COLUMN]).batch(
         num, drop_remainder=True)
 
@@ -77,7 +108,7 @@ def make_iterator(server_address: str, *, num_tasks: int,
         of_task(_table_name(kind, task), num_episodes[kind])
         for task in range(num_tasks))).map(lambda *tasks: tf.stack(tasks))
 
-  return iter(tf.data.Dataset.zip(
+  return replay.until_silence(tf.data.Dataset.zip(
       {kind: of_kind(kind) for kind in num_episodes}))
 
 

@@ -9,10 +9,10 @@ import json
 from typing import Any, Callable, Dict, List, Protocol
 
 from distillery.agents.core import builders
-from distillery.launching import quiet
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import pool as pools
+from distillery.launching import quiet
 
 # What a resumed run may have otherwise than the run it goes on with.
 _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
@@ -84,9 +84,7 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
   with make_pool(config, config.num_workers, config.seed) as pool:
     quiet.quiet_tensorflow()
     from distillery.agents.core import devices  # pylint: disable=g-import-not-at-top
-    device = devices.choose(config.device)
-    if device != 'CPU':
-      print(f'the learner computes on the {device}', flush=True)
+    devices.choose(config.device)
     from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
     return training.train(config, pool, builder)
 

@@ -11,6 +11,7 @@ from typing import Any, Dict, List, Sequence
 from acme.utils import counting
 from distillery.agents.core import actors
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
 from distillery.agents.core import parts
@@ -73,8 +74,8 @@ class LearnerNode:
     """Learns to the end."""
     config, saved = self._config, self._env_steps
     record = records.TrainRecord(
-        config.run_dir, [task.name for task in config.suite.train_tasks],
-        self._env_steps)
+        config.run_dir, records.summary_writer(config.run_dir),
+        [task.name for task in config.suite.train_tasks], self._env_steps)
     last = time.monotonic()
     while (self._env_steps < config.num_env_steps
            and not lp.stop_event().is_set()):
@@ -156,8 +157,9 @@ class EvaluatorNode:
   def run(self) -> None:
     """Evaluates until the learner has finished, and ends the program."""
     progress = self._learner.progress()
+    run_dir = self._config.run_dir
     record = records.EvaluationRecord(
-        self._config.run_dir, progress['env_steps'])
+        run_dir, records.summary_writer(run_dir), progress['env_steps'])
     # A run that goes on was evaluated where it was left.
     last, every = progress['env_steps'] or -1, self._config.evaluate_every
     with self._pool:
@@ -179,5 +181,5 @@ class EvaluatorNode:
         self._pool, self._config.suite, self._policies, parameters,
         episodes_per_task=self._config.evaluation_episodes,
         seed=self._config.seed)
-    print(record.add(progress['env_steps'], progress['wall_s'], rows),
-          flush=True)
+    display.say(
+        record.add(progress['env_steps'], progress['wall_s'], rows))

@@ -16,8 +16,8 @@ import functools
 from typing import Any, Dict, List
 
 from distillery.agents.core import experiment
-from distillery.launching import quiet
 from distillery.launching import lp
+from distillery.launching import quiet
 
 
 def make_program(config: experiment.ExperimentConfig,
@@ -92,9 +92,8 @@ def _make_counter(config: experiment.ExperimentConfig):
 def _make_learner(config: experiment.ExperimentConfig, *clients):
   quiet.quiet_tensorflow()
   from distillery.agents.core import devices
-  device = devices.choose(config.device)
+  devices.choose(config.device)
   from distillery.agents.core import nodes
-  print(f'the learner computes on the {device}', flush=True)
   return nodes.LearnerNode(config, *clients)
 
 

@@ -11,21 +11,23 @@ import tensorflow as tf
 
 
 class TrainRecord:
-  """`train.csv`, and the same for TensorBoard: a row a block or learner step."""
+  """`train.csv`, and the same for TensorBoard: a row a learner step."""
 
   def __init__(self, run_dir: run_directory.RunDirectory,
-               task_names: Sequence[str], env_steps: int):
+               summary: tf.summary.SummaryWriter, task_names: Sequence[str],
+               env_steps: int):
     """Opens the table; rows after `env_steps`, of a run resumed, are dropped.
 
     Args:
       run_dir: of the run.
+      summary: for TensorBoard.
       task_names: of the tasks that are trained on.
       env_steps: where the run is.
     """
     self._csv = run_dir.open_csv('train.csv')
     # A run that begins again writes the rows of step 0 again too.
     self._csv.truncate(env_steps or -1)
-    self._summary = summary_writer(run_dir)
+    self._summary = summary
     self._task_names = task_names
 
   def add(self, env_steps: int, wall_s: float, learner_steps: int,
@@ -67,13 +69,14 @@ class TrainRecord:
 class EvaluationRecord:
   """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
 
-  def __init__(self, run_dir: run_directory.RunDirectory, env_steps: int):
-    """Opens the table; rows after `env_steps`, of a run resumed, are dropped."""
+  def __init__(self, run_dir: run_directory.RunDirectory,
+               summary: tf.summary.SummaryWriter, env_steps: int):
+    """Opens the table; a resumed run's rows after `env_steps` are dropped."""
     self._path = run_dir.path
     self._csv = run_dir.open_csv(
         'evaluation.csv', run_directory.EVALUATION_COLUMNS)
     self._csv.truncate(env_steps or -1)
-    self._summary = summary_writer(run_dir)
+    self._summary = summary
 
   def add(self, env_steps: int, wall_s: float,
           rows: List[Dict[str, Any]]) -> str:

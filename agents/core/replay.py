@@ -1,12 +1,15 @@
 """Blocks of unrolls on their way from actors to a learner, through Reverb."""
 
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Iterable, Iterator, Mapping
 
 from distillery.agents.core import builders
 from dm_env import specs
 import numpy as np
 import reverb
 import tensorflow as tf
+
+# For how long a learner waits for what actors insert.
+PATIENCE_MS = 600_000
 
 
 def block_signature(
@@ -70,8 +73,24 @@ def insert_block(client: reverb.Client, table: str,
 
 def make_iterator(
     server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
-  """Takes blocks from the queue, one at a time and none ahead."""
+  """Takes blocks from the queue, one at a time and none ahead.
+
+  A TimeoutError tells of a queue that stays empty.
+  """
   dataset = reverb.TimestepDataset.from_table_signature(
       server_address=server_address, table=table,
-      max_in_flight_samples_per_worker=1)
-  return (sample.data for sample in dataset)
+      max_in_flight_samples_per_worker=1,
+      rate_limiter_timeout_ms=PATIENCE_MS)
+  return until_silence(sample.data for sample in dataset)
+
+
+def until_silence(batches: Iterable[Any]) -> Iterator[Any]:
+  """Batches of a dataset that ends when its tables give nothing any more.
+
+  Raises:
+    TimeoutError: at that end, after `PATIENCE_MS`.
+  """
+  yield from batches
+  raise TimeoutError(
+      f'nothing to learn from came within {PATIENCE_MS / 6e4:g} min; the '
+      'actors are gone, or hang.')

@@ -56,11 +56,12 @@ class Training:
     self._restart = False
     if checkpoint is not None:
       self._restore(checkpoint)
+    summary = records.summary_writer(self._dir)
     self._train_record = records.TrainRecord(
-        self._dir, [task.name for task in config.suite.train_tasks],
+        self._dir, summary, [task.name for task in config.suite.train_tasks],
         self._env_steps)
     self._evaluation_record = records.EvaluationRecord(
-        self._dir, self._env_steps)
+        self._dir, summary, self._env_steps)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
         builder.make_inserter(client))

@@ -7,6 +7,7 @@ write and sample it three times as fast.
 from typing import Callable, Iterator, List, Mapping, NamedTuple
 
 from distillery.agents.core import builders
+from distillery.agents.core import replay
 import numpy as np
 import reverb
 from reverb import structured_writer
@@ -138,7 +139,7 @@ def make_iterator(
     num_batches: U, batches at a time.
 
   Returns:
-    An endless iterator of `[U, K, N, W]` float32.
+    An iterator of `[U, K, N, W]` float32, see `replay.until_silence`.
   """
   num_samples = num_batches * batch_size
 
@@ -146,7 +147,8 @@ def make_iterator(
     dataset = reverb.TrajectoryDataset.from_table_signature(
         server_address=server_address, table=_table_name(task),
         max_in_flight_samples_per_worker=batch_size,
-        num_workers_per_iterator=1)
+        num_workers_per_iterator=1,
+        rate_limiter_timeout_ms=replay.PATIENCE_MS)
     return dataset.map(lambda sample: sample.data[_COLUMN]).batch(
         num_samples, drop_remainder=True)
 
@@ -156,7 +158,7 @@ def make_iterator(
         rows, [num_tasks, num_batches, batch_size, rows.shape[-1]])
     return tf.transpose(rows, [1, 0, 2, 3])
 
-  return iter(tf.data.Dataset.zip(tuple(
+  return replay.until_silence(tf.data.Dataset.zip(tuple(
       of_task(task) for task in range(num_tasks))).map(stack))
 
 

@@ -62,13 +62,18 @@ class DamselBuilder(builders.Builder):
     return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    del apart  # Contexts may be of any age.
     from distillery.agents.core import episodes
     from distillery.agents.core import transitions
+    config = self.config
+    context = episodes.Kind('context', transitions.width(self.spec),
+                            config.context_episodes)
+    if apart:
+      context = context._replace(make_rate_limiter=episodes.keep_ratio(
+          samples=config.steps_per_block * config.episodes_per_step,
+          inserts=config.envs_per_task))
     return episodes.make_tables(
-        self.spec.num_tasks, self.config.unroll_length, [
-            episodes.Kind('context', transitions.width(self.spec),
-                          self.config.context_episodes),
+        self.spec.num_tasks, config.unroll_length, [
+            context,
             episodes.Kind('expert', _expert_rows(self._experts).shape[-1],
                           self._experts.observation.shape[1])])
 

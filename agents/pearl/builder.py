@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import typing
 from typing import List, Mapping, Sequence
 
@@ -51,14 +53,23 @@ class PearlBuilder(builders.Builder):
     return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    del apart  # Replay may be of any age.
     from distillery.agents.core import episodes
     from distillery.agents.core import transitions
-    width = transitions.width(self.spec)
+    from reverb import rate_limiters
+    config, width = self.config, transitions.width(self.spec)
+    context = episodes.Kind('context', width, config.context_episodes)
+    replay = episodes.Kind('replay', width, config.replay_episodes)
+    if apart:
+      num_random = math.ceil(config.random_steps / config.unroll_length)
+      num_random = max(1, min(num_random, config.replay_episodes))
+      context = context._replace(make_rate_limiter=episodes.keep_ratio(
+          samples=config.steps_per_block * config.context_episodes,
+          inserts=len(self.behaviours) * config.envs_per_task,
+          ahead=num_random))
+      replay = replay._replace(make_rate_limiter=functools.partial(
+          rate_limiters.MinSize, num_random))
     return episodes.make_tables(
-        self.spec.num_tasks, self.config.unroll_length, [
-            episodes.Kind('context', width, self.config.context_episodes),
-            episodes.Kind('replay', width, self.config.replay_episodes)])
+        self.spec.num_tasks, config.unroll_length, [context, replay])
 
   def make_inserter(self, client: reverb.Client) -> builders.Inserter:
     from distillery.agents.core import episodes

@@ -7,11 +7,11 @@ import acme
 from acme.utils import loggers
 from distillery.agents.core import actors
 from distillery.agents.core import builders
-from distillery.launching import quiet
 from distillery.agents.core import replay
 from distillery.environments import fakes
 from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.launching import quiet
 from distillery.networks import columns
 from dm_env import specs
 import numpy as np

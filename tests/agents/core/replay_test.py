@@ -4,8 +4,8 @@ import threading
 import types
 
 from distillery.agents.core import builders
-from distillery.launching import quiet
 from distillery.agents.core import replay
+from distillery.launching import quiet
 from dm_env import specs
 import numpy as np
 import pytest

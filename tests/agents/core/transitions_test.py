@@ -4,12 +4,12 @@ import threading
 
 from distillery.agents.core import baselines
 from distillery.agents.core import builders
-from distillery.launching import quiet
 from distillery.agents.core import transitions
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
 from distillery.environments import pool as pools
+from distillery.launching import quiet
 import numpy as np
 import pytest
 import reverb

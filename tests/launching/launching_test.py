@@ -1,0 +1,211 @@
+"""Programs on threads and on processes: what their nodes may rely on."""
+
+import threading
+import time
+
+from distillery.launching import launching
+from distillery.launching import lp
+from distillery.launching import supervisor
+import program_helpers as helpers
+import pytest
+
+pytestmark = pytest.mark.timeout(300)
+BOTH = pytest.mark.parametrize('where', ['mt', 'mp'])
+
+
+def node(constructor, *labels_or_values):
+  """Makes a node whose arguments are values, or labels of other nodes."""
+  def make(handles):
+    return lp.CourierNode(constructor, *(
+        handles.get(x, x) if isinstance(x, str) else x
+        for x in labels_or_values))
+  return make
+
+
+def wait_for(condition, seconds=60.):
+  deadline = time.monotonic() + seconds
+  while not condition():
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+
+
+@BOTH
+def test_nodes_call_each_other_until_one_stops_the_program(where):
+  program, _ = helpers.program(
+      counter=node(helpers.Counter), one=node(helpers.Caller, 'counter', 50),
+      two=node(helpers.Caller, 'counter', 50))
+  begin = time.monotonic()
+  launching.launch(program, f'local_{where}')
+  assert time.monotonic() - begin < 60.
+
+
+@BOTH
+def test_the_program_that_launched_calls_nodes_too(where):
+  program, handles = helpers.program(counter=node(helpers.Counter, 5))
+  manager = launching.launch(program, f'test_{where}')
+  try:
+    counter = handles['counter'].dereference()
+    assert counter.add(2) == 7
+    assert counter.futures.add(3).result(timeout=60.) == 10
+    with pytest.raises(LookupError, match='no such thing'):
+      counter.fail()
+    with pytest.raises(LookupError):
+      counter.futures.fail().result(timeout=60.)
+    with pytest.raises(AttributeError):
+      counter.does_not_exist()
+    with pytest.raises(AttributeError):
+      counter._secret()  # pylint: disable=protected-access
+  finally:
+    manager.stop()
+
+
+@BOTH
+def test_reverb_is_a_node(where):
+  program, handles = helpers.program(
+      counter=node(helpers.Counter),
+      replay=lambda _: lp.ReverbNode(helpers.make_tables),
+      writer=node(helpers.Tables, 'replay', 'counter'))
+  manager = launching.launch(program, f'test_{where}')
+  try:
+    wait_for(lambda: handles['counter'].dereference().add(0) == 42)
+    info = handles['replay'].dereference().server_info(timeout=60)
+    assert list(info) == ['table']
+  finally:
+    manager.stop()
+
+
+def test_a_node_that_fails_is_started_anew(capsys):
+  program, _ = helpers.program(
+      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 2))
+  launching.launch(program, 'local_mt')
+  lines = capsys.readouterr().err.splitlines()
+  assert lines == [
+      'failing/0 failed (ArithmeticError: failure 1); failing/0 will be '
+      'started anew in 0.5 s.',
+      'failing/0 failed (ArithmeticError: failure 2); failing/0 will be '
+      'started anew in 1 s.']
+
+
+def test_a_process_that_is_killed_is_started_anew(capfd):
+  program, _ = helpers.program(
+      counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1))
+  launching.launch(program, 'local_mp')
+  assert 'killed/0 will be started anew in 0.5 s.' in capfd.readouterr().err
+
+
+def test_one_that_fails_again_and_again_ends_the_program():
+  program, _ = helpers.program(
+      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 9))
+  with pytest.raises(supervisor.ProgramError) as error:
+    launching.launch(program, 'local_mt')
+  sentence, _, details = str(error.value).partition('\n\n')
+  # The first failure: what comes after may be a consequence.
+  assert sentence == ('failing/0 failed 5 times within 60 s; the first time: '
+                      'ArithmeticError: failure 1')
+  assert details.startswith('Traceback') and 'failure 1' in details
+
+
+@BOTH
+def test_one_that_cannot_be_constructed_ends_the_program_at_once(where):
+  program, _ = helpers.program(
+      counter=node(helpers.Counter), unmakeable=node(helpers.Unmakeable))
+  with pytest.raises(supervisor.ProgramError, match=(
+      'unmakeable/0 could not be constructed: ValueError: wants another')):
+    launching.launch(program, f'local_{where}')
+
+
+def test_dependents_of_reverb_are_started_anew_with_it():
+  """Its clients would wait for a server that is no more."""
+  program, _ = helpers.program(
+      counter=node(helpers.Counter),
+      replay=lambda _: lp.ReverbNode(helpers.make_tables),
+      writer=node(helpers.Tables, 'replay', 'counter'))
+  made = supervisor.Supervisor(
+      program, _FakeEngine(), notice_s=0., log=lambda line: None)
+  assert made._dependents('replay/0') == ['writer/0']  # pylint: disable=protected-access
+  assert made._dependents('counter/0') == []  # pylint: disable=protected-access
+
+
+class _FakeEngine:
+
+  def bind(self, name, node):
+    pass
+
+
+def test_nodes_hear_of_the_end():
+  heard = threading.Event()
+  lp.register_stop_handler(heard.set)
+  try:
+    program, _ = helpers.program(counter=node(helpers.Counter))
+    manager = launching.launch(program, 'test_mt')
+    assert not lp.stop_event().is_set()
+    manager.stop()
+    assert lp.stop_event().is_set() and heard.is_set()
+    assert lp.wait_for_stop(0.)
+  finally:
+    lp.unregister_stop_handler(heard.set)
+
+
+def test_the_end_does_not_wait_for_one_that_does_not_hear(monkeypatch):
+  monkeypatch.setattr(
+      launching.flags.FLAGS['lp_termination_notice_secs'], 'value', 1)
+  program, _ = helpers.program(
+      deaf=node(helpers.Deaf), counter=node(helpers.Counter),
+      caller=node(helpers.Caller, 'counter', 1))
+  begin = time.monotonic()
+  launching.launch(program, 'local_mt')
+  assert time.monotonic() - begin < 20.
+
+
+def test_a_disabled_run_answers_calls_alone():
+  program, handles = helpers.program(
+      counter=node(helpers.Counter), caller=node(helpers.Once, 'counter'))
+  program.groups['caller'][0].disable_run()
+  manager = launching.launch(program, 'test_mt')
+  time.sleep(0.5)
+  try:
+    assert handles['counter'].dereference().add(0) == 0
+    handles['caller'].dereference().run()
+    assert handles['counter'].dereference().add(0) == 1
+  finally:
+    manager.stop()
+
+
+def test_a_cacher_answers_with_what_was_answered_before():
+  program, handles = helpers.program(
+      counter=node(helpers.Counter),
+      cacher=lambda handles: lp.CacherNode(
+          handles['counter'], refresh_interval_ms=500))
+  manager = launching.launch(program, 'test_mt')
+  try:
+    cacher = handles['cacher'].dereference()
+    assert [cacher.add(1), cacher.add(1), cacher.add(2)] == [1, 1, 3]
+    time.sleep(0.6)
+    assert cacher.add(1) == 4
+  finally:
+    manager.stop()
+
+
+def test_a_node_belongs_to_one_group():
+  program = lp.Program('test')
+  with pytest.raises(ValueError, match='needs one group'):
+    program.add_node(lp.CourierNode(helpers.Counter))
+  program.add_node(lp.CourierNode(helpers.Counter), label='a')
+  with program.group('a'):
+    program.add_node(lp.CourierNode(helpers.Counter))
+    with pytest.raises(ValueError, match="'b' cannot begin inside group 'a'"):
+      with program.group('b'):
+        pass
+  assert [len(group) for group in program.groups.values()] == [2]
+
+
+def test_a_handle_wants_its_program_launched():
+  _, handles = helpers.program(counter=node(helpers.Counter))
+  with pytest.raises(RuntimeError, match='before its program was launched'):
+    handles['counter'].dereference()
+
+
+def test_an_unknown_launch_type_is_refused():
+  program, _ = helpers.program(counter=node(helpers.Counter))
+  with pytest.raises(ValueError, match='local_docker'):
+    launching.launch(program, 'local_docker')
