@@ -76,7 +76,8 @@ def test_reverb_is_a_node(where):
 
 def test_a_node_that_fails_is_started_anew(capsys):
   program, _ = helpers.program(
-      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 2))
+      counter=node(helpers.Counter),
+      failing=node(helpers.Failing, 'counter', 2))
   launching.launch(program, 'local_mt')
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
@@ -95,7 +96,8 @@ def test_a_process_that_is_killed_is_started_anew(capfd):
 
 def test_one_that_fails_again_and_again_ends_the_program():
   program, _ = helpers.program(
-      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 9))
+      counter=node(helpers.Counter),
+      failing=node(helpers.Failing, 'counter', 9))
   with pytest.raises(supervisor.ProgramError) as error:
     launching.launch(program, 'local_mt')
   sentence, _, details = str(error.value).partition('\n\n')
