@@ -1,4 +1,4 @@
-# make run | test | test-all | bench | lint | lock
+# make run | test | test-all | test-faults | bench | lint | lock
 #
 # Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
 
@@ -16,7 +16,7 @@ PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
 
 RUN_FLAGS ?=
 
-.PHONY: run test test-all bench lint lock clean
+.PHONY: run test test-all test-faults bench lint lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/python launchers/run_distral.py \
@@ -24,10 +24,13 @@ run: $(VENV)/.installed
 	  --num_env_steps=1500000 --evaluate_every=250000 $(RUN_FLAGS)
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow and not faults'
 
 test-all: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
+
+test-faults: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -m faults -s
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/collection.py

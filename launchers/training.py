@@ -1,6 +1,6 @@
 """What the `main` of every launcher that trains does."""
 
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Sequence
 
 from absl import flags
 from distillery.agents.core import errors
@@ -12,7 +12,6 @@ from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.launching import flags as lp_flags
-from distillery.launching import lp
 from distillery.launching import supervisor
 
 # What `flag_utils.run` reports in one sentence.
@@ -63,19 +62,14 @@ def train(
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
       checkpoint_every=run.checkpoint_every, device=run.device)
-  rows = (_run_program(config, run, launch_type.value)
-          if launch_type.present else experiment.run_experiment(config))
+  if launch_type.present:
+    rows = program.run_program(
+        config, num_actors=run.num_actors, launch_type=launch_type.value,
+        ray_address=run.ray_address)
+  else:
+    rows = experiment.run_experiment(config)
   from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
   if rows:
     print(evaluation.table(rows))
   print(f'Results are in {run_dir.path}')
 
-
-def _run_program(config: experiment.ExperimentConfig,
-                 run: flag_utils.RunOptions,
-                 launch_type: Any) -> List[Dict[str, Any]]:
-  """Launches the experiment as a program; as `experiment.run_experiment`."""
-  made = program.make_program(config, run.num_actors)
-  experiment.prepare(config, run.num_actors)
-  lp.launch_and_wait(made, launch_type, run.ray_address)
-  return program.last_evaluation(config)

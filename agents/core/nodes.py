@@ -18,19 +18,11 @@ from distillery.agents.core import parts
 from distillery.agents.core import records
 from distillery.environments import pool as pools
 from distillery.launching import lp
+from distillery.networks import acting
 import numpy as np
 import reverb
 
 _POLL_S = 0.5
-
-
-def make_counter(config: experiment.ExperimentConfig) -> counting.Counter:
-  """Counts environment steps, from those of the newest checkpoint on."""
-  counter = counting.Counter()
-  checkpoint = checkpoints.newest(config.run_dir.path)
-  if checkpoint is not None:
-    counter.increment(env_steps=checkpoints.env_steps(checkpoint))
-  return counter
 
 
 class LearnerNode:
@@ -59,6 +51,15 @@ class LearnerNode:
     """The policy, as it was after some whole learner step."""
     del names  # There is one collection.
     return self._variables
+
+  def policies(self, evaluated: bool) -> Dict[str, acting.ActingPolicy]:
+    """What acts with the variables, in NumPy, by name.
+
+    Args:
+      evaluated: whether to return those that are evaluated, or those that act
+        in training.
+    """
+    return self._parts.policies if evaluated else self._parts.behaviours
 
   def add_episodes(self, episodes: List[pools.Episode]) -> None:
     """Takes in what ended in an actor, for the records."""
@@ -118,17 +119,14 @@ class ActorNode:
     """Starts the processes that step this actor's environments."""
     self._counter = counter
     self._learner = learner
-    builder = experiment.make_builder(config)
-    networks = builder.make_networks(config.seed)
     # Another seed in each life: what was seen is not to be seen again.
     steps = int(counter.get_counts().get('env_steps', 0))
     seed = np.random.SeedSequence(
         config.seed, spawn_key=(index, steps)).generate_state(1)[0]
     self._pool = experiment.make_pool(config, num_workers, int(seed))
     self._actor = actors.UnrollActor(
-        {name: builder.make_policy(networks, name)
-         for name in builder.behaviours}, learner, self._pool,
-        builder.make_inserter(replay))
+        learner.policies(evaluated=False), learner, self._pool,
+        experiment.make_builder(config).make_inserter(replay))
 
   def run(self) -> None:
     """Collects."""
@@ -148,10 +146,7 @@ class EvaluatorNode:
     """Starts the processes that step its environments."""
     self._config = config
     self._learner = learner
-    builder = experiment.make_builder(config)
-    networks = builder.make_networks(config.seed)
-    self._policies = {name: builder.make_policy(networks, name)
-                      for name in builder.evaluated_policies}
+    self._policies = learner.policies(evaluated=True)
     self._pool = experiment.make_pool(config, num_workers, config.seed)
 
   def run(self) -> None:

@@ -13,9 +13,11 @@ an unroll. Imports no TensorFlow.
 
 import csv
 import functools
+import shutil
 from typing import Any, Dict, List
 
 from distillery.agents.core import experiment
+from distillery.agents.core import run_directory
 from distillery.launching import lp
 from distillery.launching import quiet
 
@@ -58,9 +60,33 @@ def make_program(config: experiment.ExperimentConfig,
   return program
 
 
-def last_evaluation(
-    config: experiment.ExperimentConfig) -> List[Dict[str, Any]]:
-  """The rows of the last evaluation that a program left, see `evaluation`."""
+def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
+                launch_type: Any, ray_address: str = ''
+                ) -> List[Dict[str, Any]]:
+  """Runs an experiment as a program, to its end.
+
+  Args:
+    config: of the experiment.
+    num_actors: see `make_program`.
+    launch_type: of Launchpad, such as 'local_mt'.
+    ray_address: see `lp.launch_and_wait`.
+
+  Returns:
+    The rows of the last evaluation.
+
+  Raises:
+    ValueError: as `experiment.run_experiment`.
+    supervisor.ProgramError: if a node failed for good. The run can go on from
+      its last checkpoint.
+    ImportError: if Ray is wanted and not installed.
+  """
+  program = make_program(config, num_actors)
+  experiment.prepare(config, num_actors)
+  try:
+    lp.launch_and_wait(program, launch_type, ray_address)
+  finally:
+    shutil.rmtree(config.run_dir.path / run_directory.REPLAY_FOLDER,
+                  ignore_errors=True)
   path = config.run_dir.path / 'evaluation.csv'
   with open(path, newline='', encoding='utf-8') as f:
     rows = list(csv.DictReader(f))
@@ -84,9 +110,14 @@ def _make_checkpointer(config: experiment.ExperimentConfig):
 
 
 def _make_counter(config: experiment.ExperimentConfig):
-  quiet.quiet_tensorflow()
-  from distillery.agents.core import nodes
-  return nodes.make_counter(config)
+  """Counts environment steps, from those of the newest checkpoint on."""
+  from acme.utils import counting
+  from distillery.agents.core import checkpoints
+  counter = counting.Counter()
+  checkpoint = checkpoints.newest(config.run_dir.path)
+  if checkpoint is not None:
+    counter.increment(env_steps=checkpoints.env_steps(checkpoint))
+  return counter
 
 
 def _make_learner(config: experiment.ExperimentConfig, *clients):

@@ -16,6 +16,8 @@ _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'gymnasium', 'numpy', 'scipy')
 EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
                       'episodes', 'success', 'return')
+# Where Reverb writes while a run goes on; checkpoints have their own copy.
+REPLAY_FOLDER = 'replay.tmp'
 # What is there already when a run is refused for its flags.
 _BEFORE_A_RUN = {'.lock', 'flags.cfg'}
 

@@ -7,10 +7,9 @@ import shutil
 from typing import Iterator, Optional
 
 from distillery.agents.core import builders
+from distillery.agents.core import run_directory
 from distillery.launching import quiet
 import reverb
-
-_FOLDER = 'replay.tmp'
 
 
 @contextlib.contextmanager
@@ -58,7 +57,7 @@ def make_checkpointer(
     ValueError: if the checkpoint has no replay.
   """
   clean(run_dir)
-  folder = run_dir / _FOLDER
+  folder = run_dir / run_directory.REPLAY_FOLDER
   folder.mkdir()
   if checkpoint is not None:
     found = list(checkpoint.glob('replay/*'))
@@ -72,4 +71,4 @@ def make_checkpointer(
 
 def clean(run_dir: pathlib.Path) -> None:
   """Removes what a server left; checkpoints have their own copy."""
-  shutil.rmtree(run_dir / _FOLDER, ignore_errors=True)
+  shutil.rmtree(run_dir / run_directory.REPLAY_FOLDER, ignore_errors=True)
