@@ -7,7 +7,7 @@ from distillery.environments import damsel_controllers
 from distillery.environments import damsel_families
 from distillery.environments import suites
 from distillery.launchers import expert_sources
-import launching
+import launches
 import numpy as np
 import pytest
 
@@ -90,7 +90,7 @@ def test_no_run_at_all(tmp_path, source):
   with pytest.raises(ValueError, match=words) as caught:
     expert_sources.makers(source, str(tmp_path), SUITE)
   flagfile = str(caught.value).rpartition('=')[2].rstrip('.')
-  assert (launching.FOLDER.parent / flagfile).is_file()
+  assert (launches.FOLDER.parent / flagfile).is_file()
 
 
 @pytest.mark.parametrize('source', expert_sources.SOURCES)

@@ -1,12 +1,12 @@
 """The launchers of DAMSEL and of adaptation, used as a user uses them."""
 
 from distillery.agents.damsel import config as damsel_config
-import launching
+import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_damsel.py'
-ADAPT = launching.FOLDER / 'adapt.py'
+LAUNCHER = launches.FOLDER / 'run_damsel.py'
+ADAPT = launches.FOLDER / 'adapt.py'
 FLAGFILES = sorted(LAUNCHER.parent.glob('flags/damsel_*.cfg'))
 FLAGFILE = LAUNCHER.parent / 'flags' / 'damsel_scripted.cfg'
 TINY = (
@@ -18,7 +18,7 @@ TINY = (
 
 
 def launch(*arguments, program=LAUNCHER, **kwargs):
-  return launching.launch(*arguments, program=(program,), **kwargs)
+  return launches.launch(*arguments, program=(program,), **kwargs)
 
 
 @pytest.mark.slow
@@ -26,7 +26,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
   result = launch(*TINY, cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
   assert 'making scripted experts in experts' in result.stdout
-  row, = launching.rows_of(tmp_path / 'run' / 'train.csv')
+  row, = launches.rows_of(tmp_path / 'run' / 'train.csv')
   assert (row['env_steps'], row['learner_steps']) == ('18000', '1')
   assert float(row['imitation_loss']) > 0.
   result = launch('--run_dir=run', '--num_trajectories=4', '--num_workers=1',
@@ -36,7 +36,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
   nothing = next(line for line in result.stdout.splitlines()
                  if line.startswith('doing nothing'))
   assert nothing.split()[2:] == ['0%', '10%', '20%']
-  rows = launching.rows_of(tmp_path / 'run' / 'adaptation_test.csv')
+  rows = launches.rows_of(tmp_path / 'run' / 'adaptation_test.csv')
   assert len(rows) == 4 * 30
   assert {row['split'] for row in rows} == {'test'}
   # The families' components come first, one after another.
@@ -53,7 +53,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
   result = launch(
       *TINY, '--run_dir=third', '--expert_episodes=2', cwd=tmp_path)
   assert result.returncode == 1
-  launching.assert_one_sentence(
+  launches.assert_one_sentence(
       result.stderr, 'have num_episodes 1, not 2; want other flags')
 
 
@@ -68,30 +68,30 @@ def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
   result = launch(*TINY, *arguments, cwd=tmp_path, **without_tensorflow)
   assert result.returncode == 1
-  launching.assert_one_sentence(result.stderr, words)
+  launches.assert_one_sentence(result.stderr, words)
 
 
 def test_only_meta_learners_adapt(tmp_path):
-  launching.assert_refused(
+  launches.assert_refused(
       launch('--run_dir=nowhere', program=ADAPT, cwd=tmp_path),
       "run_dir 'nowhere' holds no run")
   (tmp_path / 'run').mkdir()
   (tmp_path / 'run' / 'config.json').write_text('{"agent": "sa')
-  launching.assert_refused(
+  launches.assert_refused(
       launch('--run_dir=run', program=ADAPT, cwd=tmp_path),
       'cannot read the config in run')
   (tmp_path / 'run' / 'config.json').write_text(
       '{"agent": "sac", "suite": "DAMSEL", "seed": 0, '
       '"tasks": ["push-00 (train)"]}')
   (tmp_path / 'run' / 'versions.json').write_text('{}')
-  launching.assert_refused(
+  launches.assert_refused(
       launch('--run_dir=run', program=ADAPT, cwd=tmp_path),
       'run is a run of sac, which does not adapt')
 
 
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_suit_their_tasks(path):
-  config, run, spec = launching.read_flagfile(
+  config, run, spec = launches.read_flagfile(
       path, damsel_config.DamselConfig, others=('expert_source', 'expert_run'))
   assert (run.suite, spec.num_tasks, spec.num_test_tasks) == ('DAMSEL', 60, 30)
   assert spec.horizon == config.unroll_length

@@ -6,11 +6,11 @@ import re
 import shutil
 import signal
 
-import launching
+import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_distral.py'
+LAUNCHER = launches.FOLDER / 'run_distral.py'
 # Two blocks of two episodes' halves, an evaluation and a checkpoint after each.
 TINY = (
     '--suite=MT1/reach-v3', '--num_env_steps=1000', '--unroll_length=250',
@@ -32,7 +32,7 @@ runpy.run_path(sys.argv[0], run_name='__main__')
 
 
 def launch(*arguments, **kwargs):
-  return launching.launch(*arguments, program=(LAUNCHER,), **kwargs)
+  return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
 @pytest.fixture(scope='module', name='result')
@@ -61,7 +61,7 @@ def test_a_run_leaves_its_files(result):
   assert {path.name for path in result.run_dir.iterdir()} == {
       '.lock', 'flags.cfg', 'config.json', 'versions.json', 'train.csv',
       'evaluation.csv', 'tensorboard', 'checkpoints', 'learning_curve.png'}
-  rows = launching.rows_of(result.run_dir / 'evaluation.csv')
+  rows = launches.rows_of(result.run_dir / 'evaluation.csv')
   assert [(row['env_steps'], row['policy']) for row in rows] == [
       (steps, policy) for steps in ('0', '500', '1000')
       for policy in ('task', 'shared')]
@@ -71,7 +71,7 @@ def test_its_flags_repeat_a_run(result, tmp_path):
   flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
   again = launch(flagfile, f'--run_dir={tmp_path / "again"}', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  launching.assert_same_policy(result.run_dir, tmp_path / 'again')
+  launches.assert_same_policy(result.run_dir, tmp_path / 'again')
 
 
 WRONG = {
@@ -102,7 +102,7 @@ WRONG = {
 def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
   run_dir = () if argument == '--resume' else ('--run_dir=run',)
   result = launch(*run_dir, argument, cwd=tmp_path, **without_tensorflow)
-  launching.assert_refused(result, WRONG[argument])
+  launches.assert_refused(result, WRONG[argument])
   assert [path.name for path in tmp_path.iterdir()] == ['shadow']
 
 
@@ -119,7 +119,7 @@ def test_a_directory_in_use_is_left_alone(
             if path.is_file()}
   refused = launch('--run_dir=run', *arguments, cwd=tmp_path,
                    **without_tensorflow)
-  launching.assert_refused(refused, words)
+  launches.assert_refused(refused, words)
   assert before == {path: path.read_bytes() for path
                     in (tmp_path / 'run').rglob('*') if path.is_file()}
   assert not (tmp_path / 'runn').exists()
@@ -134,7 +134,7 @@ def fixture_started_on_points(tmp_path):
   def started_on_points(*arguments, reward=0.):
     program = tmp_path / 'on_points.py'
     program.write_text(ON_POINTS.format(reward=reward))
-    return launching.started(
+    return launches.started(
         *TINY, '--unroll_length=50', '--hidden_sizes=8', '--run_dir=run',
         *arguments, cwd=tmp_path, program=(program, LAUNCHER), PYTHONPATH=path)
 
@@ -153,7 +153,7 @@ def test_numbers_that_are_not_finite_are_one_sentence(
     _, stderr = process.communicate()
   assert process.returncode == 1
   # What the worker said, if it was one, comes above the sentence.
-  launching.assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
+  launches.assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
 
 

@@ -3,13 +3,13 @@
 import json
 
 from distillery.agents.core import checkpoints
-import launching
+import launches
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_dnc.py'
-TWO_COLUMNS = launching.FOLDER / 'examples' / 'dnc_two_columns.py'
+LAUNCHER = launches.FOLDER / 'run_dnc.py'
+TWO_COLUMNS = launches.FOLDER / 'examples' / 'dnc_two_columns.py'
 # Small networks, one episode a context in a block; as many blocks as steps say.
 TINY = (
     '--envs_per_task=1', '--unroll_length=500', '--hidden_sizes=8',
@@ -21,7 +21,7 @@ ON_CONTEXTS = (*TINY, '--suite=MT1/reach-v3', '--num_contexts=2',
 
 
 def launch(*arguments, program=LAUNCHER, **kwargs):
-  return launching.launch(*arguments, program=(program,), **kwargs)
+  return launches.launch(*arguments, program=(program,), **kwargs)
 
 
 @pytest.fixture(scope='module', name='result')
@@ -36,7 +36,7 @@ def fixture_result(tmp_path_factory):
 def test_a_run_on_the_contexts_of_one_task(result):
   assert (result.returncode, result.stderr) == (0, '')
   assert result.stdout.splitlines()[-1] == 'Results are in run'
-  rows = launching.rows_of(result.run_dir / 'evaluation.csv')
+  rows = launches.rows_of(result.run_dir / 'evaluation.csv')
   assert [(row['env_steps'], row['policy'], row['task']) for row in rows] == [
       (steps, policy, f'reach-v3-context{i}') for steps in ('0', '2000')
       for policy in ('task', 'shared') for i in range(2)]
@@ -44,7 +44,7 @@ def test_a_run_on_the_contexts_of_one_task(result):
   local, central = ([row['return'] for row in rows if row['policy'] == policy]
                     for policy in ('task', 'shared'))
   assert local == central
-  train = launching.rows_of(result.run_dir / 'train.csv')
+  train = launches.rows_of(result.run_dir / 'train.csv')
   assert [row['learner_steps'] for row in train] == ['1', '2']
   assert all(0. < float(row['kl']) <= 0.01 for row in train)
 
@@ -58,7 +58,7 @@ def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
   flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
   again = launch(flagfile, '--run_dir=again', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  launching.assert_same_policy(result.run_dir, tmp_path / 'again')
+  launches.assert_same_policy(result.run_dir, tmp_path / 'again')
 
 
 @pytest.mark.slow
@@ -98,7 +98,7 @@ def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
   result = launch('--run_dir=run', *arguments, cwd=tmp_path,
                   **without_tensorflow)
-  launching.assert_refused(result, words)
+  launches.assert_refused(result, words)
 
 
 def test_no_penalty_is_a_warning(tmp_path, without_tensorflow):

@@ -1,12 +1,12 @@
 """The launcher of PEARL, used as a user uses it."""
 
 from distillery.agents.pearl import config as pearl_config
-import launching
+import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_pearl.py'
-ADAPT = launching.FOLDER / 'adapt.py'
+LAUNCHER = launches.FOLDER / 'run_pearl.py'
+ADAPT = launches.FOLDER / 'adapt.py'
 FLAGFILES = sorted(LAUNCHER.parent.glob('flags/pearl_*.cfg'))
 TINY = (
     '--suite=ML1/reach-v3', '--goals_per_task=2', '--num_env_steps=4000',
@@ -17,19 +17,19 @@ TINY = (
 
 
 def launch(*arguments, program=LAUNCHER, **kwargs):
-  return launching.launch(*arguments, program=(program,), **kwargs)
+  return launches.launch(*arguments, program=(program,), **kwargs)
 
 
 @pytest.mark.slow
 def test_a_run_and_adaptation(tmp_path):
   result = launch(*TINY, cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
-  row, _ = launching.rows_of(tmp_path / 'run' / 'train.csv')
+  row, _ = launches.rows_of(tmp_path / 'run' / 'train.csv')
   assert (row['env_steps'], row['learner_steps']) == ('2000', '1')
   result = launch('--run_dir=run', '--num_trajectories=2', '--num_workers=1',
                   program=ADAPT, cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
-  rows = launching.rows_of(tmp_path / 'run' / 'adaptation_test.csv')
+  rows = launches.rows_of(tmp_path / 'run' / 'adaptation_test.csv')
   assert [(row['trajectory'], row['task'], row['split']) for row in rows] == [
       (str(j), f'reach-v3-goal0{i}', 'test') for j in (1, 2) for i in (0, 1)]
   for row in rows:
@@ -49,7 +49,7 @@ def test_a_run_and_adaptation(tmp_path):
 def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
   result = launch(*TINY, *arguments, cwd=tmp_path, **without_tensorflow)
-  launching.assert_refused(result, words)
+  launches.assert_refused(result, words)
 
 
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
@@ -57,7 +57,7 @@ def test_flagfiles_suit_their_tasks(path):
   lines = path.read_text().splitlines()
   goals = [line.partition('=')[2] for line in lines
            if line.startswith('--goals_per_task=')]
-  config, run, spec = launching.read_flagfile(
+  config, run, spec = launches.read_flagfile(
       path, pearl_config.PearlConfig, others=('goals_per_task',))
   num_tasks = spec.num_tasks * int(goals[0] if goals else 1)
   assert spec.horizon == config.unroll_length

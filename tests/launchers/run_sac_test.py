@@ -3,12 +3,12 @@
 from distillery.agents.core import checkpoints
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
-import launching
+import launches
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_sac.py'
+LAUNCHER = launches.FOLDER / 'run_sac.py'
 FLAGFILES = sorted(LAUNCHER.parent.glob('flags/sac_*.cfg'))
 REFERENCES = (
     'sac_mt10', 'sac_mt50', 'sac_multi_head_mt10', 'sac_multi_head_mt50')
@@ -20,7 +20,7 @@ TINY = (
 
 
 def launch(*arguments, **kwargs):
-  return launching.launch(*arguments, program=(LAUNCHER,), **kwargs)
+  return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
 def test_a_run_and_its_resumption(tmp_path):
@@ -29,7 +29,7 @@ def test_a_run_and_its_resumption(tmp_path):
   lines = result.stdout.splitlines()
   assert ['success', 'shared'] in [line.split() for line in lines]
   assert lines[-1] == 'Results are in run'
-  rows = launching.rows_of(tmp_path / 'run' / 'train.csv')
+  rows = launches.rows_of(tmp_path / 'run' / 'train.csv')
   # A row a block from the first that was learned from; 5 steps of 10 updates.
   assert [(row['env_steps'], row['learner_steps']) for row in rows] == [
       (str(50 * (i + 4)), str(5 * (i + 1))) for i in range(9)]
@@ -38,7 +38,7 @@ def test_a_run_and_its_resumption(tmp_path):
   assert action.shape == (1, 4) and (np.abs(action) <= 1.).all()
   resumed = launch(*TINY, '--resume', '--num_env_steps=700', cwd=tmp_path)
   assert (resumed.returncode, resumed.stderr) == (0, '')
-  last = launching.rows_of(tmp_path / 'run' / 'train.csv')[-1]
+  last = launches.rows_of(tmp_path / 'run' / 'train.csv')[-1]
   assert (last['env_steps'], last['learner_steps']) == ('700', '55')
 
 
@@ -54,19 +54,19 @@ def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
   result = launch('--run_dir=run', *arguments, cwd=tmp_path,
                   **without_tensorflow)
-  launching.assert_refused(result, words)
+  launches.assert_refused(result, words)
 
 
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_suit_their_tasks(path):
-  config, run, spec = launching.read_flagfile(path, sac_config.SACConfig)
+  config, run, spec = launches.read_flagfile(path, sac_config.SACConfig)
   made = builder.SACBuilder(config, spec)
   assert made.num_learner_steps(run.num_env_steps) > 0
 
 
 @pytest.mark.parametrize('name', REFERENCES)
 def test_the_references_update_once_for_every_step_of_an_environment(name):
-  config, run, spec = launching.read_flagfile(
+  config, run, spec = launches.read_flagfile(
       LAUNCHER.parent / 'flags' / f'{name}.cfg', sac_config.SACConfig)
   made = builder.SACBuilder(config, spec)
   assert (made.num_learner_steps(run.num_env_steps) * config.updates_per_step

@@ -3,11 +3,11 @@
 from distillery.agents.core import run_directory
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
-import launching
+import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
-LAUNCHER = launching.FOLDER / 'run_trpo.py'
+LAUNCHER = launches.FOLDER / 'run_trpo.py'
 FLAGFILES = sorted(LAUNCHER.parent.glob('flags/trpo_*.cfg'))
 # Two blocks of an episode, an evaluation and a checkpoint after each.
 TINY = (
@@ -18,7 +18,7 @@ TINY = (
 
 
 def launch(*arguments, **kwargs):
-  return launching.launch(*arguments, program=(LAUNCHER,), **kwargs)
+  return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
 @pytest.mark.slow
@@ -31,14 +31,14 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
                for line in lines)
   assert ['success', 'shared'] in [line.split() for line in lines]
   assert lines[-1] == 'Results are in run'
-  rows = launching.rows_of(tmp_path / 'run' / 'evaluation.csv')
+  rows = launches.rows_of(tmp_path / 'run' / 'evaluation.csv')
   assert [(row['env_steps'], row['policy']) for row in rows] == [
       (steps, 'shared') for steps in ('0', '500', '1000')]
-  for row in launching.rows_of(tmp_path / 'run' / 'train.csv'):
+  for row in launches.rows_of(tmp_path / 'run' / 'train.csv'):
     assert 0. <= float(row['kl']) <= .01 and 'failure' not in row
   again = launch('--flagfile=run/flags.cfg', '--run_dir=again', cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
-  launching.assert_same_policy(tmp_path / 'run', tmp_path / 'again')
+  launches.assert_same_policy(tmp_path / 'run', tmp_path / 'again')
 
 
 @pytest.mark.parametrize('arguments, words', [
@@ -61,13 +61,13 @@ def test_wrong_flags_are_one_sentence(
   """And the directory is free for the right ones."""
   result = launch('--run_dir=run', *arguments, cwd=tmp_path,
                   **without_tensorflow)
-  launching.assert_refused(result, words)
+  launches.assert_refused(result, words)
   run_directory.RunDirectory(tmp_path / 'run', resume=False)
 
 
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_flagfiles_suit_their_tasks(path):
-  config, run, spec = launching.read_flagfile(path, trpo_config.TRPOConfig)
+  config, run, spec = launches.read_flagfile(path, trpo_config.TRPOConfig)
   builder.TRPOBuilder(config, spec)
   # Whoever is not told the task is told no more by any other flag.
   assert config.observes_task == run.suite.startswith('MT')
