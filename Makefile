@@ -1,4 +1,4 @@
-# make run | test | test-all | test-faults | bench | lint | lock
+# make run | test | test-all | test-faults | test-acme | bench | lint | lock
 #
 # Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
 
@@ -16,7 +16,7 @@ PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
 
 RUN_FLAGS ?=
 
-.PHONY: run test test-all test-faults bench lint lock clean
+.PHONY: run test test-all test-faults test-acme bench lint lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/python launchers/run_distral.py \
@@ -31,6 +31,23 @@ test-all: $(VENV)/.installed-test
 
 test-faults: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m faults -s
+
+# Acme 0.4.0's own distributed tests, on our programs; in an environment of its
+# own, as that version asks for a Launchpad which this Python does not have.
+ACME := .venv-acme
+test-acme: $(ACME)/.installed
+	PYTHONPATH=tests/conformance $(ACME)/bin/python -m pytest -v \
+	  -p acme_on_ours --rootdir=tests/conformance --pyargs \
+	  acme.agents.tf.d4pg.agent_distributed_test \
+	  acme.agents.tf.svg0_prior.agent_distributed_test
+
+$(ACME)/.installed: setup.py constraints.txt
+	test -x $(ACME)/bin/python || $(PYTHON) -m venv $(ACME)
+	$(ACME)/bin/python -m pip install -q --disable-pip-version-check \
+	  -c constraints.txt -e '.[test]' wheel
+	$(ACME)/bin/python -m pip install -q --disable-pip-version-check \
+	  --no-deps --no-build-isolation dm-acme==0.4.0
+	touch $@
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/collection.py
@@ -67,4 +84,4 @@ lock:
 	  --all-extras -o constraints.txt setup.py
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) $(ACME) build dist *.egg-info
