@@ -51,8 +51,9 @@ class Servant:
     except BaseException as error:  # pylint: disable=broad-exception-caught
       # What breaks because others end already is no failure.
       if not stopping.stop_event().is_set():
+        sentence = ' '.join(str(error).partition('\n\n')[0].split())
         self.failure = Failure(
-            f'{type(error).__name__}: {error}', traceback.format_exc(),
+            f'{type(error).__name__}: {sentence}', traceback.format_exc(),
             self._constructed.is_set())
     finally:
       self._ended.set()

@@ -108,8 +108,8 @@ def make_iterator(server_address: str, *, num_tasks: int,
         of_task(_table_name(kind, task), num_episodes[kind])
         for task in range(num_tasks))).map(lambda *tasks: tf.stack(tasks))
 
-  return replay.until_silence(tf.data.Dataset.zip(
-      {kind: of_kind(kind) for kind in num_episodes}))
+  return replay.until_silence(iter(tf.data.Dataset.zip(
+      {kind: of_kind(kind) for kind in num_episodes})))
 
 
 def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:

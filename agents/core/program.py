@@ -11,7 +11,9 @@ Blocks go from actors to replay, and variables from the learner to actors once
 an unroll. Imports no TensorFlow.
 """
 
+import copy
 import csv
+import dataclasses
 import functools
 import shutil
 from typing import Any, Dict, List
@@ -37,6 +39,8 @@ def make_program(config: experiment.ExperimentConfig,
   """
   if num_actors < 1:
     raise ValueError(f'num_actors: got {num_actors}, want at least 1.')
+  # The lock of the directory stays with who launches the program.
+  config = dataclasses.replace(config, run_dir=copy.copy(config.run_dir))
   keeps_replay = experiment.make_builder(config).keeps_replay
   num_workers = max(1, config.num_workers // num_actors)
   program = lp.Program(config.agent)

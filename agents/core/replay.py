@@ -1,6 +1,6 @@
 """Blocks of unrolls on their way from actors to a learner, through Reverb."""
 
-from typing import Any, Dict, Iterable, Iterator, Mapping
+from typing import Any, Dict, Iterator, Mapping
 
 from distillery.agents.core import builders
 from dm_env import specs
@@ -84,8 +84,11 @@ def make_iterator(
   return until_silence(sample.data for sample in dataset)
 
 
-def until_silence(batches: Iterable[Any]) -> Iterator[Any]:
+def until_silence(batches: Iterator[Any]) -> Iterator[Any]:
   """Batches of a dataset that ends when its tables give nothing any more.
+
+  Args:
+    batches: an iterator, of which Reverb may say something when it is made.
 
   Raises:
     TimeoutError: at that end, after `PATIENCE_MS`.

@@ -158,8 +158,8 @@ def make_iterator(
         rows, [num_tasks, num_batches, batch_size, rows.shape[-1]])
     return tf.transpose(rows, [1, 0, 2, 3])
 
-  return replay.until_silence(tf.data.Dataset.zip(tuple(
-      of_task(task) for task in range(num_tasks))).map(stack))
+  return replay.until_silence(iter(tf.data.Dataset.zip(tuple(
+      of_task(task) for task in range(num_tasks))).map(stack)))
 
 
 def _table_name(task: int) -> str:

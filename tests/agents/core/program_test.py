@@ -1,0 +1,173 @@
+"""Agents as programs, on threads: what they leave, and that they go on."""
+
+import csv
+import dataclasses
+import json
+
+from distillery.agents.core import checkpoints
+from distillery.agents.core import experiment
+from distillery.agents.core import program
+from distillery.agents.core import run_directory
+from distillery.agents.distral import builder as distral_builder
+from distillery.agents.pearl import builder as pearl_builder
+from distillery.agents.pearl import config as pearl_config
+from distillery.agents.sac import builder as sac_builder
+from distillery.agents.sac import config as sac_config
+from distillery.environments import fakes
+from distillery.launching import supervisor
+import numpy as np
+import pytest
+import run_helpers
+
+pytestmark = pytest.mark.timeout(600)
+BLOCK = 2 * 2 * 32
+SAC = sac_config.SACConfig(
+    unroll_length=10, random_steps=30, batch_size=16, samples_per_insert=8.,
+    updates_per_step=2, hidden_sizes=(8,), critic_hidden_sizes=(8,))
+PEARL = pearl_config.PearlConfig(
+    envs_per_task=1, unroll_length=10, hidden_sizes=(8,),
+    critic_hidden_sizes=(8,), encoder_hidden_sizes=(8,), tasks_per_update=2,
+    batch_size=8, context_size=8, random_steps=20, replay_episodes=20,
+    context_episodes=2, episodes_per_step=2, updates_per_step=1,
+    steps_per_block=1)
+AGENTS = {
+    'distral': (run_helpers.AGENT, distral_builder.DistralBuilder, 50),
+    'sac': (SAC, sac_builder.SACBuilder, 10),
+    'pearl': (PEARL, pearl_builder.PearlBuilder, 10),
+}
+
+
+def config_of(path, num_env_steps, agent='distral', *, resume=False,
+              suite=None):
+  agent_config, make_builder, horizon = AGENTS[agent]
+  return experiment.ExperimentConfig(
+      agent=agent, agent_config=agent_config, make_builder=make_builder,
+      suite=suite or fakes.point_mass_suite(2, horizon=horizon), seed=3,
+      num_env_steps=num_env_steps, num_workers=2, evaluate_every=500,
+      evaluation_episodes=2, checkpoint_every=500,
+      run_dir=run_directory.RunDirectory(path, resume=resume))
+
+
+def run(*args, num_actors=2, **kwargs):
+  return program.run_program(
+      config_of(*args, **kwargs), num_actors=num_actors,
+      launch_type='local_mt')
+
+
+def read(path, name):
+  with open(path / name, newline='') as f:
+    return list(csv.DictReader(f))
+
+
+def steps_of(rows):
+  return [int(row['env_steps']) for row in rows]
+
+
+@pytest.mark.parametrize('agent, columns', [
+    ('distral', {'task', 'shared'}), ('sac', {'shared'}), ('pearl', {'task'})])
+def test_a_program_leaves_what_a_run_leaves(tmp_path, agent, columns):
+  path = tmp_path / 'run'
+  rows = run(path, 1_000, agent)
+  assert {row['policy'] for row in rows} == columns
+  assert {path.name for path in path.iterdir()} == {
+      '.lock', 'config.json', 'versions.json', 'train.csv', 'evaluation.csv',
+      'tensorboard', 'checkpoints', 'learning_curve.png'}
+  train = read(path, 'train.csv')
+  found = steps_of(train)
+  assert found == sorted(found) and found[-1] >= 1_000
+  assert [int(row['learner_steps']) for row in train] == list(
+      range(1, len(train) + 1))
+  assert sum(int(row['episodes']) for row in train) > 10
+  evaluated = sorted(set(steps_of(read(path, 'evaluation.csv'))))
+  assert evaluated[0] == 0 and evaluated[-1] == found[-1]
+  loaded = checkpoints.load_policy(path, sorted(columns)[0])
+  assert loaded.env_steps == found[-1]
+
+
+def test_a_program_goes_on_from_its_checkpoint(tmp_path):
+  path = tmp_path / 'run'
+  run(path, 1_000, 'sac')
+  first = read(path, 'train.csv')
+  before = json.loads((checkpoints.newest(path) / 'state.json').read_text())
+  assert before['env_steps'] == int(first[-1]['env_steps'])
+  # More actors than before are no other run.
+  run(path, 2_000, 'sac', resume=True, num_actors=3)
+  both = read(path, 'train.csv')
+  assert both[:len(first)] == first and steps_of(both)[-1] >= 2_000
+  learner_steps = [int(row['learner_steps']) for row in both]
+  assert learner_steps == list(range(1, len(both) + 1))
+  # Without another step: nothing to do, and nothing is evaluated again.
+  evaluated = read(path, 'evaluation.csv')
+  run(path, 2_000, 'sac', resume=True)
+  assert read(path, 'train.csv') == both
+  assert read(path, 'evaluation.csv') == evaluated
+
+
+def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):
+  path = tmp_path / 'run'
+  run(path, 3_000, 'sac')
+  last = read(path, 'train.csv')[-1]
+  # 8 samples a transition of a task, 8 a task's share of a batch, 2 updates.
+  expected = (int(last['env_steps']) / 2 - 30) * 8. / 8. / 2.
+  assert int(last['learner_steps']) == pytest.approx(expected, rel=0.1)
+
+
+def test_actors_do_not_see_the_same(tmp_path):
+  config = config_of(tmp_path / 'run', 1_000)
+  from distillery.agents.core import nodes
+
+  class Counter:
+
+    def __init__(self, steps):
+      self._steps = steps
+
+    def get_counts(self):
+      return {'env_steps': self._steps}
+
+  class Learner:
+
+    def policies(self, evaluated):
+      return {}
+
+    def get_variables(self, names):
+      return [{}]
+
+  class Replay:
+    server_address = 'nowhere'
+
+  seeds = set()
+  for index, steps in ((0, 0), (1, 0), (0, 100)):
+    node = nodes.ActorNode(
+        config, index, 1, Replay(), Counter(steps), Learner())
+    with node._pool as pool:
+      seeds.add(pool._plan.seed)
+  assert len(seeds) == 3
+
+
+def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
+  path = tmp_path / 'run'
+  run(path, 500)
+  with pytest.raises(ValueError, match='is_program is False and was True'):
+    experiment.run_experiment(config_of(path, 1_000, resume=True))
+
+
+def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
+  suite = run_helpers.make_spoilt_suite(np.nan, 0)
+  with pytest.raises(supervisor.ProgramError, match=(
+      'actor/. failed 5 times within 60 s; the first time: PoolError: .*'
+      "Task 'spoilt'.*reward that is not finite")):
+    run(tmp_path / 'run', 100_000, suite=suite)
+
+
+def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
+  config, make_builder, _ = AGENTS['sac']
+  spoilt = dataclasses.replace(config, reward_scale=1e38)
+  monkeypatch.setitem(AGENTS, 'sac', (spoilt, make_builder, 10))
+  with pytest.raises(supervisor.ProgramError, match=(
+      'learner/0 failed 5 times .*NonFiniteError: critic_loss is nan')):
+    run(tmp_path / 'run', 100_000, 'sac')
+
+
+def test_a_program_wants_actors(tmp_path):
+  with pytest.raises(ValueError, match='num_actors: got 0, want at least 1'):
+    run(tmp_path / 'run', 1_000, num_actors=0)
