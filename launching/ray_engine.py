@@ -3,6 +3,7 @@
 import functools
 import os
 import secrets
+import subprocess
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from distillery.launching import addresses
 from distillery.launching import engines
 from distillery.launching import nodes
 from distillery.launching import quiet
+from distillery.launching import reaper
 from distillery.launching import servants
 from distillery.launching import stopping
 
@@ -61,6 +63,10 @@ class RayEngine(engines.Engine):
       os.environ.setdefault(name, value)
     common = dict(namespace=self._namespace, log_to_driver=True,
                   configure_logging=True, logging_level='ERROR')
+    # Its pipe closes with this process, however that ends.
+    self._reaper = subprocess.Popen(
+        [sys.executable, reaper.__file__, str(os.getpid())],
+        stdin=subprocess.PIPE)
     with quiet.quiet_native_code():
       if address:
         ray.init(address=address, **common)
@@ -100,6 +106,7 @@ class RayEngine(engines.Engine):
 
   def close(self) -> None:
     self._ray.shutdown()
+    self._reaper.communicate()
 
 
 class _Process:

@@ -33,9 +33,12 @@ class Budget:
   Attributes:
     failures: of one node within `seconds`, at which the program ends.
     seconds: after which a failure is forgotten.
+    constructions: that fail one after the other, of a node that had been
+      constructed before, at which the program ends.
   """
   failures: int = 5
   seconds: float = 60.
+  constructions: int = 3
 
 
 class Supervisor:
@@ -62,6 +65,8 @@ class Supervisor:
     self._due: Dict[str, float] = {}  # When to start a node anew.
     self._failures: Dict[str, Deque[Tuple[float, servants.Failure]]] = {
         name: collections.deque() for name in self._nodes}
+    self._unmade: Dict[str, int] = dict.fromkeys(self._nodes, 0)
+    self._lived: Set[str] = set()
     for name, node in self._nodes.items():
       engine.bind(name, node)
 
@@ -108,11 +113,14 @@ class Supervisor:
       series.popleft()
     series.append((now, failure))
     first = series[0][1]
-    if not failure.constructed and len(series) == 1:
-      # What cannot even be made would fail for ever.
+    self._unmade[name] = 0 if failure.constructed else self._unmade[name] + 1
+    if self._unmade[name] >= (
+        self._budget.constructions if name in self._lived else 1):
+      # What could never be made will never be.
       raise ProgramError(
-          f'{name} could not be constructed: {first.error}\n\n'
-          f'{first.traceback}')
+          f'{name} could not be constructed: {failure.error}\n\n'
+          f'{failure.traceback}')
+    self._lived.add(name)
     if len(series) >= self._budget.failures:
       raise ProgramError(
           f'{name} failed {len(series)} times within '

@@ -3,6 +3,7 @@
 import abc
 from typing import Dict, Mapping, NamedTuple
 
+from distillery.agents.core import optimizers
 from distillery.agents.core import trust_region_config
 from distillery.networks import linear_value
 from distillery.networks import normalizer
@@ -126,8 +127,8 @@ class NeuralCritic(Critic):
     self._num_minibatches = config.value_minibatches
     self._targets = normalizer.RunningNormalizer(
         num_tasks, 1, min_std=_MIN_ADVANTAGE_STD, name='targets')
-    self._optimizer = tf.keras.optimizers.Adam(config.value_learning_rate)
-    self._optimizer.build(value.trainable_variables)
+    self._optimizer = optimizers.adam(
+        config.value_learning_rate, value.trainable_variables)
 
   @property
   def _target_lambda(self):

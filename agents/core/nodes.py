@@ -23,15 +23,18 @@ import numpy as np
 import reverb
 
 _POLL_S = 0.5
+# How long the evaluator waits for actors at the end.
+_LAST_BLOCK_S = 10.
 
 
 class LearnerNode:
   """Learns from replay until the steps are made; serves variables."""
 
-  def __init__(self, config: experiment.ExperimentConfig,
+  def __init__(self, config: experiment.ExperimentConfig, num_actors: int,
                replay: reverb.Client, counter: counting.Counter):
     """Takes up the newest checkpoint, if there is one."""
     self._config = config
+    self._num_acting = num_actors
     self._counter = counter
     self._parts = parts.Parts(
         experiment.make_builder(config), replay, config.seed)
@@ -61,15 +64,25 @@ class LearnerNode:
     """
     return self._parts.policies if evaluated else self._parts.behaviours
 
-  def add_episodes(self, episodes: List[pools.Episode]) -> None:
-    """Takes in what ended in an actor, for the records."""
+  def add_episodes(self, episodes: List[pools.Episode]) -> bool:
+    """Takes in what ended in an actor; returns whether there is more to do."""
     with self._lock:
       self._episodes += episodes
+    return not self._finished
+
+  def leave(self) -> None:
+    """Says that an actor has ended, as there was no more to do."""
+    with self._lock:
+      self._num_acting -= 1
 
   def progress(self) -> Dict[str, Any]:
-    """Where the run is: env_steps, wall_s, and whether it has finished."""
+    """Where the run is.
+
+    env_steps and wall_s; finished: whether all is learned; num_acting: how many
+    actors still collect.
+    """
     return {'env_steps': self._env_steps, 'wall_s': self._wall_s,
-            'finished': self._finished}
+            'finished': self._finished, 'num_acting': self._num_acting}
 
   def run(self) -> None:
     """Learns to the end."""
@@ -96,6 +109,9 @@ class LearnerNode:
         self._save()
         saved = self._env_steps
     self._finished = True
+    # Actors may wait for room in a full queue, and would not hear of the end.
+    while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
+      self._parts.empty_replay()
     lp.wait_for_stop()
 
   def _save(self) -> None:
@@ -131,11 +147,14 @@ class ActorNode:
   def run(self) -> None:
     """Collects."""
     with self._pool:
-      while not lp.stop_event().is_set():
+      more = True
+      while more and not lp.stop_event().is_set():
         num_steps = self._actor.collect()
         self._counter.increment(env_steps=num_steps)
-        self._learner.add_episodes(self._pool.episodes())
+        more = self._learner.add_episodes(self._pool.episodes())
         self._actor.update()
+    # Before the end of the program: it would find an actor waiting for Reverb.
+    self._learner.leave()
 
 
 class EvaluatorNode:
@@ -165,9 +184,13 @@ class EvaluatorNode:
           self._evaluate(record, progress)
           last = now
         if finished:
-          lp.stop()
-          return
+          break
         lp.wait_for_stop(_POLL_S)
+    deadline = time.monotonic() + _LAST_BLOCK_S
+    while (self._learner.progress()['num_acting'] > 0
+           and time.monotonic() < deadline):
+      lp.wait_for_stop(_POLL_S)
+    lp.stop()
 
   def _evaluate(self, record: records.EvaluationRecord,
                 progress: Dict[str, Any]) -> None:

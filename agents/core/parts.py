@@ -12,6 +12,8 @@ from distillery.networks import acting
 import reverb
 import tensorflow as tf
 
+_TIMEOUT_S = 60  # Of Reverb's answer.
+
 
 class Parts:
   """Networks, learner and policies of one agent.
@@ -79,6 +81,11 @@ class Parts:
     state = checkpoints.restore(checkpoint, self.learner.checkpointables)
     self.learner.num_steps = state['learner_steps']
     return state
+
+  def empty_replay(self) -> None:
+    """Drops what is in the tables."""
+    for table in self._client.server_info(_TIMEOUT_S):
+      self._client.reset(table)
 
   def _save_replay(self) -> Optional[pathlib.Path]:
     """Has Reverb write its tables; returns where."""

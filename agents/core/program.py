@@ -53,7 +53,8 @@ def make_program(config: experiment.ExperimentConfig,
     counter = program.add_node(lp.CourierNode(_make_counter, config))
   with program.group('learner'):
     learner = program.add_node(
-        lp.CourierNode(_make_learner, config, replay, counter))
+        lp.CourierNode(
+            _make_learner, config, num_actors, replay, counter))
   with program.group('actor'):
     for index in range(num_actors):
       program.add_node(lp.CourierNode(
@@ -124,12 +125,12 @@ def _make_counter(config: experiment.ExperimentConfig):
   return counter
 
 
-def _make_learner(config: experiment.ExperimentConfig, *clients):
+def _make_learner(config: experiment.ExperimentConfig, *arguments):
   quiet.quiet_tensorflow()
   from distillery.agents.core import devices
   devices.choose(config.device)
   from distillery.agents.core import nodes
-  return nodes.LearnerNode(config, *clients)
+  return nodes.LearnerNode(config, *arguments)
 
 
 def _make_actor(config: experiment.ExperimentConfig, *arguments):

@@ -5,6 +5,7 @@ from typing import Dict, Mapping
 from distillery.agents.core import builders
 from distillery.agents.core import episodes
 from distillery.agents.core import learners
+from distillery.agents.core import optimizers
 from distillery.agents.core import transitions
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import losses
@@ -52,8 +53,7 @@ class DamselLearner(learners.Learner):
         variable for module in (
             networks.policy, networks.encoder, networks.model)
         for variable in module.trainable_variables]
-    self._optimizer = tf.keras.optimizers.Adam(config.learning_rate)
-    self._optimizer.build(self._trained)
+    self._optimizer = optimizers.adam(config.learning_rate, self._trained)
     super().__init__(
         variables={'policy': acting_variables(networks)},
         checkpointables={**networks._asdict(), 'optimizer': self._optimizer},

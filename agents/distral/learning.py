@@ -3,6 +3,7 @@
 from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core import learners
+from distillery.agents.core import optimizers
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
@@ -56,13 +57,12 @@ class DistralLearner(learners.Learner):
     self._config = config
     self._networks = networks
     self._seed = seed
-    make_adam = tf.keras.optimizers.Adam
-    self._shared_optimizer = make_adam(config.learning_rate)
-    self._task_optimizer = make_adam(config.learning_rate)
-    self._value_optimizer = make_adam(config.value_learning_rate)
-    self._shared_optimizer.build(networks.policy.shared_variables())
-    self._task_optimizer.build(networks.policy.task_variables())
-    self._value_optimizer.build(networks.value.trainable_variables)
+    self._shared_optimizer = optimizers.adam(
+        config.learning_rate, networks.policy.shared_variables())
+    self._task_optimizer = optimizers.adam(
+        config.learning_rate, networks.policy.task_variables())
+    self._value_optimizer = optimizers.adam(
+        config.value_learning_rate, networks.value.trainable_variables)
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
         checkpointables={

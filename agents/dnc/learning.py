@@ -4,6 +4,7 @@ from typing import Callable, Dict, Mapping
 
 from distillery.agents.core import critics
 from distillery.agents.core import errors
+from distillery.agents.core import optimizers
 from distillery.agents.core import trust_region_learner
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import losses
@@ -40,9 +41,8 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def __init__(self, config: dnc_config.DnCConfig,
                networks: dnc_networks.DnCNetworks, seed: int, **kwargs):
     """Initialises the learner; arguments as `TrustRegionLearner`."""
-    self._optimizer = tf.keras.optimizers.Adam(
-        config.distillation_learning_rate)
-    self._optimizer.build(networks.policy.shared_variables())
+    self._optimizer = optimizers.adam(
+        config.distillation_learning_rate, networks.policy.shared_variables())
     super().__init__(config, networks, seed, checkpointables={
         'distillation_optimizer': self._optimizer,
         'central_critic': networks.central_critic}, **kwargs)

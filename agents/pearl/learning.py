@@ -5,6 +5,7 @@ from typing import Dict, List, Mapping
 from distillery.agents.core import builders
 from distillery.agents.core import episodes
 from distillery.agents.core import learners
+from distillery.agents.core import optimizers
 from distillery.agents.core import transitions
 from distillery.agents.pearl import config as pearl_config
 from distillery.agents.pearl import networks as pearl_networks
@@ -59,10 +60,9 @@ class PearlLearner(learners.Learner):
                     *networks.encoder.trainable_variables],
         'policy': networks.policy.trainable_variables,
         'temperatures': networks.temperatures.trainable_variables}
-    self._optimizers = {name: tf.keras.optimizers.Adam(config.learning_rate)
-                        for name in self._trained}
-    for name, optimizer in self._optimizers.items():
-      optimizer.build(self._trained[name])
+    self._optimizers = {
+        name: optimizers.adam(config.learning_rate, variables)
+        for name, variables in self._trained.items()}
     super().__init__(
         variables={'policy': pearl_networks.acting_variables(networks)},
         checkpointables={

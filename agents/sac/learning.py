@@ -4,6 +4,7 @@ from typing import Dict, List, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.core import learners
+from distillery.agents.core import optimizers
 from distillery.agents.core import transitions
 from distillery.agents.sac import config as sac_config
 from distillery.agents.sac import networks as sac_networks
@@ -53,13 +54,12 @@ class SACLearner(learners.Learner):
     self._target_entropy = (
         config.entropy_per_dimension * spec.action_spec.shape[0])
     self._optimizers = {
-        name: tf.keras.optimizers.Adam(rate, epsilon=_EPSILON)
+        name: optimizers.adam(
+            rate, getattr(networks, name).trainable_variables, _EPSILON)
         for name, rate in (
             ('policy', config.learning_rate),
             ('critics', config.learning_rate),
             ('temperatures', config.temperature_learning_rate))}
-    for name, optimizer in self._optimizers.items():
-      optimizer.build(getattr(networks, name).trainable_variables)
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
         checkpointables={
