@@ -1,4 +1,5 @@
-# make run | test | test-all | test-faults | test-acme | bench | lint | lock
+# make run | test | test-all | test-faults | test-acme | test-launchpad | bench |
+#   gpu | lint | lock
 #
 # Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
 
@@ -16,7 +17,8 @@ PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
 
 RUN_FLAGS ?=
 
-.PHONY: run test test-all test-faults test-acme bench lint lock clean
+.PHONY: run test test-all test-faults test-acme test-launchpad gpu bench \
+  lint lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/python launchers/run_distral.py \
@@ -41,6 +43,26 @@ test-acme: $(ACME)/.installed
 	  acme.agents.tf.d4pg.agent_distributed_test \
 	  acme.agents.tf.svg0_prior.agent_distributed_test
 
+# Our launchers on DeepMind's Launchpad, which wants Python 3.10 and libraries of
+# its time.
+LAUNCHPAD := .venv-launchpad
+test-launchpad: $(LAUNCHPAD)/.installed
+	$(LAUNCHPAD)/bin/python -m pytest -v --rootdir=tests/conformance \
+	  -c /dev/null tests/conformance/launchpad_runs.py
+
+$(LAUNCHPAD)/.installed: setup.py requirements-launchpad.txt
+	test -x $(LAUNCHPAD)/bin/python || python3.10 -m venv $(LAUNCHPAD)
+	$(LAUNCHPAD)/bin/python -m pip install -q --disable-pip-version-check \
+	  -r requirements-launchpad.txt
+	$(LAUNCHPAD)/bin/python -m pip install -q --disable-pip-version-check \
+	  --no-deps -e .
+	touch $@
+
+# TensorFlow's CUDA libraries, beside what is installed.
+gpu: $(VENV)/.installed
+	$(BIN)/python -m pip install -q --disable-pip-version-check \
+	  -c constraints.txt -e '.[gpu]'
+
 $(ACME)/.installed: setup.py constraints.txt
 	test -x $(ACME)/bin/python || $(PYTHON) -m venv $(ACME)
 	$(ACME)/bin/python -m pip install -q --disable-pip-version-check \
@@ -55,6 +77,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/trust_regions.py
 	$(BIN)/python benchmarks/off_policy.py
 	$(BIN)/python benchmarks/meta_learning.py
+	$(BIN)/python benchmarks/programs.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -84,4 +107,4 @@ lock:
 	  --all-extras -o constraints.txt setup.py
 
 clean:
-	rm -rf $(VENV) $(ACME) build dist *.egg-info
+	rm -rf $(VENV) $(ACME) $(LAUNCHPAD) build dist *.egg-info

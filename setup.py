@@ -75,10 +75,10 @@ setuptools.setup(
             'trfl==1.2.0',
         ],
         # The peers that TRPO and replay are timed beside; Acme's adders need
-        # jax.
+        # jax. And Ray, of whose programs there is a benchmark.
         'bench': [
             'sb3-contrib==2.9.2', 'torch==2.13.0', 'jax==0.4.30',
-            'jaxlib==0.4.30',
+            'jaxlib==0.4.30', 'ray==2.52.1',
         ],
         # Programs of many processes.
         'distributed': ['ray==2.52.1'],
