@@ -115,9 +115,16 @@ class LearnerNode:
     lp.wait_for_stop()
 
   def _save(self) -> None:
-    self._parts.save(self._config.run_dir.path, self._env_steps, {
-        'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
-        'pool': None})
+    """Writes a checkpoint; learning goes on without one, but not to the end."""
+    try:
+      self._parts.save(self._config.run_dir.path, self._env_steps, {
+          'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
+          'pool': None})
+    except OSError as error:
+      if self._env_steps >= self._config.num_env_steps:
+        raise
+      display.say(f'warning: {error}; the next is tried in '
+                  f'{self._config.checkpoint_every:,} steps.')
 
   def _count(self) -> int:
     return int(self._counter.get_counts().get('env_steps', 0))

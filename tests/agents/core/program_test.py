@@ -168,6 +168,25 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
     run(tmp_path / 'run', 100_000, 'sac')
 
 
+def test_a_checkpoint_that_does_not_fit_is_tried_again(
+    tmp_path, monkeypatch, capsys):
+  path = tmp_path / 'run'
+  save, attempts = checkpoints.save, []
+
+  def full_at_first(*args, **kwargs):
+    attempts.append(1)
+    if len(attempts) <= 2:
+      raise OSError('cannot write checkpoint: no space left')
+    return save(*args, **kwargs)
+
+  monkeypatch.setattr(checkpoints, 'save', full_at_first)
+  run(path, 2_000)
+  assert capsys.readouterr().out.count(
+      'warning: cannot write checkpoint: no space left; the next is tried in '
+      '500 steps.') == 2
+  assert checkpoints.env_steps(checkpoints.newest(path)) >= 2_000
+
+
 def test_a_program_wants_actors(tmp_path):
   with pytest.raises(ValueError, match='num_actors: got 0, want at least 1'):
     run(tmp_path / 'run', 1_000, num_actors=0)
