@@ -199,6 +199,23 @@ def in_one_process(config: experiment.ExperimentConfig,
   return bench_report.Figure('the pool, 2 workers', 'steps/s', values)
 
 
+def on_policy_checkpoint(config: experiment.ExperimentConfig,
+                         repetitions: int) -> bench_report.Figure:
+  """Writes checkpoints of Distral on MT10."""
+  from distillery.agents.core import parts  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import serving  # pylint: disable=g-import-not-at-top
+
+  builder, path = experiment.make_builder(config), config.run_dir.path
+  values = []
+  with serving.serve(builder, path, None) as client:
+    made = parts.Parts(builder, client, 0)
+    for env_steps in range(repetitions):
+      begin = time.monotonic()
+      made.save(path, env_steps, {})
+      values.append(time.monotonic() - begin)
+  return bench_report.Figure('checkpoint of Distral on MT10', 's', values)
+
+
 def checkpoint_s(options: ProgramsOptions, folder: str) -> float:
   """Writes a checkpoint of MT-SAC with a replay; how long it takes."""
   from distillery.agents.core import parts  # pylint: disable=g-import-not-at-top
@@ -236,6 +253,7 @@ def main(_: List[str]) -> None:
   with tempfile.TemporaryDirectory() as folder:
     config = mt10(folder)
     alone = in_one_process(config, options)
+    on_policy = on_policy_checkpoint(config, options.repetitions)
     collecting = Collecting(dataclasses.replace(
         config, run_dir=None))
     try:
@@ -254,6 +272,7 @@ def main(_: List[str]) -> None:
       alone, apart, bench_report.ratio('on Ray : one process', apart, alone),
       bench_report.Figure('an actor killed: until another lives', 's',
                           restarts),
+      on_policy,
       bench_report.Figure(
           f'checkpoint of MT-SAC, 10 x {options.transitions:,} transitions',
           's', [saving])], options.output)
