@@ -1,6 +1,7 @@
 """Programs on point masses, to do harm to.
 
-  python program_runs.py AGENT RUN_DIR NUM_ENV_STEPS LAUNCH_TYPE [--resume]
+  python program_runs.py AGENT RUN_DIR NUM_ENV_STEPS LAUNCH_TYPE \\
+    [--resume] [--address=...]
 """
 
 import pathlib
@@ -33,24 +34,25 @@ AGENTS = {
 EVALUATE_EVERY, CHECKPOINT_EVERY = 4_000, 1_000
 
 
-def run(agent, path, num_env_steps, launch_type, *, resume=False, suite=None,
-        num_actors=2):
+def run(agent, path, num_env_steps, launch_type, resume, ray_address):
   config, make_builder = AGENTS[agent]
   return program.run_program(
       experiment.ExperimentConfig(
           agent=agent, agent_config=config, make_builder=make_builder,
-          suite=suite or fakes.point_mass_suite(2, horizon=10), seed=3,
+          suite=fakes.point_mass_suite(2, horizon=10), seed=3,
           num_env_steps=num_env_steps,
           run_dir=run_directory.RunDirectory(path, resume=resume),
           num_workers=1, evaluate_every=EVALUATE_EVERY, evaluation_episodes=2,
           checkpoint_every=CHECKPOINT_EVERY),
-      num_actors=num_actors, launch_type=launch_type)
+      num_actors=2, launch_type=launch_type, ray_address=ray_address)
 
 
 def main(arguments):
   agent, path, num_env_steps, launch_type, *rest = arguments
   run(agent, pathlib.Path(path), int(num_env_steps), launch_type,
-      resume=bool(rest))
+      '--resume' in rest, ''.join(
+          word.removeprefix('--address=') for word in rest
+          if word.startswith('--address=')))
 
 
 if __name__ == '__main__':
