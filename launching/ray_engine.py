@@ -27,6 +27,8 @@ _SETTINGS = {
     # It would complain, in each process, that no dashboard takes its metrics.
     'RAY_BACKEND_LOG_LEVEL': 'fatal',
     'RAY_USAGE_STATS_ENABLED': '0',
+    # Nodes are not worth less than what else runs on the machine.
+    'RAY_worker_niceness': '0',
     # What the driver sees of GPUs, the learner sees as well.
     'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',
 }
