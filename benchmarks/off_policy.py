@@ -116,7 +116,7 @@ def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
 
   server = reverb.Server(transitions.make_tables(
       agent_spec(num_tasks), max_size=max_size,
-      make_rate_limiter=lambda: reverb.rate_limiters.MinSize(1)), port=None)
+      min_size=1), port=None)
   inserter = transitions.Inserter(
       reverb.Client(f'localhost:{server.port}'), num_tasks)
   rng = np.random.default_rng(0)

@@ -9,7 +9,10 @@ import contextlib
 import os
 import sys
 import tempfile
+import threading
 from typing import Iterator
+
+_lock = threading.Lock()
 
 
 def quiet_tensorflow() -> None:
@@ -33,8 +36,12 @@ def quiet_native_code() -> Iterator[None]:
   """Holds back what compiled code writes to stderr inside the block.
 
   Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
-  it. What was held back is written out after all if the block raises.
+  it. What was held back is written out after all if the block raises. One
+  thread at a time: another's block holds nothing back.
   """
+  if not _lock.acquire(blocking=False):
+    yield
+    return
   sys.stderr.flush()
   stderr = os.dup(2)
   with tempfile.TemporaryFile() as held:
@@ -49,3 +56,4 @@ def quiet_native_code() -> Iterator[None]:
     finally:
       os.dup2(stderr, 2)
       os.close(stderr)
+      _lock.release()

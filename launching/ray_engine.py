@@ -3,6 +3,7 @@
 import functools
 import os
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from distillery.launching import servants
 from distillery.launching import stopping
 
 _POLL_S = 0.1
+_CONNECT_S = 10.
 _ANSWER_S = 600.  # A method that takes longer is hanging.
 _MAX_CALLS = 64  # At a time, of one node.
 _OBJECT_STORE_BYTES = 2 * 10**8
@@ -29,10 +31,9 @@ _SETTINGS = {
     'RAY_USAGE_STATS_ENABLED': '0',
     # Nodes are not worth less than what else runs on the machine.
     'RAY_worker_niceness': '0',
-    # What the driver sees of GPUs, the learner sees as well.
-    'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO': '0',
 }
 _NO_GPU = {'CUDA_VISIBLE_DEVICES': ''}
+_KEEP_GPU = 'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO'
 
 
 class RayEngine(engines.Engine):
@@ -49,6 +50,7 @@ class RayEngine(engines.Engine):
 
     Raises:
       ImportError: if Ray is not installed.
+      ValueError: if `address` is none.
       ConnectionError: if there is no such cluster.
     """
     try:
@@ -65,10 +67,9 @@ class RayEngine(engines.Engine):
       os.environ.setdefault(name, value)
     common = dict(namespace=self._namespace, log_to_driver=True,
                   configure_logging=True, logging_level='ERROR')
-    # Its pipe closes with this process, however that ends.
-    self._reaper = subprocess.Popen(
-        [sys.executable, reaper.__file__, str(os.getpid())],
-        stdin=subprocess.PIPE)
+    if address:
+      _check_answers(address)
+    before = reaper.descendants([os.getpid()])
     with quiet.quiet_native_code():
       if address:
         ray.init(address=address, **common)
@@ -76,6 +77,11 @@ class RayEngine(engines.Engine):
         ray.init(address='local', _node_ip_address='127.0.0.1',
                  include_dashboard=False,
                  object_store_memory=_OBJECT_STORE_BYTES, **common)
+    daemons = set(reaper.descendants([os.getpid()])) - set(before)
+    # Its pipe closes with this process, however that ends.
+    self._reaper = subprocess.Popen(
+        [sys.executable, reaper.__file__, *map(str, daemons)],
+        stdin=subprocess.PIPE)
 
   def bind(self, name: str, node: nodes.Node) -> None:
     node.address.bind(functools.partial(_Transport, self._namespace, name))
@@ -89,7 +95,8 @@ class RayEngine(engines.Engine):
         'PYTHONUNBUFFERED': '1',
         # It imports from where the launcher does.
         'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
-        **({} if group == 'learner' else _NO_GPU),
+        # What the machine has of GPUs, the learner sees; nobody else does.
+        **({_KEEP_GPU: '0'} if group == 'learner' else _NO_GPU),
         **self._environment.get(group, {})}
     strategy = 'SPREAD' if group == 'actor' else (
         ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -108,7 +115,20 @@ class RayEngine(engines.Engine):
 
   def close(self) -> None:
     self._ray.shutdown()
-    self._reaper.communicate()
+    self._reaper.communicate(reaper.ALL_IS_WELL)
+
+
+def _check_answers(address: str) -> None:
+  """Looks for a cluster; Ray itself would look for minutes."""
+  host, _, port = address.rpartition(':')
+  if not host or not port.isdigit():
+    raise ValueError(f'ray_address: got {address!r}, want HOST:PORT.')
+  try:
+    socket.create_connection((host, int(port)), _CONNECT_S).close()
+  except OSError as error:
+    raise ConnectionError(
+        f'no Ray cluster answers at {address} ({error}); `ray start --head` '
+        'begins one.') from error
 
 
 class _Process:
@@ -154,13 +174,13 @@ class _RayHost(engines.Host):
     if self._outcome is None and self._ray.wait([self._main], timeout=0)[0]:
       try:
         self._outcome = self._ray.get(self._main)
-      except self._ray.exceptions.RayActorError as error:
+      except self._ray.exceptions.RayError as error:
         text = str(error).strip()
         # Else it could not even unpickle its node, and says so at the end.
-        was_alive = not error.actor_init_failed
+        was_alive = not getattr(error, 'actor_init_failed', False)
         self._outcome = engines.Outcome(servants.Failure(
             'its process died' if was_alive else text.splitlines()[-1], text,
-            constructed=was_alive))
+            constructed=was_alive, raised=False))
     return self._outcome
 
   def announce_stop(self) -> None:
@@ -187,7 +207,8 @@ class _Transport:
           self._actor = ray.get_actor(self._name, self._namespace)
         return ray.get(self._actor.call.remote(method, args, kwargs),
                        timeout=_ANSWER_S)
-      except (ValueError, ray.exceptions.RayActorError) as error:
+      except (ValueError, ray.exceptions.RayActorError,
+              ray.exceptions.OutOfMemoryError, servants.NotReady) as error:
         if isinstance(error, ValueError) and self._actor is not None:
           raise  # The method's own.
         self._actor = None  # It is being started anew.

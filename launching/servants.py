@@ -18,6 +18,11 @@ class Failure(NamedTuple):
   error: str  # One line.
   traceback: str
   constructed: bool  # Whether it got as far as to `run`.
+  raised: bool = True  # An exception; False: its process was killed.
+
+
+class NotReady(Exception):
+  """The node that was called could not be constructed in this life."""
 
 
 class Servant:
@@ -63,6 +68,7 @@ class Servant:
 
     Raises:
       TimeoutError: if it is not constructed in time.
+      NotReady: if it could not be; there may be another life.
       stopping.Stopped: if the program ends meanwhile.
       AttributeError: if there is no such public method.
     """
@@ -70,7 +76,9 @@ class Servant:
     while not self._constructed.wait(_POLL_S):
       if stopping.stop_event().is_set():
         raise stopping.Stopped
-      if self.failure or time.monotonic() > deadline:
+      if self.failure:
+        raise NotReady
+      if time.monotonic() > deadline:
         raise TimeoutError(f'{self._name} did not get ready for {method}().')
     if method.startswith('_'):
       raise AttributeError(f'{self._name} has no public method {method}.')

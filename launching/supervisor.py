@@ -6,11 +6,10 @@ needs. One that fails again and again within a short time ends the program, with
 the first traceback of its series, which says more than the last.
 """
 
-import collections
 import dataclasses
 import sys
 import time
-from typing import Any, Callable, Deque, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from distillery.launching import engines
 from distillery.launching import nodes
@@ -31,13 +30,17 @@ class Budget:
   """How often a node may fail.
 
   Attributes:
-    failures: of one node within `seconds`, at which the program ends.
-    seconds: after which a failure is forgotten.
+    failures: of one node, at which the program ends.
+    raised_s: after which a failure is forgotten that was an exception. Far more
+      than what waits longest takes to give up.
+    killed_s: after which it is forgotten that a process was killed: nothing is
+      wrong with it.
     constructions: that fail one after the other, of a node that had been
-      constructed before, at which the program ends.
+      started before, at which the program ends.
   """
   failures: int = 5
-  seconds: float = 60.
+  raised_s: float = 3600.
+  killed_s: float = 60.
   constructions: int = 3
 
 
@@ -63,10 +66,11 @@ class Supervisor:
     self._nodes: Dict[str, nodes.Node] = dict(program.named_nodes())
     self._hosts: Dict[str, engines.Host] = {}
     self._due: Dict[str, float] = {}  # When to start a node anew.
-    self._failures: Dict[str, Deque[Tuple[float, servants.Failure]]] = {
-        name: collections.deque() for name in self._nodes}
+    self._failures: Dict[str, List[Tuple[float, servants.Failure]]] = {
+        name: [] for name in self._nodes}
+    # Constructions that failed, one after the other, and lives begun.
     self._unmade: Dict[str, int] = dict.fromkeys(self._nodes, 0)
-    self._lived: Set[str] = set()
+    self._lives: Dict[str, int] = dict.fromkeys(self._nodes, 0)
     for name, node in self._nodes.items():
       engine.bind(name, node)
 
@@ -105,27 +109,27 @@ class Supervisor:
     return stopping.is_requested()
 
   def _start(self, name: str) -> None:
+    self._lives[name] += 1
     self._hosts[name] = self._engine.start(name, self._nodes[name])
 
   def _on_failure(self, name: str, failure: servants.Failure) -> None:
-    now, series = time.monotonic(), self._failures[name]
-    while series and series[0][0] < now - self._budget.seconds:
-      series.popleft()
+    now, budget = time.monotonic(), self._budget
+    series = self._failures[name]
     series.append((now, failure))
+    series[:] = [(when, what) for when, what in series if when >= now - (
+        budget.raised_s if what.raised else budget.killed_s)]
     first = series[0][1]
     self._unmade[name] = 0 if failure.constructed else self._unmade[name] + 1
+    # What could not be made at first will never be.
     if self._unmade[name] >= (
-        self._budget.constructions if name in self._lived else 1):
-      # What could never be made will never be.
+        budget.constructions if self._lives[name] > 1 else 1):
       raise ProgramError(
           f'{name} could not be constructed: {failure.error}\n\n'
           f'{failure.traceback}')
-    self._lived.add(name)
-    if len(series) >= self._budget.failures:
+    if len(series) >= budget.failures:
       raise ProgramError(
-          f'{name} failed {len(series)} times within '
-          f'{self._budget.seconds:.0f} s; the first time: {first.error}\n\n'
-          f'{first.traceback}')
+          f'{name} failed {len(series)} times; the first time: {first.error}'
+          f'\n\n{first.traceback}')
     pause = _FIRST_PAUSE_S * 2**(len(series) - 1)
     again = [name, *self._dependents(name)]
     for other in again[1:]:

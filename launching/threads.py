@@ -1,5 +1,6 @@
 """Every node in a thread of this process."""
 
+import contextlib
 import functools
 import itertools
 import threading
@@ -68,7 +69,8 @@ class _Transport:
     while True:
       servant = _servants.get(self._key)
       if servant is not None and not servant.ended:
-        return servant.call(method, args, kwargs)
+        with contextlib.suppress(servants.NotReady):
+          return servant.call(method, args, kwargs)
       if stopping.stop_event().is_set():
         raise stopping.Stopped
       if time.monotonic() > deadline:

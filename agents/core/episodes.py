@@ -41,16 +41,17 @@ class Kind(NamedTuple):
       functools.partial(reverb.rate_limiters.MinSize, 1))
 
 
-def keep_ratio(*, samples: int, inserts: int, ahead: int = 0
+def keep_ratio(*, samples: int, steps: int, inserts: int, ahead: int = 0
                ) -> Callable[[], reverb.rate_limiters.RateLimiter]:
   """Has actors and learner wait for each other, when they run apart.
 
   Args:
-    samples: episodes of a task that are sampled for each block.
-    inserts: that a block inserts.
+    samples: episodes of a task that a learner step samples.
+    steps: of the learner, after each time that all behaviours have acted.
+    inserts: episodes of a task that these insert.
     ahead: episodes that are inserted before any is sampled.
   """
-  ratio = samples / inserts
+  ratio = steps * samples / inserts
   # Two blocks on the one side, and what is sampled ahead on the other.
   error_buffer = (2 * inserts + ahead) * ratio + 8. * samples
   return functools.partial(
@@ -77,9 +78,10 @@ def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
       client.insert({_COLUMN: episode}, {_table_name(kind, task): 1.})
 
 
-def size(client: reverb.Client, kind: str) -> int:
-  """Episodes of the first task that are there."""
-  return client.server_info()[_table_name(kind, 0)].current_size
+def is_full(client: reverb.Client, kind: str, num_tasks: int) -> bool:
+  """Whether the last of the tasks, as `insert` goes, has all its episodes."""
+  table = client.server_info(timeout=60)[_table_name(kind, num_tasks - 1)]
+  return table.current_size >= table.max_size
 
 
 def make_iterator(server_address: str, *, num_tasks: int,

@@ -39,11 +39,17 @@ class LearnerNode:
     self._parts = parts.Parts(
         experiment.make_builder(config), replay, config.seed)
     self._learner = self._parts.learner
+    self._env_steps = 0
     self._env_steps = self._count()
     self._wall_s = 0.
+    self._saved = 0  # At how many steps.
     checkpoint = checkpoints.newest(config.run_dir.path)
     if checkpoint is not None:
       self._wall_s = self._parts.restore(checkpoint)['wall_s']
+      self._saved = checkpoints.env_steps(checkpoint)
+    if self._env_steps:
+      display.say(f'the learner goes on at {self._env_steps:,} steps, with '
+                  f'what it had learned at {self._saved:,}')
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
     self._finished = False
@@ -86,12 +92,14 @@ class LearnerNode:
 
   def run(self) -> None:
     """Learns to the end."""
-    config, saved = self._config, self._env_steps
+    config = self._config
     record = records.TrainRecord(
         config.run_dir, records.summary_writer(config.run_dir),
         [task.name for task in config.suite.train_tasks], self._env_steps)
     last = time.monotonic()
-    while (self._env_steps < config.num_env_steps
+    # Not the steps are the end, but that what was learned from them is saved.
+    due = self._env_steps
+    while (self._saved < config.num_env_steps
            and not lp.stop_event().is_set()):
       self._learner.step()
       self._publish()
@@ -104,10 +112,10 @@ class LearnerNode:
           self._env_steps, self._wall_s, self._learner.num_steps, episodes,
           {'steps_per_s': (self._env_steps - before) / elapsed,
            **self._learner.metrics})
-      if experiment.is_due(config, config.checkpoint_every, saved,
+      if experiment.is_due(config, config.checkpoint_every, due,
                            self._env_steps):
         self._save()
-        saved = self._env_steps
+        due = self._env_steps
     self._finished = True
     # Actors may wait for room in a full queue, and would not hear of the end.
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
@@ -120,6 +128,7 @@ class LearnerNode:
       self._parts.save(self._config.run_dir.path, self._env_steps, {
           'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
           'pool': None})
+      self._saved = self._env_steps
     except OSError as error:
       if self._env_steps >= self._config.num_env_steps:
         raise
@@ -127,7 +136,11 @@ class LearnerNode:
                   f'{self._config.checkpoint_every:,} steps.')
 
   def _count(self) -> int:
-    return int(self._counter.get_counts().get('env_steps', 0))
+    """Steps so far; tells them to a counter that was started anew."""
+    count = int(self._counter.get_counts().get('env_steps', 0))
+    if count < self._env_steps:
+      self._counter.increment(env_steps=self._env_steps - count)
+    return max(count, self._env_steps)
 
   def _publish(self) -> None:
     self._variables = self._learner.get_variables(['policy'])
@@ -181,8 +194,7 @@ class EvaluatorNode:
     run_dir = self._config.run_dir
     record = records.EvaluationRecord(
         run_dir, records.summary_writer(run_dir), progress['env_steps'])
-    # A run that goes on was evaluated where it was left.
-    last, every = progress['env_steps'] or -1, self._config.evaluate_every
+    last, every = record.last_env_steps(), self._config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
         progress = self._learner.progress()

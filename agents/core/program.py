@@ -39,8 +39,11 @@ def make_program(config: experiment.ExperimentConfig,
   """
   if num_actors < 1:
     raise ValueError(f'num_actors: got {num_actors}, want at least 1.')
-  # The lock of the directory stays with who launches the program.
-  config = dataclasses.replace(config, run_dir=copy.copy(config.run_dir))
+  # The lock of the directory stays with who launches the program, and nodes
+  # may live in another working directory.
+  run_dir = copy.copy(config.run_dir)
+  run_dir.path = run_dir.path.absolute()
+  config = dataclasses.replace(config, run_dir=run_dir)
   keeps_replay = experiment.make_builder(config).keeps_replay
   num_workers = max(1, config.num_workers // num_actors)
   program = lp.Program(config.agent)

@@ -78,6 +78,10 @@ class EvaluationRecord:
     self._csv.truncate(env_steps or -1)
     self._summary = summary
 
+  def last_env_steps(self) -> int:
+    """Of the last evaluation; -1 if there was none."""
+    return self._csv.last_env_steps()
+
   def add(self, env_steps: int, wall_s: float,
           rows: List[Dict[str, Any]]) -> str:
     """Adds the rows of an evaluation; returns a line that sums them up."""

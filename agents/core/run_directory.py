@@ -104,6 +104,14 @@ class CsvFile:
         writer.writeheader()
       writer.writerows(rows)
 
+  def last_env_steps(self) -> int:
+    """Of the last row; -1 if there is none."""
+    if not self._path.exists():
+      return -1
+    with open(self._path, newline='', encoding='utf-8') as f:
+      return max((int(row['env_steps']) for row in csv.DictReader(f)),
+                 default=-1)
+
   def truncate(self, env_steps: int) -> None:
     """Drops rows after `env_steps`: a resumed run writes them again."""
     if not self._path.exists():

@@ -4,7 +4,7 @@ A transition is one row of numbers: one column, not five, is what makes Reverb
 write and sample it three times as fast.
 """
 
-from typing import Callable, Iterator, List, Mapping, NamedTuple
+from typing import Iterator, List, Mapping, NamedTuple, Optional
 
 from distillery.agents.core import builders
 from distillery.agents.core import replay
@@ -78,21 +78,29 @@ def make_tables(
     spec: builders.AgentSpec,
     *,
     max_size: int,
-    make_rate_limiter: Callable[[], reverb.rate_limiters.RateLimiter],
+    min_size: int,
+    last_limiter: Optional[reverb.rate_limiters.RateLimiter] = None,
 ) -> List[reverb.Table]:
   """A uniform table for each task; the oldest transitions go first.
 
   Args:
     spec: of the tasks.
     max_size: transitions of a task that are kept.
-    make_rate_limiter: of a table: who waits, an actor that inserts or a learner
-      that samples. Tables cannot have one in common.
+    min_size: transitions of a task before any is sampled.
+    last_limiter: of the last task's table, if actors and learner are to wait
+      for each other. A block is written task by task, so that it has been
+      written whole before its actor waits. If each task's table could stop
+      actors, as many blocks as there are actors might be stuck half written,
+      and tasks so far apart that the learner is stopped by one and the actors
+      by another.
   """
   return [
       reverb.Table(
           _table_name(task), sampler=reverb.selectors.Uniform(),
           remover=reverb.selectors.Fifo(), max_size=max_size,
-          rate_limiter=make_rate_limiter(),
+          rate_limiter=last_limiter if (
+              last_limiter is not None and task == spec.num_tasks - 1)
+          else reverb.rate_limiters.MinSize(min_size),
           signature={_COLUMN: tf.TensorSpec([width(spec)], tf.float32)})
       for task in range(spec.num_tasks)]
 

@@ -69,8 +69,8 @@ class DamselBuilder(builders.Builder):
                             config.context_episodes)
     if apart:
       context = context._replace(make_rate_limiter=episodes.keep_ratio(
-          samples=config.steps_per_block * config.episodes_per_step,
-          inserts=config.envs_per_task))
+          samples=config.episodes_per_step, steps=config.steps_per_block,
+          inserts=len(self.behaviours) * config.envs_per_task))
     return episodes.make_tables(
         self.spec.num_tasks, config.unroll_length, [
             context,
@@ -109,7 +109,8 @@ class DamselBuilder(builders.Builder):
       counter: counting.Counter, seed: int) -> learning.DamselLearner:
     from distillery.agents.core import episodes
     from distillery.agents.damsel import learning
-    if not episodes.size(client, 'expert'):  # A resumed run has them.
+    # A resumed run has them; of one killed half way, the rest is missing.
+    if not episodes.is_full(client, 'expert', self.spec.num_tasks):
       episodes.insert(client, 'expert', _expert_rows(self._experts))
     num_episodes = self.config.episodes_per_step
     return learning.DamselLearner(

@@ -63,7 +63,7 @@ class PearlBuilder(builders.Builder):
       num_random = math.ceil(config.random_steps / config.unroll_length)
       num_random = max(1, min(num_random, config.replay_episodes))
       context = context._replace(make_rate_limiter=episodes.keep_ratio(
-          samples=config.steps_per_block * config.context_episodes,
+          samples=config.context_episodes, steps=config.steps_per_block,
           inserts=len(self.behaviours) * config.envs_per_task,
           ahead=num_random))
       replay = replay._replace(make_rate_limiter=functools.partial(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import typing
 from typing import List, Sequence
@@ -55,22 +54,18 @@ class SACBuilder(builders.Builder):
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     from distillery.agents.core import transitions
     from reverb import rate_limiters
-    config = self.config
+    config, limiter = self.config, None
     if apart:
       block = config.envs_per_task * config.unroll_length
       # Two blocks on the one side, and what is sampled ahead on the other.
       error_buffer = (
           2. * block * config.samples_per_insert
           + 8. * self._batch_per_task * config.updates_per_step)
-      make_rate_limiter = functools.partial(
-          rate_limiters.SampleToInsertRatio, config.samples_per_insert,
-          config.random_steps, error_buffer)
-    else:
-      make_rate_limiter = functools.partial(
-          rate_limiters.MinSize, config.random_steps)
+      limiter = rate_limiters.SampleToInsertRatio(
+          config.samples_per_insert, config.random_steps, error_buffer)
     return transitions.make_tables(
-        self.spec, max_size=config.replay_size,
-        make_rate_limiter=make_rate_limiter)
+        self.spec, max_size=config.replay_size, min_size=config.random_steps,
+        last_limiter=limiter)
 
   def make_inserter(self, client: reverb.Client) -> builders.Inserter:
     from distillery.agents.core import transitions

@@ -9,6 +9,8 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
+import time
 
 from distillery.launching import ray_engine
 import program_runs
@@ -31,8 +33,10 @@ def inside(namespace, *command):
 
 
 @pytest.fixture(name='machines')
-def fixture_machines(tmp_path):
+def fixture_machines():
   with contextlib.ExitStack() as stack:
+    # Of a short name: Ray makes sockets in it.
+    folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='ray'))
     for namespace in (HEAD, WORKER):
       ip('netns', 'add', namespace)
       stack.callback(ip, 'netns', 'del', namespace)
@@ -44,7 +48,7 @@ def fixture_machines(tmp_path):
       ip('-n', namespace, 'link', 'set', 'lo', 'up')
     for namespace, arguments in (
         (HEAD, ['--head', f'--port={PORT}', f'--node-ip-address={HEAD_IP}',
-                f'--temp-dir={tmp_path}/ray', '--include-dashboard=false']),
+                f'--temp-dir={folder}', '--include-dashboard=false']),
         (WORKER, [f'--address={HEAD_IP}:{PORT}',
                   f'--node-ip-address={WORKER_IP}'])):
       daemon = subprocess.Popen(
@@ -53,6 +57,7 @@ def fixture_machines(tmp_path):
           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
       stack.callback(daemon.wait)
       stack.callback(daemon.terminate)
+      time.sleep(15.)  # Until the head answers, or the worker has joined.
     yield
 
 

@@ -102,7 +102,7 @@ def test_one_that_fails_again_and_again_ends_the_program():
     launching.launch(program, 'local_mt')
   sentence, _, details = str(error.value).partition('\n\n')
   # The first failure: what comes after may be a consequence.
-  assert sentence == ('failing/0 failed 5 times within 60 s; the first time: '
+  assert sentence == ('failing/0 failed 5 times; the first time: '
                       'ArithmeticError: failure 1')
   assert details.startswith('Traceback') and 'failure 1' in details
 
@@ -205,6 +205,15 @@ def test_a_handle_wants_its_program_launched():
   _, handles = helpers.program(counter=node(helpers.Counter))
   with pytest.raises(RuntimeError, match='before its program was launched'):
     handles['counter'].dereference()
+
+
+@pytest.mark.parametrize('address, error, words', [
+    ('here', ValueError, "got 'here', want HOST:PORT"),
+    ('127.0.0.1:9', ConnectionError, 'no Ray cluster answers at 127.0.0.1:9')])
+def test_a_cluster_has_to_be_there(address, error, words):
+  program, _ = helpers.program(counter=node(helpers.Counter))
+  with pytest.raises(error, match=words):
+    launching.launch(program, 'local_mp', ray_address=address)
 
 
 def test_an_unknown_launch_type_is_refused():

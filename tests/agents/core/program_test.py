@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import json
 
+from acme.utils import counting
 from distillery.agents.core import checkpoints
+from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
 from distillery.agents.core import program
 from distillery.agents.core import run_directory
@@ -154,7 +156,7 @@ def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
 def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
   suite = run_helpers.make_spoilt_suite(np.nan, 0)
   with pytest.raises(supervisor.ProgramError, match=(
-      'actor/. failed 5 times within 60 s; the first time: PoolError: .*'
+      'actor/. failed 5 times; the first time: PoolError: .*'
       "Task 'spoilt'.*reward that is not finite")):
     run(tmp_path / 'run', 100_000, suite=suite)
 
@@ -164,7 +166,7 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
   spoilt = dataclasses.replace(config, reward_scale=1e38)
   monkeypatch.setitem(AGENTS, 'sac', (spoilt, make_builder, 10))
   with pytest.raises(supervisor.ProgramError, match=(
-      'learner/0 failed 5 times .*NonFiniteError: critic_loss is nan')):
+      'learner/0 failed 5 times.*NonFiniteError: critic_loss is nan')):
     run(tmp_path / 'run', 100_000, 'sac')
 
 
@@ -185,6 +187,44 @@ def test_a_checkpoint_that_does_not_fit_is_tried_again(
       'warning: cannot write checkpoint: no space left; the next is tried in '
       '500 steps.') == 2
   assert checkpoints.env_steps(checkpoints.newest(path)) >= 2_000
+
+
+def test_a_program_is_not_at_its_end_before_that_is_saved(
+    tmp_path, monkeypatch):
+  """A learner that starts anew near the end has not learned all of it."""
+  def full(*args, **kwargs):
+    raise OSError('cannot write checkpoint: no space left')
+
+  monkeypatch.setattr(checkpoints, 'save', full)
+  with pytest.raises(supervisor.ProgramError, match=(
+      'learner/0 failed 5 times; the first time: OSError: cannot write')):
+    run(tmp_path / 'run', 400)
+
+
+def test_a_last_evaluation_that_fails_is_made_up(tmp_path, monkeypatch):
+  evaluate, calls = evaluation.evaluate, []
+
+  def fail_at_the_end(*args, **kwargs):
+    calls.append(1)
+    if len(calls) == 2:
+      raise OSError('a worker was killed')
+    return evaluate(*args, **kwargs)
+
+  monkeypatch.setattr(evaluation, 'evaluate', fail_at_the_end)
+  path = tmp_path / 'run'
+  run(path, 400)
+  assert len(calls) == 3
+  last = steps_of(read(path, 'evaluation.csv'))[-1]
+  assert last == steps_of(read(path, 'train.csv'))[-1] >= 400
+
+
+def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
+  from distillery.agents.core import nodes
+  learner = nodes.LearnerNode.__new__(nodes.LearnerNode)
+  learner._counter, learner._env_steps = counting.Counter(), 300
+  learner._counter.increment(env_steps=100)
+  assert learner._count() == 300
+  assert learner._counter.get_counts() == {'env_steps': 300}
 
 
 def test_a_program_wants_actors(tmp_path):
