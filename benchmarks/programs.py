@@ -8,15 +8,13 @@ killed, and a checkpoint with a large replay is written.
 """
 
 import dataclasses
-import functools
-import os
 import pathlib
-import signal
 import tempfile
 import time
-from typing import Any, Dict, List
+from typing import List
 
 import bench_report
+import collecting_program
 from distillery.agents.core import builders
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
@@ -26,13 +24,9 @@ from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import suites
 from distillery.launchers import flag_utils
-from distillery.launching import launching
-from distillery.launching import lp
-from distillery.launching import reaper
 import numpy as np
 
 _BLOCK_STEPS = 500
-_WAIT_S = 120.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,124 +57,6 @@ def mt10(folder: str) -> experiment.ExperimentConfig:
       run_dir=run_directory.RunDirectory(
           pathlib.Path(folder), resume=False), num_workers=2,
       evaluate_every=1, evaluation_episodes=1, checkpoint_every=1)
-
-
-class Sink:
-  """Stands for a learner: serves variables, and throws the blocks away."""
-
-  def __init__(self, config: experiment.ExperimentConfig, replay: Any):
-    """Makes the networks."""
-    from distillery.agents.core import replay as queues  # pylint: disable=g-import-not-at-top
-
-    builder = experiment.make_builder(config)
-    networks = builder.make_networks(config.seed)
-    self._policies = {'task': builder.make_policy(networks, 'task')}
-    self._variables = [{name: variable.numpy() for name, variable
-                        in networks.policy.acting_variables().items()}]
-    self._blocks = queues.make_iterator(replay.server_address, 'task')
-
-  def policies(self, evaluated: bool) -> Dict[str, Any]:
-    """What acts."""
-    del evaluated
-    return self._policies
-
-  def get_variables(self, names: List[str]) -> List[Dict[str, np.ndarray]]:
-    """The same ones, always."""
-    del names
-    return self._variables
-
-  def add_episodes(self, episodes: List[Any]) -> bool:
-    """Always wants more."""
-    del episodes
-    return True
-
-  def run(self) -> None:
-    """Takes blocks until the end."""
-    while not lp.stop_event().is_set():
-      next(self._blocks)
-
-
-def make_tables(config: experiment.ExperimentConfig) -> List[Any]:
-  """The agent's."""
-  return experiment.make_builder(config).make_tables(apart=True)
-
-
-def make_counter() -> Any:
-  """Acme's."""
-  from acme.utils import counting  # pylint: disable=g-import-not-at-top
-
-  return counting.Counter()
-
-
-def make_actor(*args: Any) -> Any:
-  """The agent's."""
-  from distillery.agents.core import nodes  # pylint: disable=g-import-not-at-top
-
-  return nodes.ActorNode(*args)
-
-
-class Collecting:
-  """A program of two actors, and nobody who learns."""
-
-  def __init__(self, config: experiment.ExperimentConfig):
-    """Launches it, and waits for its first blocks."""
-    program = lp.Program('collecting')
-    replay = program.add_node(
-        lp.ReverbNode(functools.partial(make_tables, config)), label='replay')
-    counter = program.add_node(lp.CourierNode(make_counter), label='counter')
-    sink = program.add_node(
-        lp.CourierNode(Sink, config, replay), label='learner')
-    for index in range(2):
-      program.add_node(lp.CourierNode(
-          make_actor, config, index, 1, replay, counter, sink), label='actor')
-    self._manager = launching.launch(program, 'test_mp')
-    self._counter = counter.dereference()
-    self._wait_for_steps(6 * 10 * _BLOCK_STEPS)
-
-  def rate(self, seconds: float) -> float:
-    """Steps a second."""
-    begin, before = time.monotonic(), self._steps()
-    time.sleep(seconds)
-    return (self._steps() - before) / (time.monotonic() - begin)
-
-  def restart_s(self) -> float:
-    """Kills an actor; seconds until another process is in its place."""
-    actor = _process_of('actor/0')
-    os.kill(actor, signal.SIGKILL)
-    begin = time.monotonic()
-    while _process_of('actor/0') in (actor, 0):
-      if time.monotonic() > begin + _WAIT_S:
-        raise TimeoutError(f'no other actor in {_WAIT_S:.0f} s')
-      time.sleep(0.05)
-    return time.monotonic() - begin
-
-  def close(self) -> None:
-    """Ends the program."""
-    self._manager.stop()
-
-  def _steps(self) -> int:
-    return self._counter.get_counts().get('env_steps', 0)
-
-  def _wait_for_steps(self, steps: int) -> None:
-    deadline = time.monotonic() + _WAIT_S
-    while self._steps() < steps:
-      if time.monotonic() > deadline:
-        raise TimeoutError(f'no {steps} steps in {_WAIT_S:.0f} s')
-      time.sleep(0.1)
-
-
-def _process_of(node: str) -> int:
-  """Id of a node's process; 0 if there is none."""
-  for process in reaper.descendants([os.getpid()]):
-    path = pathlib.Path(f'/proc/{process}')
-    try:
-      if f'DISTILLERY_NODE={node}\0'.encode() in (
-          path / 'environ').read_bytes() and (
-              path / 'comm').read_text().startswith('ray::'):
-        return process
-    except OSError:
-      pass  # It ended, or is another user's.
-  return 0
 
 
 def in_one_process(config: experiment.ExperimentConfig,
@@ -258,8 +134,9 @@ def main(_: List[str]) -> None:
     config = mt10(folder)
     alone = in_one_process(config, options)
     on_policy = on_policy_checkpoint(config, options.repetitions)
-    collecting = Collecting(dataclasses.replace(
-        config, run_dir=None))
+    collecting = collecting_program.Collecting(
+        dataclasses.replace(config, run_dir=None),
+        begun=6 * 10 * _BLOCK_STEPS)
     try:
       apart = bench_report.Figure('2 actors on Ray, to Reverb', 'steps/s', [
           collecting.rate(options.seconds)

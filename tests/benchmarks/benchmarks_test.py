@@ -92,3 +92,16 @@ def test_a_run_that_fails_is_one_sentence(tmp_path):
   assert sentence == 'error: the run ended with exit status 1'
   assert 'nowhere.cfg' in '\n'.join(details)
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_programs(tmp_path):
+  path = tmp_path / 'programs.csv'
+  result = run_benchmark(
+      'programs.py', '--repetitions=1', '--seconds=3', '--kills=1',
+      '--transitions=1000', f'--output={path}')
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['on Ray : one process'] > 0
+  assert 0 < found['an actor killed: until another process'] < 60
