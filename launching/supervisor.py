@@ -41,7 +41,7 @@ class Budget:
   failures: int = 5
   raised_s: float = 3600.
   killed_s: float = 60.
-  constructions: int = 3
+  constructions: int = 2
 
 
 class Supervisor:

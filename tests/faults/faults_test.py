@@ -96,7 +96,7 @@ def wait_for_steps(path, launcher, more):
 
 
 def wait_for_checkpoint(path, launcher):
-  wait_for(lambda: list(path.glob('checkpoints/0*')), 'a checkpoint', launcher)
+  wait_for(lambda: checkpoints.newest(path), 'a checkpoint', launcher)
 
 
 def kill(launcher, node):
@@ -139,7 +139,7 @@ def test_f2_the_learner_is_killed(tmp_path):
 
     # It goes back, once, and not behind the first checkpoint.
     wait_for(returns, 'learning', launcher)
-    oldest = min(path.glob('checkpoints/0*'))
+    oldest = min(x for x in path.glob('checkpoints/0*') if x.name.isdigit())
     state = json.loads((oldest / 'state.json').read_text())
     first, = returns()
     assert first > state['learner_steps'] > 100
