@@ -46,14 +46,15 @@ def fixture_machines():
       ip('-n', namespace, 'addr', 'add', f'{address}/24', 'dev', 'eth0')
       ip('-n', namespace, 'link', 'set', 'eth0', 'up')
       ip('-n', namespace, 'link', 'set', 'lo', 'up')
-    for namespace, arguments in (
-        (HEAD, ['--head', f'--port={PORT}', f'--node-ip-address={HEAD_IP}',
-                f'--temp-dir={folder}', '--include-dashboard=false']),
-        (WORKER, [f'--address={HEAD_IP}:{PORT}',
-                  f'--node-ip-address={WORKER_IP}'])):
+    start = f'exec {RAY} start --block --num-cpus=1'
+    for namespace, command in (
+        (HEAD, f'{start} --head --port={PORT} --node-ip-address={HEAD_IP} '
+               f'--temp-dir={folder} --include-dashboard=false'),
+        # Another machine has another disk, where Ray's sockets are.
+        (WORKER, f'mount -t tmpfs tmpfs {folder} && {start} '
+                 f'--address={HEAD_IP}:{PORT} --node-ip-address={WORKER_IP}')):
       daemon = subprocess.Popen(
-          inside(namespace, RAY, 'start', '--block', '--num-cpus=1',
-                 *arguments),
+          inside(namespace, 'unshare', '--mount', 'sh', '-c', command),
           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
       stack.callback(daemon.wait)
       stack.callback(daemon.terminate)

@@ -219,7 +219,8 @@ def test_f20_only_reverb_listens_on_other_devices(tmp_path):
     for process in descendants(launcher):
       with contextlib.suppress(psutil.Error):
         found += [
-            (process.pid, c.laddr.ip) for c in process.net_connections()
+            (process.pid, c.laddr.ip.removeprefix('::ffff:'))
+            for c in process.net_connections()
             if c.status == psutil.CONN_LISTEN]
     assert found
     assert {pid for pid, host in found
