@@ -98,9 +98,13 @@ class RayEngine(engines.Engine):
         # What the machine has of GPUs, the learner sees; nobody else does.
         **({_KEEP_GPU: '0'} if group == 'learner' else _NO_GPU),
         **self._environment.get(group, {})}
-    strategy = 'SPREAD' if group == 'actor' else (
-        ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=False))
+    place = ray.get_runtime_context().get_node_id()
+    if group == 'actor':
+      # In turn: Ray would spread only what asks for cores.
+      places = sorted(n['NodeID'] for n in ray.nodes() if n['Alive'])
+      place = places[int(name.partition('/')[2]) % len(places)]
+    strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+        place, soft=group == 'actor')
     actor = ray.remote(_Process).options(
         name=name, num_cpus=0, max_restarts=0, max_concurrency=_MAX_CALLS,
         runtime_env={'env_vars': variables}, scheduling_strategy=strategy,
