@@ -66,6 +66,10 @@ class RunOptions:
           f'num_workers: got {self.num_workers}, want a number of processes, '
           'or 0 for one a core'
       )
+    host, _, port = self.ray_address.rpartition(':')
+    if self.ray_address and not (host and port.isdigit()):
+      raise ValueError(
+          f'ray_address: got {self.ray_address!r}, want HOST:PORT')
     if self.resume and not self.run_dir:
       raise ValueError(
           'resume: got it without run_dir, want the directory of the run to go '

@@ -37,6 +37,8 @@ def test_a_program_is_launched_repeated_and_resumed(tmp_path):
     (['--lp_launch_type=local'], 'lp_launch_type=local: .*local_mt'),
     (['--lp_launch_type=local_mt', '--num_actors=0'],
      'num_actors: got 0, want a number above 0'),
+    (['--lp_launch_type=local_mp', '--ray_address=nowhere'],
+     "ray_address: got 'nowhere', want HOST:PORT"),
 ])
 def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words):
