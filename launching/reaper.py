@@ -69,7 +69,7 @@ def main() -> None:
       try:
         os.kill(pid, signal.SIGKILL)
       except ProcessLookupError:
-        pass
+        pass  # It has just ended by itself.
 
 
 if __name__ == '__main__':

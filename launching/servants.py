@@ -52,7 +52,7 @@ class Servant:
       else:
         stopping.wait_for_stop()
     except stopping.Stopped:
-      pass
+      pass  # It waited for another node when the program ended.
     except BaseException as error:  # pylint: disable=broad-exception-caught
       # What breaks because others end already is no failure.
       if not stopping.stop_event().is_set():
