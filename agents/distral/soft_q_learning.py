@@ -1,0 +1,137 @@
+"""Distral's alternation from samples: act, learn Q, distil; in tables."""
+
+import dataclasses
+from typing import Sequence
+
+from distillery.agents.core import config_checks
+from distillery.agents.distral import tabular
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class SoftQConfig:
+  """Of tabular soft Q-learning with distillation (Teh et al. 2017, 4.1).
+
+  Attributes:
+    alpha: c_KL / (c_KL + c_Ent); the paper has the KL alone, 1.
+    beta: 1 / (c_KL + c_Ent), the inverse temperature.
+    discount: gamma.
+    learning_rate: of Q.
+    rollout_length: environment steps of a task between two distillations.
+    max_episode_steps: after which an episode is cut off; Q is bootstrapped.
+    count_decay: of the counts that pi_0 is made of, at each distillation.
+    pseudo_count: of every action, so that pi_0 excludes none.
+  """
+  alpha: float = 1.
+  beta: float = 5.
+  discount: float = 0.95
+  learning_rate: float = 0.1
+  rollout_length: int = 10
+  max_episode_steps: int = 100
+  count_decay: float = 0.99
+  pseudo_count: float = 1.
+
+  def __post_init__(self):
+    config_checks.positive(
+        self, 'beta', 'learning_rate', 'rollout_length', 'max_episode_steps',
+        'pseudo_count')
+    config_checks.share(
+        self, 'alpha', 'discount', 'learning_rate', 'count_decay')
+    config_checks.below_one(self, 'discount')
+
+
+class SoftQLearner:
+  """Learns K tasks, for each of R seeds, side by side.
+
+  Attributes:
+    q: `[R, K, S, A]`.
+    log_prior: log pi_0, `[R, S, A]`; stays uniform if nothing is distilled.
+  """
+
+  def __init__(self, config: SoftQConfig, tables: tabular.Tables,
+               seeds: Sequence[int], *, distils: bool):
+    """Begins an episode of every task.
+
+    Args:
+      config: of learning.
+      tables: `[R, K, ...]`, see `two_rooms.Tables`.
+      seeds: R of them; a seed's results do not depend on the others.
+      distils: whether to distil pi_0. If not, each task is by itself.
+    """
+    self._config = config
+    self._tables = tables
+    self._distils = distils
+    shape = tables.reward.shape
+    self._rngs = [np.random.default_rng([seed, 1]) for seed in seeds]
+    self._runs = np.arange(shape[0])[:, np.newaxis]
+    self._tasks = np.arange(shape[1])
+    self.q = np.zeros(shape)
+    self._counts = np.zeros((shape[0], *shape[2:]))
+    self.log_prior = np.full_like(self._counts, -np.log(shape[-1]))
+    self._state = np.zeros(shape[:2], int)
+    self._length = np.zeros(shape[:2], int)
+    self._begin(np.ones(shape[:2], bool))
+
+  def policy(self) -> np.ndarray:
+    """pi_k, `[R, K, S, A]`."""
+    return tabular.soft_policy(
+        self.q, self.log_prior[:, np.newaxis], alpha=self._config.alpha,
+        beta=self._config.beta)
+
+  def iterate(self) -> None:
+    """Acts `rollout_length` steps in every task, learns Q, and distils."""
+    steps = [self._act() for _ in range(self._config.rollout_length)]
+    for state, action in reversed(steps):
+      self._learn(state, action)
+    if self._distils:
+      self._distil([state for state, _ in steps])
+
+  def _act(self):
+    """One step of every task by its policy; the states and actions."""
+    state = self._state
+    policy = self._policy_in(state)
+    draw = np.stack([rng.random(self._tasks.shape) for rng in self._rngs])
+    action = np.minimum(
+        (policy.cumsum(axis=-1) < draw[..., np.newaxis]).sum(axis=-1),
+        policy.shape[-1] - 1)
+    ends = self._tables.discount[self._runs, self._tasks, state, action] == 0.
+    self._state = self._tables.next_state[state, action]
+    self._length += 1
+    self._begin(ends | (self._length >= self._config.max_episode_steps))
+    return state, action
+
+  def _begin(self, where: np.ndarray) -> None:
+    """Begins an episode of the tasks `where`, `[R, K]` bool."""
+    for run, rng in enumerate(self._rngs):
+      for task in np.flatnonzero(where[run]):
+        self._state[run, task] = rng.choice(
+            self._tables.start.shape[-1], p=self._tables.start[run, task])
+    self._length[where] = 0
+
+  def _learn(self, state: np.ndarray, action: np.ndarray) -> None:
+    config, tables = self._config, self._tables
+    here = (self._runs, self._tasks, state, action)
+    following = tables.next_state[state, action]
+    value = tabular.soft_value(
+        self.q[self._runs, self._tasks, following],
+        self.log_prior[self._runs, following],
+        alpha=config.alpha, beta=config.beta)
+    target = tables.reward[here] + (
+        config.discount * tables.discount[here] * value)
+    self.q[here] += config.learning_rate * (target - self.q[here])
+
+  def _distil(self, states: Sequence[np.ndarray]) -> None:
+    self._counts *= self._config.count_decay
+    for state in states:
+      # Two tasks may be in the same state.
+      np.add.at(self._counts, (self._runs, state), self._policy_in(state))
+    smoothed = self._counts + self._config.pseudo_count
+    self.log_prior = np.log(
+        smoothed / smoothed.sum(axis=-1, keepdims=True))
+
+  def _policy_in(self, state: np.ndarray) -> np.ndarray:
+    """pi_k in one state each, `[R, K, A]`."""
+    return tabular.soft_policy(
+        self.q[self._runs, self._tasks, state],
+        self.log_prior[self._runs, state],
+        alpha=self._config.alpha, beta=self._config.beta)

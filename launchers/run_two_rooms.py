@@ -1,0 +1,118 @@
+"""Remakes figure 3 of Distral's paper: two rooms joined by a corridor.
+
+  python launchers/run_two_rooms.py --run_dir=runs/two_rooms
+
+Soft Q-learning in tables, with distillation and without, on the same tasks and
+seeds; learning curves, and what the distilled policy does in the corridor by
+the previous action. Writes learning.csv, corridor.csv and two_rooms.png.
+"""
+
+import dataclasses
+import pathlib
+from typing import Any, Dict, List
+
+from distillery.agents.core import run_directory
+from distillery.agents.distral import soft_q_learning
+from distillery.agents.distral import tabular
+from distillery.environments import two_rooms
+from distillery.launchers import flag_utils
+from distillery.launchers import two_rooms_figure
+import numpy as np
+
+# By the name of the curve: whether it distils.
+METHODS = {'distral': True, 'separate': False}
+
+
+@dataclasses.dataclass(frozen=True)
+class TwoRoomsOptions:
+  """What to run.
+
+  Attributes:
+    num_tasks: goals, drawn for each seed.
+    num_seeds: repetitions, of seeds 0, 1 and so on.
+    num_env_steps: environment steps of each task.
+    evaluate_every: environment steps of a task between two evaluations.
+    run_dir: a new or empty directory for the results.
+  """
+  num_tasks: int = 8
+  num_seeds: int = 20
+  num_env_steps: int = 200_000
+  evaluate_every: int = 2_000
+  run_dir: str = 'runs/two_rooms'
+
+  def __post_init__(self):
+    for name in ('num_tasks', 'num_seeds', 'num_env_steps', 'evaluate_every'):
+      if getattr(self, name) <= 0:
+        raise ValueError(
+            f'{name}: got {getattr(self, name)}, want a number above 0')
+
+
+_SOFT_Q = flag_utils.define(soft_q_learning.SoftQConfig)
+_OPTIONS = flag_utils.define(TwoRoomsOptions)
+
+
+def main(_):
+  config, options = _SOFT_Q.value(), _OPTIONS.value()
+  seeds = range(options.num_seeds)
+  tables = two_rooms.make_tables(
+      two_rooms.draw_goals(options.num_tasks, seeds))
+  run_dir = run_directory.RunDirectory(
+      pathlib.Path(options.run_dir), resume=False)
+  flag_utils.flags_to_file(run_dir.path / 'flags.cfg', config, options)
+  run_dir.write_json('config.json', {
+      **dataclasses.asdict(config), **dataclasses.asdict(options)})
+  run_dir.write_json('versions.json', run_directory.versions())
+  curves: List[Dict[str, Any]] = []
+  for method, distils in METHODS.items():
+    learner = soft_q_learning.SoftQLearner(
+        config, tables, seeds, distils=distils)
+    curves += _learn(learner, method, config, options, tables)
+    if distils:
+      corridor = _in_corridor(learner)
+  run_directory.CsvFile(
+      run_dir.path / 'learning.csv', list(curves[0])).append(curves)
+  run_directory.CsvFile(
+      run_dir.path / 'corridor.csv', list(corridor[0])).append(corridor)
+  two_rooms_figure.draw(run_dir.path)
+  print(two_rooms_figure.summary(run_dir.path))
+  print(f'Results are in {run_dir.path}')
+
+
+def _learn(learner: soft_q_learning.SoftQLearner, method: str,
+           config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
+           tables: tabular.Tables) -> List[Dict[str, Any]]:
+  """Rows of learning.csv: mean return of the tasks, exactly computed."""
+  rows = []
+  evaluated = -options.evaluate_every
+  for env_steps in range(
+      0, options.num_env_steps + 1, config.rollout_length):
+    if env_steps >= evaluated + options.evaluate_every:
+      evaluated = env_steps
+      returns = tabular.expected_return(
+          tables, learner.policy(), 1., config.max_episode_steps).mean(axis=1)
+      rows += [{'method': method, 'seed': seed, 'env_steps': env_steps,
+                'return': round(value, 4)}
+               for seed, value in enumerate(returns.tolist())]
+      print(f'{method}: {env_steps:,} of {options.num_env_steps:,} steps a '
+            f'task, mean return {returns.mean():.3f}', flush=True)
+    learner.iterate()
+  return rows
+
+
+def _in_corridor(
+    learner: soft_q_learning.SoftQLearner) -> List[Dict[str, Any]]:
+  """Rows of corridor.csv: pi_0 where no reward came before."""
+  def row(seed: int, cell: int, previous: str) -> Dict[str, Any]:
+    state = two_rooms.state_index(cell, previous)
+    probabilities = np.exp(learner.log_prior[seed, state])
+    return {'seed': seed, 'cell': cell, 'previous_action': previous, **{
+        action: round(float(p), 4)
+        for action, p in zip(two_rooms.ACTIONS, probabilities)}}
+
+  return [row(seed, cell, previous)
+          for seed in range(len(learner.log_prior))
+          for cell in two_rooms.CORRIDOR for previous in ('left', 'right')]
+
+
+if __name__ == '__main__':
+  flag_utils.run(main)

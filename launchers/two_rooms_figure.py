@@ -1,0 +1,101 @@
+"""The picture and the figures of `run_two_rooms.py`, from its tables."""
+
+import csv
+import pathlib
+from typing import Dict, List, Tuple
+
+from distillery.environments import two_rooms
+import numpy as np
+
+_NAMES = {'distral': 'Distral', 'separate': 'separate learners'}
+_COLORS = {'distral': '#0072B2', 'separate': '#D55E00'}
+
+
+def read(run_dir: pathlib.Path) -> Tuple[
+    Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
+  """What a run wrote.
+
+  Args:
+    run_dir: of the run.
+
+  Returns:
+    Mean return `[seeds, evaluations]` by method; environment steps of a task at
+    each evaluation; and probabilities `[seeds, cells, actions]` of pi_0 in the
+    corridor, by the previous action.
+  """
+  curves = _rows(run_dir / 'learning.csv')
+  steps = sorted({int(row['env_steps']) for row in curves})
+  returns = {
+      method: np.array([
+          float(row['return']) for row in sorted(
+              (row for row in curves if row['method'] == method),
+              key=lambda row: (int(row['seed']), int(row['env_steps'])))
+      ]).reshape(-1, len(steps)) for method in _NAMES}
+  corridor = _rows(run_dir / 'corridor.csv')
+  probabilities = {
+      previous: np.array([
+          [float(row[action]) for action in two_rooms.ACTIONS]
+          for row in corridor if row['previous_action'] == previous
+      ]).reshape(-1, len(two_rooms.CORRIDOR), len(two_rooms.ACTIONS))
+      for previous in ('left', 'right')}
+  return returns, np.array(steps), probabilities
+
+
+def summary(run_dir: pathlib.Path) -> str:
+  """The figures, in words."""
+  returns, _, probabilities = read(run_dir)
+  area = {method: values.mean(axis=1) for method, values in returns.items()}
+  wins = int((area['distral'] > area['separate']).sum())
+  lines = [f'area under the curve above that of separate learners: {wins} of '
+           f'{len(area["distral"])} seeds']
+  for previous, values in probabilities.items():
+    mean = dict(zip(two_rooms.ACTIONS, values.mean(axis=(0, 1))))
+    lines.append(
+        f'in the corridor, coming by {previous}: {previous} again '
+        f'{mean[previous]:.2f}, up or down {mean["up"] + mean["down"]:.2f}')
+  return '\n'.join(lines)
+
+
+def draw(run_dir: pathlib.Path) -> None:
+  """Writes two_rooms.png: curves, and the corridor by previous action."""
+  import matplotlib  # pylint: disable=g-import-not-at-top
+  matplotlib.use('Agg')
+  from matplotlib import pyplot as plt  # pylint: disable=g-import-not-at-top
+  returns, steps, probabilities = read(run_dir)
+  figure, (left, *rooms) = plt.subplots(
+      1, 3, figsize=(14, 3.6), width_ratios=(1.2, 1, 1), layout='constrained')
+  for method, values in returns.items():
+    left.plot(steps, values.mean(axis=0), color=_COLORS[method],
+              label=_NAMES[method])
+    left.fill_between(
+        steps, *np.percentile(values, [10, 90], axis=0), alpha=0.2,
+        color=_COLORS[method], linewidth=0)
+  left.set(xlabel='environment steps of each task',
+           ylabel='mean return of the tasks',
+           title=f'{len(values)} seeds: mean, 10th to 90th percentile')
+  left.legend()
+  for axes, (previous, values) in zip(rooms, probabilities.items()):
+    _draw_rooms(axes, values.mean(axis=0))
+    axes.set_title(f'distilled policy, previous action: {previous}')
+  figure.savefig(run_dir / 'two_rooms.png', dpi=100)
+  plt.close(figure)
+
+
+def _draw_rooms(axes, probabilities: np.ndarray) -> None:
+  """The map, with an arrow an action in the corridor, as long as likely."""
+  walls = np.array([[mark == '#' for mark in line] for line in two_rooms.MAP])
+  axes.imshow(walls, cmap='Greys', vmax=1.6)
+  arrows = {'up': (0, -1), 'down': (0, 1), 'left': (-1, 0), 'right': (1, 0)}
+  for cell, of_cell in zip(two_rooms.CORRIDOR, probabilities):
+    row, column = two_rooms.CELLS[cell]
+    for action, probability in zip(two_rooms.ACTIONS, of_cell):
+      x, y = arrows[action]
+      axes.arrow(column, row, 0.75 * probability * x, 0.75 * probability * y,
+                 width=0.05, head_width=0.22, head_length=0.15,
+                 length_includes_head=True, color='#0072B2')
+  axes.set(xticks=[], yticks=[])
+
+
+def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
+  with open(path, newline='', encoding='utf-8') as f:
+    return list(csv.DictReader(f))
