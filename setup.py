@@ -56,6 +56,8 @@ setuptools.setup(
         'packaging',
         'rich',
         'matplotlib',
+        # DeepMind Lab's mazes.
+        'labmaze',
         # TensorBoard 2.15 imports pkg_resources, which later ones dropped.
         'setuptools<81',
     ],
@@ -74,11 +76,11 @@ setuptools.setup(
             'gym==0.26.2',
             'trfl==1.2.0',
         ],
-        # The peers that TRPO and replay are timed beside; Acme's adders need
-        # jax. And Ray, of whose programs there is a benchmark.
+        # The peers that TRPO, replay and mazes are timed beside; Acme's adders
+        # need jax. And Ray, of whose programs there is a benchmark.
         'bench': [
             'sb3-contrib==2.9.2', 'torch==2.13.0', 'jax==0.4.30',
-            'jaxlib==0.4.30', 'ray==2.52.1',
+            'jaxlib==0.4.30', 'ray==2.52.1', 'minigrid==3.1.0',
         ],
         # Programs of many processes.
         'distributed': ['ray==2.52.1'],

@@ -7,7 +7,7 @@ and building one starts no simulator.
 
 import abc
 import dataclasses
-from typing import Any, Callable, Mapping, Optional, Tuple
+from typing import Any, Callable, Mapping, Optional, Protocol, Sequence, Tuple
 
 import dm_env
 from dm_env import specs
@@ -86,6 +86,32 @@ class TaskEnvironment(dm_env.Environment):
         shape=(), dtype=np.float32, minimum=0., maximum=1., name='discount')
 
 
+class Batch(Protocol):
+  """A simulator that steps N environments at once, as arrays.
+
+  Attributes:
+    observation: float32 [N, D], of now.
+    success: bool [N], whether the latest step solved the task.
+  """
+  observation: np.ndarray
+  success: np.ndarray
+
+  def reset(self, row: int, seed: int) -> None:
+    """Begins an episode in one row, a function of the seed."""
+
+  def step(self, action: np.ndarray
+           ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps every row.
+
+    Args:
+      action: int32 [N], or float32 [N, A] in the bounds.
+
+    Returns:
+      reward and discount, float32 [N], and whether the episode has ended, bool
+      [N]; a row that has ended is to be reset.
+    """
+
+
 @dataclasses.dataclass(frozen=True)
 class Task:
   """One task of a suite.
@@ -128,6 +154,13 @@ class TaskSuite:
     info: what a results file must carry to be read later, e.g. the version of
       the reward function.
     horizon: steps of every episode; None if they vary.
+    image_shape: rows, columns and channels of the image that an observation
+      begins with; None: it has none.
+    make_batch: makes a simulator of one environment for each of the given
+      tasks, some of which may be given more than once. None: environments are
+      stepped one by one, by worker processes.
+    evaluates_samples: whether policies act in evaluation as they do in
+      training. If not, without noise, as in Meta-World's protocol.
   """
   name: str
   tasks: Tuple[Task, ...]
@@ -135,6 +168,9 @@ class TaskSuite:
   action_spec: specs.Array
   info: Mapping[str, str] = dataclasses.field(default_factory=dict)
   horizon: Optional[int] = None
+  image_shape: Optional[Tuple[int, int, int]] = None
+  make_batch: Optional[Callable[[Sequence[Task]], Batch]] = None
+  evaluates_samples: bool = False
 
   def __post_init__(self):
     object.__setattr__(self, 'tasks', tuple(self.tasks))

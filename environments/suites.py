@@ -1,4 +1,4 @@
-"""Suites by name: the Meta-World benchmarks, and DAMSEL's tasks.
+"""Suites by name: the Meta-World benchmarks, DAMSEL's tasks, and mazes.
 
 A suite is a description. No simulator is built here, and Meta-World is not even
 imported, so a launcher can refuse a wrong name in a moment.
@@ -12,16 +12,19 @@ from typing import List, Sequence
 from distillery.environments import base
 from distillery.environments import damsel
 from distillery.environments import damsel_families
+from distillery.environments import maze_suites
 from distillery.environments import metaworld
 from distillery.environments import metaworld_names
 
 _SINGLE = ('MT1', 'ML1')
-# From a suite's name to itself.
-_DAMSELS = {
+# From the name of a suite that is not Meta-World's to itself.
+_OWN = {
     'DAMSEL': functools.partial(damsel.damsel_suite, sparse=False),
     'DAMSEL/sparse': functools.partial(damsel.damsel_suite, sparse=True),
     'DAMSEL/train': damsel.training_suite,
     'DAMSEL/families': damsel_families.families_suite,
+    'MAZES': maze_suites.maze_suite,
+    'NAVIGATION': maze_suites.maze_suite,
 }
 _MAX_SEED = 2**32
 
@@ -34,10 +37,10 @@ def make_suite(name: str, *, seed: int,
     name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
       'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
       'DAMSEL', 'DAMSEL/sparse', or for experts 'DAMSEL/train', without the
-      tasks held out, or 'DAMSEL/families', with the target in sight.
-    seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1). They
-      are the goals that `metaworld.MT10(seed)` and its like have. DAMSEL's
-      tasks are fixed.
+      tasks held out, or 'DAMSEL/families', with the target in sight; or
+      'MAZES' or 'NAVIGATION'.
+    seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1):
+      those of `metaworld.MT10(seed)` and its like. Other tasks are fixed.
     reward_function_version: of Meta-World's tasks, 'v2' (in [0, 10] a step) or
       'v1' (unbounded).
 
@@ -50,8 +53,8 @@ def make_suite(name: str, *, seed: int,
   metaworld.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
-  if name in _DAMSELS:
-    return _damsel_suite(name, reward_function_version)
+  if name in _OWN:
+    return _own_suite(name, reward_function_version)
   if name in metaworld_names.MULTI_TASK:
     train, test = metaworld_names.MULTI_TASK[name], ()
   elif name in metaworld_names.META:
@@ -87,18 +90,18 @@ def make_suite(name: str, *, seed: int,
       horizon=metaworld.HORIZON)
 
 
-def _damsel_suite(name: str, reward_function_version: str) -> base.TaskSuite:
+def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
   if reward_function_version != 'v2':
     raise ValueError(f'reward_function_version: {name} has rewards of its own, '
                      f'got {reward_function_version!r}, want the default.')
-  return _DAMSELS[name](name)
+  return _OWN[name](name)
 
 
 def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
       list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
-      + list(_DAMSELS)
+      + list(_OWN)
       + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
 
 
@@ -107,7 +110,7 @@ def _unknown(name: str) -> str:
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
   groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META,
-                      *_DAMSELS])
+                      *_OWN])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
       f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")

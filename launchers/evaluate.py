@@ -15,6 +15,7 @@ from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
+from distillery.environments import making_pools
 from distillery.environments import pool as pools
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
@@ -40,11 +41,10 @@ def main(_):
         baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.)
   else:
     loaded = checkpoints.load_policy(run_dir, _POLICY.value)
-  with pools.Pool(
-      suite.train_tasks, envs_per_task=1, unroll_length=1,
+  with making_pools.make_pool(
+      suite, envs_per_task=1, unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),
-      seed=config['seed'], observation_spec=suite.observation_spec,
-      action_spec=suite.action_spec) as pool:
+      seed=config['seed']) as pool:
     rows = evaluation.evaluate(
         pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
         episodes_per_task=_EPISODES.value, seed=config['seed'],

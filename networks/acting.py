@@ -1,10 +1,9 @@
 """Policies in NumPy, for the processes that step environments.
 
 The forward passes of the Sonnet modules, equal within 1e-5. TensorFlow costs 5
-to 15 times as much at the batch sizes of a simulator.
-
-Rows come in U units of C environments of one task, `[U, C, D]`. Products are
-made unit by unit: a row's result does not depend on the others in the call.
+to 15 times as much at a simulator's batch sizes. Rows come in U units of C
+environments of one task, `[U, C, D]`. Products are made unit by unit: a row's
+result does not depend on the others in the call.
 """
 
 import dataclasses
@@ -12,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
 
 from distillery.networks import gaussian_acting
 from distillery.networks import latent_acting
+from distillery.networks import recurrent_acting
 from distillery.networks import squashed_acting
 import numpy as np
 
@@ -151,9 +151,7 @@ class ColumnPolicy:
       return np.argmax(
           self._logits(selected, observation), axis=-1).astype(np.int32)
     mean, std = self._mean_and_std(selected, observation)
-    if not self.low:
-      return mean
-    return gaussian_acting.clipped_mean(
+    return mean if not self.low else gaussian_acting.clipped_mean(
         mean, std, np.array(self.low), np.array(self.high))
 
   def _select_shared(self, parameters, task_index) -> _Column:
@@ -247,4 +245,5 @@ def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
 
 
 _POLICIES = {kind.__name__: kind for kind in (
-    ColumnPolicy, latent_acting.LatentPolicy, squashed_acting.SquashedPolicy)}
+    ColumnPolicy, latent_acting.LatentPolicy, squashed_acting.SquashedPolicy,
+    recurrent_acting.RecurrentPolicy)}

@@ -30,10 +30,12 @@ ALLOWED_IMPORTS = {
     'networks/acting.py': (
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.latent_acting',
+        'distillery.networks.recurrent_acting',
         'distillery.networks.squashed_acting',
     ),
     'networks/gaussian_acting.py': ('numpy',),
     'networks/latent_acting.py': ('numpy',),
+    'networks/recurrent_acting.py': ('numpy',),
     'networks/squashed_acting.py': ('numpy',),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
     'networks/': (
@@ -42,6 +44,7 @@ ALLOWED_IMPORTS = {
     ),
     'environments/': (
         'numpy', 'scipy', 'dm_env', 'gymnasium', 'metaworld', 'mujoco',
+        'labmaze',
         'distillery.environments',
     ),
     'launching/': (

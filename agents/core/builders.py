@@ -45,6 +45,8 @@ class AgentSpec(NamedTuple):
   horizon: Optional[int] = None
   # Of each task that is trained on; empty if nobody needs them.
   families: Tuple[str, ...] = ()
+  # Of the image that an observation begins with.
+  image_shape: Optional[Tuple[int, int, int]] = None
 
 
 class Builder(abc.ABC):
@@ -117,10 +119,16 @@ class OnPolicyBuilder(Builder):
     self.config = config
     self.spec = spec
 
+  @property
+  def state_size(self) -> int:
+    """Numbers that a policy remembers of an environment; 0: none."""
+    return 0
+
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     del apart  # Who writes waits for a full queue, who reads for an empty one.
     from distillery.agents.core import replay
-    return [replay.make_queue(name, self.spec, self.config, max_blocks=1)
+    return [replay.make_queue(name, self.spec, self.config, max_blocks=1,
+                              state_size=self.state_size)
             for name in self.behaviours]
 
   def make_inserter(self, client: reverb.Client) -> Inserter:

@@ -3,7 +3,7 @@
 from typing import Any, Dict, List, Mapping, Sequence
 
 from distillery.environments import base
-from distillery.environments import pool as pools
+from distillery.environments import making_pools
 from distillery.networks import acting
 import numpy as np
 
@@ -12,7 +12,7 @@ _STREAM = 1_000_003
 
 
 def evaluate(
-    pool: pools.Pool,
+    pool: making_pools.AnyPool,
     suite: base.TaskSuite,
     policies: Mapping[str, acting.ActingPolicy],
     parameters: Mapping[str, np.ndarray],
@@ -34,7 +34,8 @@ def evaluate(
     parameters: of the policies.
     episodes_per_task: how many.
     seed: of the run.
-    deterministic: whether the policies act without noise, as in the protocol.
+    deterministic: whether the policies act without noise, as in the protocol;
+      if the suite does not say otherwise.
 
   Returns:
     One row a policy and task: policy, task, split, episodes, success (share of
@@ -45,7 +46,8 @@ def evaluate(
     tasks = suite.train_tasks if name == 'task' else suite.tasks
     episodes = pool.evaluate(
         policy, parameters, episodes_per_task=episodes_per_task, tasks=tasks,
-        seed=seed + _STREAM, deterministic=deterministic)
+        seed=seed + _STREAM,
+        deterministic=deterministic and not suite.evaluates_samples)
     for i, task in enumerate(tasks):
       # By place: a test task may have the name of a training task (ML1).
       of_task = episodes[i * episodes_per_task:(i + 1) * episodes_per_task]

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, List, Protocol
 from distillery.agents.core import builders
 from distillery.agents.core import run_directory
 from distillery.environments import base
-from distillery.environments import pool as pools
+from distillery.environments import making_pools
 from distillery.launching import quiet
 
 # What a resumed run may have otherwise than the run it goes on with.
@@ -99,21 +99,17 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
   return config.make_builder(config.agent_config, builders.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      horizon=suite.horizon,
+      horizon=suite.horizon, image_shape=suite.image_shape,
       families=tuple(task.family for task in suite.train_tasks)))
 
 
 def make_pool(config: ExperimentConfig, num_workers: int,
-              seed: int) -> pools.Pool:
+              seed: int) -> making_pools.AnyPool:
   """Environments of the tasks that an experiment trains on."""
-  return pools.Pool(
-      config.suite.train_tasks,
-      envs_per_task=config.agent_config.envs_per_task,
+  return making_pools.make_pool(
+      config.suite, envs_per_task=config.agent_config.envs_per_task,
       unroll_length=config.agent_config.unroll_length,
-      num_workers=num_workers,
-      seed=seed,
-      observation_spec=config.suite.observation_spec,
-      action_spec=config.suite.action_spec)
+      num_workers=num_workers, seed=seed)
 
 
 def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:

@@ -19,13 +19,15 @@ def block_signature(
     envs_per_task: int,
     observation_spec: specs.Array,
     action_spec: specs.Array,
+    state_size: int = 0,
 ) -> Dict[str, tf.TensorSpec]:
   """Shapes and types of a block: `[T, K, E, ...]`, T steps, K tasks.
 
   observation and next_observation float32 (the latter before any reset), action
   float32 `[..., A]` or int32, log_prob of the action, reward, discount (0 at a
   termination alone) float32, episode_step (0 the first of an episode) int32,
-  episode_end and success bool.
+  episode_end and success bool. If policies remember `state_size` numbers, also
+  state, float32 `[K, E, S]`, before the first step.
   """
   lead = (unroll_length, num_tasks, envs_per_task)
   observation = tf.TensorSpec((*lead, *observation_spec.shape), tf.float32)
@@ -42,11 +44,13 @@ def block_signature(
       'episode_step': tf.TensorSpec(lead, tf.int32),
       'episode_end': tf.TensorSpec(lead, tf.bool),
       'success': tf.TensorSpec(lead, tf.bool),
+      **({'state': tf.TensorSpec((*lead[1:], state_size), tf.float32)}
+         if state_size else {}),
   }
 
 
 def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
-               max_blocks: int) -> reverb.Table:
+               max_blocks: int, state_size: int = 0) -> reverb.Table:
   """A first-in-first-out table; each block is an item and is taken once.
 
   A block is one item: a Reverb item costs about as much as a simulator step,
@@ -57,11 +61,13 @@ def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
     spec: of the tasks.
     config: an agent's, with `unroll_length` and `envs_per_task`.
     max_blocks: how many it holds.
+    state_size: see `block_signature`.
   """
   signature = block_signature(
       unroll_length=config.unroll_length, num_tasks=spec.num_tasks,
       envs_per_task=config.envs_per_task,
-      observation_spec=spec.observation_spec, action_spec=spec.action_spec)
+      observation_spec=spec.observation_spec, action_spec=spec.action_spec,
+      state_size=state_size)
   return reverb.Table.queue(name, max_size=max_blocks, signature=signature)
 
 

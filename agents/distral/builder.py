@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import typing
-from typing import Sequence
+from typing import Any, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
+from dm_env import specs
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
-  from distillery.agents.distral import learning
-  from distillery.agents.distral import networks as distral_networks
+  from distillery.agents.core import learners
+  from distillery.networks import acting
   import reverb
 
 
 class DistralBuilder(builders.OnPolicyBuilder):
-  """Distral on blocks of unrolls, one queue."""
+  """Distral on blocks of unrolls, one queue.
+
+  With `lstm_size`, networks are a `recurrent.RecurrentColumnPolicy`; else
+  `networks.DistralNetworks`.
+  """
 
   def __init__(self, config: distral_config.DistralConfig,
                spec: builders.AgentSpec):
@@ -25,6 +30,14 @@ class DistralBuilder(builders.OnPolicyBuilder):
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
           f'suite that has {spec.num_test_tasks} test tasks.')
+    if config.lstm_size and not isinstance(
+        spec.action_spec, specs.DiscreteArray):
+      raise ValueError(
+          f'lstm_size={config.lstm_size}: columns with an LSTM choose among '
+          f'discrete actions, got {spec.action_spec}; want lstm_size=0.')
+    if config.conv_channels and spec.image_shape is None:
+      raise ValueError(f'conv_channels={config.conv_channels}: the tasks show '
+                       'no image; want none.')
     super().__init__(config, spec)
 
   @property
@@ -39,19 +52,33 @@ class DistralBuilder(builders.OnPolicyBuilder):
             and self.config.logits_alpha > 0.))
     return ('task', 'shared') if is_trained else ('task',)
 
-  def make_networks(self, seed: int) -> distral_networks.DistralNetworks:
+  @property
+  def state_size(self) -> int:
+    num_columns = 1 if self.config.architecture == 'shared' else 2
+    return 2 * self.config.lstm_size * num_columns
+
+  def make_networks(self, seed: int) -> Any:
     from distillery.agents.distral import networks
+    if self.config.lstm_size:
+      return networks.make_recurrent_policy(self.spec, self.config, seed)
     return networks.make_networks(
         self.spec.num_tasks, self.spec.observation_spec, self.spec.action_spec,
         self.config, seed)
 
+  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+    if self.config.lstm_size:
+      return networks.acting_policy(which)
+    return super().make_policy(networks, which)
+
   def make_learner(
-      self, networks: distral_networks.DistralNetworks,
-      client: reverb.Client, counter: counting.Counter,
-      seed: int) -> learning.DistralLearner:
+      self, networks: Any, client: reverb.Client, counter: counting.Counter,
+      seed: int) -> learners.Learner:
     from distillery.agents.core import replay
     from distillery.agents.distral import learning
+    from distillery.agents.distral import recurrent_learning
+    iterator = replay.make_iterator(client.server_address, 'task')
+    if self.config.lstm_size:
+      return recurrent_learning.RecurrentDistralLearner(
+          self.config, networks, iterator=iterator, counter=counter)
     return learning.DistralLearner(
-        self.config, networks, seed,
-        iterator=replay.make_iterator(client.server_address, 'task'),
-        counter=counter)
+        self.config, networks, seed, iterator=iterator, counter=counter)

@@ -42,6 +42,10 @@ class DistralConfig:
       shared column's apart.
     hidden_sizes: units of each hidden layer of a column.
     value_hidden_sizes: units of each hidden layer of a value network.
+    lstm_size: units of an LSTM in each column, which the value is read off as
+      well; 0: columns remember nothing, and values have networks of their own.
+    conv_channels: of convolutions (3 x 3, stride 2) below the perceptron of a
+      column with an LSTM, if observations begin with an image.
     shared_observes_task: whether pi_0 sees which task it is in.
     initial_std: standard deviation of pi_0 at the start, in units of action.
     min_std: its lower bound.
@@ -74,6 +78,8 @@ class DistralConfig:
   max_gradient_norm: float = 0.5
   hidden_sizes: Tuple[int, ...] = (128, 128)
   value_hidden_sizes: Tuple[int, ...] = (128, 128)
+  lstm_size: int = 0
+  conv_channels: Tuple[int, ...] = ()
   shared_observes_task: bool = False
   initial_std: float = 1.0
   min_std: float = 0.1
@@ -91,7 +97,8 @@ class DistralConfig:
         'max_gradient_norm', 'min_std', 'min_observation_std', 'hidden_sizes',
         'value_hidden_sizes')
     config_checks.not_negative(
-        self, 'kl_cost', 'entropy_cost', 'noise_color', 'narrowing_steps')
+        self, 'kl_cost', 'entropy_cost', 'noise_color', 'narrowing_steps',
+        'lstm_size')
     config_checks.share(self, 'logits_alpha', 'discount', 'gae_lambda')
     config_checks.below_one(self, 'discount')
     config_checks.std_range(self)
@@ -115,6 +122,23 @@ class DistralConfig:
       raise ValueError(
           "optimization='alternating' would train nothing with "
           "architecture='shared', which has no task columns; use 'joint'.")
+    self._check_memory()
+
+  def _check_memory(self) -> None:
+    if not self.lstm_size:
+      if self.conv_channels:
+        raise ValueError(f'conv_channels={self.conv_channels} has no effect '
+                         'without an LSTM; want lstm_size above 0.')
+      return
+    config_checks.positive(self, 'conv_channels')
+    for name, wanted in (('num_epochs', 1), ('num_minibatches', 1),
+                         ('optimization', 'joint'),
+                         ('shared_observes_task', False)):
+      if getattr(self, name) != wanted:
+        raise ValueError(
+            f'{name}={getattr(self, name)!r} does not go with '
+            f'lstm_size={self.lstm_size}: an unroll is learned from as a '
+            f'whole and once, as in A3C; want {name}={wanted!r}.')
 
   @property
   def alpha(self) -> float:

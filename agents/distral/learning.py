@@ -223,15 +223,8 @@ class DistralLearner(learners.Learner):
     # Advantages were divided by their deviation; so is the rest of a task's
     # objective, or the costs would no longer be in units of its reward.
     loss = terms.policy_gradient + batch.objective_scale * terms.direct
-    return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
-        'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
-        'kl_to_shared': tf.reduce_mean(terms.kl_to_shared),
-        'entropy': tf.reduce_mean(terms.entropy),
-        # KL(old || new), estimated without bias and never negative: w-1-log w.
-        'kl_to_behaviour': tf.reduce_mean(
-            tf.exp(terms.log_ratio) - 1. - terms.log_ratio),
-        'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
-    }
+    return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), losses.diagnostics(
+        terms)
 
   def _centroid_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     policy = self._networks.policy

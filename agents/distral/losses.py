@@ -18,7 +18,7 @@ term that is differentiated directly. `regularizer` says which:
   bonus    the raw reward; direct term: -c_Ent H(pi_k), as in A3C.
 """
 
-from typing import NamedTuple
+from typing import Dict, NamedTuple
 
 from distillery.ops import checks
 from distillery.ops import policy_gradient
@@ -172,6 +172,19 @@ def value_loss(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
   """(V_k(s) - sg(G))^2 / 2 of regularised returns, unreduced."""
   checks.same_shape('value_loss', value=value, value_target=value_target)
   return 0.5 * tf.square(value - tf.stop_gradient(value_target))
+
+
+def diagnostics(terms: DistralTerms) -> Dict[str, tf.Tensor]:
+  """What there is to know of a policy loss, scalars by name."""
+  return {
+      'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
+      'kl_to_shared': tf.reduce_mean(terms.kl_to_shared),
+      'entropy': tf.reduce_mean(terms.entropy),
+      # KL(old || new), estimated without bias and never negative: w-1-log w.
+      'kl_to_behaviour': tf.reduce_mean(
+          tf.exp(terms.log_ratio) - 1. - terms.log_ratio),
+      'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
+  }
 
 
 def _check_settings(

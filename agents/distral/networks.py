@@ -2,8 +2,10 @@
 
 from typing import NamedTuple
 
+from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
 from distillery.networks import columns
+from distillery.networks import recurrent
 from distillery.networks import values
 from dm_env import specs
 import numpy as np
@@ -53,3 +55,28 @@ def make_networks(
       min_observation_std=config.min_observation_std,
       seed=value_seed)
   return DistralNetworks(policy, value)
+
+
+def make_recurrent_policy(
+    spec: builders.AgentSpec, config: distral_config.DistralConfig,
+    seed: int) -> recurrent.RecurrentColumnPolicy:
+  """Makes columns with an LSTM; the values are theirs.
+
+  Args:
+    spec: of the tasks; actions are discrete.
+    config: architecture and sizes.
+    seed: of the initial weights.
+
+  Raises:
+    ValueError: if convolutions and image do not fit.
+  """
+  return recurrent.RecurrentColumnPolicy(
+      spec.num_tasks, spec.observation_spec.shape[0],
+      spec.action_spec.num_values,
+      image_shape=spec.image_shape,
+      architecture=config.architecture,
+      alpha=config.logits_alpha,
+      conv_channels=config.conv_channels,
+      hidden_sizes=config.hidden_sizes,
+      lstm_size=config.lstm_size,
+      seed=seed)

@@ -1,0 +1,120 @@
+"""Distral's learner for columns with an LSTM: one update an unroll."""
+
+from typing import Dict, Mapping
+
+from distillery.agents.core import learners
+from distillery.agents.core import optimizers
+from distillery.agents.distral import config as distral_config
+from distillery.agents.distral import losses
+from distillery.networks import recurrent
+from distillery.ops import advantages
+from distillery.ops import gradients
+import tensorflow as tf
+
+# Of the values' squared error, beside the policies' loss in what they share.
+_VALUE_COST = 0.5
+# Floor of the standard deviation of advantages, in units of scaled return.
+_MIN_ADVANTAGE_STD = 1e-3
+
+
+class RecurrentDistralLearner(learners.Learner):
+  """Learns pi_0, pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+
+  Blocks begin with the 'state' that their policy remembered, and columns are
+  differentiated through the T steps of a block (Mnih et al. 2016).
+  """
+
+  def __init__(
+      self,
+      config: distral_config.DistralConfig,
+      policy: recurrent.RecurrentColumnPolicy,
+      **kwargs,
+  ):
+    """Makes the optimisers.
+
+    Args:
+      config: the losses' and optimisers' settings.
+      policy: what is trained.
+      **kwargs: of `learners.Learner`.
+    """
+    self._config = config
+    self._policy = policy
+    self._shared_optimizer = optimizers.adam(
+        config.learning_rate, policy.shared_variables())
+    self._task_optimizer = optimizers.adam(
+        config.learning_rate, policy.task_variables())
+    self._value_optimizer = optimizers.adam(
+        config.value_learning_rate, policy.value_variables())
+    super().__init__(
+        variables={'policy': policy.acting_variables()},
+        checkpointables={
+            'policy': policy,
+            'shared_optimizer': self._shared_optimizer,
+            'task_optimizer': self._task_optimizer,
+            'value_optimizer': self._value_optimizer,
+        }, **kwargs)
+
+  @tf.function
+  def _step(self, batch: Mapping[str, tf.Tensor],
+            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+    del step  # Nothing is random.
+    config, policy = self._config, self._policy
+    shape = batch['reward'].shape
+    with tf.GradientTape() as tape:
+      output = policy.unroll(
+          batch['observation'], batch['next_observation'], batch['state'],
+          tf.equal(batch['episode_step'], 0))
+      action = advantages.task_major(batch['action'])
+      regularization = losses.reward_regularizer(
+          output.task, output.shared, action, regularizer=config.regularizer,
+          kl_cost=config.kl_cost, entropy_cost=config.entropy_cost)
+      result = advantages.generalized_advantages(
+          config.reward_scale * batch['reward']
+          + advantages.time_major(regularization, shape),
+          batch['discount'], batch['episode_end'],
+          advantages.time_major(output.value, shape),
+          advantages.time_major(output.next_value, shape),
+          gamma=config.discount, lambda_=config.gae_lambda)
+      advantage = advantages.task_major(result.advantage)
+      value_target = advantages.task_major(result.value_target)
+      advantage_std = tf.math.reduce_std(advantage, axis=1)
+      scale = tf.ones_like(advantage[:, :1])
+      if config.normalize_advantages:
+        advantage, scale = advantages.standardize(
+            advantage, min_std=_MIN_ADVANTAGE_STD)
+      terms = losses.policy_loss(
+          output.task, output.shared, action,
+          advantages.task_major(batch['log_prob']), advantage,
+          regularizer=config.regularizer, kl_cost=config.kl_cost,
+          entropy_cost=config.entropy_cost, clip_ratio=config.clip_ratio)
+      value_loss = losses.value_loss(output.value, value_target)
+      # Tasks weigh the same: the sum of their means.
+      loss = tf.reduce_sum(tf.reduce_mean(
+          terms.policy_gradient + scale * terms.direct
+          + _VALUE_COST * value_loss, axis=1))
+    self._apply(tape, loss)
+    return {
+        'reward': tf.reduce_mean(batch['reward']),
+        'regularization': tf.reduce_mean(regularization),
+        'value': tf.reduce_mean(output.value),
+        'value_explained': tf.reduce_mean(
+            advantages.explained(output.value, value_target)),
+        'value_loss': tf.reduce_mean(value_loss),
+        'advantage_std': tf.reduce_mean(advantage_std),
+        **losses.diagnostics(terms),
+    }
+
+  def _apply(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
+    """One gradient step of everything."""
+    policy, max_norm = self._policy, self._config.max_gradient_norm
+    variables = (policy.shared_variables(), policy.task_variables(),
+                 policy.value_variables())
+    shared, task, value = tape.gradient(
+        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    shared, _ = tf.clip_by_global_norm(shared, max_norm)
+    self._shared_optimizer.apply_gradients(zip(shared, variables[0]))
+    if task:
+      task = gradients.clip_by_task_norm(
+          task, max_norm, num_tasks=policy.num_tasks)
+      self._task_optimizer.apply_gradients(zip(task, variables[1]))
+    self._value_optimizer.apply_gradients(zip(value, variables[2]))

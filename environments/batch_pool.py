@@ -1,0 +1,237 @@
+"""A pool whose environments are one simulator of arrays.
+
+What `pool.Pool` is to environments that are stepped one by one: the same calls
+and the same blocks. It steps in this process, and acts with one call of the
+policy a step. Policies with a memory (`state_size`) act here alone.
+"""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from distillery.environments import arguments
+from distillery.environments import base
+from distillery.environments import rollouts
+from distillery.environments import units
+import numpy as np
+
+
+class _Memoryless:
+  """A policy without a memory, called like one that has one."""
+  state_size = 0
+
+  def __init__(self, policy: Any):
+    self._policy = policy
+    self.select_tasks = policy.select_tasks
+    self.draw_noise = policy.draw_noise
+
+  def sample(self, selected, observation, noise, state):
+    return (*self._policy.sample(selected, observation, noise), state)
+
+  def deterministic(self, selected, observation, state):
+    return self._policy.deterministic(selected, observation), state
+
+
+def _with_memory(policy: Any) -> Any:
+  return policy if hasattr(policy, 'state_size') else _Memoryless(policy)
+
+
+class BatchPool:
+  """Environments of many tasks, stepped as arrays; see `pool.Pool`."""
+
+  def __init__(self, suite: base.TaskSuite, *, envs_per_task: int,
+               unroll_length: int, seed: int):
+    """Makes the environments of the tasks that are trained on.
+
+    Args:
+      suite: K tasks, and its `make_batch`.
+      envs_per_task: E.
+      unroll_length: T, steps of each environment in a block.
+      seed: everything random in training is a function of it.
+
+    Raises:
+      ValueError: if an argument is out of range.
+    """
+    arguments.check_counts(
+        envs_per_task=envs_per_task, unroll_length=unroll_length)
+    arguments.check_seed(seed)
+    self._suite = suite
+    self._tasks = suite.train_tasks
+    self._shape = (len(self._tasks), envs_per_task)  # K, E
+    self._length = unroll_length
+    self._seed = seed
+    self._batch = suite.make_batch(
+        [task for task in self._tasks for _ in range(envs_per_task)])
+    self._fields = units.Plan(
+        self._tasks, envs_per_task, unroll_length, 1, seed,
+        suite.observation_spec.shape[0], suite.action_spec).block_fields()
+    self._begun = np.zeros(self._shape, np.int64)
+    self._return = np.zeros(self._shape)
+    self._steps = np.zeros(self._shape, np.int64)
+    self._success = np.zeros(self._shape, bool)
+    self._num_blocks = 0
+    self._must_restart = True
+    self._episodes: List[rollouts.Episode] = []
+    self._policy: Any = None
+    self._state = np.zeros((*self._shape, 0), np.float32)
+
+  def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
+                 ) -> None:
+    """Takes a policy, and its first parameters."""
+    self._policy = _with_memory(policy)
+    self._state = np.zeros(
+        (*self._shape, self._policy.state_size), np.float32)
+    # What another policy remembers says nothing to this one.
+    self._must_restart = True
+    self.set_parameters(parameters)
+
+  def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
+    """Takes fresh parameters for the next `collect`."""
+    if self._policy is None:
+      raise RuntimeError('BatchPool.set_parameters: call set_policy first')
+    self._selected = self._policy.select_tasks(
+        parameters, np.arange(self._shape[0]))
+
+  def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
+    """Steps every environment for one block; see `pool.Pool.collect`.
+
+    Args:
+      restart: whether every environment begins a new episode first.
+
+    Returns:
+      Arrays [T, K, E, ...]. For a policy with a memory also 'state', float32
+      [K, E, S], what it was before the first step; it is 0 where an episode
+      begins there, and has to be made 0 wherever `episode_step` is 0.
+    """
+    if self._policy is None:
+      raise RuntimeError('BatchPool.collect: call set_policy first')
+    if restart or self._must_restart:
+      for task, env in np.ndindex(*self._shape):
+        self._begin(task, env)
+    self._must_restart = False
+    block = {name: np.empty(shape, dtype)
+             for name, (shape, dtype) in self._fields.items()}
+    if self._policy.state_size:
+      block['state'] = self._state.copy()
+    rng = units.noise_generator(self._seed, 0, 0, self._num_blocks)
+    noise = self._policy.draw_noise(
+        rng, self._length, self._shape[0] * self._shape[1])
+    noise = noise.reshape(self._length, *self._shape, *noise.shape[2:])
+    for step in range(self._length):
+      self._step({name: array[step] for name, array in block.items()
+                  if name != 'state'}, noise[step])
+    self._num_blocks += 1
+    return block
+
+  def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
+    """Steps every environment once, and fills `out` [K, E, ...]."""
+    observation = self._batch.observation.reshape(*self._shape, -1)
+    out['observation'][...] = observation
+    action, log_prob, self._state = self._policy.sample(
+        self._selected, out['observation'], noise, self._state)
+    out['action'][...], out['log_prob'][...] = action, log_prob
+    out['episode_step'][...] = self._steps
+    reward, discount, ended = (
+        array.reshape(self._shape) for array in self._batch.step(
+            action.reshape(-1, *action.shape[2:])))
+    success = self._batch.success.reshape(self._shape)
+    out['reward'][...], out['discount'][...] = reward, discount
+    out['episode_end'][...], out['success'][...] = ended, success
+    out['next_observation'][...] = observation
+    self._return += reward
+    self._steps += 1
+    self._success |= success
+    for task, env in np.argwhere(ended):
+      self._episodes.append(rollouts.Episode(
+          task=self._tasks[task].name, env=int(env),
+          episode=int(self._begun[task, env]) - 1,
+          return_=float(self._return[task, env]),
+          length=int(self._steps[task, env]),
+          success=bool(self._success[task, env])))
+      self._begin(task, env)
+
+  def _begin(self, task: int, env: int) -> None:
+    self._batch.reset(task * self._shape[1] + env, units.episode_seed(
+        self._seed, task, env, int(self._begun[task, env])))
+    self._begun[task, env] += 1
+    self._return[task, env] = self._steps[task, env] = 0
+    self._success[task, env] = False
+    self._state[task, env] = 0.
+
+  def episodes(self) -> List[rollouts.Episode]:
+    """The training episodes that ended since this was last called."""
+    episodes, self._episodes = self._episodes, []
+    return episodes
+
+  def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
+               episodes_per_task: int, seed: int,
+               tasks: Optional[Sequence[base.Task]] = None,
+               deterministic: bool = True) -> List[rollouts.Episode]:
+    """Plays evaluation episodes to their end; see `pool.Pool.evaluate`."""
+    arguments.check_counts(episodes_per_task=episodes_per_task)
+    arguments.check_seed(seed)
+    tasks = self._tasks if tasks is None else tuple(tasks)
+    indices = arguments.task_indices(tasks, self._tasks)
+    shape = (len(tasks), episodes_per_task)
+    batch = self._suite.make_batch(
+        [task for task in tasks for _ in range(episodes_per_task)])
+    for row, (task, episode) in enumerate(np.ndindex(*shape)):
+      batch.reset(row, units.evaluation_seed(seed, indices[task], episode))
+    policy = _with_memory(policy)
+    selected = policy.select_tasks(parameters, np.asarray(indices))
+    state = np.zeros((*shape, policy.state_size), np.float32)
+    rng = units.evaluation_noise_generator(seed, 0, 0)
+    is_done, success = np.zeros(shape, bool), np.zeros(shape, bool)
+    total, length = np.zeros(shape), np.zeros(shape, int)
+    while not is_done.all():
+      observation = batch.observation.reshape(*shape, -1)
+      if deterministic:
+        action, state = policy.deterministic(selected, observation, state)
+      else:
+        noise = policy.draw_noise(rng, 1, shape[0] * shape[1])
+        action, _, state = policy.sample(
+            selected, observation, noise.reshape(*shape, *noise.shape[2:]),
+            state)
+      reward, _, ended = (
+          array.reshape(shape) for array in batch.step(
+              action.reshape(-1, *action.shape[2:])))
+      total += np.where(is_done, 0., reward)
+      length += ~is_done
+      success |= batch.success.reshape(shape) & ~is_done
+      is_done |= ended
+    return [rollouts.Episode(
+        task=tasks[task].name, env=0, episode=episode,
+        return_=float(total[task, episode]), length=int(length[task, episode]),
+        success=bool(success[task, episode]))
+            for task, episode in np.ndindex(*shape)]
+
+  def state(self) -> Dict[str, Any]:
+    """JSON-able counters, between two blocks; see `restore`."""
+    return {'num_blocks': self._num_blocks,
+            'episodes_begun': self._begun.tolist()}
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues where `state` was taken, with new episodes.
+
+    Raises:
+      ValueError: if the state is that of other tasks or environments.
+    """
+    begun = np.asarray(state['episodes_begun'], np.int64)
+    if begun.shape != self._shape:
+      raise ValueError(
+          f'BatchPool.restore: got the state of [tasks, environments] '
+          f'{begun.shape}, want {self._shape}')
+    self._begun[...] = begun
+    self._num_blocks = int(state['num_blocks'])
+    self._must_restart = True
+    self._episodes = []
+
+  def wait_until_ready(self) -> None:
+    """There is nothing to wait for."""
+
+  def close(self) -> None:
+    """There is nothing to end."""
+
+  def __enter__(self) -> 'BatchPool':
+    return self
+
+  def __exit__(self, *unused_exception: Any) -> None:
+    self.close()

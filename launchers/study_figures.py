@@ -1,0 +1,191 @@
+"""Curves, final scores and tables of a study, from the runs' evaluations.
+
+As figure 4 of Distral's paper: above, learning curves of each algorithm's best
+setting; below, the final scores of all its runs, the best first, which shows
+how much they depend on setting and seed.
+"""
+
+import csv
+import pathlib
+from typing import Any, Dict, List, Mapping, Sequence
+
+from distillery.agents.core import plotting
+import numpy as np
+
+# A run's score is the mean of this share of its evaluations, the last ones.
+_FINAL_SHARE = 0.1
+_RESAMPLES = 2000
+_COLORS = ('#000000', '#56B4E9', '#CC79A7', '#E69F00', '#D55E00', '#009E73',
+           '#0072B2')
+_TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
+
+Evaluations = List[plotting.Evaluation]
+
+
+def read_run(path: pathlib.Path) -> Evaluations:
+  """A run's evaluations; none if it has not made one."""
+  try:
+    return plotting.read_evaluations(path)
+  except (OSError, ValueError):
+    return []
+
+
+def curve(evaluations: Evaluations, policy: str,
+          metric: str) -> Dict[int, float]:
+  """Mean over tasks by environment steps; empty if there is no such policy.
+
+  Args:
+    evaluations: of a run.
+    policy: 'task' or 'shared'. Where all tasks share one policy, it is the task
+      policies' as well.
+    metric: 'return' or 'success'.
+  """
+  if policy == 'task' and not any(e.policy == 'task' for e in evaluations):
+    policy = 'shared'
+  values: Dict[int, List[float]] = {}
+  for e in evaluations:
+    if e.policy == policy and e.split == 'train':
+      values.setdefault(e.env_steps, []).append(
+          e.return_ if metric == 'return' else e.success)
+  return {steps: float(np.mean(values[steps])) for steps in sorted(values)}
+
+
+def score(evaluations: Evaluations, policy: str, metric: str) -> float:
+  """The mean of the last tenth of a curve; NaN if there is none."""
+  values = list(curve(evaluations, policy, metric).values())
+  last = max(1, round(_FINAL_SHARE * len(values)))
+  return float(np.mean(values[-last:])) if values else float('nan')
+
+
+def write(output_dir: pathlib.Path, name: str, metric: str,
+          runs: Mapping[Any, Evaluations]) -> None:
+  """Writes curves.csv, summary.csv and study.png.
+
+  Args:
+    output_dir: where to.
+    name: of the study.
+    metric: 'return' or 'success'.
+    runs: evaluations by `study_distral.Run`.
+  """
+  _write_csv(output_dir / 'curves.csv', [
+      {'algorithm': run.algorithm, 'cost': run.cost,
+       'learning_rate': run.learning_rate, 'seed': run.seed, 'policy': policy,
+       'env_steps': steps, metric: round(value, 4)}
+      for run, evaluations in runs.items() for policy in _TITLES
+      for steps, value in curve(evaluations, policy, metric).items()])
+  _write_csv(output_dir / 'summary.csv', _summary(metric, runs))
+  _draw(output_dir / 'study.png', name, metric, runs)
+
+
+def _summary(metric: str, runs: Mapping[Any, Evaluations]
+             ) -> List[Dict[str, Any]]:
+  """A row an algorithm and policy: what its runs came to."""
+  rows, rng = [], np.random.default_rng(0)
+  for policy in _TITLES:
+    scores = {algorithm: _scores(algorithm, policy, metric, runs)
+              for algorithm in _algorithms(runs)}
+    best = max((max(values) for values in scores.values() if len(values)),
+               default=float('nan'))
+    for algorithm, values in scores.items():
+      if not len(values):
+        continue
+      resampled = rng.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
+      low, high = np.percentile(resampled, [2.5, 97.5])
+      of_algorithm = [e for run, e in runs.items()
+                      if run.algorithm == algorithm]
+      rows.append({
+          'policy': policy, 'algorithm': algorithm, 'runs': len(values),
+          'least_env_steps': min(e[-1].env_steps for e in of_algorithm),
+          'mean': round(float(np.mean(values)), 3),
+          'mean_low': round(float(low), 3), 'mean_high': round(float(high), 3),
+          'percentile_10': round(float(np.percentile(values, 10)), 3),
+          'above_half_of_best': round(float(np.mean(values > 0.5 * best)), 3),
+          'best': round(float(max(values)), 3),
+          'best_setting': _best_setting(algorithm, policy, metric, runs)})
+  return rows
+
+
+def _algorithms(runs: Mapping[Any, Evaluations]) -> List[str]:
+  return list(dict.fromkeys(run.algorithm for run in runs))
+
+
+def _scores(algorithm: str, policy: str, metric: str,
+            runs: Mapping[Any, Evaluations]) -> np.ndarray:
+  """Of an algorithm's runs, the best first."""
+  values = [score(evaluations, policy, metric)
+            for run, evaluations in runs.items() if run.algorithm == algorithm]
+  return -np.sort(-np.array([v for v in values if np.isfinite(v)]))
+
+
+def _curves(algorithm: str, policy: str, metric: str,
+            runs: Mapping[Any, Evaluations]
+            ) -> Dict[str, List[Dict[int, float]]]:
+  """An algorithm's curves, one a seed, by setting."""
+  found: Dict[str, List[Dict[int, float]]] = {}
+  for run, evaluations in runs.items():
+    if run.algorithm == algorithm:
+      values = curve(evaluations, policy, metric)
+      if values:
+        found.setdefault(
+            f'cost {run.cost:g}, rate {run.learning_rate:g}', []).append(values)
+  return found
+
+
+def _best_setting(algorithm: str, policy: str, metric: str,
+                  runs: Mapping[Any, Evaluations]) -> str:
+  """That of the largest area under the curve."""
+  areas = {setting: np.mean([np.mean(list(values.values()))
+                             for values in curves])
+           for setting, curves in _curves(
+               algorithm, policy, metric, runs).items()}
+  return max(areas, key=areas.get)
+
+
+def _draw(path: pathlib.Path, name: str, metric: str,
+          runs: Mapping[Any, Evaluations]) -> None:
+  import matplotlib  # pylint: disable=g-import-not-at-top
+  matplotlib.use('Agg')
+  from matplotlib import pyplot as plt  # pylint: disable=g-import-not-at-top
+  figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout='constrained')
+  colors = dict(zip(_algorithms(runs), _COLORS))
+  for (above, below), policy in zip(axes.T, _TITLES):
+    for algorithm, color in colors.items():
+      scores = _scores(algorithm, policy, metric, runs)
+      if not len(scores):
+        continue
+      setting = _best_setting(algorithm, policy, metric, runs)
+      _draw_curves(above, _curves(algorithm, policy, metric, runs)[setting],
+                   f'{algorithm} ({setting})', color)
+      below.plot(range(1, len(scores) + 1), scores, color=color, marker='.',
+                 label=algorithm)
+    above.set(title=f'{name}: {_TITLES[policy]}, best setting',
+              xlabel='environment steps of all tasks',
+              ylabel=f'mean {metric} of the tasks')
+    below.set(xlabel='run, the best first', ylabel=f'final {metric}',
+              title='all settings and seeds')
+    above.legend(fontsize=7)
+  counts = [len(_scores(algorithm, 'task', metric, runs))
+            for algorithm in colors]
+  steps = [evaluations[-1].env_steps for evaluations in runs.values()]
+  figure.suptitle(
+      f'{min(counts)} to {max(counts)} runs an algorithm, of '
+      f'{min(steps):,} to {max(steps):,} steps', fontsize=9)
+  figure.savefig(path, dpi=90)
+  plt.close(figure)
+
+
+def _draw_curves(axes: Any, curves: Sequence[Dict[int, float]], label: str,
+                 color: str) -> None:
+  """The mean of some seeds as far as all of them have got, and their range."""
+  steps = sorted(set.intersection(*(set(values) for values in curves)))
+  values = np.array([[of_seed[step] for step in steps] for of_seed in curves])
+  axes.plot(steps, values.mean(axis=0), color=color, label=label)
+  axes.fill_between(steps, values.min(axis=0), values.max(axis=0),
+                    color=color, alpha=0.15, linewidth=0)
+
+
+def _write_csv(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
+  with open(path, 'w', newline='', encoding='utf-8') as f:
+    writer = csv.DictWriter(f, list(rows[0]) if rows else ['algorithm'])
+    writer.writeheader()
+    writer.writerows(rows)

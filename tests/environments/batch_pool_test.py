@@ -1,0 +1,163 @@
+"""The pool of arrays: blocks are what was stepped, and it can go on."""
+
+import itertools
+
+from distillery.environments import batch_pool
+from distillery.environments import making_pools
+from distillery.environments import maze_suites
+from distillery.environments import mazes
+from distillery.networks import recurrent_acting
+import numpy as np
+import pytest
+
+K, E, T = 4, 3, 30  # 200 steps are no multiple of 30.
+SUITE = maze_suites.maze_suite('NAVIGATION')
+H = 5
+POLICY = recurrent_acting.RecurrentPolicy(
+    which='task', architecture='two_column', alpha=0.5, num_actions=4,
+    image_shape=(), num_conv=0, num_hidden=0, lstm_size=H)
+
+
+def parameters(seed=0):
+  rng = np.random.default_rng(seed)
+  size = mazes.OBSERVATION_SIZE
+  shapes = {'lstm/w': (size + H, 4 * H), 'lstm/b': (1, 4 * H),
+            'output/w': (H, 4), 'output/b': (1, 4)}
+  return {f'{column}/{name}': rng.normal(
+      scale=0.3, size=(num, *shape)).astype(np.float32)
+          for column, num in (('shared', 1), ('task', K))
+          for name, shape in shapes.items()}
+
+
+class Forgetful:
+  """A policy without a memory."""
+
+  def select_tasks(self, parameters, task_index):
+    return task_index
+
+  def draw_noise(self, rng, num_steps, num_rows):
+    return rng.random((num_steps, num_rows, 4))
+
+  def sample(self, selected, observation, noise):
+    return noise.argmax(-1).astype(np.int32), np.full(
+        noise.shape[:-1], -np.log(4.), np.float32)
+
+  def deterministic(self, selected, observation):
+    return np.zeros(observation.shape[:-1], np.int32)
+
+
+def make_pool(policy=POLICY, seed=0):
+  pool = making_pools.make_pool(
+      SUITE, envs_per_task=E, unroll_length=T, num_workers=2, seed=seed)
+  pool.set_policy(policy, parameters())
+  return pool
+
+
+def collect(pool, number, **kwargs):
+  blocks = []
+  for _ in range(number):
+    blocks.append({name: value.copy()
+                   for name, value in pool.collect(**kwargs).items()})
+  return blocks
+
+
+def assert_equal(blocks, others):
+  for block, other in itertools.zip_longest(blocks, others):
+    assert set(block) == set(other)
+    for name, value in block.items():
+      np.testing.assert_array_equal(value, other[name], err_msg=name)
+
+
+def test_a_suite_of_arrays_needs_no_workers():
+  assert isinstance(make_pool(), batch_pool.BatchPool)
+
+
+@pytest.mark.parametrize('policy', [POLICY, Forgetful()])
+def test_blocks_hang_together_and_count_episodes(policy):
+  pool = make_pool(policy)
+  blocks = collect(pool, 14)
+  assert ('state' in blocks[0]) == (policy is POLICY)
+  whole = {name: np.concatenate([block[name] for block in blocks])
+           for name in blocks[0] if name != 'state'}
+  ends = whole['episode_end']
+  goes_on = ~ends[:-1]
+  np.testing.assert_array_equal(
+      whole['next_observation'][:-1][goes_on],
+      whole['observation'][1:][goes_on])
+  want_step = np.arange(14 * T) % SUITE.horizon
+  assert (whole['episode_step'] == want_step[:, None, None]).all()
+  assert (ends == (want_step == SUITE.horizon - 1)[:, None, None]).all()
+  assert (whole['discount'] == 1.).all()
+  # The action and the reward that came of it are seen in the next step.
+  seen = whole['next_observation'][..., mazes.IMAGE_SIZE:]
+  np.testing.assert_array_equal(
+      seen[..., :4].argmax(-1), whole['action'])
+  np.testing.assert_array_equal(seen[..., 4], whole['reward'])
+  episodes = pool.episodes()
+  assert len(episodes) == 2 * K * E and not pool.episodes()
+  for episode in episodes:
+    k = [task.name for task in SUITE.tasks].index(episode.task)
+    steps = slice(200 * episode.episode, 200 * (episode.episode + 1))
+    assert episode.length == 200
+    assert episode.return_ == pytest.approx(
+        whole['reward'][steps, k, episode.env].sum(), rel=1e-5)
+    assert episode.success == whole['success'][steps, k, episode.env].any()
+
+
+def test_the_state_is_what_acted_and_is_forgotten_between_episodes():
+  selected = POLICY.select_tasks(parameters(), np.arange(K))
+  remembered = np.zeros((K, E, POLICY.state_size), np.float32)
+  for block in collect(make_pool(), 8):
+    remembered[block['episode_step'][0] == 0] = 0.
+    np.testing.assert_array_equal(block['state'], remembered)
+    for t in range(T):
+      remembered[block['episode_step'][t] == 0] = 0.
+      logits, remembered = POLICY._logits(
+          selected, block['observation'][t], remembered)
+      log_prob = logits - np.logaddexp.reduce(logits, -1, keepdims=True)
+      np.testing.assert_allclose(block['log_prob'][t], np.take_along_axis(
+          log_prob, block['action'][t][..., None], -1)[..., 0], atol=1e-6)
+
+
+def test_a_pool_restored_goes_on_like_one_restarted():
+  pool, other = make_pool(), make_pool()
+  collect(pool, 8)
+  state = pool.state()
+  other.restore(state)
+  assert_equal(collect(other, 8), [
+      *collect(pool, 1, restart=True), *collect(pool, 7)])
+  assert pool.state() == other.state() != state
+  with pytest.raises(ValueError, match=r'\(4, 2\), want \(4, 3\)'):
+    other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
+
+
+def test_a_seed_is_a_run_and_another_another():
+  assert_equal(collect(make_pool(), 2), collect(make_pool(), 2))
+  one, two = (collect(make_pool(seed=seed), 1)[0] for seed in (0, 1))
+  assert not np.array_equal(one['observation'], two['observation'])
+
+
+@pytest.mark.parametrize('deterministic', [True, False])
+def test_evaluation_plays_whole_episodes_and_leaves_training_alone(
+    deterministic):
+  pool, untouched = make_pool(), make_pool()
+  collect(pool, 1)
+  evaluate = lambda seed: pool.evaluate(
+      POLICY, parameters(), episodes_per_task=5, seed=seed,
+      deterministic=deterministic)
+  episodes = evaluate(3)
+  assert [(e.task, e.episode, e.length) for e in episodes] == [
+      (task.name, number, 200) for task in SUITE.tasks for number in range(5)]
+  assert episodes == evaluate(3) != evaluate(4)
+  assert pool.evaluate(Forgetful(), {}, episodes_per_task=1, seed=0,
+                       tasks=SUITE.tasks[2:])[0].task == 'find-again'
+  assert_equal(collect(pool, 7), collect(untouched, 8)[1:])
+
+
+def test_it_has_to_be_given_a_policy_first():
+  pool = making_pools.make_pool(
+      SUITE, envs_per_task=1, unroll_length=1, num_workers=1, seed=0)
+  with pytest.raises(RuntimeError, match='call set_policy first'):
+    pool.collect()
+  with pytest.raises(RuntimeError, match='call set_policy first'):
+    pool.set_parameters({})
