@@ -8,7 +8,6 @@ import functools
 from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
-from scipy import ndimage
 
 # What a cell holds.
 FLOOR, WALL, APPLE, GOAL, DOOR, START = range(6)
@@ -123,5 +122,6 @@ _marks = functools.lru_cache(maxsize=None)(_draw_marks)
 
 def _walkable(codes: np.ndarray, place: int) -> np.ndarray:
   """Flat places of the cells that can be reached from one, itself included."""
+  from scipy import ndimage  # pylint: disable=g-import-not-at-top
   labels, _ = ndimage.label((codes != WALL) & (codes != DOOR))
   return np.flatnonzero(labels == labels.flat[place])
