@@ -78,6 +78,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/off_policy.py
 	$(BIN)/python benchmarks/meta_learning.py
 	$(BIN)/python benchmarks/programs.py
+	$(BIN)/python benchmarks/mazes.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

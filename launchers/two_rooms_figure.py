@@ -73,6 +73,7 @@ def draw(run_dir: pathlib.Path) -> None:
   left.set(xlabel='environment steps of each task',
            ylabel='mean return of the tasks',
            title=f'{len(values)} seeds: mean, 10th to 90th percentile')
+  left.ticklabel_format(axis='x', style='sci', scilimits=(3, 3))
   left.legend()
   for axes, (previous, values) in zip(rooms, probabilities.items()):
     _draw_rooms(axes, values.mean(axis=0))
@@ -82,7 +83,7 @@ def draw(run_dir: pathlib.Path) -> None:
 
 
 def _draw_rooms(axes, probabilities: np.ndarray) -> None:
-  """The map, with an arrow an action in the corridor, as long as likely."""
+  """The corridor, with an arrow for each action, as long as it is likely."""
   walls = np.array([[mark == '#' for mark in line] for line in two_rooms.MAP])
   axes.imshow(walls, cmap='Greys', vmax=1.6)
   arrows = {'up': (0, -1), 'down': (0, 1), 'left': (-1, 0), 'right': (1, 0)}
@@ -90,10 +91,13 @@ def _draw_rooms(axes, probabilities: np.ndarray) -> None:
     row, column = two_rooms.CELLS[cell]
     for action, probability in zip(two_rooms.ACTIONS, of_cell):
       x, y = arrows[action]
-      axes.arrow(column, row, 0.75 * probability * x, 0.75 * probability * y,
-                 width=0.05, head_width=0.22, head_length=0.15,
-                 length_includes_head=True, color='#0072B2')
-  axes.set(xticks=[], yticks=[])
+      if probability > 0.02:  # A shorter arrow is all head.
+        axes.arrow(column, row, 0.5 * probability * x, 0.5 * probability * y,
+                   width=0.03, head_width=0.12, head_length=0.08,
+                   length_includes_head=True, color='#0072B2')
+  first, last = (two_rooms.CELLS[two_rooms.CORRIDOR[i]] for i in (0, -1))
+  axes.set(xticks=[], yticks=[], xlim=(first[1] - 2.5, last[1] + 2.5),
+           ylim=(first[0] + 2.5, first[0] - 2.5))
 
 
 def _rows(path: pathlib.Path) -> List[Dict[str, str]]:

@@ -44,7 +44,7 @@ ALLOWED_IMPORTS = {
     ),
     'environments/': (
         'numpy', 'scipy', 'dm_env', 'gymnasium', 'metaworld', 'mujoco',
-        'labmaze',
+        'labmaze', 'PIL',
         'distillery.environments',
     ),
     'launching/': (

@@ -1,0 +1,136 @@
+"""Mazes in batches beside minigrid's, and Distral learning in them.
+
+  python benchmarks/mazes.py
+
+One core steps, without a policy. Then launchers/run_distral.py learns with its
+shipped mazes flagfile (two columns, each with an LSTM) on all cores.
+"""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+from typing import Callable, List
+
+import bench_report
+from distillery.environments import maze_rules
+from distillery.environments import mazes
+from distillery.launchers import flag_utils
+import gymnasium
+import launcher_runs
+import minigrid  # noqa: F401  Registers its environments.
+import numpy as np
+
+_PEER = 'MiniGrid-FourRooms-v0'
+# The first blocks compile the learner's step.
+_WARM_UP_BLOCKS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class MazesOptions:
+  """What to measure.
+
+  Attributes:
+    repetitions: how often each thing is timed.
+    batch: mazes that are stepped at once.
+    batch_steps: steps of each of them in a repetition.
+    peer_steps: steps of minigrid in a repetition.
+    bench_env_steps: of the run that learns.
+    time_limit_s: seconds after which that run is given up.
+    output: the table to write.
+  """
+
+  repetitions: int = 5
+  batch: int = 128
+  batch_steps: int = 400
+  peer_steps: int = 5000
+  bench_env_steps: int = 200_000
+  time_limit_s: float = 240.0
+  output: str = 'results/bench/mazes.csv'
+
+
+def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:
+  """Steps a batch with random actions, resets included; how many steps."""
+  batch = mazes.MazeBatch(
+      [tasks[i % len(tasks)] for i in range(options.batch)])
+  for row in range(options.batch):
+    batch.reset(row, row)
+  actions = np.random.default_rng(0).integers(
+      len(mazes.ACTIONS), size=(options.batch_steps, options.batch),
+      dtype=np.int32)
+
+  def step() -> int:
+    for number, action in enumerate(actions):
+      _, _, ended = batch.step(action)
+      for row in np.flatnonzero(ended):
+        batch.reset(row, number)
+    return actions.size
+
+  return step
+
+
+def peer_stepper(options: MazesOptions) -> Callable[[], int]:
+  """The same of minigrid's environment, one by one as it is."""
+  environment = gymnasium.make(_PEER)
+  environment.reset(seed=0)
+  actions = np.random.default_rng(0).integers(3, size=options.peer_steps)
+
+  def step() -> int:
+    for action in actions:
+      _, _, terminated, truncated, _ = environment.step(action)
+      if terminated or truncated:
+        environment.reset()
+    return len(actions)
+
+  return step
+
+
+def stepping_figures(options: MazesOptions) -> List[bench_report.Figure]:
+  """Steps a second, one after the other in each repetition."""
+  steppers = {
+      'mazes': batch_stepper(maze_rules.MAZES, options),
+      'navigation, a new map each episode': batch_stepper(
+          maze_rules.NAVIGATION, options),
+      f'minigrid {_PEER}': peer_stepper(options)}
+  rates = {name: [] for name in steppers}
+  for _ in range(options.repetitions):
+    for name, step in steppers.items():
+      begin = time.perf_counter()
+      num_steps = step()
+      rates[name].append(num_steps / (time.perf_counter() - begin))
+  figures = [bench_report.Figure(f'stepping {name}', 'steps/s', values)
+             for name, values in rates.items()]
+  return [*figures,
+          bench_report.ratio('mazes : minigrid', figures[0], figures[2])]
+
+
+def learning_figures(options: MazesOptions) -> List[bench_report.Figure]:
+  """Speed of a run of the launcher."""
+  with tempfile.TemporaryDirectory() as folder:
+    rows, _ = launcher_runs.run(
+        'run_distral.py', 'launchers/flags/distral_mazes.cfg',
+        [f'--num_env_steps={options.bench_env_steps}',
+         f'--evaluate_every={options.bench_env_steps}',
+         f'--checkpoint_every={options.bench_env_steps}'],
+        pathlib.Path(folder) / 'run', options.time_limit_s)
+  return [
+      bench_report.Figure(name, 'steps/s', [
+          float(row[column]) for row in rows[_WARM_UP_BLOCKS:]])
+      for name, column in (
+          ('learning with an LSTM, end to end', 'steps_per_s'),
+          ('its collecting alone', 'collect_steps_per_s'))]
+
+
+_OPTIONS = flag_utils.define(MazesOptions)
+
+
+def main(_: List[str]) -> None:
+  """Measures and reports."""
+  options = _OPTIONS.value()
+  bench_report.report(
+      'Mazes', stepping_figures(options) + learning_figures(options),
+      options.output)
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(launcher_runs.RunError,))

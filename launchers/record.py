@@ -1,0 +1,67 @@
+"""Makes a film of a trained policy in a maze, to be looked at.
+
+  python launchers/record.py --run_dir=runs/... --task=maze-1 --output=film.gif
+
+The map from above; what the walker sees is bright. Needs no TensorFlow.
+"""
+
+from typing import List
+
+from absl import flags
+from distillery.agents.core import checkpoints
+from distillery.environments import maze_pictures
+from distillery.environments import mazes
+from distillery.launchers import flag_utils
+from distillery.launchers import trained_suites
+import numpy as np
+
+_RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
+_POLICY = flags.DEFINE_enum(
+    'policy', 'task', ['task', 'shared'], 'which policy acts')
+_TASK = flags.DEFINE_string('task', '', 'which task; empty: the first')
+_SEED = flags.DEFINE_integer('seed', 0, 'of the episode', lower_bound=0)
+_OUTPUT = flags.DEFINE_string('output', 'film.gif', 'the film, or with .png '
+                              'the episode\'s first picture')
+
+
+def main(_):
+  if not _OUTPUT.value.endswith(('.gif', '.png')):
+    raise ValueError(
+        f'output: got {_OUTPUT.value!r}, want a name in .gif or .png')
+  _, suite = trained_suites.read(_RUN_DIR.value)
+  if suite.image_shape != mazes.IMAGE_SHAPE:
+    raise ValueError(f'run_dir: films are made of mazes, got {suite.name}')
+  names = [task.name for task in suite.train_tasks]
+  name = _TASK.value or names[0]
+  if name not in names:
+    raise ValueError(f'task: got {name!r}, want one of {", ".join(names)}')
+  index = names.index(name)
+  batch = suite.make_batch([suite.train_tasks[index]])
+  loaded = checkpoints.load_policy(_RUN_DIR.value, _POLICY.value)
+  frames, total = _episode(batch, loaded, index)
+  maze_pictures.save(_OUTPUT.value, frames)
+  print(f'{name}: return {total:g} in {len(frames) - 1} steps; '
+        f'{_OUTPUT.value} is written')
+
+
+def _episode(batch: mazes.MazeBatch, loaded, index: int):
+  """A picture for each step of one episode, and its return."""
+  policy = loaded.policy
+  selected = policy.select_tasks(loaded.parameters, np.array([index]))
+  state = np.zeros((1, 1, policy.state_size), np.float32)
+  rng = np.random.default_rng(_SEED.value)
+  batch.reset(0, _SEED.value)
+  frames: List[np.ndarray] = [maze_pictures.picture(batch, 0)]
+  total, is_over = 0., False
+  while not is_over:
+    action, _, state = policy.sample(
+        selected, batch.observation[np.newaxis],
+        policy.draw_noise(rng, 1, 1), state)
+    reward, _, ended = batch.step(action[0])
+    total, is_over = total + float(reward[0]), bool(ended[0])
+    frames.append(maze_pictures.picture(batch, 0))
+  return frames, total
+
+
+if __name__ == '__main__':
+  flag_utils.run(main)

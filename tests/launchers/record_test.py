@@ -1,0 +1,62 @@
+"""Films of mazes, made as a user makes them."""
+
+from distillery.environments import maze_pictures
+from distillery.environments import maze_rules
+from distillery.environments import mazes
+import launches
+import numpy as np
+
+LAUNCHER = launches.FOLDER / 'record.py'
+TRAINER = launches.FOLDER / 'run_distral.py'
+
+
+def record(*arguments, **kwargs):
+  return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
+
+
+def test_a_picture_shows_the_walker_and_what_it_sees():
+  batch = mazes.MazeBatch([maze_rules.MAZES[0]])
+  batch.reset(0, 0)
+  image = maze_pictures.picture(batch, 0)
+  assert image.shape == (176, 176, 3) and image.dtype == np.uint8
+  codes, is_seen, place, _ = batch.look_down(0)
+  assert 0 < is_seen.sum() < is_seen.size
+  bright = image.reshape(11, 16, 11, 16, 3).max(axis=(1, 3, 4))
+  floor = codes == maze_rules.FLOOR
+  assert bright[floor & is_seen].min() > bright[floor & ~is_seen].max()
+  is_walker = (image == maze_pictures._WALKER).all(axis=-1)
+  rows, columns = np.nonzero(is_walker)
+  assert {(y // 16) * 11 + x // 16 for y, x in zip(rows, columns)} == {place}
+
+
+def test_the_triangle_points_to_where_the_walker_looks():
+  batch = mazes.MazeBatch([maze_rules.MAZES[0]])
+  batch.reset(0, 0)
+  for _ in range(4):
+    batch.step(np.array([3]))
+    image = maze_pictures.picture(batch, 0)
+    y, x = (axis.astype(float) for axis in np.nonzero(
+        (image == maze_pictures._WALKER).all(axis=-1)))
+    place, heading = batch.look_down(0)[2:]
+    # A triangle is heavy at its foot.
+    off = np.array([y.mean(), x.mean()]) - (
+        16 * np.array(divmod(place, 11)) + 7.5)
+    behind = np.array([(1, 0), (0, -1), (-1, 0), (0, 1)][heading])
+    assert off @ behind > 1. and abs(off @ behind[::-1]) < 0.5
+
+
+def test_a_run_in_mazes_becomes_a_film(tmp_path):
+  result = launches.launch(
+      f'--flagfile={LAUNCHER.parent}/flags/distral_mazes.cfg',
+      '--num_env_steps=320', '--envs_per_task=2', '--evaluation_episodes=1',
+      '--run_dir=run', program=(TRAINER,), cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  film = record('--run_dir=run', '--task=maze-2', cwd=tmp_path)
+  assert film.returncode == 0 and 'in 200 steps' in film.stdout, film.stderr
+  assert (tmp_path / 'film.gif').read_bytes()[:3] == b'GIF'
+  launches.assert_refused(
+      record('--run_dir=run', '--task=maze-9', cwd=tmp_path),
+      "task: got 'maze-9', want one of maze-1, maze-2")
+  launches.assert_refused(
+      record('--run_dir=run', '--output=film.mp4', cwd=tmp_path),
+      "output: got 'film.mp4', want a name in .gif or .png")

@@ -1,0 +1,109 @@
+"""The study of Distral's algorithms: what it runs, resumes and draws."""
+
+import csv
+
+from distillery.agents.core import plotting
+from distillery.agents.distral import config as distral_config
+from distillery.launchers import distral_family
+from distillery.launchers import study_figures
+import launches
+import pytest
+
+LAUNCHER = launches.FOLDER / 'study_distral.py'
+FLAGFILES = sorted(
+    path for path in LAUNCHER.parent.glob('flags/distral_*.cfg')
+    if path.stem in ('distral_mazes', 'distral_navigation'))
+
+
+def launch(*arguments, **kwargs):
+  return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
+
+
+@pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize('name', distral_family.ALGORITHMS)
+def test_each_of_the_seven_is_a_config_of_table_1(path, name, tmp_path):
+  algorithm = distral_family.ALGORITHMS[name]
+  flagfile = tmp_path / 'flags.cfg'
+  flagfile.write_text(
+      path.read_text() + '\n'.join(algorithm.flags(0.02)) + '\n')
+  config, _, _ = launches.read_flagfile(
+      flagfile, distral_config.DistralConfig)
+  assert config.kl_cost + config.entropy_cost == pytest.approx(0.02)
+  assert config.alpha == algorithm.kl_share
+  assert (config.architecture == 'two_column') == name.endswith('2col')
+  if name.startswith('A3C'):
+    assert config.regularizer == 'bonus' and config.kl_cost == 0.
+  else:
+    assert config.alpha == (0.5 if '+ent' in name else 1.)
+    if name.endswith('2col'):
+      assert config.logits_alpha == config.alpha
+
+
+def evaluations(values, policies=('task', 'shared'), tasks=('a', 'b')):
+  return [
+      plotting.Evaluation(100 * i, 0., policy, task, 'train', value / 10.,
+                          value + (task == 'b'))
+      for i, value in enumerate(values) for policy in policies
+      for task in tasks]
+
+
+def test_a_score_is_the_mean_of_the_last_tenth():
+  values = [0.] * 18 + [4., 6.]
+  assert study_figures.score(
+      evaluations(values), 'task', 'return') == pytest.approx(5.5)
+  assert study_figures.score(
+      evaluations(values), 'task', 'success') == pytest.approx(0.5)
+  shared_alone = evaluations(values, policies=('shared',))
+  assert study_figures.score(
+      shared_alone, 'task', 'return') == pytest.approx(5.5)
+
+
+def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
+  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  runs = {}
+  for algorithm, base in (('A3C', 1.), ('KL 2col', 9.)):
+    for cost in (0.1, 0.2):
+      for seed in (0, 1):
+        run = study_runs.Run(algorithm, cost, 1e-3, seed, 200)
+        runs[run] = evaluations([0., base, base + 10. * cost + seed])
+  study_figures.write(tmp_path, 'mazes', 'return', runs)
+  with open(tmp_path / 'summary.csv', newline='', encoding='utf-8') as f:
+    rows = {(row['policy'], row['algorithm']): row
+            for row in csv.DictReader(f)}
+  best = rows['task', 'KL 2col']
+  # The scores are 10.5, 11.5 and 11.5, 12.5.
+  assert float(best['mean']) == pytest.approx(11.5)
+  assert float(best['best']) == pytest.approx(12.5)
+  assert float(best['above_half_of_best']) == 1.
+  assert best['best_setting'] == 'cost 0.2, rate 0.001'
+  assert float(rows['task', 'A3C']['above_half_of_best']) == 0.
+  assert float(best['mean_low']) <= 11.5 <= float(best['mean_high'])
+  assert (tmp_path / 'study.png').stat().st_size > 10_000
+  with open(tmp_path / 'curves.csv', newline='', encoding='utf-8') as f:
+    assert len(list(csv.DictReader(f))) == 8 * 2 * 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_study_is_made_once_and_goes_on_where_it_was(tmp_path):
+  study = ('--study=mazes', '--num_seeds=1', '--algorithms=A3C multitask',
+           '--output_dir=out')
+  first = launch(*study, '--num_env_steps=2560', cwd=tmp_path)
+  assert (first.returncode, first.stderr) == (0, '')
+  assert '0 of 4 runs are there' in first.stdout
+  again = launch(*study, '--num_env_steps=2560', cwd=tmp_path)
+  assert '4 of 4 runs are there' in again.stdout
+  # More steps: the same runs go on.
+  more = launch(*study, '--num_env_steps=5120', cwd=tmp_path)
+  assert '0 of 4 runs are there' in more.stdout and not more.stderr
+  rows = launches.rows_of(
+      tmp_path / 'out/A3C_multitask/cost0.01_rate0.001/seed0/evaluation.csv')
+  assert {row['env_steps'] for row in rows} == {'0', '2560', '5120'}
+  assert (tmp_path / 'out' / 'study.png').exists()
+
+
+def test_an_algorithm_that_is_none_is_refused(tmp_path):
+  launches.assert_refused(
+      launch('--algorithms=A3C,PPO', cwd=tmp_path),
+      r"algorithms: got \['PPO'\], want some of A3C, A3C multitask")
+  assert not (tmp_path / 'runs').exists()
