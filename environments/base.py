@@ -159,6 +159,8 @@ class TaskSuite:
     make_batch: makes a simulator of one environment for each of the given
       tasks, some of which may be given more than once. None: environments are
       stepped one by one, by worker processes.
+    score: what says how good a policy is, a column of evaluations: 'success' or
+      'return'.
     evaluates_samples: whether policies act in evaluation as they do in
       training. If not, without noise, as in Meta-World's protocol.
   """
@@ -170,6 +172,7 @@ class TaskSuite:
   horizon: Optional[int] = None
   image_shape: Optional[Tuple[int, int, int]] = None
   make_batch: Optional[Callable[[Sequence[Task]], Batch]] = None
+  score: str = 'success'
   evaluates_samples: bool = False
 
   def __post_init__(self):

@@ -78,6 +78,7 @@ def maze_suite(name: str) -> base.TaskSuite:
       horizon=maze_rules.HORIZON,
       image_shape=mazes.IMAGE_SHAPE,
       make_batch=_make_batch,
+      score='return',
       evaluates_samples=True)
 
 

@@ -12,6 +12,7 @@ from typing import List, Sequence
 from distillery.environments import base
 from distillery.environments import damsel
 from distillery.environments import damsel_families
+from distillery.environments import half_cheetah
 from distillery.environments import maze_suites
 from distillery.environments import metaworld
 from distillery.environments import metaworld_names
@@ -25,6 +26,9 @@ _OWN = {
     'DAMSEL/families': damsel_families.families_suite,
     'MAZES': maze_suites.maze_suite,
     'NAVIGATION': maze_suites.maze_suite,
+    'HALF_CHEETAH': half_cheetah.half_cheetah_suite,
+    **{f'HALF_CHEETAH/{body}': half_cheetah.half_cheetah_suite
+       for body in half_cheetah.BODIES},
 }
 _MAX_SEED = 2**32
 
@@ -38,7 +42,7 @@ def make_suite(name: str, *, seed: int,
       'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
       'DAMSEL', 'DAMSEL/sparse', or for experts 'DAMSEL/train', without the
       tasks held out, or 'DAMSEL/families', with the target in sight; or
-      'MAZES' or 'NAVIGATION'.
+      'MAZES', 'NAVIGATION', 'HALF_CHEETAH' or 'HALF_CHEETAH/<body>'.
     seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1):
       those of `metaworld.MT10(seed)` and its like. Other tasks are fixed.
     reward_function_version: of Meta-World's tasks, 'v2' (in [0, 10] a step) or

@@ -55,7 +55,7 @@ def main(_):
       {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
       for row in rows])
   print(f'after {loaded.env_steps:,} steps of training')
-  print(evaluation.table(rows))
+  print(evaluation.table(rows, suite.score))
 
 
 if __name__ == '__main__':

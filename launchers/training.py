@@ -70,6 +70,6 @@ def train(
     rows = experiment.run_experiment(config)
   from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
   if rows:
-    print(evaluation.table(rows))
+    print(evaluation.table(rows, suite.score))
   print(f'Results are in {run_dir.path}')
 

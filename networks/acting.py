@@ -11,6 +11,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
 
 from distillery.networks import gaussian_acting
 from distillery.networks import latent_acting
+from distillery.networks import multi_head_acting
 from distillery.networks import recurrent_acting
 from distillery.networks import squashed_acting
 import numpy as np
@@ -246,4 +247,4 @@ def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
 
 _POLICIES = {kind.__name__: kind for kind in (
     ColumnPolicy, latent_acting.LatentPolicy, squashed_acting.SquashedPolicy,
-    recurrent_acting.RecurrentPolicy)}
+    recurrent_acting.RecurrentPolicy, multi_head_acting.MultiHeadPolicy)}

@@ -30,11 +30,14 @@ ALLOWED_IMPORTS = {
     'networks/acting.py': (
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.latent_acting',
+        'distillery.networks.multi_head_acting',
         'distillery.networks.recurrent_acting',
         'distillery.networks.squashed_acting',
     ),
     'networks/gaussian_acting.py': ('numpy',),
     'networks/latent_acting.py': ('numpy',),
+    'networks/multi_head_acting.py': (
+        'numpy', 'distillery.networks.gaussian_acting'),
     'networks/recurrent_acting.py': ('numpy',),
     'networks/squashed_acting.py': ('numpy',),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),

@@ -155,6 +155,16 @@ def action_bounds(
   return low, high
 
 
+def check_continuous(agent: str, action_spec: specs.Array) -> None:
+  """Refuses discrete actions.
+
+  Raises:
+    ValueError: if they are; names the agent.
+  """
+  if isinstance(action_spec, specs.DiscreteArray):
+    raise ValueError(f'{agent} needs continuous actions, got {action_spec}.')
+
+
 def check_bounded(agent: str, action_spec: specs.Array) -> None:
   """Refuses actions that cannot be shrunk to the unit box.
 

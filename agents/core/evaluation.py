@@ -62,30 +62,44 @@ def evaluate(
   return rows
 
 
-def mean_success(rows: Sequence[Mapping[str, Any]], policy: str,
-                 split: str = 'train') -> float:
-  """Mean over tasks of the success of one policy; NaN if there is none."""
-  return float(np.mean([row['success'] for row in rows
+def mean_score(rows: Sequence[Mapping[str, Any]], policy: str,
+               split: str = 'train', score: str = 'success') -> float:
+  """Mean over tasks of the score of one policy; NaN if there is none.
+
+  Args:
+    rows: of `evaluate`.
+    policy: 'task' or 'shared'.
+    split: 'train' or 'test'.
+    score: of the suite, a column.
+  """
+  return float(np.mean([row[score] for row in rows
                         if row['policy'] == policy and row['split'] == split]
                        or [np.nan]))
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> str:
+def score_text(value: float, score: str, digits: int = 1) -> str:
+  """A mean score, to be read."""
+  if np.isnan(value):
+    return '-'
+  return f'{value:.{digits}%}' if score == 'success' else f'{value:,.{digits}f}'
+
+
+def table(rows: Sequence[Mapping[str, Any]], score: str = 'success') -> str:
   """A text table: a line a task, a column a policy, the mean at the end."""
   policies = list(dict.fromkeys(row['policy'] for row in rows))
   tasks = list(dict.fromkeys((row['task'], row['split']) for row in rows))
   width = max(len(task) for task, _ in tasks) + 7
   found = {(row['policy'], row['task'], row['split']): row for row in rows}
-  lines = ['success'.ljust(width) + ''.join(p.rjust(9) for p in policies)]
+  lines = [score.ljust(width) + ''.join(p.rjust(9) for p in policies)]
   for task, split in tasks:
     label = task + (' (test)' if split == 'test' else '')
     cells = [found.get((p, task, split)) for p in policies]
     lines.append(label.ljust(width) + ''.join(
-        (f'{cell["success"]:.0%}' if cell else '-').rjust(9)
-        for cell in cells))
+        score_text(float(cell[score]) if cell else np.nan, score,
+                   digits=0).rjust(9) for cell in cells))
   for split in dict.fromkeys(split for _, split in tasks):
     label = 'mean' + (' (test)' if split == 'test' else '')
-    means = [mean_success(rows, p, split) for p in policies]
     lines.append(label.ljust(width) + ''.join(
-        ('-' if np.isnan(m) else f'{m:.1%}').rjust(9) for m in means))
+        score_text(mean_score(rows, p, split, score), score).rjust(9)
+        for p in policies))
   return '\n'.join(lines)

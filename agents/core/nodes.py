@@ -193,7 +193,8 @@ class EvaluatorNode:
     progress = self._learner.progress()
     run_dir = self._config.run_dir
     record = records.EvaluationRecord(
-        run_dir, records.summary_writer(run_dir), progress['env_steps'])
+        run_dir, records.summary_writer(run_dir), progress['env_steps'],
+        self._config.suite.score)
     last, every = record.last_env_steps(), self._config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():

@@ -1,4 +1,4 @@
-"""Adam, as all learners have it."""
+"""Keras' optimisers, with their own variables made: checkpoints hold them."""
 
 from typing import Sequence
 
@@ -7,14 +7,32 @@ import tensorflow as tf
 
 def adam(learning_rate: float, variables: Sequence[tf.Variable],
          epsilon: float = 1e-7) -> tf.keras.optimizers.Optimizer:
-  """Keras' Adam, with its own variables made: a checkpoint has to hold them.
+  """Adam.
 
   Args:
     learning_rate: of the optimiser.
     variables: that it will move.
     epsilon: added to the root of the second moment.
   """
-  optimizer = tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon)
+  return _build(
+      tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon), variables)
+
+
+def rms_prop(learning_rate: float, variables: Sequence[tf.Variable]
+             ) -> tf.keras.optimizers.Optimizer:
+  """RMSprop as A3C has it: decay 0.99, 1e-5 added to the root.
+
+  Args:
+    learning_rate: of the optimiser.
+    variables: that it will move.
+  """
+  return _build(tf.keras.optimizers.RMSprop(
+      learning_rate, rho=0.99, epsilon=1e-5), variables)
+
+
+def _build(optimizer: tf.keras.optimizers.Optimizer,
+           variables: Sequence[tf.Variable]
+           ) -> tf.keras.optimizers.Optimizer:
   # The second is its name in the TensorFlow that goes with Launchpad.
   build = getattr(optimizer, 'build', None) or optimizer._create_all_weights  # pylint: disable=protected-access
   build(variables)

@@ -1,4 +1,4 @@
-"""The picture a run leaves: success over environment steps, task by task."""
+"""The picture a run leaves: its score over environment steps, task by task."""
 
 import csv
 import json
@@ -87,13 +87,16 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
 
 
 def task_curves(
-    evaluations: Sequence[Evaluation], policy: str, split: str
+    evaluations: Sequence[Evaluation], policy: str, split: str,
+    score: str = 'success'
 ) -> TaskCurves:
-  """Sorts the success of one policy on one split into curves by task."""
+  """Sorts the score of one policy on one split into curves by task."""
   curves: TaskCurves = {}
   for row in evaluations:
     if row.policy == policy and row.split == split:
-      curves.setdefault(row.task, []).append((row.env_steps, row.success))
+      curves.setdefault(row.task, []).append((
+          row.env_steps,
+          row.success if score == 'success' else row.return_))
   return curves
 
 
@@ -111,7 +114,8 @@ def mean_curve(curves: TaskCurves) -> List[Tuple[int, float]]:
 
 
 def learning_curve(
-    evaluation_csv_path: 'os.PathLike[str]', png_path: 'os.PathLike[str]'
+    evaluation_csv_path: 'os.PathLike[str]', png_path: 'os.PathLike[str]',
+    score: str = 'success'
 ) -> None:
   """Draws one run: a panel a policy, a thin line a task, and their mean.
 
@@ -120,6 +124,7 @@ def learning_curve(
   Args:
     evaluation_csv_path: the run's evaluation.csv.
     png_path: the picture to write.
+    score: what is drawn, 'success' or 'return'.
 
   Raises:
     OSError: if a file cannot be read or written.
@@ -142,10 +147,10 @@ def learning_curve(
   )
   panels = canvas.figure.subplots(1, len(policies), sharey=True, squeeze=False)
   for axes, policy in zip(panels[0], policies):
-    _draw_policy(axes, evaluations, policy)
-    style_axes(axes)
+    _draw_policy(axes, evaluations, policy, score)
+    style_axes(axes, is_share=score == 'success')
     axes.set_title(_POLICY_TITLES[policy], fontsize=10)
-  panels[0, 0].set_ylabel('success')
+  panels[0, 0].set_ylabel(score)
   handles, labels = panels[0, 0].get_legend_handles_labels()
   known = set(labels)
   for axes in panels[0, 1:]:  # test tasks are the shared policy's alone
@@ -158,14 +163,15 @@ def learning_curve(
   )
   suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
   canvas.figure.suptitle(
-      f'Success on {suite}' if suite else 'Success', fontsize=10)
+      score.capitalize() + (f' on {suite}' if suite else ''), fontsize=10)
   canvas.print_png(os.fspath(png_path))
 
 
-def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
+def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,
+                 score: str) -> None:
   """Draws the tasks and the mean of one policy; test tasks are dashed."""
   for split, style in (('train', '-'), ('test', '--')):
-    curves = task_curves(evaluations, policy, split)
+    curves = task_curves(evaluations, policy, split, score)
     if not curves:
       continue
     are_named = len(curves) <= _MAX_NAMED_TASKS
@@ -184,13 +190,14 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str) -> None:
     )
 
 
-def style_axes(axes) -> None:
-  """Per cent upwards, environment steps to the right, nothing else."""
+def style_axes(axes, is_share: bool = True) -> None:
+  """Per cent upwards (or numbers), environment steps to the right."""
   from matplotlib import ticker
 
-  axes.set_ylim(-0.02, 1.02)
+  if is_share:
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
   axes.set_xlim(left=0)
-  axes.yaxis.set_major_formatter(ticker.PercentFormatter(1.0))
   axes.xaxis.set_major_locator(ticker.MaxNLocator(5, steps=[1, 2, 5, 10]))
   axes.xaxis.set_major_formatter(ticker.EngFormatter(sep=' '))
   axes.set_xlabel('environment steps')

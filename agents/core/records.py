@@ -70,8 +70,17 @@ class EvaluationRecord:
   """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
 
   def __init__(self, run_dir: run_directory.RunDirectory,
-               summary: tf.summary.SummaryWriter, env_steps: int):
-    """Opens the table; a resumed run's rows after `env_steps` are dropped."""
+               summary: tf.summary.SummaryWriter, env_steps: int,
+               score: str):
+    """Opens the table; a resumed run's rows after `env_steps` are dropped.
+
+    Args:
+      run_dir: of the run.
+      summary: for TensorBoard.
+      env_steps: where the run is.
+      score: of the suite.
+    """
+    self._score = score
     self._path = run_dir.path
     self._csv = run_dir.open_csv(
         'evaluation.csv', run_directory.EVALUATION_COLUMNS)
@@ -91,13 +100,16 @@ class EvaluationRecord:
     with self._summary.as_default(step=env_steps):
       for row in rows:
         tf.summary.scalar(
-            f'evaluation_{row["policy"]}/{row["task"]}', row['success'])
+            f'evaluation_{row["policy"]}/{row["task"]}', row[self._score])
     plotting.learning_curve(
-        self._path / 'evaluation.csv', self._path / 'learning_curve.png')
+        self._path / 'evaluation.csv', self._path / 'learning_curve.png',
+        self._score)
+    means = {
+        policy: evaluation.mean_score(rows, policy, score=self._score)
+        for policy in dict.fromkeys(row['policy'] for row in rows)}
     return f'{env_steps:>12,} steps: ' + ', '.join(
-        f'{policy} policy {evaluation.mean_success(rows, policy):.1%}'
-        for policy in dict.fromkeys(row['policy'] for row in rows)
-    ) + ' success'
+        f'{policy} policy {evaluation.score_text(mean, self._score)}'
+        for policy, mean in means.items()) + f' {self._score}'
 
 
 def summary_writer(

@@ -61,7 +61,7 @@ class Training:
         self._dir, summary, [task.name for task in config.suite.train_tasks],
         self._env_steps)
     self._evaluation_record = records.EvaluationRecord(
-        self._dir, summary, self._env_steps)
+        self._dir, summary, self._env_steps, config.suite.score)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
         builder.make_inserter(client))

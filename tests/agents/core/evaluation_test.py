@@ -125,10 +125,10 @@ ROWS = [
 
 
 def test_means_are_over_tasks_of_one_split():
-  assert evaluation.mean_success(ROWS, 'task') == 0.75
-  assert evaluation.mean_success(ROWS, 'shared') == 0.125
-  assert evaluation.mean_success(ROWS, 'shared', 'test') == 0.75
-  assert np.isnan(evaluation.mean_success(ROWS, 'task', 'test'))
+  assert evaluation.mean_score(ROWS, 'task') == 0.75
+  assert evaluation.mean_score(ROWS, 'shared') == 0.125
+  assert evaluation.mean_score(ROWS, 'shared', 'test') == 0.75
+  assert np.isnan(evaluation.mean_score(ROWS, 'task', 'test'))
 
 
 def test_table_has_a_line_a_task_and_the_means():

@@ -1,0 +1,45 @@
+"""Makes the parts of an A2C agent; see `core.builders` on its imports."""
+
+from __future__ import annotations
+
+import typing
+from typing import Sequence
+
+from distillery.agents.a2c import config as a2c_config
+from distillery.agents.core import builders
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.a2c import learning
+  from distillery.agents.a2c import networks as a2c_networks
+  import reverb
+
+
+class A2CBuilder(builders.OnPolicyBuilder):
+  """A2C on blocks of short unrolls, one queue."""
+
+  def __init__(self, config: a2c_config.A2CConfig, spec: builders.AgentSpec):
+    """Initialises the builder.
+
+    Raises:
+      ValueError: if config and tasks do not go together.
+    """
+    builders.check_continuous('A2C', spec.action_spec)
+    super().__init__(config, spec)
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('task',)
+
+  def make_networks(self, seed: int) -> a2c_networks.A2CNetworks:
+    from distillery.agents.a2c import networks
+    return networks.make_networks(self.spec, self.config, seed)
+
+  def make_learner(
+      self, networks: a2c_networks.A2CNetworks, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.A2CLearner:
+    from distillery.agents.a2c import learning
+    from distillery.agents.core import replay
+    return learning.A2CLearner(
+        self.config, networks, counter=counter,
+        iterator=replay.make_iterator(client.server_address, 'task'))

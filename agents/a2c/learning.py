@@ -1,0 +1,137 @@
+"""A2C's learner: one compiled step a block of short unrolls."""
+
+from typing import Dict, List, Mapping, NamedTuple, Tuple
+
+from distillery.agents.a2c import config as a2c_config
+from distillery.agents.a2c import losses
+from distillery.agents.a2c import networks as a2c_networks
+from distillery.agents.core import learners
+from distillery.agents.core import optimizers
+from distillery.ops import advantages
+from distillery.ops import gradients
+import tensorflow as tf
+
+Metrics = Dict[str, tf.Tensor]
+
+
+class Batch(NamedTuple):
+  """What an update needs of each sample, task-major: `[K, N, ...]`."""
+  observation: tf.Tensor
+  action: tf.Tensor
+  behaviour_log_prob: tf.Tensor
+  value_target: tf.Tensor
+
+
+class A2CLearner(learners.Learner):
+  """Learns pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+
+  In turns, a task's update is of data that was collected before those of the
+  tasks before it; the ratio of probabilities makes up for that.
+  """
+
+  def __init__(
+      self,
+      config: a2c_config.A2CConfig,
+      networks: a2c_networks.A2CNetworks,
+      **kwargs,
+  ):
+    """Makes the optimisers.
+
+    Args:
+      config: the losses' and optimisers' settings.
+      networks: what is trained.
+      **kwargs: of `learners.Learner`.
+    """
+    self._config = config
+    self._networks = networks
+    policy, value = networks.policy, networks.value
+    self._shared = [*policy.shared_variables(), *value.shared_variables()]
+    self._own = [*policy.task_variables(), *value.task_variables()]
+    self._shared_optimizer = optimizers.rms_prop(
+        config.learning_rate, self._shared)
+    self._own_optimizer = optimizers.rms_prop(config.learning_rate, self._own)
+    super().__init__(
+        variables={'policy': policy.acting_variables()},
+        checkpointables={
+            'policy': policy,
+            'value': value,
+            'reward_scale': networks.reward_scale,
+            'shared_optimizer': self._shared_optimizer,
+            'own_optimizer': self._own_optimizer,
+        }, **kwargs)
+
+  @tf.function
+  def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
+    del step  # Nothing is random.
+    samples = self._make_batch(batch)
+    num_tasks = self._networks.policy.num_tasks
+    if self._config.order == 'joint':
+      own, metrics = self._update_shared(samples, tf.ones([num_tasks]))
+    else:
+      own = [tf.zeros_like(variable) for variable in self._own]
+      for task in range(num_tasks):
+        of_task, metrics = self._update_shared(
+            samples, tf.one_hot(task, num_tasks))
+        own = [total + part for total, part in zip(own, of_task)]
+    # A task's head is nothing to the other tasks: in turns, too, all of them
+    # can be moved at the end.
+    own = gradients.clip_by_task_norm(
+        own, self._config.max_gradient_norm, num_tasks=num_tasks)
+    self._own_optimizer.apply_gradients(zip(own, self._own))
+    # Only now, so that a block is learned from with the very function that
+    # acted in it.
+    self._networks.policy.normalizer.update(samples.observation)
+    return {'reward': tf.reduce_mean(batch['reward']), **metrics}
+
+  def _make_batch(self, block: Mapping[str, tf.Tensor]) -> Batch:
+    """n-step returns; `[T, K, E]` to `[K, N]`.
+
+    A time limit is no end: what comes after it is worth something.
+    """
+    config, networks = self._config, self._networks
+    shape = block['reward'].shape
+    reward = block['reward']
+    if config.normalize_rewards:
+      reward = networks.reward_scale(reward, block['episode_step'])
+    observation = advantages.task_major(block['observation'])
+    value, next_value = (
+        advantages.time_major(networks.value(x), shape) for x in (
+            observation, advantages.task_major(block['next_observation'])))
+    result = advantages.generalized_advantages(
+        reward, block['discount'], block['episode_end'], value, next_value,
+        gamma=config.discount, lambda_=1.)
+    return Batch(
+        observation=observation,
+        action=advantages.task_major(block['action']),
+        behaviour_log_prob=advantages.task_major(block['log_prob']),
+        value_target=advantages.task_major(result.value_target))
+
+  def _update_shared(self, batch: Batch, weight: tf.Tensor
+                     ) -> Tuple[List[tf.Tensor], Metrics]:
+    """Moves the trunk; returns the gradients of the heads.
+
+    Args:
+      batch: of all tasks.
+      weight: of each task's loss, `[K]`.
+    """
+    config, networks = self._config, self._networks
+    with tf.GradientTape() as tape:
+      terms = losses.terms(
+          networks.policy.task(batch.observation), batch.action,
+          batch.behaviour_log_prob, networks.value(batch.observation),
+          batch.value_target)
+      of_task = tf.reduce_mean(
+          terms.policy_gradient - config.entropy_cost * terms.entropy
+          + config.value_cost * terms.value, axis=1)
+      # The sum of the tasks' means: a head learns as if it were alone.
+      loss = tf.reduce_sum(weight * of_task)
+    shared, own = tape.gradient(loss, (self._shared, self._own))
+    if shared:
+      shared, _ = tf.clip_by_global_norm(shared, config.max_gradient_norm)
+      self._shared_optimizer.apply_gradients(zip(shared, self._shared))
+    return own, {
+        'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
+        'entropy': tf.reduce_mean(terms.entropy),
+        'value_loss': tf.reduce_mean(terms.value),
+        'value_target': tf.reduce_mean(batch.value_target),
+    }

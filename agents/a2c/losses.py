@@ -1,0 +1,55 @@
+"""A2C's objective, term by term (Mnih et al. 2016; Arora et al. 2018, 3.1)."""
+
+from typing import NamedTuple
+
+from distillery.ops import checks
+from distillery.ops import policy_gradient
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+class A2CTerms(NamedTuple):
+  """Unreduced terms of the loss, each `[K, N]`; minimise their weighted sum."""
+  policy_gradient: tf.Tensor
+  entropy: tf.Tensor
+  value: tf.Tensor
+
+
+def terms(
+    policy: tfd.Distribution,
+    action: tf.Tensor,
+    behaviour_log_prob: tf.Tensor,
+    value: tf.Tensor,
+    value_target: tf.Tensor,
+) -> A2CTerms:
+  """What is minimised of every sample.
+
+    policy_gradient  -pi(a|s) / mu(a|s) (G - V(s)), whose gradient is that of
+                     -log pi(a|s) (G - V(s)) where pi has not moved yet
+    entropy          H(pi(.|s)), in closed form: that of the action which was
+                     taken, -log pi(a|s), has a gradient of mean zero
+    value            (V(s) - G)^2
+
+  Args:
+    policy: pi_k, batch shape `[K, N]`.
+    action: `[K, N, A]`.
+    behaviour_log_prob: log mu(a|s), when it was taken, `[K, N]`.
+    value: V_k, `[K, N]`.
+    value_target: G, the n-step return, `[K, N]`.
+
+  Returns:
+    `A2CTerms`. No gradient reaches the value through the advantage.
+
+  Raises:
+    ValueError: if shapes disagree.
+  """
+  checks.same_shape('terms', value=value, value_target=value_target)
+  value_target = tf.stop_gradient(value_target)
+  advantage = value_target - tf.stop_gradient(value)
+  return A2CTerms(
+      policy_gradient=policy_gradient.surrogate(
+          policy.log_prob(action), behaviour_log_prob, advantage),
+      entropy=policy.entropy(),
+      value=tf.square(value - value_target))

@@ -1,0 +1,55 @@
+"""What rewards are divided by, task by task."""
+
+import sonnet as snt
+import tensorflow as tf
+
+_MIN_STD = 1e-4
+
+
+class RewardScale(snt.Module):
+  """Running standard deviation of each task's discounted returns.
+
+  The return of an environment so far, R_t = gamma R_{t-1} + r_t, is what is
+  taken the deviation of, as in the baselines' VecNormalize.
+  """
+
+  def __init__(self, num_tasks: int, envs_per_task: int, discount: float):
+    """Makes the variables."""
+    super().__init__(name='reward_scale')
+    self._discount = discount
+    self._return = tf.Variable(
+        tf.zeros([num_tasks, envs_per_task]), trainable=False, name='return')
+    self._count = tf.Variable(0., trainable=False, name='count')
+    self._mean = tf.Variable(
+        tf.zeros([num_tasks]), trainable=False, name='mean')
+    self._variance = tf.Variable(
+        tf.zeros([num_tasks]), trainable=False, name='variance')
+
+  def __call__(self, reward: tf.Tensor, episode_step: tf.Tensor) -> tf.Tensor:
+    """Takes in a block and returns its rewards, divided.
+
+    Args:
+      reward: `[T, K, E]`.
+      episode_step: `[T, K, E]` int32, 0 where an episode begins.
+    """
+    total, totals = self._return.read_value(), []
+    for step in range(reward.shape[0]):
+      goes_on = tf.cast(episode_step[step] > 0, tf.float32)
+      total = self._discount * goes_on * total + reward[step]
+      totals.append(total)
+    self._return.assign(total)
+    self._merge(tf.stack(totals))
+    std = tf.maximum(tf.sqrt(self._variance), _MIN_STD)
+    return reward / std[:, tf.newaxis]
+
+  def _merge(self, totals: tf.Tensor) -> None:
+    """Merges the moments of `[T, K, E]` with those so far."""
+    mean, variance = tf.nn.moments(totals, axes=[0, 2])
+    count = float(totals.shape[0] * totals.shape[2])
+    weight = count / (self._count + count)
+    delta = mean - self._mean
+    self._variance.assign(
+        (1. - weight) * self._variance + weight * variance
+        + weight * (1. - weight) * tf.square(delta))
+    self._mean.assign_add(weight * delta)
+    self._count.assign_add(count)

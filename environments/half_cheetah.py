@@ -1,0 +1,80 @@
+"""Six bodies of gymnasium's HalfCheetah-v5 (Henderson et al. 2017).
+
+The sizes of some parts are multiplied by 0.75 or 1.25: of capsules drawn from
+point to point the radius, of others half the length as well. Joints stay where
+they are. The whole keeps its 14 kg, which are shared out anew.
+"""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+from typing import Any, Dict, Tuple
+from xml.etree import ElementTree
+
+from distillery.environments import adapters
+from distillery.environments import base
+from dm_env import specs
+import numpy as np
+
+HORIZON = 1000
+
+# By name: the parts, and what their sizes are multiplied by.
+BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
+    'SmallFoot': (('ffoot', 'bfoot'), 0.75),
+    'BigFoot': (('ffoot', 'bfoot'), 1.25),
+    'SmallLeg': (('fshin', 'bshin'), 0.75),
+    'SmallThigh': (('fthigh', 'bthigh'), 0.75),
+    'SmallTorso': (('torso',), 0.75),
+    'BigTorso': (('torso',), 1.25),
+}
+_OBSERVATION_SIZE, _ACTION_SIZE = 17, 6
+
+
+@dataclasses.dataclass(frozen=True)
+class HalfCheetahFactory:
+  """Makes a cheetah with one of the `BODIES`."""
+  body: str
+
+  def __call__(self, seed: int) -> base.TaskEnvironment:
+    from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
+    return adapters.GymnasiumEnvironment(
+        wrappers.TimeLimit(make_cheetah(self.body), HORIZON), seed=seed)
+
+
+def make_cheetah(body: str) -> Any:
+  """gymnasium's `HalfCheetahEnv` with another body.
+
+  Args:
+    body: one of `BODIES`.
+  """
+  from gymnasium.envs import mujoco  # pylint: disable=g-import-not-at-top
+  from gymnasium.envs.mujoco import half_cheetah_v5  # pylint: disable=g-import-not-at-top
+  assets = pathlib.Path(mujoco.__file__).parent / 'assets'
+  tree = ElementTree.parse(assets / 'half_cheetah.xml')
+  parts, factor = BODIES[body]
+  for geom in tree.iter('geom'):
+    if geom.get('name') in parts:
+      geom.set('size', ' '.join(
+          f'{factor * float(size):g}' for size in geom.get('size').split()))
+  # It is read from a file alone.
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, 'half_cheetah.xml')
+    tree.write(path)
+    return half_cheetah_v5.HalfCheetahEnv(xml_file=path)
+
+
+def half_cheetah_suite(name: str) -> base.TaskSuite:
+  """'HALF_CHEETAH', all six, or 'HALF_CHEETAH/<body>', one of them."""
+  _, _, only = name.partition('/')
+  return base.TaskSuite(
+      name=name,
+      tasks=tuple(
+          base.Task(body, 'half_cheetah', 'train', HalfCheetahFactory(body))
+          for body in BODIES if only in ('', body)),
+      observation_spec=specs.Array(
+          (_OBSERVATION_SIZE,), np.float32, name='observation'),
+      action_spec=specs.BoundedArray(
+          (_ACTION_SIZE,), np.float32, -1., 1., name='action'),
+      horizon=HORIZON,
+      score='return')
