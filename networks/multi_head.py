@@ -39,6 +39,11 @@ class _Network(snt.Module):
       x = tf.reshape(y, [self._num_tasks, -1, y.shape[-1]])
     return self.heads(x)
 
+  def last(self, num_layers: int) -> List[tf.Variable]:
+    """Weights and biases of the last layers."""
+    return [*self.layers('weights')[-num_layers:],
+            *self.layers('biases')[-num_layers:]]
+
   def layers(self, kind: str) -> List[tf.Variable]:
     """'weights' or 'biases', from the first layer to the last."""
     trunk = getattr(self.trunk, kind) if self.trunk is not None else []
@@ -109,6 +114,10 @@ class MultiHeadPolicy(snt.Module):
     """Those of the heads, each `[K, ...]`."""
     return [*self._net.heads.trainable_variables, self._log_std]
 
+  def last_variables(self, num_layers: int) -> List[tf.Variable]:
+    """Those of the last layers, and the standard deviations."""
+    return [*self._net.last(num_layers), self._log_std]
+
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.multi_head_acting` needs."""
     return {
@@ -169,3 +178,7 @@ class MultiHeadValue(snt.Module):
   def task_variables(self) -> List[tf.Variable]:
     """Those of the heads, each `[K, ...]`."""
     return list(self._net.heads.trainable_variables)
+
+  def last_variables(self, num_layers: int) -> List[tf.Variable]:
+    """Those of the last layers."""
+    return self._net.last(num_layers)

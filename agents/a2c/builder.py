@@ -7,6 +7,7 @@ from typing import Sequence
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import builders
+from distillery.agents.core import checkpoints
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -25,6 +26,11 @@ class A2CBuilder(builders.OnPolicyBuilder):
       ValueError: if config and tasks do not go together.
     """
     builders.check_continuous('A2C', spec.action_spec)
+    if config.initial_run:
+      self._initial = checkpoints.newest(config.initial_run)
+      if self._initial is None:
+        raise ValueError(
+            f'initial_run: there is no checkpoint in {config.initial_run!r}.')
     super().__init__(config, spec)
 
   @property
@@ -33,7 +39,12 @@ class A2CBuilder(builders.OnPolicyBuilder):
 
   def make_networks(self, seed: int) -> a2c_networks.A2CNetworks:
     from distillery.agents.a2c import networks
-    return networks.make_networks(self.spec, self.config, seed)
+    made = networks.make_networks(self.spec, self.config, seed)
+    if self.config.initial_run:
+      checkpoints.restore(
+          self._initial, {'policy': made.policy, 'value': made.value},
+          whole=False)
+    return made
 
   def make_learner(
       self, networks: a2c_networks.A2CNetworks, client: reverb.Client,

@@ -16,6 +16,12 @@ class A2CConfig:
       side by side and share nothing).
     order: of updates. 'joint' sums the losses of all tasks in one; 'turns'
       makes one for each task after the other, as in the study.
+    initial_run: directory of a run of A2C, on as many tasks and with the same
+      networks, whose newest checkpoint is begun with; its statistics of
+      observations are kept as they are. Empty: nothing is learned yet.
+    trainable: what is trained of it: 'all', 'last' (the last layers of policy
+      and values, and the standard deviations) or 'last_two' (the policy's last
+      but one as well).
     envs_per_task: environments of each task that are stepped side by side.
     unroll_length: environment steps of one block; returns are bootstrapped
       after it.
@@ -37,6 +43,8 @@ class A2CConfig:
   """
   architecture: Literal['multi_head', 'separate'] = 'multi_head'
   order: Literal['joint', 'turns'] = 'joint'
+  initial_run: str = ''
+  trainable: Literal['all', 'last', 'last_two'] = 'all'
   envs_per_task: int = 16
   unroll_length: int = 5
   discount: float = 0.99
@@ -60,5 +68,9 @@ class A2CConfig:
         self, 'entropy_cost', 'value_cost', 'noise_color')
     config_checks.share(self, 'discount')
     config_checks.below_one(self, 'discount')
+    if self.trainable != 'all' and not self.initial_run:
+      raise ValueError(
+          f'trainable={self.trainable!r} would leave most layers as they were '
+          'drawn; want initial_run, or all.')
     if not self.hidden_sizes:
       raise ValueError('hidden_sizes must have at least one layer, got none.')

@@ -1,6 +1,6 @@
 """A2C's learner: one compiled step a block of short unrolls."""
 
-from typing import Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import losses
@@ -47,6 +47,12 @@ class A2CLearner(learners.Learner):
     policy, value = networks.policy, networks.value
     self._shared = [*policy.shared_variables(), *value.shared_variables()]
     self._own = [*policy.task_variables(), *value.task_variables()]
+    if config.trainable != 'all':
+      num_layers = {'last': 1, 'last_two': 2}[config.trainable]
+      self._shared, self._own = (
+          _members(part, [*policy.last_variables(num_layers),
+                          *value.last_variables(1)])
+          for part in (self._shared, self._own))
     self._shared_optimizer = optimizers.rms_prop(
         config.learning_rate, self._shared)
     self._own_optimizer = optimizers.rms_prop(config.learning_rate, self._own)
@@ -80,7 +86,8 @@ class A2CLearner(learners.Learner):
     self._own_optimizer.apply_gradients(zip(own, self._own))
     # Only now, so that a block is learned from with the very function that
     # acted in it.
-    self._networks.policy.normalizer.update(samples.observation)
+    if not self._config.initial_run:
+      self._networks.policy.normalizer.update(samples.observation)
     return {'reward': tf.reduce_mean(batch['reward']), **metrics}
 
   def _make_batch(self, block: Mapping[str, tf.Tensor]) -> Batch:
@@ -135,3 +142,10 @@ class A2CLearner(learners.Learner):
         'value_loss': tf.reduce_mean(terms.value),
         'value_target': tf.reduce_mean(batch.value_target),
     }
+
+
+def _members(variables: Sequence[tf.Variable],
+             wanted: Sequence[tf.Variable]) -> List[tf.Variable]:
+  """Those of `variables` that are wanted."""
+  references = {variable.ref() for variable in wanted}
+  return [variable for variable in variables if variable.ref() in references]

@@ -118,9 +118,14 @@ def newest(run_dir: pathlib.Path,
   return None
 
 
-def restore(path: pathlib.Path,
-            checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
+def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
+            whole: bool = True) -> Dict[str, Any]:
   """Restores variables and returns the checkpoint's state.
+
+  Args:
+    path: of the checkpoint.
+    checkpointables: TensorFlow objects by name.
+    whole: whether they are all that has to be in it, and not some of them.
 
   Raises:
     ValueError: if the checkpoint is of other networks; says what differs.
@@ -132,14 +137,18 @@ def restore(path: pathlib.Path,
       f'{name} is {there.get(name, "absent")} there and '
       f'{here.get(name, "absent")} here'
       for name in sorted(set(there) | set(here))
-      if there.get(name) != here.get(name)]
+      if there.get(name) != here.get(name) and (
+          whole or name.partition('/')[0] in checkpointables)]
   if differences:
     more = f' (and {len(differences) - 3} more)' if differences[3:] else ''
     raise ValueError(
         f'checkpoint {path} is of another network: '
         + '; '.join(differences[:3]) + more + '.')
-  tf.train.Checkpoint(**checkpointables).read(
-      str(path / 'variables')).assert_consumed()
+  status = tf.train.Checkpoint(**checkpointables).read(str(path / 'variables'))
+  if whole:
+    status.assert_consumed()
+  else:
+    status.assert_existing_objects_matched().expect_partial()
   return state
 
 

@@ -20,7 +20,7 @@ def adam(learning_rate: float, variables: Sequence[tf.Variable],
 
 def rms_prop(learning_rate: float, variables: Sequence[tf.Variable]
              ) -> tf.keras.optimizers.Optimizer:
-  """RMSprop as A3C has it: decay 0.99, 1e-5 added to the root.
+  """RMSprop: decay 0.99, 1e-5 added to the mean square, under the root.
 
   Args:
     learning_rate: of the optimiser.
