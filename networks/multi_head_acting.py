@@ -32,6 +32,7 @@ class MultiHeadPolicy:
     low: A lower bounds that the environment clips actions to; empty: it does
       not clip them.
     high: A upper bounds.
+    prefix: of the parameters' names.
   """
   action_size: int
   num_layers: int
@@ -39,6 +40,7 @@ class MultiHeadPolicy:
   noise_color: float = 0.
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
+  prefix: str = ''
 
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
@@ -48,15 +50,17 @@ class MultiHeadPolicy:
                    task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     def layers(kind: str) -> List[np.ndarray]:
-      stacks = [parameters[f'{kind}{i}'] for i in range(self.num_layers)]
+      stacks = [parameters[f'{self.prefix}{kind}{i}']
+                for i in range(self.num_layers)]
       return [stack[task_index] if len(stack) > 1 else stack[0]
               for stack in stacks]
 
     mean, inverse_std = (
         stack[task_index] if len(stack) > 1 else stack
-        for stack in (parameters['mean'], parameters['inverse_std']))
+        for stack in (parameters[f'{self.prefix}{name}']
+                      for name in ('mean', 'inverse_std')))
     return Selected(mean, inverse_std, layers('w'), layers('b'),
-                    np.exp(parameters['log_std'][task_index]))
+                    np.exp(parameters[f'{self.prefix}log_std'][task_index]))
 
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
                  num_rows: int) -> np.ndarray:

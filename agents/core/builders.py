@@ -45,6 +45,8 @@ class AgentSpec(NamedTuple):
   horizon: Optional[int] = None
   # Of each task that is trained on; empty if nobody needs them.
   families: Tuple[str, ...] = ()
+  # Of the tasks that are trained on.
+  task_names: Tuple[str, ...] = ()
   # Of the image that an observation begins with.
   image_shape: Optional[Tuple[int, int, int]] = None
 
@@ -59,7 +61,7 @@ class Builder(abc.ABC):
 
   @property
   def behaviours(self) -> Sequence[str]:
-    """Of 'task' and 'shared', those that act in training, a block each."""
+    """What acts in training, a block each: 'task', 'shared', or another."""
     return ('task',)
 
   @abc.abstractmethod
@@ -91,7 +93,7 @@ class Builder(abc.ABC):
 
   @abc.abstractmethod
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
-    """What acts, in NumPy; `which` is 'task' or 'shared'."""
+    """What acts, in NumPy; `which` is evaluated, or a behaviour."""
 
   @abc.abstractmethod
   def make_learner(self, networks: Any, client: reverb.Client,

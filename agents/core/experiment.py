@@ -100,6 +100,7 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
       horizon=suite.horizon, image_shape=suite.image_shape,
+      task_names=tuple(task.name for task in suite.train_tasks),
       families=tuple(task.family for task in suite.train_tasks)))
 
 

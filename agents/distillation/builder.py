@@ -1,0 +1,74 @@
+"""Makes the parts of a distillation agent; see `core.builders` on imports."""
+
+from __future__ import annotations
+
+import typing
+from typing import Sequence
+
+from distillery.agents.core import builders
+from distillery.agents.distillation import config as distillation_config
+from distillery.agents.distillation import teachers
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.distillation import learning
+  from distillery.networks import acting
+  from distillery.networks import multi_head
+  import reverb
+
+
+class DistillationBuilder(builders.OnPolicyBuilder):
+  """Blocks of the student or of its teachers, one queue."""
+
+  def __init__(self, config: distillation_config.DistillationConfig,
+               spec: builders.AgentSpec):
+    """Reads the teachers.
+
+    Raises:
+      ValueError: if config, tasks and teachers do not go together.
+    """
+    builders.check_continuous('distillation', spec.action_spec)
+    self._teachers = teachers.read(
+        config.teachers.split(','), spec.task_names)
+    size, = spec.observation_spec.shape
+    first = self._teachers.parameters['teacher/w0']
+    if first.shape[1] != size:
+      raise ValueError(f'teachers: they observe {first.shape[1]} numbers, the '
+                       f'tasks show {size}.')
+    super().__init__(config, spec)
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('task',)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    return {'student': ('task',), 'teacher': ('teacher',)}[
+        self.config.rollouts]
+
+  def make_networks(self, seed: int) -> multi_head.MultiHeadPolicy:
+    from distillery.networks import multi_head
+    config, spec = self.config, self.spec
+    return multi_head.MultiHeadPolicy(
+        spec.num_tasks, spec.observation_spec.shape[0],
+        spec.action_spec.shape[0], architecture='multi_head',
+        hidden_sizes=config.hidden_sizes, initial_std=config.initial_std,
+        min_observation_std=config.min_observation_std, seed=seed)
+
+  def make_policy(self, networks: multi_head.MultiHeadPolicy,
+                  which: str) -> acting.ActingPolicy:
+    if which == 'teacher':
+      return self._teachers.policy
+    return networks.acting_policy(
+        which, *builders.action_bounds(self.spec.action_spec),
+        noise_color=self.config.noise_color)
+
+  def make_learner(
+      self, networks: multi_head.MultiHeadPolicy, client: reverb.Client,
+      counter: counting.Counter, seed: int) -> learning.DistillationLearner:
+    from distillery.agents.core import replay
+    from distillery.agents.distillation import learning
+    queue, = self.behaviours
+    return learning.DistillationLearner(
+        self.config, networks, self._teachers, counter=counter,
+        iterator=replay.make_iterator(client.server_address, queue))

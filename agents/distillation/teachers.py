@@ -1,0 +1,73 @@
+"""Frozen policies, one for each task, read from the runs that trained them."""
+
+import dataclasses
+import json
+import pathlib
+from typing import Dict, List, NamedTuple, Sequence
+
+from distillery.agents.core import checkpoints
+from distillery.networks import multi_head_acting
+import numpy as np
+
+
+class Teachers(NamedTuple):
+  """K policies of the same sizes.
+
+  Attributes:
+    policy: what acts with the parameters of all of them.
+    parameters: by name, each `[K, ...]`.
+  """
+  policy: multi_head_acting.MultiHeadPolicy
+  parameters: Dict[str, np.ndarray]
+
+
+def read(run_dirs: Sequence[str], task_names: Sequence[str]) -> Teachers:
+  """Takes the teacher of each task from whichever run was trained on it.
+
+  Args:
+    run_dirs: of runs whose task policies are `MultiHeadPolicy`, as A2C's.
+    task_names: K tasks.
+
+  Raises:
+    ValueError: if a task has no teacher or several, or teachers are of another
+      kind or of different sizes; says which.
+  """
+  found: Dict[str, Dict[str, np.ndarray]] = {}
+  policies = []
+  for run_dir in run_dirs:
+    loaded = checkpoints.load_policy(pathlib.Path(run_dir), 'task')
+    if not isinstance(loaded.policy, multi_head_acting.MultiHeadPolicy):
+      raise ValueError(
+          f'teachers: the policy in {run_dir} is a '
+          f'{type(loaded.policy).__name__}; want runs of A2C.')
+    policies.append(loaded.policy)
+    for index, name in enumerate(_tasks_of(run_dir)):
+      if name in found:
+        raise ValueError(f'teachers: {name} has more than one; {run_dir} has '
+                         'the second.')
+      found[name] = {
+          # One for all tasks of a run, or each task's own.
+          key: value[index if len(value) > 1 else 0]
+          for key, value in loaded.parameters.items()}
+  missing = [name for name in task_names if name not in found]
+  if missing:
+    raise ValueError(f'teachers: none for {", ".join(missing)}; those given '
+                     f'are of {", ".join(found)}.')
+  chosen = [found[name] for name in task_names]
+  shapes = {str({key: value.shape for key, value in one.items()})
+            for one in chosen}
+  if len(shapes) > 1:
+    raise ValueError('teachers: they are of different sizes: '
+                     + ' and '.join(sorted(shapes)) + '.')
+  return Teachers(
+      dataclasses.replace(policies[0], prefix='teacher/'),
+      {f'teacher/{key}': np.stack([one[key] for one in chosen])
+       for key in chosen[0]})
+
+
+def _tasks_of(run_dir: str) -> List[str]:
+  """Names of the tasks that a run was trained on, in order."""
+  tasks = json.loads(
+      (pathlib.Path(run_dir) / 'config.json').read_text())['tasks']
+  return [task.rpartition(' (')[0] for task in tasks
+          if task.endswith('(train)')]

@@ -1,0 +1,132 @@
+"""Distillation: whose teacher, in which direction, and what moves."""
+
+import json
+
+from distillery.agents.distillation import config as distillation_config
+from distillery.agents.distillation import learning
+from distillery.agents.distillation import teachers as frozen
+from distillery.networks import multi_head
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+T, K, E, D, A = 4, 2, 3, 5, 2
+tfd = tfp.distributions
+
+
+def make_policy(architecture='separate', num_tasks=K, seed=0, sizes=(7, 6)):
+  policy = multi_head.MultiHeadPolicy(
+      num_tasks, D, A, architecture=architecture, hidden_sizes=sizes,
+      initial_std=.7, min_observation_std=.1, seed=seed)
+  rng = np.random.default_rng(seed)
+  for variable in policy.trainable_variables:
+    variable.assign(rng.normal(scale=.4, size=variable.shape))
+  policy.normalizer.update(tf.constant(
+      rng.normal(1., 2., size=(num_tasks, 50, D)), tf.float32))
+  return policy
+
+
+def write_run(run_dir, policy, names, twin=None):
+  """What there is to read of a run."""
+  from distillery.agents.core import checkpoints  # pylint: disable=g-import-not-at-top
+  run_dir.mkdir()
+  (run_dir / 'config.json').write_text(json.dumps(
+      {'tasks': [f'{name} (train)' for name in names]}))
+  checkpoints.save(
+      run_dir, 100, {'policy': policy},
+      {'task': twin or policy.acting_policy('task')},
+      {name: variable.numpy()
+       for name, variable in policy.acting_variables().items()},
+      {'env_steps': 100, 'wall_s': 1.})
+  return str(run_dir)
+
+
+def make_learner(teachers, student, rng):
+  batch = {
+      'observation': tf.constant(
+          rng.normal(size=(T, K, E, D)), tf.float32),
+      'reward': tf.zeros([T, K, E])}
+  return learning.DistillationLearner(
+      distillation_config.DistillationConfig(
+          teachers='x', max_gradient_norm=1e6), student, teachers,
+      iterator=iter(lambda: batch, None)), batch
+
+
+@pytest.mark.parametrize('architecture', ['separate', 'multi_head'])
+def test_each_task_has_the_teacher_that_was_trained_on_it(
+    tmp_path, architecture):
+  both = make_policy(architecture)
+  run = write_run(tmp_path / 'both', both, ['a', 'b'])
+  teachers = frozen.read([run], ['b', 'a'])
+  learner, _ = make_learner(
+      teachers, make_policy('multi_head', seed=5), np.random.default_rng(0))
+  x = np.random.default_rng(1).normal(size=(K, 4, D)).astype(np.float32)
+  got = learner.teacher(tf.constant(x))
+  want = both.task(tf.constant(x[::-1].copy()))
+  np.testing.assert_allclose(got.mean(), want.mean()[::-1], atol=1e-5)
+  np.testing.assert_allclose(got.stddev(), want.stddev()[::-1], atol=1e-6)
+  # And it acts as it is learned from.
+  selected = teachers.policy.select_tasks(
+      learner.get_variables(['policy'])[0], np.arange(K))
+  noise = np.zeros((K, 4, A), np.float32)
+  action, _ = teachers.policy.sample(selected, x, noise)
+  np.testing.assert_allclose(action, got.mean(), atol=1e-5)
+
+
+def test_teachers_of_several_runs_are_put_together(tmp_path):
+  runs = [write_run(tmp_path / name, make_policy(num_tasks=1, seed=seed),
+                    [name]) for seed, name in enumerate('ab')]
+  teachers = frozen.read(runs, ['a', 'b'])
+  for k, seed in enumerate((0, 1)):
+    np.testing.assert_array_equal(
+        teachers.parameters['teacher/w1'][k],
+        make_policy(num_tasks=1, seed=seed).acting_variables()['w1'][0])
+
+
+def test_what_is_no_teacher_is_refused(tmp_path):
+  a = write_run(tmp_path / 'a', make_policy(num_tasks=1), ['a'])
+  again = write_run(tmp_path / 'again', make_policy(num_tasks=1), ['a'])
+  small = write_run(
+      tmp_path / 'small', make_policy(num_tasks=1, sizes=(3,)), ['b'])
+  with pytest.raises(ValueError, match='none for b, c; those given are of a'):
+    frozen.read([a], ['a', 'b', 'c'])
+  with pytest.raises(ValueError, match='a has more than one; .*again has the'):
+    frozen.read([a, again], ['a'])
+  with pytest.raises(ValueError, match='they are of different sizes'):
+    frozen.read([a, small], ['a', 'b'])
+  with pytest.raises(ValueError, match='no checkpoint in .*nothing'):
+    frozen.read([str(tmp_path / 'nothing')], ['a'])
+  with pytest.raises(ValueError, match='teachers: got none'):
+    distillation_config.DistillationConfig()
+
+
+def test_the_loss_is_the_kl_from_the_teacher_to_the_student():
+  teacher, student = (
+      tfd.Independent(tfd.Normal([[[mean]]], [[[std]]]), 1)
+      for mean, std in ((.2, .5), (1., 2.)))
+  # log(s/t) + (t^2 + (difference)^2) / (2 s^2) - 1/2
+  want = np.log(2. / .5) + (.5**2 + .8**2) / (2. * 2.**2) - .5
+  loss = learning.distillation_loss(teacher, student)
+  assert loss.numpy().item() == pytest.approx(want)
+  other = learning.distillation_loss(student, teacher).numpy().item()
+  assert abs(other - want) > 1.
+
+
+def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
+  run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'])
+  student = make_policy('multi_head', seed=5)
+  learner, batch = make_learner(teachers, student, np.random.default_rng(0))
+  kept = {name: value.copy() for name, value in teachers.parameters.items()}
+  kls = []
+  for _ in range(200):
+    learner.step()
+    kls.append(learner.metrics['kl_to_teacher'])
+  assert kls[-1] < .3 * kls[0]
+  for name, value in learner.get_variables(['policy'])[0].items():
+    if name.startswith('teacher/'):
+      np.testing.assert_array_equal(value, kept[name])
+  # The student's statistics are its own, of what it saw.
+  seen = np.asarray(batch['observation']).reshape(-1, D)
+  assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < .1
