@@ -79,6 +79,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/meta_learning.py
 	$(BIN)/python benchmarks/programs.py
 	$(BIN)/python benchmarks/mazes.py
+	$(BIN)/python benchmarks/a2c.py
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

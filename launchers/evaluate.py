@@ -4,7 +4,8 @@
 
 Deterministic actions, success at any step, environments and seeds of its own;
 with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
-prints to <run_dir>/evaluation_<policy>.csv. Needs no TensorFlow.
+prints to <run_dir>/evaluation_<policy>.csv (with --suite, to
+evaluation_<policy>_<suite>.csv). Needs no TensorFlow.
 """
 
 import pathlib
@@ -15,8 +16,10 @@ from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
+from distillery.environments import base
 from distillery.environments import making_pools
 from distillery.environments import pool as pools
+from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import trained_suites
@@ -26,6 +29,8 @@ _POLICY = flags.DEFINE_enum(
     'policy', 'task', ['task', 'shared', 'random'],
     'the task policies, the shared one, or uniformly random actions to compare '
     'them with')
+_SUITE = flags.DEFINE_string(
+    'suite', '', 'another suite of as many tasks; empty: that of the run')
 _EPISODES = flags.DEFINE_integer(
     'episodes_per_task', 50, 'episodes of each task', lower_bound=1)
 _WORKERS = flags.DEFINE_integer(
@@ -35,6 +40,10 @@ _WORKERS = flags.DEFINE_integer(
 def main(_):
   run_dir = pathlib.Path(_RUN_DIR.value)
   config, suite = trained_suites.read(_RUN_DIR.value)
+  name = _POLICY.value
+  if _SUITE.value:
+    suite = _other_suite(suite)
+    name += f'_{_SUITE.value.replace("/", "-")}'
   is_random = _POLICY.value == 'random'
   if is_random:
     loaded = loaded_policy.LoadedPolicy(
@@ -49,13 +58,27 @@ def main(_):
         pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
         episodes_per_task=_EPISODES.value, seed=config['seed'],
         deterministic=not is_random)
-  path = run_dir / f'evaluation_{_POLICY.value}.csv'
+  path = run_dir / f'evaluation_{name}.csv'
   path.unlink(missing_ok=True)
   run_directory.CsvFile(path, run_directory.EVALUATION_COLUMNS).append([
       {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
       for row in rows])
   print(f'after {loaded.env_steps:,} steps of training')
   print(evaluation.table(rows, suite.score))
+
+
+def _other_suite(suite: base.TaskSuite) -> base.TaskSuite:
+  """The suite of the flag; its tasks stand for those of `suite`, in order."""
+  other = suites.make_suite(_SUITE.value, seed=0)
+  for what, there, here in (
+      ('tasks', len(suite.train_tasks), len(other.train_tasks)),
+      ('an observation', suite.observation_spec.shape,
+       other.observation_spec.shape),
+      ('an action', suite.action_spec, other.action_spec)):
+    if there != here:
+      raise ValueError(
+          f'suite: {other.name} has {what} of {here}, and the run {there}')
+  return other
 
 
 if __name__ == '__main__':

@@ -12,7 +12,7 @@ class RunOptions:
 
   Attributes:
     suite: the task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES,
-      NAVIGATION, or one task, such as MT1/reach-v3.
+      NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.
     seed: everything random in the run is a function of it, but for what an
       off-policy agent samples from its replay.
     num_env_steps: environment steps to train for, summed over all tasks.

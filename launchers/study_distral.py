@@ -9,12 +9,14 @@ same command again. Writes curves.csv, summary.csv and study.png.
 
 import json
 import pathlib
+from typing import List, Sequence
 
 from absl import flags
 from distillery.agents.core import run_directory
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import study_figures
+from distillery.launchers import study_jobs
 from distillery.launchers import study_runs
 
 _STUDY = flags.DEFINE_enum(
@@ -47,20 +49,14 @@ def main(_):
   num_env_steps = _STEPS.value or study.num_env_steps
   seeds = list(range(_SEEDS.value))
   num_parallel = _PARALLEL.value or run_options.usable_cores()
-  runner = study_runs.Runner(study, output_dir, num_parallel)
+  runner = study_jobs.Runner(output_dir, num_parallel)
   if study.tuning_steps:
-    tuning = study_runs.Runner(study, output_dir / 'tuning', num_parallel)
-    tuning.make(study_runs.grid(study, algorithms, [0], study.tuning_steps))
-    runs = []
-    for seed in seeds:
-      for algorithm in algorithms:
-        best = tuning.best(algorithm)
-        if best is not None:
-          runs.append(study_runs.Run(algorithm, *best, seed, num_env_steps))
+    runs = _tuned(study, algorithms, output_dir / 'tuning', num_parallel,
+                  seeds, num_env_steps)
   else:
     runs = study_runs.grid(study, algorithms, seeds, num_env_steps)
-  runner.make(runs)
-  found = {run: runner.evaluations(run) for run in runs}
+  runner.make([run.job(study) for run in runs])
+  found = {run: runner.evaluations(run.job(study)) for run in runs}
   study_figures.write(
       output_dir, _STUDY.value, study.metric,
       {run: evaluations for run, evaluations in found.items() if evaluations})
@@ -68,6 +64,22 @@ def main(_):
       json.dumps(run_directory.versions(), indent=2) + '\n')
   print((output_dir / 'summary.csv').read_text(), end='')
   print(f'Results are in {output_dir}')
+
+
+def _tuned(study: study_runs.Study, algorithms: Sequence[str],
+           tuning_dir: pathlib.Path, num_parallel: int, seeds: Sequence[int],
+           num_env_steps: int) -> List[study_runs.Run]:
+  """Runs of each algorithm's best setting, found by short ones."""
+  runner = study_jobs.Runner(tuning_dir, num_parallel)
+  tried = study_runs.grid(study, algorithms, [0], study.tuning_steps)
+  runner.make([run.job(study) for run in tried])
+  scores = {run: study_figures.score(
+      runner.evaluations(run.job(study)), 'task', study.metric)
+            for run in tried if runner.is_whole(run.job(study))}
+  best = [max((run for run in scores if run.algorithm == algorithm),
+              key=scores.get, default=None) for algorithm in algorithms]
+  return [run._replace(seed=seed, num_env_steps=num_env_steps)
+          for seed in seeds for run in best if run is not None]
 
 
 if __name__ == '__main__':

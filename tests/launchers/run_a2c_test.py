@@ -44,6 +44,18 @@ def test_the_score_of_a_cheetah_is_its_return_and_layers_can_be_tuned(
   moved = {name for name, value in after.items()
            if not np.array_equal(value, before[name])}
   assert moved == {'w2', 'b2', 'log_std'}
+  evaluate = (launches.FOLDER / 'evaluate.py',)
+  other = launches.launch(
+      '--run_dir=tuned', '--suite=HALF_CHEETAH/SmallFoot',
+      '--episodes_per_task=1', program=evaluate, cwd=tmp_path)
+  assert (other.returncode, other.stderr) == (0, '')
+  row, = launches.rows_of(
+      tmp_path / 'tuned' / 'evaluation_task_HALF_CHEETAH-SmallFoot.csv')
+  assert row['task'] == 'SmallFoot'
+  launches.assert_refused(
+      launches.launch('--run_dir=tuned', '--suite=MT1/reach-v3',
+                      program=evaluate, cwd=tmp_path),
+      r'suite: MT1/reach-v3 has an observation of \(39,\), and the run')
 
 
 def test_what_cannot_be_begun_with_is_refused(tmp_path):

@@ -1,0 +1,108 @@
+"""A2C on HalfCheetah beside stable-baselines3's, with equal settings.
+
+  python benchmarks/a2c.py
+
+16 environments, 5 steps of each in an update, two layers of 64, RMSprop. Ours
+as launchers/run_a2c.py runs it, replay and all, on all cores.
+"""
+
+import dataclasses
+import pathlib
+import tempfile
+import time
+from typing import List
+
+import bench_report
+from distillery.environments import half_cheetah
+from distillery.launchers import flag_utils
+import launcher_runs
+
+_BODY = 'SmallFoot'
+_ENVS, _STEPS = 16, 5
+# The first blocks compile the learner's step.
+_WARM_UP_BLOCKS = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class A2COptions:
+  """What to measure.
+
+  Attributes:
+    bench_env_steps: of our run.
+    peer_steps: of stable-baselines3's in a repetition.
+    repetitions: of that.
+    time_limit_s: seconds after which our run is given up.
+    output: the table to write.
+  """
+
+  bench_env_steps: int = 300_000
+  peer_steps: int = 20_000
+  repetitions: int = 3
+  time_limit_s: float = 240.0
+  output: str = 'results/bench/a2c.csv'
+
+
+def our_figure(options: A2COptions) -> bench_report.Figure:
+  """Steps a second of a run of the launcher."""
+  with tempfile.TemporaryDirectory() as folder:
+    rows, _ = launcher_runs.run(
+        'run_a2c.py', 'launchers/flags/a2c_half_cheetah_scratch.cfg',
+        [f'--suite=HALF_CHEETAH/{_BODY}',
+         f'--num_env_steps={options.bench_env_steps}',
+         f'--evaluate_every={options.bench_env_steps}',
+         f'--checkpoint_every={options.bench_env_steps}'],
+        pathlib.Path(folder) / 'run', options.time_limit_s)
+  rows = rows[_WARM_UP_BLOCKS:]
+  # Whole stretches: what happens between blocks counts as well.
+  size = max(1, len(rows) // options.repetitions)
+  rates = []
+  for begin in range(0, len(rows) - size + 1, size):
+    first, last = rows[begin], rows[begin + size - 1]
+    seconds = float(last['wall_s']) - float(first['wall_s'])
+    steps = int(last['env_steps']) - int(first['env_steps'])
+    if seconds > 0.:
+      rates.append(steps / seconds)
+  return bench_report.Figure(
+      'A2C, end to end', 'steps/s', rates[:options.repetitions])
+
+
+def peer_figure(options: A2COptions) -> bench_report.Figure:
+  """Steps a second of stable-baselines3's A2C on the same body."""
+  import gymnasium  # pylint: disable=g-import-not-at-top
+  from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
+  import stable_baselines3  # pylint: disable=g-import-not-at-top
+  from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
+
+  def make() -> gymnasium.Env:
+    return wrappers.TimeLimit(
+        half_cheetah.make_cheetah(_BODY), half_cheetah.HORIZON)
+
+  environments = vec_env.DummyVecEnv([make] * _ENVS)
+  agent = stable_baselines3.A2C(
+      'MlpPolicy', vec_env.VecNormalize(environments, norm_reward=False),
+      n_steps=_STEPS, learning_rate=7e-4, ent_coef=0.01, device='cpu',
+      policy_kwargs=dict(net_arch=[64, 64]), seed=0)
+  agent.learn(_ENVS * _STEPS * _WARM_UP_BLOCKS)
+  rates = []
+  for _ in range(options.repetitions):
+    begin = time.perf_counter()
+    agent.learn(options.peer_steps)
+    rates.append(options.peer_steps / (time.perf_counter() - begin))
+  return bench_report.Figure(
+      "stable-baselines3's A2C, DummyVecEnv", 'steps/s', rates)
+
+
+_OPTIONS = flag_utils.define(A2COptions)
+
+
+def main(_: List[str]) -> None:
+  """Measures and reports."""
+  options = _OPTIONS.value()
+  ours, peer = our_figure(options), peer_figure(options)
+  bench_report.report(
+      'A2C', [ours, peer, bench_report.ratio('ours : theirs', ours, peer)],
+      options.output)
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(launcher_runs.RunError,))

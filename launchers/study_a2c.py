@@ -1,0 +1,184 @@
+"""Remakes the tables of "Multi-task learning for continuous control".
+
+  python launchers/study_a2c.py --output_dir=runs/a2c_study
+
+Arora et al. 2018 on six half-cheetahs: from scratch, with a head for each, and
+distilled (table 2); and last layers tuned on another body (table 1). Runs go
+side by side, one a core; what is there already is not made again, and what was
+interrupted goes on with the same command. Writes table1.csv and table2.csv.
+"""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+from typing import Any, Dict, List, Sequence
+
+from absl import flags
+from distillery.agents.core import run_directory
+from distillery.environments import half_cheetah
+from distillery.launchers import flag_utils
+from distillery.launchers import run_options
+from distillery.launchers import study_jobs
+import numpy as np
+from scipy import stats
+
+_FOLDER = pathlib.Path(__file__).resolve().parent
+_MILLION = 1_000_000
+_FIRST, _SECOND = 'SmallFoot', 'SmallLeg'
+# Mean returns that the study printed, each of one training seed.
+_PUBLISHED = {
+    'scratch': (1326.30, 37.80, 1420.77, 1444.21, 2116.10, 1312.50),
+    'distillation': (1348.30, -63.07, 1413.55, 838.35, 2116.94, 1323.61),
+    'multi_head': (1480.89, 2188.11, 1525.09, 1874.04, 2276.11, 1428.97),
+}
+_PUBLISHED_TUNED = {  # On the first body, on the second.
+    'scratch': (1582.78, 1536.16),
+    'first to second, 1M': (1530.26, 1532.70),
+    'first to second, 5M': (1500.76, 1568.66),
+    'second to first, 1M': (1600.31, 1498.45),
+    'second to first, 5M': (1493.02, 1425.64),
+}
+
+_OUTPUT_DIR = flags.DEFINE_string(
+    'output_dir', 'runs/study_a2c', 'directory of the runs and the tables; it '
+    'may hold some of them already')
+_SEEDS = flags.DEFINE_integer('num_seeds', 3, 'of each run', lower_bound=1)
+_SCALE = flags.DEFINE_float(
+    'scale', 1., 'of the number of steps; 1: as in the study', lower_bound=0.)
+_PARALLEL = flags.DEFINE_integer(
+    'num_parallel', 0, 'runs at a time; 0: one for each usable core',
+    lower_bound=0)
+_TABLES = flags.DEFINE_multi_enum(
+    'table', ['1', '2'], ['1', '2'], 'which tables to make')
+
+
+def _job(name: str, flagfile: str, seed: int, millions: int, *more: str,
+         launcher: str = 'run_a2c.py') -> study_jobs.Job:
+  return study_jobs.Job(
+      pathlib.Path(name, f'seed{seed}'), launcher, flagfile,
+      ('--evaluation_episodes=20', *more), seed,
+      int(_SCALE.value * millions * _MILLION))
+
+
+def _table2_jobs(output_dir: pathlib.Path, seed: int
+                 ) -> List[Dict[str, study_jobs.Job]]:
+  """Of one seed, by column, in two stages: teachers have to be there first."""
+  scratch, heads = 'a2c_half_cheetah_scratch.cfg', 'a2c_half_cheetah.cfg'
+  first = {
+      'scratch': _job('scratch', scratch, seed, 18),
+      'multi_head': _job('multi_head', heads, seed, 6),
+      'scratch, rewards normalised': _job(
+          'scratch_normalized', scratch, seed, 18, '--normalize_rewards'),
+      'multi_head, rewards normalised': _job(
+          'multi_head_normalized', heads, seed, 6, '--normalize_rewards')}
+  teachers = output_dir / first['scratch'].folder
+  return [first, {'distillation': _job(
+      'distillation', 'distillation_half_cheetah.cfg', seed, 6,
+      f'--teachers={teachers}', launcher='run_distillation.py')}]
+
+
+def _table1_jobs(output_dir: pathlib.Path, seed: int
+                 ) -> List[Dict[str, study_jobs.Job]]:
+  """Of one seed, by row, in two stages."""
+  scratch = 'a2c_half_cheetah_scratch.cfg'
+  bases = {body: _job(f'base_{body}', scratch, seed, 5,
+                      f'--suite=HALF_CHEETAH/{body}')
+           for body in (_FIRST, _SECOND)}
+  tuned = {}
+  for way, begin, end in (('first to second', _FIRST, _SECOND),
+                          ('second to first', _SECOND, _FIRST)):
+    for millions in (1, 5):
+      tuned[f'{way}, {millions}M'] = _job(
+          f'{way.replace(" ", "_")}_{millions}M', scratch, seed, millions,
+          f'--suite=HALF_CHEETAH/{end}', '--trainable=last',
+          f'--initial_run={output_dir / bases[begin].folder}')
+  return [{f'scratch, {body}': job for body, job in bases.items()}, tuned]
+
+
+def _interval(values: Sequence[float]) -> Dict[str, Any]:
+  """Mean over seeds, and half of its 95 % interval (Student's t)."""
+  half = float('nan')
+  if len(values) > 1:
+    half = float(stats.t.ppf(0.975, len(values) - 1)
+                 * np.std(values, ddof=1) / np.sqrt(len(values)))
+  return {'mean': round(float(np.mean(values)), 1),
+          'half_interval': round(half, 1), 'seeds': len(values)}
+
+
+def _table2(runner: study_jobs.Runner,
+            columns: Dict[str, List[study_jobs.Job]]) -> List[Dict[str, Any]]:
+  rows = []
+  for column, jobs in columns.items():
+    for i, body in enumerate(half_cheetah.BODIES):
+      values = [
+          [e.return_ for e in runner.evaluations(job) if e.task == body][-1]
+          for job in jobs if runner.is_whole(job)]
+      if values:
+        rows.append({'column': column, 'body': body, **_interval(values),
+                     'published': _PUBLISHED.get(column, [''] * 6)[i]})
+  return rows
+
+
+def _table1(runner: study_jobs.Runner,
+            lines: Dict[str, List[study_jobs.Job]]) -> List[Dict[str, Any]]:
+  rows = []
+  for line, jobs in lines.items():
+    whole = [job for job in jobs if runner.is_whole(job)]
+    for i, body in enumerate((_FIRST, _SECOND)):
+      values = [_return_on(runner.run_dir(job), body) for job in whole]
+      if values:
+        kind = 'scratch' if line.startswith('scratch') else line
+        rows.append({'row': line, 'on': body, **_interval(values),
+                     'published': _PUBLISHED_TUNED[kind][i] if (
+                         kind != 'scratch' or line.endswith(body)) else ''})
+  return rows
+
+
+def _return_on(run_dir: pathlib.Path, body: str) -> float:
+  """Mean return of a run's policy on a body, trained on or not."""
+  suite = f'HALF_CHEETAH/{body}'
+  path = run_dir / f'evaluation_task_{suite.replace("/", "-")}.csv'
+  if not path.exists():
+    subprocess.run(
+        [sys.executable, str(_FOLDER / 'evaluate.py'), f'--run_dir={run_dir}',
+         f'--suite={suite}', '--episodes_per_task=20'], check=True,
+        stdout=subprocess.DEVNULL)
+  with open(path, newline='', encoding='utf-8') as f:
+    return float(next(csv.DictReader(f))['return'])
+
+
+def main(_):
+  output_dir = pathlib.Path(_OUTPUT_DIR.value)
+  output_dir.mkdir(parents=True, exist_ok=True)
+  runner = study_jobs.Runner(
+      output_dir, _PARALLEL.value or run_options.usable_cores())
+  for number, jobs_of, table in (('2', _table2_jobs, _table2),
+                                 ('1', _table1_jobs, _table1)):
+    if number not in _TABLES.value:
+      continue
+    seeds = [jobs_of(output_dir, seed) for seed in range(_SEEDS.value)]
+    for stage in (0, 1):
+      runner.make([job for of_seed in seeds for job in of_seed[stage].values()])
+    names = [name for stage in seeds[0] for name in stage]
+    rows = table(runner, {
+        name: [{**of_seed[0], **of_seed[1]}[name] for of_seed in seeds]
+        for name in names})
+    _write(output_dir / f'table{number}.csv', rows)
+  (output_dir / 'versions.json').write_text(
+      json.dumps(run_directory.versions(), indent=2) + '\n')
+  print(f'Results are in {output_dir}')
+
+
+def _write(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
+  if rows:
+    with open(path, 'w', newline='', encoding='utf-8') as f:
+      writer = csv.DictWriter(f, list(rows[0]))
+      writer.writeheader()
+      writer.writerows(rows)
+    print(path.read_text(), end='')
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(subprocess.CalledProcessError,))

@@ -1,0 +1,109 @@
+"""Runs of launchers, made side by side, a core each; what is there is kept."""
+
+import concurrent.futures
+import os
+import pathlib
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from typing import List, NamedTuple, Sequence, Tuple
+
+from distillery.launchers import study_figures
+
+_FOLDER = pathlib.Path(__file__).resolve().parent
+
+
+class Job(NamedTuple):
+  """One run.
+
+  Attributes:
+    folder: its directory, below that of the study.
+    launcher: its file in launchers/.
+    flagfile: in launchers/flags/.
+    flags: that follow it.
+    seed: of the run.
+    num_env_steps: of the run.
+  """
+  folder: pathlib.Path
+  launcher: str
+  flagfile: str
+  flags: Tuple[str, ...]
+  seed: int
+  num_env_steps: int
+
+
+class Runner:
+  """Makes jobs, some at a time."""
+
+  def __init__(self, output_dir: pathlib.Path, num_parallel: int):
+    """Initialises the runner; nothing is started."""
+    self._output_dir = output_dir
+    self._num_parallel = num_parallel
+    self._cores: queue.Queue[int] = queue.Queue()
+    usable = sorted(os.sched_getaffinity(0))
+    for i in range(num_parallel):
+      self._cores.put(usable[i % len(usable)])
+    self._is_stopped = threading.Event()
+    self._processes: List[subprocess.Popen] = []
+
+  def make(self, jobs: Sequence[Job]) -> None:
+    """Makes those that are not whole yet; returns when all have ended.
+
+    One that fails is named, and does not stop the others.
+    """
+    wanted = [job for job in jobs if not self.is_whole(job)]
+    print(f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there',
+          flush=True)
+    with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
+      futures = [threads.submit(self._make, job) for job in wanted]
+      try:
+        for done in concurrent.futures.as_completed(futures):
+          done.result()
+      except BaseException:  # Ctrl-C as well.
+        self._is_stopped.set()
+        for process in self._processes:
+          process.terminate()
+        raise
+
+  def run_dir(self, job: Job) -> pathlib.Path:
+    """Where a job is."""
+    return self._output_dir / job.folder
+
+  def evaluations(self, job: Job) -> study_figures.Evaluations:
+    """Those of a job so far."""
+    return study_figures.read_run(self.run_dir(job) / 'evaluation.csv')
+
+  def is_whole(self, job: Job) -> bool:
+    """Whether it was evaluated at its end."""
+    evaluations = self.evaluations(job)
+    return bool(evaluations) and (
+        evaluations[-1].env_steps >= job.num_env_steps)
+
+  def _make(self, job: Job) -> None:
+    if self._is_stopped.is_set():
+      return
+    run_dir = self.run_dir(job)
+    is_begun = any(run_dir.glob('checkpoints/*/manifest.json'))
+    if not is_begun and run_dir.exists():
+      shutil.rmtree(run_dir)
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, str(_FOLDER / job.launcher),
+        f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
+        f'--seed={job.seed}', f'--num_env_steps={job.num_env_steps}',
+        '--num_workers=1', f'--run_dir={run_dir}',
+        *(['--resume'] if is_begun else [])]
+    log = run_dir.with_name(f'{run_dir.name}.log')
+    core = self._cores.get()
+    with open(log, 'a', encoding='utf-8') as f:
+      process = subprocess.Popen(command, stdout=f, stderr=f)
+      self._processes.append(process)
+      # It starts no thread before it has imported its libraries.
+      os.sched_setaffinity(process.pid, {core})
+      status = process.wait()
+    self._cores.put(core)
+    if not self._is_stopped.is_set():
+      print(f'{job.folder}: ' + (
+          'done' if not status else f'failed, see {log}'), flush=True)

@@ -1,0 +1,24 @@
+"""The tables of the continuous-control study, in miniature."""
+
+import launches
+import pytest
+
+LAUNCHER = launches.FOLDER / 'study_a2c.py'
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_both_tables_are_made_and_not_made_again(tmp_path):
+  study = ('--num_seeds=1', '--scale=0.0002', '--output_dir=out')
+  result = launches.launch(*study, program=(LAUNCHER,), cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  table2 = launches.rows_of(tmp_path / 'out' / 'table2.csv')
+  assert {row['column'] for row in table2} == {
+      'scratch', 'multi_head', 'distillation', 'scratch, rewards normalised',
+      'multi_head, rewards normalised'}
+  assert len(table2) == 5 * 6 and all(row['mean'] for row in table2)
+  table1 = launches.rows_of(tmp_path / 'out' / 'table1.csv')
+  assert len(table1) == 6 * 2
+  assert {row['on'] for row in table1} == {'SmallFoot', 'SmallLeg'}
+  again = launches.launch(*study, program=(LAUNCHER,), cwd=tmp_path)
+  assert '4 of 4 runs are there' in again.stdout
