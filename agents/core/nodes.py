@@ -27,6 +27,23 @@ _POLL_S = 0.5
 _LAST_BLOCK_S = 10.
 
 
+class _Disk:
+  """A context in which what cannot be written is lost, and said once."""
+
+  def __init__(self):
+    self._is_full = False
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, kind, error, traceback) -> bool:
+    if isinstance(error, OSError) and not self._is_full:
+      display.say(f'warning: {error}; rows are lost until it can be written.')
+    if error is None or isinstance(error, OSError):
+      self._is_full = error is not None
+    return self._is_full and isinstance(error, OSError)
+
+
 class LearnerNode:
   """Learns from replay until the steps are made; serves variables."""
 
@@ -50,6 +67,7 @@ class LearnerNode:
     if self._env_steps:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
                   f'what it had learned at {self._saved:,}')
+    self._disk = _Disk()
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
     self._finished = False
@@ -108,10 +126,11 @@ class LearnerNode:
       self._wall_s, elapsed, last = self._wall_s + now - last, now - last, now
       with self._lock:
         episodes, self._episodes = self._episodes, []
-      record.add(
-          self._env_steps, self._wall_s, self._learner.num_steps, episodes,
-          {'steps_per_s': (self._env_steps - before) / elapsed,
-           **self._learner.metrics})
+      with self._disk:
+        record.add(
+            self._env_steps, self._wall_s, self._learner.num_steps, episodes,
+            {'steps_per_s': (self._env_steps - before) / elapsed,
+             **self._learner.metrics})
       if experiment.is_due(config, config.checkpoint_every, due,
                            self._env_steps):
         self._save()
@@ -186,6 +205,7 @@ class EvaluatorNode:
     self._config = config
     self._learner = learner
     self._policies = learner.policies(evaluated=True)
+    self._disk = _Disk()
     self._pool = experiment.make_pool(config, num_workers, config.seed)
 
   def run(self) -> None:
@@ -219,5 +239,6 @@ class EvaluatorNode:
         self._pool, self._config.suite, self._policies, parameters,
         episodes_per_task=self._config.evaluation_episodes,
         seed=self._config.seed)
-    display.say(
-        record.add(progress['env_steps'], progress['wall_s'], rows))
+    with self._disk:
+      display.say(
+          record.add(progress['env_steps'], progress['wall_s'], rows))

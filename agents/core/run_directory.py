@@ -95,14 +95,22 @@ class CsvFile:
     self._columns = columns
 
   def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Appends rows, and the header before the first; flushed on return."""
+    """Appends rows, and the header before the first; flushed on return.
+
+    Raises:
+      OSError: if they cannot be written (a full disk); nothing is left of them.
+    """
     columns = self._columns or list(rows[0])
-    is_new = not self._path.exists()
-    with open(self._path, 'a', newline='') as f:
-      writer = csv.DictWriter(f, columns)
-      if is_new:
-        writer.writeheader()
-      writer.writerows(rows)
+    size = self._path.stat().st_size if self._path.exists() else 0
+    try:
+      with open(self._path, 'a', newline='') as f:
+        writer = csv.DictWriter(f, columns)
+        if not size:
+          writer.writeheader()
+        writer.writerows(rows)
+    except OSError:
+      os.truncate(self._path, size)
+      raise
 
   def last_env_steps(self) -> int:
     """Of the last row; -1 if there is none."""

@@ -210,6 +210,38 @@ def test_f6_a_program_is_preempted_and_goes_on(tmp_path, launch_type, number):
   assert evaluated == sorted(evaluated) and evaluated[-1] >= target
 
 
+@pytest.mark.parametrize('agent', ['distral', 'sac'])
+def test_f10_the_disk_fills_up_and_is_freed(tmp_path, agent):
+  """Learning goes on; what was saved stays; saving works once there is room."""
+  path = tmp_path / 'run'
+  path.mkdir()
+  subprocess.run(
+      ['mount', '-t', 'tmpfs', '-o', 'size=16m', 'none', str(path)], check=True)
+  try:
+    with started(agent, path, FOREVER) as launcher:
+      wait_for_checkpoint(path, launcher)
+      filler = path / 'filler'
+      with contextlib.suppress(OSError), open(filler, 'wb', buffering=0) as f:
+        while True:
+          f.write(bytes(1 << 12))
+      wait_for(lambda: log_of(path).count('cannot write') >= 2,
+               'two attempts to save', launcher)
+      kept = checkpoints.newest(path)
+      assert kept is not None
+      assert not list(path.glob('checkpoints/*.tmp'))
+      filler.unlink()
+      wait_for(lambda: checkpoints.newest(path).name > kept.name,
+               'a checkpoint once there is room', launcher)
+      before = steps(path)
+      wait_for(lambda: steps(path) > before, 'rows again', launcher)
+      # Nothing had to be started again, and no row is torn.
+      assert ' failed (' not in log_of(path)
+      for row in rows_of(path):
+        assert None not in row.values() and None not in row
+  finally:
+    subprocess.run(['umount', '-l', str(path)], check=True)
+
+
 def test_f20_only_reverb_listens_on_other_devices(tmp_path):
   path = tmp_path / 'run'
   with started('sac', path, FOREVER) as launcher:
