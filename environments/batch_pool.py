@@ -9,29 +9,13 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import arguments
 from distillery.environments import base
+from distillery.environments import failures
+from distillery.environments import guards
+from distillery.environments import memory
 from distillery.environments import rollouts
 from distillery.environments import units
+from dm_env import specs
 import numpy as np
-
-
-class _Memoryless:
-  """A policy without a memory, called like one that has one."""
-  state_size = 0
-
-  def __init__(self, policy: Any):
-    self._policy = policy
-    self.select_tasks = policy.select_tasks
-    self.draw_noise = policy.draw_noise
-
-  def sample(self, selected, observation, noise, state):
-    return (*self._policy.sample(selected, observation, noise), state)
-
-  def deterministic(self, selected, observation, state):
-    return self._policy.deterministic(selected, observation), state
-
-
-def _with_memory(policy: Any) -> Any:
-  return policy if hasattr(policy, 'state_size') else _Memoryless(policy)
 
 
 class BatchPool:
@@ -76,7 +60,7 @@ class BatchPool:
   def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
                  ) -> None:
     """Takes a policy, and its first parameters."""
-    self._policy = _with_memory(policy)
+    self._policy = memory.with_memory(policy)
     self._state = np.zeros(
         (*self._shape, self._policy.state_size), np.float32)
     # What another policy remembers says nothing to this one.
@@ -130,8 +114,9 @@ class BatchPool:
     out['action'][...], out['log_prob'][...] = action, log_prob
     out['episode_step'][...] = self._steps
     reward, discount, ended = (
-        array.reshape(self._shape) for array in self._batch.step(
-            action.reshape(-1, *action.shape[2:])))
+        array.reshape(self._shape)
+        for array in self._simulate(self._batch, action))
+    observation = self._batch.observation.reshape(*self._shape, -1)
     success = self._batch.success.reshape(self._shape)
     out['reward'][...], out['discount'][...] = reward, discount
     out['episode_end'][...], out['success'][...] = ended, success
@@ -147,6 +132,21 @@ class BatchPool:
           length=int(self._steps[task, env]),
           success=bool(self._success[task, env])))
       self._begin(task, env)
+
+  def _simulate(self, batch: base.Batch, action: np.ndarray):
+    """Steps a batch with actions `[K, E, ...]`, within their bounds."""
+    action = action.reshape(-1, *action.shape[2:])
+    if not isinstance(self._suite.action_spec, specs.DiscreteArray):
+      action = np.clip(action, self._suite.action_spec.minimum,
+                       self._suite.action_spec.maximum)
+    reward, discount, ended = batch.step(action)
+    try:
+      guards.check_numbers(batch.observation, reward, discount)
+    except guards.BadRow as error:
+      raise failures.PoolError(
+          f'{self._suite.name}: {error}', failures.Place(self._suite.name)
+      ) from None
+    return reward, discount, ended
 
   def _begin(self, task: int, env: int) -> None:
     self._batch.reset(task * self._shape[1] + env, units.episode_seed(
@@ -175,7 +175,7 @@ class BatchPool:
         [task for task in tasks for _ in range(episodes_per_task)])
     for row, (task, episode) in enumerate(np.ndindex(*shape)):
       batch.reset(row, units.evaluation_seed(seed, indices[task], episode))
-    policy = _with_memory(policy)
+    policy = memory.with_memory(policy)
     selected = policy.select_tasks(parameters, np.asarray(indices))
     state = np.zeros((*shape, policy.state_size), np.float32)
     rng = units.evaluation_noise_generator(seed, 0, 0)
@@ -191,8 +191,7 @@ class BatchPool:
             selected, observation, noise.reshape(*shape, *noise.shape[2:]),
             state)
       reward, _, ended = (
-          array.reshape(shape) for array in batch.step(
-              action.reshape(-1, *action.shape[2:])))
+          array.reshape(shape) for array in self._simulate(batch, action))
       total += np.where(is_done, 0., reward)
       length += ~is_done
       success |= batch.success.reshape(shape) & ~is_done

@@ -70,7 +70,8 @@ def partition(suite: base.TaskSuite, task: Union[str, int], num_contexts: int,
         f'{task.name}-context{i}', task.family, 'train', factory))
   shares = np.bincount(nearest.ravel(), minlength=num_contexts) / nearest.size
   return dataclasses.replace(
-      suite, name=f'{suite.name}, {task.name} in {num_contexts} contexts',
+      suite, make_batch=None,
+      name=f'{suite.name}, {task.name} in {num_contexts} contexts',
       tasks=(*tasks, *(
           other for other in suite.test_tasks if other.family == task.family)),
       info={

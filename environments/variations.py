@@ -45,7 +45,8 @@ def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
                       task.factory, 0, (), ((),), (goal,)))
         for goal in range(goals_per_task)]
   return dataclasses.replace(
-      suite, name=f'{suite.name}, {goals_per_task} goals of each task',
+      suite, make_batch=None,
+      name=f'{suite.name}, {goals_per_task} goals of each task',
       tasks=tuple(tasks), info={
           **suite.info, 'undivided_suite': suite.name,
           'goals_per_task': str(goals_per_task)})

@@ -2,7 +2,8 @@
 
   python launchers/evaluate.py --run_dir=runs/... --policy=shared
 
-Deterministic actions, success at any step, environments and seeds of its own;
+Deterministic actions (in mazes sampled ones, by which they are judged), success
+at any step, environments and seeds of its own;
 with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
 prints to <run_dir>/evaluation_<policy>.csv (with --suite, to
 evaluation_<policy>_<suite>.csv). Needs no TensorFlow.
@@ -42,7 +43,7 @@ def main(_):
   config, suite = trained_suites.read(_RUN_DIR.value)
   name = _POLICY.value
   if _SUITE.value:
-    suite = _other_suite(suite)
+    suite = _other_suite(suite, config['seed'])
     name += f'_{_SUITE.value.replace("/", "-")}'
   is_random = _POLICY.value == 'random'
   if is_random:
@@ -67,9 +68,11 @@ def main(_):
   print(evaluation.table(rows, suite.score))
 
 
-def _other_suite(suite: base.TaskSuite) -> base.TaskSuite:
+def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:
   """The suite of the flag; its tasks stand for those of `suite`, in order."""
-  other = suites.make_suite(_SUITE.value, seed=0)
+  other = suites.make_suite(
+      _SUITE.value, seed=seed, reward_function_version=suite.info.get(
+          'reward_function_version', 'v2'))
   for what, there, here in (
       ('tasks', len(suite.train_tasks), len(other.train_tasks)),
       ('an observation', suite.observation_spec.shape,

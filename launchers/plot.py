@@ -38,6 +38,7 @@ class PlotOptions:
     bootstrap_repetitions: resamples of the intervals.
     over: what to draw success over: environment steps, or the wall time that
       the runs recorded (of several seeds, their mean).
+    score: what to draw, 'success' or 'return'.
     adaptation: draw adaptation to the tasks of this split instead of learning;
       '' does not.
   """
@@ -45,6 +46,7 @@ class PlotOptions:
   output: str = 'learning_curves.png'
   bootstrap_repetitions: int = 2000
   over: Literal['env_steps', 'hours'] = 'env_steps'
+  score: Literal['success', 'return'] = 'success'
   adaptation: Literal['', 'train', 'test'] = ''
 
   def __post_init__(self):
@@ -63,8 +65,10 @@ def _seeds(*scores: run_scores.Scores) -> str:
   return f'{" to ".join(map(str, counts[:1] + counts[1:][-1:]))} {noun}'
 
 
-def table(scores: run_scores.ByKey, repetitions: int) -> str:
+def table(scores: run_scores.ByKey, repetitions: int,
+          score: str = 'success') -> str:
   """Returns the figures at the last common time as text."""
+  fine, coarse = ('.1%', '.0%') if score == 'success' else ('.1f', '.0f')
   lines = []
   for key, of_key in scores.items():
     lines.append(
@@ -78,13 +82,13 @@ def table(scores: run_scores.ByKey, repetitions: int) -> str:
       )
       name = statistic.__name__.replace('_', ' ')
       lines.append(
-          f'  {name:28}{found.value[0]:7.1%}  '
-          f'[{found.low[0]:.1%}, {found.high[0]:.1%}]'
+          f'  {name:28}{found.value[0]:7{fine}}  '
+          f'[{found.low[0]:{fine}}, {found.high[0]:{fine}}]'
       )
     for task, last in zip(of_key.tasks, of_key.success[:, :, -1].T):
       lines.append(
-          f'  {task:28}{last.mean():7.1%}  '
-          f'({last.min():.0%} to {last.max():.0%})'
+          f'  {task:28}{last.mean():7{fine}}  '
+          f'({last.min():{coarse}} to {last.max():{coarse}})'
       )
   return '\n'.join(lines)
 
@@ -126,7 +130,7 @@ def draw(
         times = getattr(of_key, options.over)
         axes.plot(times, of_task.T, **look, lw=0.6, alpha=0.5)
         axes.plot(times, of_task.mean(0), **look, lw=1.8)
-    _style(axes, options.over)
+    _style(axes, options)
     axes.set(title=task + (' (test)' if split == 'test' else ''), xlabel='')
     axes.title.set_size(9)
     axes.tick_params(labelsize=7)
@@ -135,9 +139,9 @@ def draw(
   canvas.print_png(options.output)
 
 
-def _style(axes, over: str) -> None:
-  plotting.style_axes(axes)
-  if over == 'hours':
+def _style(axes, options: PlotOptions) -> None:
+  plotting.style_axes(axes, is_share=options.score == 'success')
+  if options.over == 'hours':
     axes.set_xlabel('wall time, hours')
     axes.xaxis.set_major_formatter('{x:g}')
 
@@ -173,9 +177,9 @@ def _draw_aggregates(
     axes.fill_between(
         times, found.low, found.high, color=color, alpha=0.2, lw=0,
     )
-  _style(axes, options.over)
+  _style(axes, options)
   axes.set(
-      ylabel='success, interquartile mean',
+      ylabel=f'{options.score}, interquartile mean',
       title=f'{suite}: {_seeds(*scores.values())}, 95 % bootstrap intervals',
   )
   axes.legend(frameon=False, loc='upper left')
@@ -192,9 +196,9 @@ def main(run_dirs: List[str]) -> None:
     adaptation_figures.draw(found, options.output)
     print(adaptation_figures.table(found))
   else:
-    suite, scores = run_scores.read_runs(run_dirs)
+    suite, scores = run_scores.read_runs(run_dirs, options.score)
     draw(suite, scores, options)
-    print(table(scores, options.bootstrap_repetitions))
+    print(table(scores, options.bootstrap_repetitions, options.score))
   print(f'wrote {options.output}')
 
 

@@ -11,6 +11,7 @@ from absl import flags
 from distillery.agents.core import checkpoints
 from distillery.environments import maze_pictures
 from distillery.environments import mazes
+from distillery.environments import memory
 from distillery.launchers import flag_utils
 from distillery.launchers import trained_suites
 import numpy as np
@@ -46,7 +47,7 @@ def main(_):
 
 def _episode(batch: mazes.MazeBatch, loaded, index: int):
   """A picture for each step of one episode, and its return."""
-  policy = loaded.policy
+  policy = memory.with_memory(loaded.policy)
   selected = policy.select_tasks(loaded.parameters, np.array([index]))
   state = np.zeros((1, 1, policy.state_size), np.float32)
   rng = np.random.default_rng(_SEED.value)

@@ -44,11 +44,13 @@ class Scores(NamedTuple):
 ByKey = Dict[Key, Scores]
 
 
-def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
+def read_runs(run_dirs: Sequence[str],
+              score: str = 'success') -> Tuple[str, ByKey]:
   """Reads the evaluations of runs, and averages those of the same settings.
 
   Args:
     run_dirs: directories, each with evaluation.csv and config.json.
+    score: 'success', or 'return' in its place.
 
   Returns:
     The suite's name, and the scores by settings, policy and split.
@@ -82,7 +84,8 @@ def read_runs(run_dirs: Sequence[str]) -> Tuple[str, ByKey]:
     ]
     for policy in LABELS:
       for split in ('train', 'test'):
-        curves = [plotting.task_curves(run, policy, split) for run in runs]
+        curves = [plotting.task_curves(run, policy, split, score)
+                  for run in runs]
         if any(curves):
           scores[Key(settings, policy, split)] = _stack(group, curves, runs)
   return str(next(iter(configs.values())).get('suite', '')), scores

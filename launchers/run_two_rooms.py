@@ -56,8 +56,10 @@ def main(_):
   seeds = range(options.num_seeds)
   tables = two_rooms.make_tables(
       two_rooms.draw_goals(options.num_tasks, seeds))
-  run_dir = run_directory.RunDirectory(
-      pathlib.Path(options.run_dir), resume=False)
+  path = pathlib.Path(options.run_dir)
+  if (path / 'config.json').exists():
+    raise ValueError(f'run_dir {path} is not empty; want another directory.')
+  run_dir = run_directory.RunDirectory(path, resume=False)
   flag_utils.flags_to_file(run_dir.path / 'flags.cfg', config, options)
   run_dir.write_json('config.json', {
       **dataclasses.asdict(config), **dataclasses.asdict(options)})
@@ -95,7 +97,8 @@ def _learn(learner: soft_q_learning.SoftQLearner, method: str,
                for seed, value in enumerate(returns.tolist())]
       print(f'{method}: {env_steps:,} of {options.num_env_steps:,} steps a '
             f'task, mean return {returns.mean():.3f}', flush=True)
-    learner.iterate()
+    if env_steps + config.rollout_length <= options.num_env_steps:
+      learner.iterate()
   return rows
 
 

@@ -152,6 +152,7 @@ def _return_on(run_dir: pathlib.Path, body: str) -> float:
 def main(_):
   output_dir = pathlib.Path(_OUTPUT_DIR.value)
   output_dir.mkdir(parents=True, exist_ok=True)
+  _check_scale(output_dir / 'scale.json')
   runner = study_jobs.Runner(
       output_dir, _PARALLEL.value or run_options.usable_cores())
   for number, jobs_of, table in (('2', _table2_jobs, _table2),
@@ -169,6 +170,21 @@ def main(_):
   (output_dir / 'versions.json').write_text(
       json.dumps(run_directory.versions(), indent=2) + '\n')
   print(f'Results are in {output_dir}')
+  runner.check()
+
+
+def _check_scale(path: pathlib.Path) -> None:
+  """Refuses runs of different lengths in one directory.
+
+  Those that begin with others would keep what these were when they were short.
+  """
+  if _SCALE.value <= 0.:
+    raise ValueError(f'scale: got {_SCALE.value}, want a number above 0')
+  if path.exists() and json.loads(path.read_text()) != _SCALE.value:
+    raise ValueError(
+        f'scale: got {_SCALE.value}, and {path.parent} holds a study of scale '
+        f'{path.read_text().strip()}; want that, or another directory')
+  path.write_text(f'{_SCALE.value}\n')
 
 
 def _write(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
@@ -181,4 +197,5 @@ def _write(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(subprocess.CalledProcessError,))
+  flag_utils.run(
+      main, errors=(subprocess.CalledProcessError, study_jobs.RunsFailed))

@@ -57,13 +57,16 @@ def main(_):
     runs = study_runs.grid(study, algorithms, seeds, num_env_steps)
   runner.make([run.job(study) for run in runs])
   found = {run: runner.evaluations(run.job(study)) for run in runs}
-  study_figures.write(
-      output_dir, _STUDY.value, study.metric,
-      {run: evaluations for run, evaluations in found.items() if evaluations})
+  found = {run: evaluations for run, evaluations in found.items()
+           if evaluations}
+  if not found:
+    runner.check()
+  study_figures.write(output_dir, _STUDY.value, study.metric, found)
   (output_dir / 'versions.json').write_text(
       json.dumps(run_directory.versions(), indent=2) + '\n')
   print((output_dir / 'summary.csv').read_text(), end='')
   print(f'Results are in {output_dir}')
+  runner.check()
 
 
 def _tuned(study: study_runs.Study, algorithms: Sequence[str],
@@ -83,4 +86,4 @@ def _tuned(study: study_runs.Study, algorithms: Sequence[str],
 
 
 if __name__ == '__main__':
-  flag_utils.run(main)
+  flag_utils.run(main, errors=(study_jobs.RunsFailed,))

@@ -5,14 +5,20 @@ import os
 import pathlib
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 from typing import List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import run_directory
 from distillery.launchers import study_figures
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
+
+
+class RunsFailed(Exception):
+  """Some runs of a study have failed."""
 
 
 class Job(NamedTuple):
@@ -47,6 +53,8 @@ class Runner:
       self._cores.put(usable[i % len(usable)])
     self._is_stopped = threading.Event()
     self._processes: List[subprocess.Popen] = []
+    # Logs of those that failed.
+    self.failures: List[pathlib.Path] = []
 
   def make(self, jobs: Sequence[Job]) -> None:
     """Makes those that are not whole yet; returns when all have ended.
@@ -56,6 +64,8 @@ class Runner:
     wanted = [job for job in jobs if not self.is_whole(job)]
     print(f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there',
           flush=True)
+    # As Ctrl-C does, it has to end the runs with the study.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
       futures = [threads.submit(self._make, job) for job in wanted]
       try:
@@ -76,10 +86,12 @@ class Runner:
     return study_figures.read_run(self.run_dir(job) / 'evaluation.csv')
 
   def is_whole(self, job: Job) -> bool:
-    """Whether it was evaluated at its end."""
+    """Whether it was evaluated, and saved, at its end."""
     evaluations = self.evaluations(job)
-    return bool(evaluations) and (
-        evaluations[-1].env_steps >= job.num_env_steps)
+    saved = [int(path.parent.name) for path in self.run_dir(job).glob(
+        'checkpoints/*/manifest.json') if path.parent.name.isdigit()]
+    return bool(evaluations and saved) and (
+        min(evaluations[-1].env_steps, max(saved)) >= job.num_env_steps)
 
   def _make(self, job: Job) -> None:
     if self._is_stopped.is_set():
@@ -87,6 +99,9 @@ class Runner:
     run_dir = self.run_dir(job)
     is_begun = any(run_dir.glob('checkpoints/*/manifest.json'))
     if not is_begun and run_dir.exists():
+      if (run_dir / 'config.json').exists():
+        # Refuses, in a sentence, what another process works in.
+        run_directory.RunDirectory(run_dir, resume=True)
       shutil.rmtree(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     command = [
@@ -104,6 +119,15 @@ class Runner:
       os.sched_setaffinity(process.pid, {core})
       status = process.wait()
     self._cores.put(core)
+    if status and not self._is_stopped.is_set():
+      self.failures.append(log)
     if not self._is_stopped.is_set():
       print(f'{job.folder}: ' + (
           'done' if not status else f'failed, see {log}'), flush=True)
+
+  def check(self) -> None:
+    """Raises a `RunsFailed` if a run has failed."""
+    if self.failures:
+      raise RunsFailed(
+          f'{len(self.failures)} runs failed, the first in '
+          f'{self.failures[0]}; what is drawn lacks their end.')

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import Sequence
+from typing import Optional, Sequence
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import builders
@@ -36,6 +36,11 @@ class A2CBuilder(builders.OnPolicyBuilder):
   @property
   def evaluated_policies(self) -> Sequence[str]:
     return ('task',)
+
+  @property
+  def max_actors(self) -> Optional[int]:
+    # Returns go on from block to block, of the same environments.
+    return 1 if self.config.normalize_rewards else None
 
   def make_networks(self, seed: int) -> a2c_networks.A2CNetworks:
     from distillery.agents.a2c import networks

@@ -4,6 +4,7 @@ from typing import Mapping, Optional
 
 import acme
 from distillery.agents.core import builders
+from distillery.environments import memory
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import dm_env
@@ -34,7 +35,8 @@ class PolicyActor(acme.Actor):
       seed: of the actions' noise.
       deterministic: whether to act without noise.
     """
-    self._policy = policy
+    self._policy = memory.with_memory(policy)
+    self._state = np.zeros((1, 1, self._policy.state_size), np.float32)
     self._source = variable_source
     self._action_spec = action_spec
     self._task_index = np.array([task_index])
@@ -45,17 +47,20 @@ class PolicyActor(acme.Actor):
   def select_action(self, observation: np.ndarray) -> np.ndarray:
     rows = observation[np.newaxis, np.newaxis]
     if self._deterministic:
-      action = self._policy.deterministic(self._selected, rows)
+      action, self._state = self._policy.deterministic(
+          self._selected, rows, self._state)
     else:
       noise = self._policy.draw_noise(self._rng, 1, 1)
-      action, _ = self._policy.sample(self._selected, rows, noise)
+      action, _, self._state = self._policy.sample(
+          self._selected, rows, noise, self._state)
     spec = self._action_spec
     if isinstance(spec, specs.BoundedArray) and action.dtype != np.int32:
       action = np.clip(action, spec.minimum, spec.maximum)
     return action[0, 0]
 
   def observe_first(self, timestep: dm_env.TimeStep) -> None:
-    """Nothing to remember."""
+    """Forgets the episode before."""
+    self._state = np.zeros_like(self._state)
 
   def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
     """Nothing to remember."""

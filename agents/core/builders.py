@@ -82,6 +82,11 @@ class Builder(abc.ABC):
   def make_inserter(self, client: reverb.Client) -> Inserter:
     """What writes blocks into the tables."""
 
+  @property
+  def max_actors(self) -> Optional[int]:
+    """How many actors of a program it can learn from; None: any number."""
+    return None
+
   def num_learner_steps(self, env_steps: int) -> int:
     """Steps to learn after a block, which brought the run to `env_steps`."""
     del env_steps

@@ -31,7 +31,14 @@ class LoadedPolicy:
     Returns:
       `[N, A]` float32, within the bounds of the action spec; `[N]` int32 if
       actions are discrete.
+
+    Raises:
+      ValueError: if the policy has a memory, which rows here have not.
     """
+    if hasattr(self.policy, 'state_size'):
+      raise ValueError(
+          'this policy remembers what it has seen; call `policy.deterministic` '
+          'with `parameters` and a state, as `actors.PolicyActor` does.')
     task_index = np.asarray(task_index)
     # Gathering the weights costs more than a step; rows seldom change tasks.
     if self._task_index is None or not np.array_equal(

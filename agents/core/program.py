@@ -44,14 +44,18 @@ def make_program(config: experiment.ExperimentConfig,
   run_dir = copy.copy(config.run_dir)
   run_dir.path = run_dir.path.absolute()
   config = dataclasses.replace(config, run_dir=run_dir)
-  keeps_replay = experiment.make_builder(config).keeps_replay
+  builder = experiment.make_builder(config)
+  if builder.max_actors is not None and num_actors > builder.max_actors:
+    raise ValueError(
+        f'num_actors: got {num_actors}, and {config.agent} with these settings '
+        f'learns from {builder.max_actors} at most.')
   num_workers = max(1, config.num_workers // num_actors)
   program = lp.Program(config.agent)
   with program.group('replay'):
     replay = program.add_node(lp.ReverbNode(
         functools.partial(_make_tables, config),
         functools.partial(_make_checkpointer, config)
-        if keeps_replay else None))
+        if builder.keeps_replay else None))
   with program.group('counter'):
     counter = program.add_node(lp.CourierNode(_make_counter, config))
   with program.group('learner'):

@@ -120,8 +120,10 @@ class Training:
     row = self._train_record.add(
         self._env_steps, self._wall_s, self._learner.num_steps,
         self._pool.episodes(), metrics)
+    score = self._config.suite.score
     display.update(self._env_steps, (
-        f'training success {row["episode_success"]:.0%}' if row['episodes']
+        f'training {score} ' + evaluation.score_text(
+            row[f'episode_{score}'], score, digits=0) if row['episodes']
         else 'first episodes'))
 
   def _evaluate(self, display: displays.Display) -> List[Dict[str, Any]]:

@@ -48,5 +48,9 @@ class DistillationConfig:
     config_checks.not_negative(self, 'noise_color')
     if not self.hidden_sizes:
       raise ValueError('hidden_sizes must have at least one layer, got none.')
+    if self.noise_color and self.rollouts == 'teacher':
+      raise ValueError(
+          f'noise_color={self.noise_color} has no effect where teachers act, '
+          'which have their own; set it to 0.')
     if not self.teachers:
       raise ValueError('teachers: got none, want directories of runs of A2C.')

@@ -9,6 +9,7 @@ from distillery.agents.distillation import teachers as frozen
 from distillery.networks import multi_head
 from distillery.ops import advantages
 from distillery.ops import gradients
+import sonnet as snt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -22,6 +23,17 @@ def distillation_loss(teacher: tfd.Distribution,
   The study's equation (4) is the other direction; its code is this one.
   """
   return tfd.kl_divergence(teacher, student)
+
+
+class FrozenTeachers(snt.Module):
+  """The teachers' parameters, as part of a checkpoint."""
+
+  def __init__(self, teachers: frozen.Teachers):
+    super().__init__(name='teachers')
+    self.parameters = {
+        name: tf.Variable(value, trainable=False,
+                          name=name.replace('/', '_'))
+        for name, value in teachers.parameters.items()}
 
 
 class DistillationLearner(learners.Learner):
@@ -46,8 +58,8 @@ class DistillationLearner(learners.Learner):
     self._student = student
     self._max_deviation = teachers.policy.max_deviation
     self._num_layers = teachers.policy.num_layers
-    self._teachers = {name: tf.constant(value)
-                      for name, value in teachers.parameters.items()}
+    self._frozen = FrozenTeachers(teachers)
+    self._teachers = self._frozen.parameters
     self._shared_optimizer = optimizers.rms_prop(
         config.learning_rate, student.shared_variables())
     self._own_optimizer = optimizers.rms_prop(
@@ -56,6 +68,8 @@ class DistillationLearner(learners.Learner):
         variables={'policy': {**student.acting_variables(), **self._teachers}},
         checkpointables={
             'policy': student,
+            # Whatever becomes of their runs, a resumed one goes on with them.
+            'teachers': self._frozen,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
         }, **kwargs)

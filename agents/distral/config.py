@@ -41,7 +41,8 @@ class DistralConfig:
     max_gradient_norm: gradients are clipped to this norm, each task's and the
       shared column's apart.
     hidden_sizes: units of each hidden layer of a column.
-    value_hidden_sizes: units of each hidden layer of a value network.
+    value_hidden_sizes: units of each hidden layer of a value network; with
+      lstm_size there is none.
     lstm_size: units of an LSTM in each column, which the value is read off as
       well; 0: columns remember nothing, and values have networks of their own.
     conv_channels: of convolutions (3 x 3, stride 2) below the perceptron of a
@@ -56,7 +57,7 @@ class DistralConfig:
     noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
       pink (Hollenstein et al. 2024).
     min_observation_std: floor of the standard deviation that observations are
-      divided by, in units of the observation.
+      divided by, in units of the observation; with lstm_size they are not.
   """
   architecture: Literal['two_column', 'separate', 'shared'] = 'two_column'
   logits_alpha: float = 0.5
@@ -132,6 +133,7 @@ class DistralConfig:
       return
     config_checks.positive(self, 'conv_channels')
     for name, wanted in (('num_epochs', 1), ('num_minibatches', 1),
+                         ('narrowing_steps', 0),
                          ('optimization', 'joint'),
                          ('shared_observes_task', False)):
       if getattr(self, name) != wanted:

@@ -11,7 +11,8 @@ from distillery.ops import advantages
 from distillery.ops import gradients
 import tensorflow as tf
 
-# Of the values' squared error, beside the policies' loss in what they share.
+# Of half the values' squared error, beside the policies' loss in what they
+# share.
 _VALUE_COST = 0.5
 # Floor of the standard deviation of advantages, in units of scaled return.
 _MIN_ADVANTAGE_STD = 1e-3

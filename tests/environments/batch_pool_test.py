@@ -1,12 +1,17 @@
 """The pool of arrays: blocks are what was stepped, and it can go on."""
 
+import dataclasses
 import itertools
 
+from distillery.agents.core import actors
+from distillery.agents.core import loaded_policy
 from distillery.environments import batch_pool
+from distillery.environments import failures
 from distillery.environments import making_pools
 from distillery.environments import maze_suites
 from distillery.environments import mazes
 from distillery.networks import recurrent_acting
+from dm_env import specs
 import numpy as np
 import pytest
 
@@ -161,3 +166,93 @@ def test_it_has_to_be_given_a_policy_first():
     pool.collect()
   with pytest.raises(RuntimeError, match='call set_policy first'):
     pool.set_parameters({})
+
+
+class Counter:
+  """A user's simulator: continuous actions, and a new array in each step."""
+
+  def __init__(self, num, broken_at):
+    self.observation = np.zeros((num, 1), np.float32)
+    self.success = np.zeros(num, bool)
+    self.actions = []
+    self._broken_at = broken_at
+
+  def reset(self, row, seed):
+    self.observation = self.observation.copy()
+    self.observation[row] = 0.
+
+  def step(self, action):
+    self.actions.append(action)
+    self.observation = self.observation + 1.
+    reward = np.zeros(len(self.observation), np.float32)
+    if len(self.actions) == self._broken_at:
+      reward[1] = np.nan
+    return reward, np.ones_like(reward), self.observation[:, 0] >= 5.
+
+
+class Strong(Forgetful):
+  """Acts far out of bounds."""
+
+  def sample(self, selected, observation, noise):
+    action = np.full((*observation.shape[:2], 1), 7., np.float32)
+    return action, np.zeros(observation.shape[:2], np.float32)
+
+
+def user_pool(broken_at=0):
+  batches = []
+
+  def make_batch(tasks):
+    batches.append(Counter(len(tasks), broken_at))
+    return batches[-1]
+
+  suite = dataclasses.replace(
+      SUITE, make_batch=make_batch, observation_spec=specs.Array(
+          (1,), np.float32), action_spec=specs.BoundedArray(
+              (1,), np.float32, -1., 1.))
+  pool = making_pools.make_pool(
+      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
+  pool.set_policy(Strong(), {})
+  return pool, batches[0]
+
+
+def test_a_user_s_simulator_gets_what_it_was_promised():
+  pool, batch = user_pool()
+  block = pool.collect()
+  assert (block['action'] == 7.).all()
+  assert all((action == 1.).all() for action in batch.actions)
+  assert block['observation'][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 0, 1]
+  assert block['next_observation'][:, 0, 0, 0].tolist() == [
+      1, 2, 3, 4, 5, 1, 2]
+
+
+def test_a_simulator_that_breaks_is_named():
+  pool, _ = user_pool(broken_at=3)
+  with pytest.raises(
+      failures.PoolError, match='NAVIGATION: .* reward that is not finite'):
+    pool.collect()
+
+
+def test_acme_s_loop_can_act_with_a_memory():
+  class Source:
+    def get_variables(self, names):
+      del names
+      return [parameters()]
+
+  environment = SUITE.tasks[1].factory(0)
+  actor = actors.PolicyActor(
+      POLICY, Source(), action_spec=SUITE.action_spec, task_index=1, seed=0,
+      deterministic=True)
+  selected = POLICY.select_tasks(parameters(), np.array([1]))
+  for _ in range(2):  # Episodes.
+    timestep = environment.reset(seed=4)
+    actor.observe_first(timestep)
+    state = np.zeros((1, 1, POLICY.state_size), np.float32)
+    for _ in range(20):
+      action = actor.select_action(timestep.observation)
+      want, state = POLICY.deterministic(
+          selected, timestep.observation[None, None], state)
+      assert action == want[0, 0]
+      timestep = environment.step(action)
+  loaded = loaded_policy.LoadedPolicy(POLICY, parameters(), 0, 0.)
+  with pytest.raises(ValueError, match='this policy remembers'):
+    loaded.act(timestep.observation[None], np.array([1]))

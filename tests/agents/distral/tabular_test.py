@@ -142,12 +142,24 @@ def test_a_seed_does_not_depend_on_the_others():
 
 
 def test_the_distilled_policy_is_the_mean_of_those_that_were_there():
-  made, _ = learner([0], num_iterations=1, rollout_length=1)
-  # The first states of four tasks; Q was 0 elsewhere, so policies are uniform
-  # there, and pi_0 is uniform where nobody was.
-  untouched = np.isclose(made.log_prior, -np.log(4.)).all(axis=-1)
-  assert 536 <= untouched.sum()
-  np.testing.assert_allclose(np.exp(made.log_prior).sum(axis=-1), 1.)
+  made, _ = learner([0], num_iterations=0, rollout_length=3, count_decay=.9,
+                    pseudo_count=.1)
+  counts = np.zeros_like(made.log_prior[0])
+  for _ in range(200):
+    seen, act = [], made._act
+    made._act = lambda act=act, seen=seen: seen.append(act()) or seen[-1]
+    before = made.log_prior[0].copy()
+    made.iterate()
+    made._act = act
+    # Of Q after the sweep, and of pi_0 before it is distilled anew.
+    policy = tabular.soft_policy(made.q[0], before, alpha=1., beta=5.)
+    counts *= .9
+    for state, _ in seen:
+      for k in range(4):
+        counts[state[0, k]] += policy[k, state[0, k]]
+    want = (counts + .1) / (counts + .1).sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(np.exp(made.log_prior[0]), want)
+  assert (np.exp(made.log_prior) > .26).any()
 
 
 def test_separate_learners_keep_a_uniform_prior():

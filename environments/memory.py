@@ -1,0 +1,31 @@
+"""Policies with a memory and policies without, called alike."""
+
+from typing import Any
+
+
+class _Memoryless:
+  """A policy that remembers nothing, called like one that does."""
+  state_size = 0
+
+  def __init__(self, policy: Any):
+    self._policy = policy
+    self.select_tasks = policy.select_tasks
+    self.draw_noise = policy.draw_noise
+
+  def sample(self, selected, observation, noise, state):
+    return (*self._policy.sample(selected, observation, noise), state)
+
+  def deterministic(self, selected, observation, state):
+    return self._policy.deterministic(selected, observation), state
+
+
+def with_memory(policy: Any) -> Any:
+  """A policy whose methods take, and give back, what it remembers.
+
+  Args:
+    policy: one of `networks/acting.py`. With an attribute `state_size`, it is
+      returned as it is: its `sample` and `deterministic` take a last argument
+      `[U, C, state_size]` float32, 0 where an episode begins, and return the
+      new one last.
+  """
+  return policy if hasattr(policy, 'state_size') else _Memoryless(policy)
