@@ -1,6 +1,7 @@
 """What a run leaves while it goes on: tables, TensorBoard, its curve."""
 
-from typing import Any, Dict, Iterable, List, Mapping, Sequence
+import contextlib
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
 from distillery.agents.core import evaluation
 from distillery.agents.core import plotting
@@ -57,7 +58,7 @@ class TrainRecord:
     }
     if learner_steps:
       self._csv.append([row])
-    with self._summary.as_default(step=env_steps):
+    with _writing(self._summary, env_steps):
       for name, value in row.items():
         if name != 'env_steps' and value != '':
           tf.summary.scalar(f'train/{name}', value)
@@ -97,7 +98,7 @@ class EvaluationRecord:
     self._csv.append([
         {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
         for row in rows])
-    with self._summary.as_default(step=env_steps):
+    with _writing(self._summary, env_steps):
       for row in rows:
         tf.summary.scalar(
             f'evaluation_{row["policy"]}/{row["task"]}', row[self._score])
@@ -110,6 +111,18 @@ class EvaluationRecord:
     return f'{env_steps:>12,} steps: ' + ', '.join(
         f'{policy} policy {evaluation.score_text(mean, self._score)}'
         for policy, mean in means.items()) + f' {self._score}'
+
+
+@contextlib.contextmanager
+def _writing(summary: tf.summary.SummaryWriter,
+             env_steps: int) -> Iterator[None]:
+  """Writes for TensorBoard; what TensorFlow raises becomes an OSError."""
+  try:
+    with summary.as_default(step=env_steps):
+      yield
+  except tf.errors.OpError as error:
+    raise OSError('cannot write for TensorBoard: '
+                  f'{error.message.splitlines()[0]}') from error
 
 
 def summary_writer(
