@@ -3,7 +3,8 @@
   python benchmarks/a2c.py
 
 16 environments, 5 steps of each in an update, two layers of 64, RMSprop. Ours
-as launchers/run_a2c.py runs it, replay and all, on all cores.
+as launchers/run_a2c.py runs it, replay and all, on all cores: one body, and six
+agents of six bodies side by side.
 """
 
 import dataclasses
@@ -42,12 +43,13 @@ class A2COptions:
   output: str = 'results/bench/a2c.csv'
 
 
-def our_figure(options: A2COptions) -> bench_report.Figure:
+def our_figure(options: A2COptions, name: str,
+               suite: str) -> bench_report.Figure:
   """Steps a second of a run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
         'run_a2c.py', 'launchers/flags/a2c_half_cheetah_scratch.cfg',
-        [f'--suite=HALF_CHEETAH/{_BODY}',
+        [f'--suite={suite}',
          f'--num_env_steps={options.bench_env_steps}',
          f'--evaluate_every={options.bench_env_steps}',
          f'--checkpoint_every={options.bench_env_steps}'],
@@ -62,8 +64,7 @@ def our_figure(options: A2COptions) -> bench_report.Figure:
     steps = int(last['env_steps']) - int(first['env_steps'])
     if seconds > 0.:
       rates.append(steps / seconds)
-  return bench_report.Figure(
-      'A2C, end to end', 'steps/s', rates[:options.repetitions])
+  return bench_report.Figure(name, 'steps/s', rates[:options.repetitions])
 
 
 def peer_figure(options: A2COptions) -> bench_report.Figure:
@@ -98,10 +99,13 @@ _OPTIONS = flag_utils.define(A2COptions)
 def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
-  ours, peer = our_figure(options), peer_figure(options)
+  one = our_figure(options, 'A2C of one body, end to end',
+                   f'HALF_CHEETAH/{_BODY}')
+  six = our_figure(options, 'six agents of six bodies', 'HALF_CHEETAH')
+  peer = peer_figure(options)
   bench_report.report(
-      'A2C', [ours, peer, bench_report.ratio('ours : theirs', ours, peer)],
-      options.output)
+      'A2C', [one, six, peer, bench_report.ratio('one : theirs', one, peer),
+              bench_report.ratio('six : theirs', six, peer)], options.output)
 
 
 if __name__ == '__main__':
