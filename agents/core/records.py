@@ -10,9 +10,12 @@ from distillery.environments import pool as pools
 import numpy as np
 import tensorflow as tf
 
+# Environment steps between what TensorBoard gets, where no episode ended.
+_SUMMARY_EVERY = 2_000
+
 
 class TrainRecord:
-  """`train.csv`, and the same for TensorBoard: a row a learner step."""
+  """`train.csv`, a row a block; and for TensorBoard, if more seldom."""
 
   def __init__(self, run_dir: run_directory.RunDirectory,
                summary: tf.summary.SummaryWriter, task_names: Sequence[str],
@@ -29,6 +32,7 @@ class TrainRecord:
     # A run that begins again writes the rows of step 0 again too.
     self._csv.truncate(env_steps or -1)
     self._summary = summary
+    self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
     self._task_names = task_names
 
   def add(self, env_steps: int, wall_s: float, learner_steps: int,
@@ -58,6 +62,10 @@ class TrainRecord:
     }
     if learner_steps:
       self._csv.append([row])
+    # A dozen scalars take as long as a short block.
+    if not episodes and env_steps < self._summed_up + _SUMMARY_EVERY:
+      return row
+    self._summed_up = env_steps
     with _writing(self._summary, env_steps):
       for name, value in row.items():
         if name != 'env_steps' and value != '':
