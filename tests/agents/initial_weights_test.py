@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-AGENTS = sorted(
+# A student of distillation has one network, which is one of A2C's.
+AGENTS = sorted({
     path.parent.name for path in (
-        pathlib.Path(__file__).resolve().parents[2]).glob('agents/*/config.py'))
+        pathlib.Path(__file__).resolve().parents[2]).glob('agents/*/config.py')
+} - {'distillation'})
 K, T, D, A = 3, 6, 5, 4
 SEEDS = range(4)
 # What three tasks can share.
@@ -23,7 +25,7 @@ SETTINGS = {
     'pearl': dict(unroll_length=T, context_size=T, tasks_per_update=K),
     'sac': dict(batch_size=K * 128)}
 # Whose actions are continuous.
-CONTINUOUS = ('damsel', 'pearl', 'sac')
+CONTINUOUS = ('a2c', 'damsel', 'pearl', 'sac')
 # What begins as a copy of something else.
 COPIES = ('target_critics',)
 SPECS = [specs.BoundedArray((A,), np.float32, -1., 1.), specs.DiscreteArray(A)]
