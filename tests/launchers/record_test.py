@@ -5,6 +5,7 @@ from distillery.environments import maze_rules
 from distillery.environments import mazes
 import launches
 import numpy as np
+import pytest
 
 LAUNCHER = launches.FOLDER / 'record.py'
 TRAINER = launches.FOLDER / 'run_distral.py'
@@ -45,6 +46,7 @@ def test_the_triangle_points_to_where_the_walker_looks():
     assert off @ behind > 1. and abs(off @ behind[::-1]) < 0.5
 
 
+@pytest.mark.slow
 def test_a_run_in_mazes_becomes_a_film(tmp_path):
   result = launches.launch(
       f'--flagfile={LAUNCHER.parent}/flags/distral_mazes.cfg',

@@ -14,9 +14,9 @@ import yardsticks
 HORIZON = 50
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize('rollouts', [
-    'student', pytest.param('teacher', marks=pytest.mark.slow)])
+@pytest.mark.parametrize('rollouts', ['student', 'teacher'])
 def test_the_student_does_what_its_teachers_do(tmp_path, rollouts):
   suite = fakes.point_mass_suite(2, horizon=HORIZON)
 
