@@ -61,8 +61,9 @@ def main(_):
     raise ValueError(f'run_dir {path} is not empty; want another directory.')
   run_dir = run_directory.RunDirectory(path, resume=False)
   flag_utils.flags_to_file(run_dir.path / 'flags.cfg', config, options)
-  run_dir.write_json('config.json', {
-      **dataclasses.asdict(config), **dataclasses.asdict(options)})
+  description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
+  del description['run_dir']  # Where it lies is no part of what it is.
+  run_dir.write_json('config.json', description)
   run_dir.write_json('versions.json', run_directory.versions())
   curves: List[Dict[str, Any]] = []
   for method, distils in METHODS.items():
