@@ -28,9 +28,6 @@ from distillery.launchers import run_options
 from distillery.launchers import trained_suites
 import numpy as np
 
-COLUMNS = ('env_steps', 'trajectory', 'task', 'family', 'split', 'taken_for',
-           'latent', 'return', 'distance', 'success')
-
 _RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
     'num_trajectories', 8, 'of each task, one after another', lower_bound=1)
@@ -62,9 +59,8 @@ def main(_):
   # In the order of the components.
   families = list(dict.fromkeys(task.family for task in suite.train_tasks))
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
-  path = run_dir / f'adaptation_{_SPLIT.value}.csv'
-  path.unlink(missing_ok=True)
-  run_directory.CsvFile(path, COLUMNS).append(rows)
+  run_directory.write_csv(
+      run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
   print(_table(rows, tasks, trajectories[0].block))
 
 

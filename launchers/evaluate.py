@@ -59,9 +59,7 @@ def main(_):
         pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
         episodes_per_task=_EPISODES.value, seed=config['seed'],
         deterministic=not is_random)
-  path = run_dir / f'evaluation_{name}.csv'
-  path.unlink(missing_ok=True)
-  run_directory.CsvFile(path, run_directory.EVALUATION_COLUMNS).append([
+  run_directory.write_csv(run_dir / f'evaluation_{name}.csv', [
       {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
       for row in rows])
   print(f'after {loaded.env_steps:,} steps of training')

@@ -72,10 +72,8 @@ def main(_):
     curves += _learn(learner, method, config, options, tables)
     if distils:
       corridor = _in_corridor(learner)
-  run_directory.CsvFile(
-      run_dir.path / 'learning.csv', list(curves[0])).append(curves)
-  run_directory.CsvFile(
-      run_dir.path / 'corridor.csv', list(corridor[0])).append(corridor)
+  run_directory.write_csv(run_dir.path / 'learning.csv', curves)
+  run_directory.write_csv(run_dir.path / 'corridor.csv', corridor)
   two_rooms_figure.draw(run_dir.path)
   print(two_rooms_figure.summary(run_dir.path))
   print(f'Results are in {run_dir.path}')

@@ -166,7 +166,10 @@ def main(_):
     rows = table(runner, {
         name: [{**of_seed[0], **of_seed[1]}[name] for of_seed in seeds]
         for name in names})
-    _write(output_dir / f'table{number}.csv', rows)
+    if rows:
+      path = output_dir / f'table{number}.csv'
+      run_directory.write_csv(path, rows)
+      print(path.read_text(), end='')
   (output_dir / 'versions.json').write_text(
       json.dumps(run_directory.versions(), indent=2) + '\n')
   print(f'Results are in {output_dir}')
@@ -185,15 +188,6 @@ def _check_scale(path: pathlib.Path) -> None:
         f'scale: got {_SCALE.value}, and {path.parent} holds a study of scale '
         f'{path.read_text().strip()}; want that, or another directory')
   path.write_text(f'{_SCALE.value}\n')
-
-
-def _write(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
-  if rows:
-    with open(path, 'w', newline='', encoding='utf-8') as f:
-      writer = csv.DictWriter(f, list(rows[0]))
-      writer.writeheader()
-      writer.writerows(rows)
-    print(path.read_text(), end='')
 
 
 if __name__ == '__main__':

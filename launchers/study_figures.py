@@ -5,11 +5,11 @@ setting; below, the final scores of all its runs, the best first, which shows
 how much they depend on setting and seed.
 """
 
-import csv
 import pathlib
 from typing import Any, Dict, List, Mapping, Sequence
 
 from distillery.agents.core import plotting
+from distillery.agents.core import run_directory
 import numpy as np
 
 # A run's score is the mean of this share of its evaluations, the last ones.
@@ -67,13 +67,14 @@ def write(output_dir: pathlib.Path, name: str, metric: str,
     metric: 'return' or 'success'.
     runs: evaluations by `study_distral.Run`.
   """
-  _write_csv(output_dir / 'curves.csv', [
+  run_directory.write_csv(output_dir / 'curves.csv', [
       {'algorithm': run.algorithm, 'cost': run.cost,
        'learning_rate': run.learning_rate, 'seed': run.seed, 'policy': policy,
        'env_steps': steps, metric: round(value, 4)}
       for run, evaluations in runs.items() for policy in _TITLES
       for steps, value in curve(evaluations, policy, metric).items()])
-  _write_csv(output_dir / 'summary.csv', _summary(metric, runs))
+  run_directory.write_csv(
+      output_dir / 'summary.csv', _summary(metric, runs))
   _draw(output_dir / 'study.png', name, metric, runs)
 
 
@@ -182,10 +183,3 @@ def _draw_curves(axes: Any, curves: Sequence[Dict[int, float]], label: str,
   axes.plot(steps, values.mean(axis=0), color=color, label=label)
   axes.fill_between(steps, values.min(axis=0), values.max(axis=0),
                     color=color, alpha=0.15, linewidth=0)
-
-
-def _write_csv(path: pathlib.Path, rows: List[Dict[str, Any]]) -> None:
-  with open(path, 'w', newline='', encoding='utf-8') as f:
-    writer = csv.DictWriter(f, list(rows[0]) if rows else ['algorithm'])
-    writer.writeheader()
-    writer.writerows(rows)

@@ -72,4 +72,3 @@ def grid(study: Study, algorithms: Sequence[str], seeds: Sequence[int],
   return [Run(algorithm, cost, rate, seed, num_env_steps)
           for seed in seeds for algorithm in algorithms
           for cost in study.costs for rate in study.learning_rates]
-

@@ -12,6 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
 from distillery.networks import gaussian_acting
 from distillery.networks import latent_acting
 from distillery.networks import multi_head_acting
+from distillery.networks import perceptron_acting
 from distillery.networks import recurrent_acting
 from distillery.networks import squashed_acting
 import numpy as np
@@ -182,13 +183,10 @@ class ColumnPolicy:
     return _Column(mean, inverse_std, weights, biases)
 
   def _forward(self, column: _Column, observation: np.ndarray) -> np.ndarray:
-    x = (observation - column.mean) * column.inverse_std
-    x = np.clip(x, -self.max_deviation, self.max_deviation)
-    for i, (weight, bias) in enumerate(zip(column.weights, column.biases)):
-      if i > 0:
-        x = np.tanh(x)
-      x = np.matmul(x, weight) + bias
-    return x
+    x = perceptron_acting.standardized(
+        observation, column.mean, column.inverse_std, self.max_deviation)
+    return perceptron_acting.perceptron(
+        x, column.weights, column.biases, np.tanh)
 
   def _logits(self, selected: Selected, observation) -> np.ndarray:
     if self.which == 'shared':

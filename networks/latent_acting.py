@@ -4,8 +4,10 @@ import dataclasses
 import math
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
+from distillery.networks import perceptron_acting
 import numpy as np
 
+_MAX_DEVIATION = 5.  # normalizer.MAX_DEVIATION.
 _LOG_2PI = math.log(2. * math.pi)
 
 
@@ -80,7 +82,8 @@ class LatentPolicy:
   def _unit_action(
       self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     x = standardized(observation, selected.mean, selected.inverse_std)
-    return np.tanh(perceptron(x, selected.weights, selected.biases))
+    return np.tanh(perceptron_acting.perceptron(
+        x, selected.weights, selected.biases, perceptron_acting.relu))
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
     """From the unit box to the bounds."""
@@ -90,8 +93,9 @@ class LatentPolicy:
 
 def standardized(x: np.ndarray, mean: np.ndarray,
                  inverse_std: np.ndarray) -> np.ndarray:
-  """The NumPy twin of `normalizer.RunningNormalizer`."""
-  return np.clip((x - mean) * inverse_std, -5., 5.).astype(np.float32)
+  """Observations as the networks see them, float32."""
+  return perceptron_acting.standardized(
+      x, mean, inverse_std, _MAX_DEVIATION).astype(np.float32)
 
 
 def encode(parameters: Mapping[str, np.ndarray],
@@ -100,14 +104,5 @@ def encode(parameters: Mapping[str, np.ndarray],
   layers = sum(name.startswith('encoder/w') for name in parameters)
   weights, biases = ([parameters[f'encoder/{kind}{i}'][0]
                       for i in range(layers)] for kind in 'wb')
-  return perceptron(features, weights, biases)
-
-
-def perceptron(x: np.ndarray, weights: List[np.ndarray],
-               biases: List[np.ndarray]) -> np.ndarray:
-  """ReLU between layers, none after the last."""
-  for i, (weight, bias) in enumerate(zip(weights, biases)):
-    if i > 0:
-      x = np.maximum(x, 0.)
-    x = np.matmul(x, weight) + bias
-  return x
+  return perceptron_acting.perceptron(
+      features, weights, biases, perceptron_acting.relu)

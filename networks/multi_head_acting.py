@@ -5,6 +5,7 @@ import math
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from distillery.networks import gaussian_acting
+from distillery.networks import perceptron_acting
 import numpy as np
 
 _LOG_2PI = math.log(2. * math.pi)
@@ -83,10 +84,7 @@ class MultiHeadPolicy:
         mean, selected.std, np.array(self.low), np.array(self.high))
 
   def _mean(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
-    x = (observation - selected.mean) * selected.inverse_std
-    x = np.clip(x, -self.max_deviation, self.max_deviation)
-    for i, (weight, bias) in enumerate(zip(selected.weights, selected.biases)):
-      if i > 0:
-        x = np.tanh(x)
-      x = np.matmul(x, weight) + bias
-    return x
+    x = perceptron_acting.standardized(
+        observation, selected.mean, selected.inverse_std, self.max_deviation)
+    return perceptron_acting.perceptron(
+        x, selected.weights, selected.biases, np.tanh)

@@ -1,5 +1,6 @@
 """Running standardisation of observations."""
 
+from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
 
@@ -46,15 +47,12 @@ class RunningNormalizer(snt.Module):
     """Takes in a batch `[K, N, D]`; pooled over K if there is one group."""
     num_groups, _, size = self.mean.shape
     x = tf.reshape(x, [num_groups, -1, size])
-    batch_mean, batch_variance = tf.nn.moments(x, axes=[1], keepdims=True)
-    batch_count = tf.cast(tf.shape(x)[1], tf.float32)
-    total = self.count + batch_count
-    weight = batch_count / total
-    delta = batch_mean - self.mean
-    self.variance.assign(
-        (1. - weight) * self.variance + weight * batch_variance
-        + weight * (1. - weight) * tf.square(delta))
-    self.mean.assign_add(weight * delta)
-    self.count.assign(total)
+    mean, variance = tf.nn.moments(x, axes=[1], keepdims=True)
+    after = moments.merged(
+        moments.Moments(self.count, self.mean, self.variance),
+        moments.Moments(tf.cast(tf.shape(x)[1], tf.float32), mean, variance))
+    self.count.assign(after.count)
+    self.mean.assign(after.mean)
+    self.variance.assign(after.variance)
     self.inverse_std.assign(
         1. / tf.maximum(tf.sqrt(self.variance), self._min_std))

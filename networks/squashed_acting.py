@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+from distillery.networks import perceptron_acting
 import numpy as np
 
 _LOG_2, _LOG_2PI = math.log(2.), math.log(2. * math.pi)
@@ -115,11 +116,8 @@ class SquashedPolicy:
 
   def _mean_and_log_std(self, selected: Selected, observation: np.ndarray
                         ) -> Tuple[np.ndarray, np.ndarray]:
-    x = observation
-    for i, (weight, bias) in enumerate(zip(selected.weights, selected.biases)):
-      if i > 0:
-        x = np.maximum(x, 0.)
-      x = np.matmul(x, weight) + bias
+    x = perceptron_acting.perceptron(
+        observation, selected.weights, selected.biases, perceptron_acting.relu)
     mean, log_std = np.split(x, 2, axis=-1)
     return mean, np.clip(log_std, self.min_log_std, self.max_log_std)
 

@@ -31,15 +31,20 @@ ALLOWED_IMPORTS = {
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.latent_acting',
         'distillery.networks.multi_head_acting',
+        'distillery.networks.perceptron_acting',
         'distillery.networks.recurrent_acting',
         'distillery.networks.squashed_acting',
     ),
     'networks/gaussian_acting.py': ('numpy',),
-    'networks/latent_acting.py': ('numpy',),
+    'networks/latent_acting.py': (
+        'numpy', 'distillery.networks.perceptron_acting'),
     'networks/multi_head_acting.py': (
-        'numpy', 'distillery.networks.gaussian_acting'),
+        'numpy', 'distillery.networks.gaussian_acting',
+        'distillery.networks.perceptron_acting'),
+    'networks/perceptron_acting.py': ('numpy',),
     'networks/recurrent_acting.py': ('numpy',),
-    'networks/squashed_acting.py': ('numpy',),
+    'networks/squashed_acting.py': (
+        'numpy', 'distillery.networks.perceptron_acting'),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
     'networks/': (
         *_TENSORFLOW, 'sonnet', 'dm_env', 'distillery.ops',

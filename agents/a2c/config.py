@@ -60,6 +60,7 @@ class A2CConfig:
 
   def __post_init__(self):
     config_checks.choices(self)
+    config_checks.layers(self, 'hidden_sizes')
     config_checks.positive(
         self, 'envs_per_task', 'unroll_length', 'learning_rate',
         'max_gradient_norm', 'initial_std', 'min_observation_std',
@@ -72,5 +73,3 @@ class A2CConfig:
       raise ValueError(
           f'trainable={self.trainable!r} would leave most layers as they were '
           'drawn; want initial_run, or all.')
-    if not self.hidden_sizes:
-      raise ValueError('hidden_sizes must have at least one layer, got none.')

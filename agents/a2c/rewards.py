@@ -1,5 +1,6 @@
 """What rewards are divided by, task by task."""
 
+from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
 
@@ -45,11 +46,10 @@ class RewardScale(snt.Module):
   def _merge(self, totals: tf.Tensor) -> None:
     """Merges the moments of `[T, K, E]` with those so far."""
     mean, variance = tf.nn.moments(totals, axes=[0, 2])
-    count = float(totals.shape[0] * totals.shape[2])
-    weight = count / (self._count + count)
-    delta = mean - self._mean
-    self._variance.assign(
-        (1. - weight) * self._variance + weight * variance
-        + weight * (1. - weight) * tf.square(delta))
-    self._mean.assign_add(weight * delta)
-    self._count.assign_add(count)
+    count = tf.constant(float(totals.shape[0] * totals.shape[2]))
+    after = moments.merged(
+        moments.Moments(self._count, self._mean, self._variance),
+        moments.Moments(count, mean, variance))
+    self._count.assign(after.count)
+    self._mean.assign(after.mean)
+    self._variance.assign(after.variance)

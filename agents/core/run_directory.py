@@ -138,6 +138,15 @@ class CsvFile:
       self._path.unlink()
 
 
+def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
+  """Writes a table, whole or not at all; the keys of a row are its header."""
+  text = io.StringIO()
+  writer = csv.DictWriter(text, list(rows[0]))
+  writer.writeheader()
+  writer.writerows(rows)
+  write_text(path, text.getvalue())
+
+
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a file aside and renames it, so that it is whole or absent."""
   aside = path.with_name(path.name + '.tmp')

@@ -31,7 +31,7 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     self._teachers = teachers.read(
         config.teachers.split(','), spec.task_names)
     size, = spec.observation_spec.shape
-    first = self._teachers.parameters['teacher/w0']
+    first = self._teachers.parameters['w0']
     if first.shape[1] != size:
       raise ValueError(f'teachers: they observe {first.shape[1]} numbers, the '
                        f'tasks show {size}.')

@@ -41,13 +41,12 @@ class DistillationConfig:
 
   def __post_init__(self):
     config_checks.choices(self)
+    config_checks.layers(self, 'hidden_sizes')
     config_checks.positive(
         self, 'envs_per_task', 'unroll_length', 'learning_rate',
         'max_gradient_norm', 'initial_std', 'min_observation_std',
         'hidden_sizes')
     config_checks.not_negative(self, 'noise_color')
-    if not self.hidden_sizes:
-      raise ValueError('hidden_sizes must have at least one layer, got none.')
     if self.noise_color and self.rollouts == 'teacher':
       raise ValueError(
           f'noise_color={self.noise_color} has no effect where teachers act, '

@@ -9,7 +9,6 @@ from distillery.agents.distillation import teachers as frozen
 from distillery.networks import multi_head
 from distillery.ops import advantages
 from distillery.ops import gradients
-import sonnet as snt
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -23,17 +22,6 @@ def distillation_loss(teacher: tfd.Distribution,
   The study's equation (4) is the other direction; its code is this one.
   """
   return tfd.kl_divergence(teacher, student)
-
-
-class FrozenTeachers(snt.Module):
-  """The teachers' parameters, as part of a checkpoint."""
-
-  def __init__(self, teachers: frozen.Teachers):
-    super().__init__(name='teachers')
-    self.parameters = {
-        name: tf.Variable(value, trainable=False,
-                          name=name.replace('/', '_'))
-        for name, value in teachers.parameters.items()}
 
 
 class DistillationLearner(learners.Learner):
@@ -56,20 +44,20 @@ class DistillationLearner(learners.Learner):
     """
     self._config = config
     self._student = student
-    self._max_deviation = teachers.policy.max_deviation
-    self._num_layers = teachers.policy.num_layers
-    self._frozen = FrozenTeachers(teachers)
-    self._teachers = self._frozen.parameters
+    self.teacher = _make_teacher(teachers)
     self._shared_optimizer = optimizers.rms_prop(
         config.learning_rate, student.shared_variables())
     self._own_optimizer = optimizers.rms_prop(
         config.learning_rate, student.task_variables())
     super().__init__(
-        variables={'policy': {**student.acting_variables(), **self._teachers}},
+        variables={'policy': {
+            **student.acting_variables(),
+            **{teachers.policy.prefix + name: variable for name, variable
+               in self.teacher.acting_variables().items()}}},
         checkpointables={
             'policy': student,
             # Whatever becomes of their runs, a resumed one goes on with them.
-            'teachers': self._frozen,
+            'teacher': self.teacher,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
         }, **kwargs)
@@ -80,7 +68,7 @@ class DistillationLearner(learners.Learner):
     del step  # Nothing is random.
     student, max_norm = self._student, self._config.max_gradient_norm
     observation = advantages.task_major(batch['observation'])
-    teacher = self.teacher(observation)
+    teacher = self.teacher.task(observation)
     shared, own = student.shared_variables(), student.task_variables()
     with tf.GradientTape() as tape:
       policy = student.task(observation)
@@ -99,19 +87,19 @@ class DistillationLearner(learners.Learner):
         'teacher_entropy': tf.reduce_mean(teacher.entropy()),
     }
 
-  def teacher(self, observation: tf.Tensor) -> tfd.Distribution:
-    """What the teachers do, each with the statistics that it was trained with.
 
-    Args:
-      observation: `[K, N, D]`, as the environments put it out.
-    """
-    own = self._teachers
-    x = tf.clip_by_value(
-        (observation - own['teacher/mean']) * own['teacher/inverse_std'],
-        -self._max_deviation, self._max_deviation)
-    for i in range(self._num_layers):
-      if i > 0:
-        x = tf.tanh(x)
-      x = tf.matmul(x, own[f'teacher/w{i}']) + own[f'teacher/b{i}']
-    return tfd.Independent(tfd.Normal(x, tf.broadcast_to(
-        tf.exp(own['teacher/log_std']), tf.shape(x))), 1)
+def _make_teacher(teachers: frozen.Teachers) -> multi_head.MultiHeadPolicy:
+  """The teachers as one policy, each with the statistics it was trained with.
+
+  Nothing moves it; what its constructor draws is overwritten.
+  """
+  parameters = teachers.parameters
+  weights = [parameters[f'w{i}'] for i in range(teachers.policy.num_layers)]
+  policy = multi_head.MultiHeadPolicy(
+      len(weights[0]), weights[0].shape[1], weights[-1].shape[-1],
+      architecture='separate',
+      hidden_sizes=[weight.shape[-1] for weight in weights[:-1]],
+      initial_std=1., min_observation_std=1., seed=0)
+  for name, variable in policy.acting_variables().items():
+    variable.assign(parameters[name])
+  return policy

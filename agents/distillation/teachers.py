@@ -14,7 +14,8 @@ class Teachers(NamedTuple):
   """K policies of the same sizes.
 
   Attributes:
-    policy: what acts with the parameters of all of them.
+    policy: what acts with the parameters of all of them; their names have a
+      prefix there.
     parameters: by name, each `[K, ...]`.
   """
   policy: multi_head_acting.MultiHeadPolicy
@@ -61,8 +62,7 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str]) -> Teachers:
                      + ' and '.join(sorted(shapes)) + '.')
   return Teachers(
       dataclasses.replace(policies[0], prefix='teacher/'),
-      {f'teacher/{key}': np.stack([one[key] for one in chosen])
-       for key in chosen[0]})
+      {key: np.stack([one[key] for one in chosen]) for key in chosen[0]})
 
 
 def _tasks_of(run_dir: str) -> List[str]:

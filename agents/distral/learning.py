@@ -14,9 +14,6 @@ import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
 
-# Floor of the standard deviation of advantages, in units of scaled return.
-_MIN_ADVANTAGE_STD = 1e-3
-
 
 class Batch(NamedTuple):
   """What a gradient step needs of each sample, task-major: `[K, N, ...]`."""
@@ -142,7 +139,7 @@ class DistralLearner(learners.Learner):
     scale = tf.ones_like(advantage_std)
     if config.normalize_advantages:
       advantage, scale = advantages.standardize(
-          advantage, min_std=_MIN_ADVANTAGE_STD)
+          advantage, min_std=losses.MIN_ADVANTAGE_STD)
     batch = Batch(
         observation=observation, action=action,
         behaviour_log_prob=advantages.task_major(block['log_prob']),

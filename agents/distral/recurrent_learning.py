@@ -14,8 +14,6 @@ import tensorflow as tf
 # Of half the values' squared error, beside the policies' loss in what they
 # share.
 _VALUE_COST = 0.5
-# Floor of the standard deviation of advantages, in units of scaled return.
-_MIN_ADVANTAGE_STD = 1e-3
 
 
 class RecurrentDistralLearner(learners.Learner):
@@ -82,7 +80,7 @@ class RecurrentDistralLearner(learners.Learner):
       scale = tf.ones_like(advantage[:, :1])
       if config.normalize_advantages:
         advantage, scale = advantages.standardize(
-            advantage, min_std=_MIN_ADVANTAGE_STD)
+            advantage, min_std=losses.MIN_ADVANTAGE_STD)
       terms = losses.policy_loss(
           output.task, output.shared, action,
           advantages.task_major(batch['log_prob']), advantage,

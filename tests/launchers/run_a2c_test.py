@@ -24,7 +24,9 @@ def launch(*arguments, **kwargs):
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_a_flagfile_is_a_config_and_tasks_that_go_together(path):
   config, _, spec = launches.read_flagfile(path, a2c_config.A2CConfig)
-  builder.A2CBuilder(config, spec)
+  made = builder.A2CBuilder(config, spec)
+  assert made.evaluated_policies == ('task',)
+  assert (config.architecture == 'separate') == path.stem.endswith('scratch')
 
 
 def test_the_score_of_a_cheetah_is_its_return_and_layers_can_be_tuned(

@@ -62,7 +62,7 @@ def test_each_task_has_the_teacher_that_was_trained_on_it(
   learner, _ = make_learner(
       teachers, make_policy('multi_head', seed=5), np.random.default_rng(0))
   x = np.random.default_rng(1).normal(size=(K, 4, D)).astype(np.float32)
-  got = learner.teacher(tf.constant(x))
+  got = learner.teacher.task(tf.constant(x))
   want = both.task(tf.constant(x[::-1].copy()))
   np.testing.assert_allclose(got.mean(), want.mean()[::-1], atol=1e-5)
   np.testing.assert_allclose(got.stddev(), want.stddev()[::-1], atol=1e-6)
@@ -80,7 +80,7 @@ def test_teachers_of_several_runs_are_put_together(tmp_path):
   teachers = frozen.read(runs, ['a', 'b'])
   for k, seed in enumerate((0, 1)):
     np.testing.assert_array_equal(
-        teachers.parameters['teacher/w1'][k],
+        teachers.parameters['w1'][k],
         make_policy(num_tasks=1, seed=seed).acting_variables()['w1'][0])
 
 
@@ -126,7 +126,8 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   assert kls[-1] < .3 * kls[0]
   for name, value in learner.get_variables(['policy'])[0].items():
     if name.startswith('teacher/'):
-      np.testing.assert_array_equal(value, kept[name])
+      np.testing.assert_array_equal(
+          value, kept[name.removeprefix('teacher/')])
   # The student's statistics are its own, of what it saw.
   seen = np.asarray(batch['observation']).reshape(-1, D)
   assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < .1

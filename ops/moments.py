@@ -1,0 +1,28 @@
+"""Mean and variance of samples that come batch by batch."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+
+class Moments(NamedTuple):
+  """Of all samples so far."""
+  count: tf.Tensor  # float32 []
+  mean: tf.Tensor  # any shape
+  variance: tf.Tensor  # the mean's
+
+
+def merged(before: Moments, batch: Moments) -> Moments:
+  """Those of two sets of samples together (Chan et al. 1983).
+
+  Args:
+    before: of one set; its count may be 0.
+    batch: of the other.
+  """
+  total = before.count + batch.count
+  weight = batch.count / total
+  delta = batch.mean - before.mean
+  return Moments(
+      total, before.mean + weight * delta,
+      (1. - weight) * before.variance + weight * batch.variance
+      + weight * (1. - weight) * tf.square(delta))
