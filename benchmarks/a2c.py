@@ -14,6 +14,7 @@ import time
 from typing import List
 
 import bench_report
+from distillery.environments import cheetah_batch
 from distillery.environments import half_cheetah
 from distillery.launchers import flag_utils
 import launcher_runs
@@ -76,7 +77,7 @@ def peer_figure(options: A2COptions) -> bench_report.Figure:
 
   def make() -> gymnasium.Env:
     return wrappers.TimeLimit(
-        half_cheetah.make_cheetah(_BODY), half_cheetah.HORIZON)
+        half_cheetah.make_cheetah(_BODY), cheetah_batch.HORIZON)
 
   environments = vec_env.DummyVecEnv([make] * _ENVS)
   agent = stable_baselines3.A2C(

@@ -70,6 +70,41 @@ def _float_vector(shape: Tuple[int, ...], low: Any, high: Any) -> specs.Array:
   return specs.BoundedArray(shape, np.float32, low, high, name='action')
 
 
+class ActionEncoder:
+  """From actions of our spec to those of a wrapped environment."""
+
+  def __init__(self, spec: specs.Array, dtype: np.dtype, start: int):
+    """Initialises the encoder.
+
+    Args:
+      spec: of our actions.
+      dtype: of the environment's.
+      start: the environment's first discrete action.
+    """
+    self._spec = spec
+    self._dtype = np.dtype(dtype)
+    self._start = start
+
+  def __call__(self, action: Any) -> Any:
+    """Checks an action and converts it.
+
+    Raises:
+      ValueError: if it is not one of the spec's, or not finite.
+    """
+    spec = self._spec
+    if isinstance(spec, specs.DiscreteArray):
+      if not 0 <= action < spec.num_values:
+        raise ValueError(
+            f'action: got {action}, want one of 0..{spec.num_values - 1}')
+      return self._dtype.type(action + self._start)
+    action = np.asarray(action)
+    if action.shape != spec.shape:
+      raise ValueError(f'action: got shape {action.shape}, want {spec.shape}')
+    if not np.isfinite(action).all():
+      raise ValueError(f'action: got {action}, want finite numbers')
+    return action.astype(self._dtype)
+
+
 def _observation(given: Any, shape: Optional[Tuple[int, ...]], dtype: Any
                  ) -> specs.Array:
   if shape is None or len(shape) != 1 or np.dtype(dtype).kind not in 'fiub':

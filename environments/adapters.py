@@ -33,7 +33,7 @@ class GymnasiumEnvironment(base.TaskEnvironment):
         environment.observation_space)
     self._action_spec = adapted_specs.of_action_space(
         environment.action_space)
-    self._encoder = _ActionEncoder(
+    self._encoder = adapted_specs.ActionEncoder(
         self._action_spec, environment.action_space.dtype,
         start=getattr(environment.action_space, 'start', 0))
     self._seed: Optional[int] = seed
@@ -108,7 +108,8 @@ class DmEnvironment(base.TaskEnvironment):
         self._environment.observation_spec())
     spec = self._environment.action_spec()
     self._action_spec = adapted_specs.of_action_spec(spec)
-    self._encoder = _ActionEncoder(self._action_spec, spec.dtype, start=0)
+    self._encoder = adapted_specs.ActionEncoder(
+        self._action_spec, spec.dtype, start=0)
     self._needs_reset = True
     self._is_first = True
 
@@ -177,29 +178,6 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
   raise ValueError(
       f'got a {type(environment).__module__}.{type(environment).__name__}, '
       'want a TaskEnvironment, a dm_env.Environment or a gymnasium.Env')
-
-
-class _ActionEncoder:
-  """From actions of our spec to those of a wrapped environment."""
-
-  def __init__(self, spec: specs.Array, dtype: np.dtype, start: int):
-    self._spec = spec
-    self._dtype = np.dtype(dtype)
-    self._start = start
-
-  def __call__(self, action: Any) -> Any:
-    spec = self._spec
-    if isinstance(spec, specs.DiscreteArray):
-      if not 0 <= action < spec.num_values:
-        raise ValueError(
-            f'action: got {action}, want one of 0..{spec.num_values - 1}')
-      return self._dtype.type(action + self._start)
-    action = np.asarray(action)
-    if action.shape != spec.shape:
-      raise ValueError(f'action: got shape {action.shape}, want {spec.shape}')
-    if not np.isfinite(action).all():
-      raise ValueError(f'action: got {action}, want finite numbers')
-    return action.astype(self._dtype)
 
 
 def _to_float32(observation: Any) -> np.ndarray:

@@ -9,15 +9,14 @@ import dataclasses
 import os
 import pathlib
 import tempfile
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Sequence, Tuple
 from xml.etree import ElementTree
 
-from distillery.environments import adapters
 from distillery.environments import base
+from distillery.environments import batch_environment
+from distillery.environments import cheetah_batch
 from dm_env import specs
 import numpy as np
-
-HORIZON = 1000
 
 # By name: the parts, and what their sizes are multiplied by.
 BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
@@ -28,7 +27,8 @@ BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
     'SmallTorso': (('torso',), 0.75),
     'BigTorso': (('torso',), 1.25),
 }
-_OBSERVATION_SIZE, _ACTION_SIZE = 17, 6
+_OBSERVATION_SPEC = specs.Array((17,), np.float32, name='observation')
+_ACTION_SPEC = specs.BoundedArray((6,), np.float32, -1., 1., name='action')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +37,9 @@ class HalfCheetahFactory:
   body: str
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
-    from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
-    return adapters.GymnasiumEnvironment(
-        wrappers.TimeLimit(make_cheetah(self.body), HORIZON), seed=seed)
+    return batch_environment.BatchEnvironment(
+        cheetah_batch.CheetahBatch([make_cheetah(self.body).model]), seed=seed,
+        observation_spec=_OBSERVATION_SPEC, action_spec=_ACTION_SPEC)
 
 
 def make_cheetah(body: str) -> Any:
@@ -72,9 +72,14 @@ def half_cheetah_suite(name: str) -> base.TaskSuite:
       tasks=tuple(
           base.Task(body, 'half_cheetah', 'train', HalfCheetahFactory(body))
           for body in BODIES if only in ('', body)),
-      observation_spec=specs.Array(
-          (_OBSERVATION_SIZE,), np.float32, name='observation'),
-      action_spec=specs.BoundedArray(
-          (_ACTION_SIZE,), np.float32, -1., 1., name='action'),
-      horizon=HORIZON,
+      observation_spec=_OBSERVATION_SPEC,
+      action_spec=_ACTION_SPEC,
+      horizon=cheetah_batch.HORIZON,
+      make_batch=_make_batch,
       score='return')
+
+
+def _make_batch(tasks: Sequence[base.Task]) -> cheetah_batch.CheetahBatch:
+  models = {body: make_cheetah(body).model
+            for body in {task.name for task in tasks}}
+  return cheetah_batch.CheetahBatch([models[task.name] for task in tasks])

@@ -64,7 +64,7 @@ class A2CLearner(learners.Learner):
             'reward_scale': networks.reward_scale,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
-        }, **kwargs)
+        }, jit_compile=True, **kwargs)
 
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:

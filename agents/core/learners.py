@@ -1,6 +1,7 @@
 """Everything a learner does that is not mathematics."""
 
 import abc
+import contextlib
 import math
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
@@ -8,6 +9,7 @@ import acme
 from acme.utils import counting
 from distillery.agents.core import checkpoints
 from distillery.agents.core import errors
+from distillery.launching import quiet
 import numpy as np
 import tensorflow as tf
 
@@ -25,6 +27,7 @@ class Learner(acme.Learner):
       checkpointables: Mapping[str, Any],
       iterator: Iterator[Mapping[str, tf.Tensor]],
       counter: Optional[counting.Counter] = None,
+      jit_compile: bool = False,
   ):
     """Initialises the learner.
 
@@ -34,6 +37,8 @@ class Learner(acme.Learner):
         state.
       iterator: gives the batches that `_step` takes.
       counter: counts `learner_steps`.
+      jit_compile: whether XLA compiles the step. On CPUs it is quicker where a
+        step is many small operations, and slower where large products are.
     """
     self.checkpointables = dict(checkpointables)
     # Set by `step`: of the latest step, by name.
@@ -44,6 +49,8 @@ class Learner(acme.Learner):
     # Of the learner's own steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: Dict[str, Tuple[int, ...]] = {}
+    self._jit_compile = jit_compile
+    self._packed_step = tf.function(self._pack, jit_compile=jit_compile)
 
   @abc.abstractmethod
   def _step(self, batch: Mapping[str, tf.Tensor],
@@ -64,7 +71,12 @@ class Learner(acme.Learner):
     """
     batch = next(self._iterator)
     # An array: TensorFlow keeps every Python number that it is given, for ever.
-    packed = self._packed_step(batch, np.asarray(self.num_steps, np.int32))
+    step = np.asarray(self.num_steps, np.int32)
+    # XLA tells of the first, when it is compiled.
+    with (quiet.quiet_native_code()
+          if self._jit_compile and not self._metric_shapes
+          else contextlib.nullcontext()):
+      packed = self._packed_step(batch, step)
     parts = np.split(packed.numpy(), np.cumsum([
         math.prod(shape) for shape in self._metric_shapes.values()])[:-1])
     self.metrics = self._report({
@@ -73,9 +85,8 @@ class Learner(acme.Learner):
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
 
-  @tf.function
-  def _packed_step(self, batch: Mapping[str, tf.Tensor],
-                   step: tf.Tensor) -> tf.Tensor:
+  def _pack(self, batch: Mapping[str, tf.Tensor],
+            step: tf.Tensor) -> tf.Tensor:
     """What `_step` returns, as one float32 `[M]`.
 
     Of each tensor that a function returns to Python, TensorFlow 2.15 never

@@ -1,5 +1,6 @@
 """The six half-cheetahs: what their bodies weigh, and how episodes end."""
 
+from distillery.environments import cheetah_batch
 from distillery.environments import half_cheetah
 from distillery.environments import suites
 import numpy as np
@@ -48,11 +49,41 @@ def test_an_episode_is_cut_off_and_not_over():
       environment.reset(seed=3).observation, first.observation)
 
 
-def test_the_reward_is_speed_less_a_tenth_of_the_squared_action():
-  cheetah = half_cheetah.make_cheetah('BigTorso')
-  cheetah.reset(seed=0)
-  for action in np.random.default_rng(0).uniform(-1., 1., (20, 6)):
-    before = cheetah.data.qpos[0]
-    _, reward, _, _, _ = cheetah.step(action)
-    speed = (cheetah.data.qpos[0] - before) / cheetah.dt
-    assert reward == pytest.approx(speed - .1 * (action**2).sum())
+@pytest.mark.parametrize('rows', [1, 17])  # In the caller's thread, in two.
+def test_every_row_steps_as_gymnasium_does(rows):
+  bodies = [list(half_cheetah.BODIES)[i % 6] for i in range(rows)]
+  cheetahs = [half_cheetah.make_cheetah(body) for body in bodies]
+  batch = cheetah_batch.CheetahBatch([cheetah.model for cheetah in cheetahs])
+  for row, cheetah in enumerate(cheetahs):
+    batch.reset(row, seed=row)
+    np.testing.assert_array_equal(
+        batch.observation[row],
+        cheetah.reset(seed=row)[0].astype(np.float32))
+  for action in np.random.default_rng(0).uniform(-1., 1., (20, rows, 6)):
+    reward, discount, ended = batch.step(action)
+    wanted = [cheetah.step(a) for cheetah, a in zip(cheetahs, action)]
+    np.testing.assert_allclose(
+        batch.observation, [observation for observation, *_ in wanted],
+        rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        reward, [step[1] for step in wanted], rtol=1e-4, atol=1e-4)
+    assert (discount == 1.).all() and not ended.any()
+
+
+def test_rows_know_nothing_of_each_other():
+  models = [half_cheetah.make_cheetah(body).model
+            for body in half_cheetah.BODIES]
+  many = cheetah_batch.CheetahBatch(4 * models)
+  alone = cheetah_batch.CheetahBatch(models[2:3])
+  for row in range(24):
+    many.reset(row, seed=row)
+  alone.reset(0, seed=14)
+  rng = np.random.default_rng(0)
+  for step in range(30):
+    action = rng.uniform(-1., 1., (24, 6)).astype(np.float32)
+    if step == 10:
+      many.reset(13, seed=5)
+    reward, _, _ = many.step(action)
+    single, _, _ = alone.step(action[14:15])
+    assert reward[14] == single[0]
+  np.testing.assert_array_equal(many.observation[14], alone.observation[0])

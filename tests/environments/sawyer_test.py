@@ -114,8 +114,10 @@ def test_equals_the_stock_over_whole_episodes(task_name, version):
   episodes = (('expert', 3), ('noisy', 4), ('random', 3), ('expert', 4))
   successes, _ = assert_equals_upstream(
       task_name, version, episodes, num_steps=500)
-  # Stick-push cannot be solved under v1: its success asks for v2's grasp.
-  assert successes or (task_name, version) == ('stick-push-v3', 'v1')
+  # Two cannot be solved under v1: stick-push asks for v2's grasp, hand-insert
+  # takes the distance at the beginning.
+  assert successes or (version == 'v1' and task_name in (
+      'hand-insert-v3', 'stick-push-v3'))
 
 
 def test_touching_object_equals_the_stock():

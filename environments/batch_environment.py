@@ -1,0 +1,69 @@
+"""One environment of those that are stepped as arrays."""
+
+from typing import Any, Optional
+
+from distillery.environments import adapted_specs
+from distillery.environments import base
+import dm_env
+from dm_env import specs
+import numpy as np
+
+_MAX_SEED = 2**31
+
+
+class BatchEnvironment(base.TaskEnvironment):
+  """A batch of one, as a task."""
+
+  def __init__(self, batch: base.Batch, *, observation_spec: specs.Array,
+               action_spec: specs.Array, seed: int):
+    """Wraps a batch.
+
+    Args:
+      batch: of one row.
+      observation_spec: of it.
+      action_spec: of it.
+      seed: of the episodes whose `reset` is given none.
+    """
+    self._batch = batch
+    self._observation_spec = observation_spec
+    self._action_spec = action_spec
+    self._encoder = adapted_specs.ActionEncoder(
+        action_spec, action_spec.dtype, start=0)
+    self._rng = np.random.default_rng(seed)
+    self._is_over = True
+
+  def reset(self, *, seed: Optional[int] = None,
+            variation: Optional[int] = None) -> dm_env.TimeStep:
+    """See base class; there is one variation."""
+    if variation not in (None, 0):
+      raise ValueError(
+          f'variation: got {variation}, want 0: there is only one')
+    if seed is None:
+      seed = int(self._rng.integers(_MAX_SEED))
+    self._batch.reset(0, seed)
+    self._is_over = False
+    return dm_env.restart(self._batch.observation[0].copy())
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """See base class."""
+    if self._is_over:
+      return self.reset()
+    reward, discount, ended = self._batch.step(
+        np.asarray(self._encoder(action))[np.newaxis])
+    self._is_over = bool(ended[0])
+    return dm_env.TimeStep(
+        dm_env.StepType.LAST if ended[0] else dm_env.StepType.MID,
+        reward[0], discount[0], self._batch.observation[0].copy())
+
+  @property
+  def success(self) -> bool:
+    """See base class."""
+    return bool(self._batch.success[0])
+
+  def observation_spec(self) -> specs.Array:
+    """See base class."""
+    return self._observation_spec
+
+  def action_spec(self) -> specs.Array:
+    """See base class."""
+    return self._action_spec
