@@ -9,15 +9,13 @@ A checkpoint is a directory `checkpoints/<env steps>/`:
   replay/        Reverb's tables, of agents that learn from them more than once
   manifest.json  SHA-256 of each file of the above
 
-It is written aside and renamed. The newest that agrees with its manifest is
-found by scanning; there is no file that points to it.
+It is written aside and renamed, by `saving`. The newest that agrees with its
+manifest is found by scanning; there is no file that points to it.
 """
 
 import hashlib
 import json
-import os
 import pathlib
-import shutil
 from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
@@ -25,70 +23,7 @@ from distillery.agents.core import loaded_policy
 from distillery.networks import acting
 import numpy as np
 
-_KEPT = 2
 _FILES = {'variables.index', 'policy.npz', 'policies.json', 'state.json'}
-
-
-def save(
-    run_dir: pathlib.Path,
-    env_steps: int,
-    checkpointables: Mapping[str, Any],
-    policies: Mapping[str, acting.ActingPolicy],
-    parameters: Mapping[str, np.ndarray],
-    state: Mapping[str, Any],
-    replay: Optional[pathlib.Path] = None,
-) -> pathlib.Path:
-  """Writes a checkpoint and drops all but the newest two.
-
-  Args:
-    run_dir: of the run.
-    env_steps: names the checkpoint.
-    checkpointables: TensorFlow objects by name.
-    policies: acting policies by name ('task', 'shared').
-    parameters: of the acting policies.
-    state: counters and random state, as JSON.
-    replay: what Reverb wrote, on the same disk; it is moved.
-
-  Returns:
-    Its directory.
-
-  Raises:
-    OSError: if it cannot be written (a full disk); nothing is left of it.
-  """
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
-  folder = pathlib.Path(run_dir) / 'checkpoints'
-  folder.mkdir(exist_ok=True)
-  for litter in folder.glob('*.tmp'):
-    shutil.rmtree(litter)
-  final = folder / f'{env_steps:012d}'
-  aside = final.with_name(final.name + '.tmp')
-  aside.mkdir()
-  try:
-    tf.train.Checkpoint(**checkpointables).write(str(aside / 'variables'))
-    np.savez(aside / 'policy.npz', **parameters)
-    _write_json(aside / 'policies.json', {
-        name: policy.to_json() for name, policy in policies.items()})
-    _write_json(aside / 'state.json', {
-        **state, 'variables': _shapes(checkpointables)})
-    if replay is not None:
-      (aside / 'replay').mkdir()
-      os.rename(replay, aside / 'replay' / replay.name)
-    _write_json(aside / 'manifest.json', {
-        path.relative_to(aside).as_posix(): _sha256(path)
-        for path in sorted(aside.rglob('*')) if path.is_file()})
-    for path in aside.rglob('*'):
-      _sync(path)
-    _sync(aside)
-    if final.exists():
-      shutil.rmtree(final)
-    os.rename(aside, final)
-    _sync(folder)
-  except (OSError, tf.errors.OpError) as error:
-    shutil.rmtree(aside, ignore_errors=True)
-    raise OSError(f'cannot write checkpoint {final}: {error}') from error
-  for old in _whole_or_not(folder)[:-_KEPT]:
-    shutil.rmtree(old)
-  return final
 
 
 def newest(run_dir: pathlib.Path,
@@ -106,14 +41,14 @@ def newest(run_dir: pathlib.Path,
     ValueError: if there are checkpoints and none is whole.
   """
   folder = pathlib.Path(run_dir) / 'checkpoints'
-  paths = _whole_or_not(folder)
-  for path in reversed(paths):
+  found = paths(folder)
+  for path in reversed(found):
     fault = _fault(path, whole)
     if not fault:
       return path
     warnings.warn(f'checkpoint {path} is damaged: {fault}.', stacklevel=2)
-  if paths:
-    raise ValueError(f'none of the {len(paths)} checkpoints in {folder} is '
+  if found:
+    raise ValueError(f'none of the {len(found)} checkpoints in {folder} is '
                      f'whole: {fault} in the oldest.')
   return None
 
@@ -132,7 +67,7 @@ def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
   """
   import tensorflow as tf  # pylint: disable=g-import-not-at-top
   state = json.loads((path / 'state.json').read_text())
-  there, here = state.pop('variables'), _shapes(checkpointables)
+  there, here = state.pop('variables'), shapes(checkpointables)
   differences = [
       f'{name} is {there.get(name, "absent")} there and '
       f'{here.get(name, "absent")} here'
@@ -193,12 +128,14 @@ def load_policy(run_dir: pathlib.Path,
         state['env_steps'], state['wall_s'])
 
 
-def _shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
+def shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
+  """Of every variable, by name, as text."""
   return {name: str(tuple(variable.shape))
           for name, variable in variables(checkpointables).items()}
 
 
-def _whole_or_not(folder: pathlib.Path) -> List[pathlib.Path]:
+def paths(folder: pathlib.Path) -> List[pathlib.Path]:
+  """Of the checkpoints in a folder, whole or not, oldest first."""
   return sorted(path for path in folder.glob('*') if path.name.isdigit())
 
 
@@ -214,24 +151,15 @@ def _fault(path: pathlib.Path, whole: bool) -> str:
     if whole or name in _FILES:
       if not (path / name).exists():
         return f'{name} is missing'
-      if _sha256(path / name) != digest:
+      if sha256(path / name) != digest:
         return f'{name} is not what was written'
   return ''
 
 
-def _sha256(path: pathlib.Path) -> str:
+def sha256(path: pathlib.Path) -> str:
+  """Of a file."""
   digest = hashlib.sha256()
   with open(path, 'rb') as f:
     while part := f.read(1 << 20):
       digest.update(part)
   return digest.hexdigest()
-
-
-def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
-  path.write_text(json.dumps(content, indent=2))
-
-
-def _sync(path: pathlib.Path) -> None:
-  descriptor = os.open(path, os.O_RDONLY)  # A folder has no other handle.
-  os.fsync(descriptor)
-  os.close(descriptor)

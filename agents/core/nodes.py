@@ -59,14 +59,12 @@ class LearnerNode:
     self._env_steps = 0
     self._env_steps = self._count()
     self._wall_s = 0.
-    self._saved = 0  # At how many steps.
     checkpoint = checkpoints.newest(config.run_dir.path)
     if checkpoint is not None:
       self._wall_s = self._parts.restore(checkpoint)['wall_s']
-      self._saved = checkpoints.env_steps(checkpoint)
     if self._env_steps:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
-                  f'what it had learned at {self._saved:,}')
+                  f'what it had learned at {self._parts.saved:,}')
     self._disk = _Disk()
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
@@ -117,7 +115,7 @@ class LearnerNode:
     last = time.monotonic()
     # Not the steps are the end, but that what was learned from them is saved.
     due = self._env_steps
-    while (self._saved < config.num_env_steps
+    while (self._parts.saved < config.num_env_steps
            and not lp.stop_event().is_set()):
       self._learner.step()
       self._publish()
@@ -131,9 +129,10 @@ class LearnerNode:
             self._env_steps, self._wall_s, self._learner.num_steps, episodes,
             {'steps_per_s': (self._env_steps - before) / elapsed,
              **self._learner.metrics})
-      if experiment.is_due(config, config.checkpoint_every, due,
-                           self._env_steps):
-        self._save()
+      is_due = experiment.is_due(
+          config, config.checkpoint_every, due, self._env_steps)
+      self._save(is_due)
+      if is_due:
         due = self._env_steps
     self._finished = True
     # Actors may wait for room in a full queue, and would not hear of the end.
@@ -141,15 +140,22 @@ class LearnerNode:
       self._parts.empty_replay()
     lp.wait_for_stop()
 
-  def _save(self) -> None:
-    """Writes a checkpoint; learning goes on without one, but not to the end."""
+  def _save(self, is_due: bool) -> None:
+    """Writes a checkpoint if it is due, or hears how the last one got on.
+
+    Learning goes on without one, but not to the end.
+    """
+    is_last = self._env_steps >= self._config.num_env_steps
     try:
-      self._parts.save(self._config.run_dir.path, self._env_steps, {
-          'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
-          'pool': None})
-      self._saved = self._env_steps
+      self._parts.check_saving()
+      if is_due:
+        self._parts.save(self._config.run_dir.path, self._env_steps, {
+            'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
+            'pool': None})
+        if is_last:
+          self._parts.finish_saving()
     except OSError as error:
-      if self._env_steps >= self._config.num_env_steps:
+      if is_last:
         raise
       display.say(f'warning: {error}; the next is tried in '
                   f'{self._config.checkpoint_every:,} steps.')

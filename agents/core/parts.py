@@ -1,5 +1,6 @@
 """An agent's parts that learn and act, and what of them is in a checkpoint."""
 
+import concurrent.futures
 import json
 import pathlib
 from typing import Any, Dict, Mapping, Optional
@@ -7,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 from acme.utils import counting
 from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
+from distillery.agents.core import saving
 from distillery.launching import quiet
 from distillery.networks import acting
 import reverb
@@ -22,6 +24,7 @@ class Parts:
     learner: of the agent.
     policies: those that are evaluated, by name.
     behaviours: those that act in training, by name.
+    saved: environment steps of the newest whole checkpoint; 0 if there is none.
   """
 
   def __init__(self, builder: builders.Builder, client: reverb.Client,
@@ -50,10 +53,16 @@ class Parts:
     _check_loadable(self.policies)
     self._client = client
     self._keeps_replay = builder.keeps_replay
+    self.saved = 0
+    self._thread = concurrent.futures.ThreadPoolExecutor(1)
+    self._saving: Optional[concurrent.futures.Future] = None
 
   def save(self, run_dir: pathlib.Path, env_steps: int,
            state: Mapping[str, Any]) -> None:
-    """Writes a checkpoint, replay included.
+    """Writes a checkpoint; one that is being written is waited for first.
+
+    Replay is written while the caller goes on. A few blocks that come in at the
+    beginning of that are in the checkpoint too.
 
     Args:
       run_dir: of the run.
@@ -62,15 +71,34 @@ class Parts:
 
     Raises:
       errors.NonFiniteError: if there is something that is not worth saving.
-      OSError: if it cannot be written.
+      OSError: if it, or the one before, cannot be written.
     """
+    self.finish_saving()
     self.learner.check_finite()
     parameters, = self.learner.get_variables(['policy'])
-    checkpoints.save(
+    aside = saving.begin(
         run_dir, env_steps, self.learner.checkpointables, self.policies,
         parameters, {'env_steps': env_steps,
-                     'learner_steps': self.learner.num_steps, **state},
-        replay=self._save_replay())
+                     'learner_steps': self.learner.num_steps, **state})
+    if self._keeps_replay:
+      self._saving = self._thread.submit(self._finish, aside)
+    else:
+      self._finish(aside)
+
+  def check_saving(self) -> None:
+    """Raises an OSError if replay could not be written in the meantime."""
+    if self._saving is not None and self._saving.done():
+      self.finish_saving()
+
+  def finish_saving(self) -> None:
+    """Waits until the checkpoint that was begun is whole, if there is one.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    begun, self._saving = self._saving, None
+    if begun is not None:
+      begun.result()
 
   def restore(self, checkpoint: pathlib.Path) -> Dict[str, Any]:
     """Takes up a checkpoint; returns its state.
@@ -80,6 +108,7 @@ class Parts:
     """
     state = checkpoints.restore(checkpoint, self.learner.checkpointables)
     self.learner.num_steps = state['learner_steps']
+    self.saved = checkpoints.env_steps(checkpoint)
     return state
 
   def empty_replay(self) -> None:
@@ -87,12 +116,16 @@ class Parts:
     for table in self._client.server_info(_TIMEOUT_S):
       self._client.reset(table)
 
-  def _save_replay(self) -> Optional[pathlib.Path]:
+  def _finish(self, aside: pathlib.Path) -> None:
+    final = saving.finish(
+        aside, self._write_replay if self._keeps_replay else None)
+    self.saved = checkpoints.env_steps(final)
+
+  def _write_replay(self) -> pathlib.Path:
     """Has Reverb write its tables; returns where."""
-    if not self._keeps_replay:
-      return None
     try:
-      with quiet.quiet_native_code():
+      # For as long as that takes, others write to stderr as well.
+      with quiet.quiet_native_code(only='[reverb/'):
         return pathlib.Path(self._client.checkpoint())
     except Exception as error:  # A full disk is an IndexError of Reverb's.
       raise OSError(f'cannot write the replay: {error}') from error

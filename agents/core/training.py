@@ -72,6 +72,12 @@ class Training:
 
     They are none if the run was at its end when it was resumed.
     """
+    try:
+      return self._run()
+    finally:  # What was begun is worth having, however the run ended.
+      self._parts.finish_saving()
+
+  def _run(self) -> List[Dict[str, Any]]:
     config = self._config
     rows = []
     last = time.monotonic()
@@ -87,6 +93,7 @@ class Training:
         self._wall_s += now - last
         last = now
         self._log(metrics, display)
+        self._parts.check_saving()
         if experiments.is_due(
             config, config.evaluate_every, before, self._env_steps):
           rows = self._evaluate(display)

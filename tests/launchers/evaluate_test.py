@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 
-from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
+from distillery.agents.core import saving
 from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.networks import columns
@@ -33,12 +33,12 @@ def make_run(path, suite='ML1/reach-v3', policies=('task', 'shared')):
       1, D, A, is_discrete=False, architecture='two_column', alpha=0.5,
       hidden_sizes=(8,), shared_observes_task=False,
       std=columns.StdRange(1., 0.1, 2.), min_observation_std=0.01, seed=0)
-  checkpoints.save(
+  saving.finish(saving.begin(
       path, 100, {'policy': policy},
       {which: policy.acting_policy(which) for which in policies},
       {name: variable.numpy() for name, variable
        in policy.acting_variables().items()},
-      {'env_steps': 1234, 'wall_s': 5.678})
+      {'env_steps': 1234, 'wall_s': 5.678}))
   return path
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 from distillery.agents.core import checkpoints
+from distillery.agents.core import saving
 from distillery.networks import columns
 import numpy as np
 import pytest
@@ -51,10 +52,10 @@ class Agent:
             in self.policy.acting_variables().items()}
 
   def save(self, run_dir, env_steps=7, state=None):
-    return checkpoints.save(
+    return saving.finish(saving.begin(
         run_dir, env_steps, self.checkpointables,
         {name: self.policy.acting_policy(name) for name in ('task', 'shared')},
-        self.parameters, state or STATE)
+        self.parameters, state or STATE))
 
 
 def names(run_dir):

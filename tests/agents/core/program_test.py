@@ -10,6 +10,7 @@ from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
 from distillery.agents.core import program
 from distillery.agents.core import run_directory
+from distillery.agents.core import saving
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.pearl import builder as pearl_builder
 from distillery.agents.pearl import config as pearl_config
@@ -173,15 +174,15 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
 def test_a_checkpoint_that_does_not_fit_is_tried_again(
     tmp_path, monkeypatch, capsys):
   path = tmp_path / 'run'
-  save, attempts = checkpoints.save, []
+  begin, attempts = saving.begin, []
 
   def full_at_first(*args, **kwargs):
     attempts.append(1)
     if len(attempts) <= 2:
       raise OSError('cannot write checkpoint: no space left')
-    return save(*args, **kwargs)
+    return begin(*args, **kwargs)
 
-  monkeypatch.setattr(checkpoints, 'save', full_at_first)
+  monkeypatch.setattr(saving, 'begin', full_at_first)
   run(path, 2_000)
   assert capsys.readouterr().out.count(
       'warning: cannot write checkpoint: no space left; the next is tried in '
@@ -195,7 +196,7 @@ def test_a_program_is_not_at_its_end_before_that_is_saved(
   def full(*args, **kwargs):
     raise OSError('cannot write checkpoint: no space left')
 
-  monkeypatch.setattr(checkpoints, 'save', full)
+  monkeypatch.setattr(saving, 'begin', full)
   with pytest.raises(supervisor.ProgramError, match=(
       'learner/0 failed 5 times; the first time: OSError: cannot write')):
     run(tmp_path / 'run', 400)

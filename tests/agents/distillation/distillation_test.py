@@ -2,6 +2,7 @@
 
 import json
 
+from distillery.agents.core import saving
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
 from distillery.agents.distillation import teachers as frozen
@@ -29,16 +30,15 @@ def make_policy(architecture='separate', num_tasks=K, seed=0, sizes=(7, 6)):
 
 def write_run(run_dir, policy, names, twin=None):
   """What there is to read of a run."""
-  from distillery.agents.core import checkpoints  # pylint: disable=g-import-not-at-top
   run_dir.mkdir()
   (run_dir / 'config.json').write_text(json.dumps(
       {'tasks': [f'{name} (train)' for name in names]}))
-  checkpoints.save(
+  saving.finish(saving.begin(
       run_dir, 100, {'policy': policy},
       {'task': twin or policy.acting_policy('task')},
       {name: variable.numpy()
        for name, variable in policy.acting_variables().items()},
-      {'env_steps': 100, 'wall_s': 1.})
+      {'env_steps': 100, 'wall_s': 1.}))
   return str(run_dir)
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import time
 
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
@@ -85,6 +86,43 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
     run(tmp_path / 'run', 5)
   assert not list((tmp_path / 'run').glob('checkpoints/*'))
   assert not (tmp_path / 'run' / 'replay.tmp').exists()
+
+
+def test_a_run_goes_on_while_its_replay_is_written(
+    compiled, tmp_path, monkeypatch):
+  path, checkpoint = tmp_path / 'run', reverb.Client.checkpoint
+  seen = []
+
+  def slow(self):
+    deadline = time.monotonic() + 60.
+    while learner_steps(path)[-1][0] <= 140 and time.monotonic() < deadline:
+      time.sleep(.1)
+    seen.append(learner_steps(path)[-1][0])
+    return checkpoint(self)
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', slow)
+  run(path, 8)
+  # That of step 100 was begun then, and that of the end waited for it.
+  assert seen[0] > 140
+  assert [found.name for found in checkpoints.paths(path / 'checkpoints')] == [
+      '000000000100', '000000000160']
+  first = path / 'checkpoints' / '000000000100' / 'state.json'
+  assert json.loads(first.read_text())['learner_steps'] == 15
+  monkeypatch.undo()
+  run(path, 10, resume=True)
+  assert learner_steps(path) == [
+      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+
+
+def test_a_replay_that_cannot_be_written_is_told_of_at_once(
+    compiled, tmp_path, monkeypatch):
+  def full(self):
+    raise IndexError('No space left on device')
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', full)
+  with pytest.raises(OSError, match='No space left'):
+    run(tmp_path / 'run', 1000)
+  assert learner_steps(tmp_path / 'run')[-1][0] < 1000 * BLOCK
 
 
 def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
