@@ -7,6 +7,7 @@ from typing import Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.distillation import config as distillation_config
+from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers
 
 if typing.TYPE_CHECKING:
@@ -18,7 +19,7 @@ if typing.TYPE_CHECKING:
 
 
 class DistillationBuilder(builders.OnPolicyBuilder):
-  """Blocks of the student or of its teachers, one queue."""
+  """Blocks of the student, of its teachers or of both, one queue."""
 
   def __init__(self, config: distillation_config.DistillationConfig,
                spec: builders.AgentSpec):
@@ -43,8 +44,9 @@ class DistillationBuilder(builders.OnPolicyBuilder):
 
   @property
   def behaviours(self) -> Sequence[str]:
-    return {'student': ('task',), 'teacher': ('teacher',)}[
-        self.config.rollouts]
+    if self.config.student_probability in (0., 1.):
+      return ('task',) if self.config.student_probability else ('teacher',)
+    return ('either',)
 
   def make_networks(self, seed: int) -> multi_head.MultiHeadPolicy:
     from distillery.networks import multi_head
@@ -59,6 +61,10 @@ class DistillationBuilder(builders.OnPolicyBuilder):
                   which: str) -> acting.ActingPolicy:
     if which == 'teacher':
       return self._teachers.policy
+    if which == 'either':
+      return rollouts.EitherPolicy(
+          self.make_policy(networks, 'task'), self._teachers.policy,
+          self.config.student_probability)
     return networks.acting_policy(
         which, *builders.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)

@@ -1,7 +1,7 @@
 """Distillation's configuration: the only home of its defaults."""
 
 import dataclasses
-from typing import Literal, Tuple
+from typing import Tuple
 
 from distillery.agents.core import config_checks
 
@@ -13,8 +13,8 @@ class DistillationConfig:
   Attributes:
     teachers: directories of runs of A2C, commas between them, whose tasks are
       together those of the suite.
-    rollouts: who acts in the states that are learned from, the 'student' or the
-      'teacher'.
+    student_probability: that the student acts in an unroll of an environment;
+      else its task's teacher does.
     envs_per_task: environments of each task that are stepped side by side.
     unroll_length: environment steps of one block.
     learning_rate: RMSprop's step size.
@@ -29,7 +29,7 @@ class DistillationConfig:
       observations are divided by, in units of the observation.
   """
   teachers: str = ''
-  rollouts: Literal['student', 'teacher'] = 'student'
+  student_probability: float = 1.
   envs_per_task: int = 16
   unroll_length: int = 5
   learning_rate: float = 7e-4
@@ -40,14 +40,14 @@ class DistillationConfig:
   min_observation_std: float = 0.1
 
   def __post_init__(self):
-    config_checks.choices(self)
     config_checks.layers(self, 'hidden_sizes')
     config_checks.positive(
         self, 'envs_per_task', 'unroll_length', 'learning_rate',
         'max_gradient_norm', 'initial_std', 'min_observation_std',
         'hidden_sizes')
     config_checks.not_negative(self, 'noise_color')
-    if self.noise_color and self.rollouts == 'teacher':
+    config_checks.share(self, 'student_probability')
+    if self.noise_color and not self.student_probability:
       raise ValueError(
           f'noise_color={self.noise_color} has no effect where teachers act, '
           'which have their own; set it to 0.')

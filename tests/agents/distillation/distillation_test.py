@@ -1,10 +1,12 @@
 """Distillation: whose teacher, in which direction, and what moves."""
 
+import dataclasses
 import json
 
 from distillery.agents.core import saving
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
+from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks import multi_head
 import numpy as np
@@ -131,3 +133,29 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   # The student's statistics are its own, of what it saw.
   seen = np.asarray(batch['observation']).reshape(-1, D)
   assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < .1
+
+
+def test_who_acts_is_drawn_for_each_unroll_of_an_environment():
+  student, teacher = (
+      make_policy('multi_head', seed=1), make_policy(seed=2))
+  both = rollouts.EitherPolicy(
+      student.acting_policy('task'), dataclasses.replace(
+          teacher.acting_policy('task'), prefix='teacher/'), .7)
+  parameters = {
+      **{name: x.numpy() for name, x in student.acting_variables().items()},
+      **{f'teacher/{name}': x.numpy()
+         for name, x in teacher.acting_variables().items()}}
+  selected = both.select_tasks(parameters, np.arange(K))
+  noise = both.draw_noise(np.random.default_rng(0), T, K * 1000).reshape(
+      T, K, 1000, 2 * A + 1)
+  is_student = noise[..., -1] == 1.
+  assert (is_student == is_student[0]).all()  # For the whole unroll.
+  assert abs(is_student.mean() - .7) < .03
+  x = np.random.default_rng(1).normal(size=(K, 1000, D)).astype(np.float32)
+  action, log_prob = both.sample(selected, x, noise[0])
+  for policy, own, part, who in (
+      (both.student, selected[0], noise[0, ..., :A], is_student[0]),
+      (both.teacher, selected[1], noise[0, ..., A:-1], ~is_student[0])):
+    want_action, want_log_prob = policy.sample(own, x, part)
+    np.testing.assert_array_equal(action[who], want_action[who])
+    np.testing.assert_array_equal(log_prob[who], want_log_prob[who])
