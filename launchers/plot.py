@@ -5,7 +5,7 @@
 
 Runs that differ in their seed alone are averaged; other agents and settings are
 drawn beside them. Curves are interquartile means over tasks and seeds, bands
-are 95 % stratified bootstrap intervals. With --adaptation, meta-learners' final
+are stratified bootstrap intervals. With --adaptation, meta-learners' final
 distance to the target (or success) is drawn over the trajectories that
 `adapt.py` had them make, by family and by task, and what latents they found.
 """
