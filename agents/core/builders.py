@@ -204,15 +204,12 @@ def check_meta_learner(spec: AgentSpec, *, unroll_length: int,
   """Refuses what updates of whole episodes, of some tasks, cannot be made of.
 
   Raises:
-    ValueError: if a block is no whole episode, or an update has not one task
-      of each family, or more than there are.
+    ValueError: if a block is no whole episode, or an update has more tasks than
+      there are.
   """
   if spec.horizon != unroll_length:
     raise ValueError(f'unroll_length={unroll_length} is no whole episode, want '
                      f'{spec.horizon}.')
-  num_families = len(set(spec.families)) or 1
-  if not num_families <= tasks_per_update <= spec.num_tasks:
-    raise ValueError(
-        f'tasks_per_update={tasks_per_update}: want one of each of '
-        f'{num_families} families at least, and no more than the '
-        f'{spec.num_tasks} tasks.')
+  if tasks_per_update > spec.num_tasks:
+    raise ValueError(f'tasks_per_update={tasks_per_update}: want no more than '
+                     f'the {spec.num_tasks} tasks.')

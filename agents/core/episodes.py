@@ -117,7 +117,8 @@ def make_iterator(server_address: str, *, num_tasks: int,
 def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
   """M tasks, none twice, as many of each family as of the others.
 
-  Families that have too few give the rest to those that have more.
+  Families that have too few give the rest to those that have more; which get
+  one more than others, or one at all, is drawn too.
 
   Args:
     families: of the K tasks.
@@ -127,19 +128,18 @@ def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
   Returns:
     int32 [M].
   """
-  score = tf.random.stateless_uniform([len(families)], seed)
   names = list(dict.fromkeys(families))
-  members = {name: [task for task, family in enumerate(families)
-                    if family == name] for name in names}
-  # Dealt out in turn: the first of each family, the second of each, ...
-  dealt = sorted((turn, i) for i, name in enumerate(names)
-                 for turn in range(len(members[name])))[:num]
-  drawn = []
-  for i, name in enumerate(names):
-    _, best = tf.math.top_k(
-        tf.gather(score, members[name]), sum(j == i for _, j in dealt))
-    drawn.append(tf.gather(members[name], best))
-  return tf.concat(drawn, axis=0)
+  family = tf.constant([names.index(name) for name in families])
+  task_seed, family_seed = tf.unstack(tf.random.split(seed, 2))
+  score = tf.random.stateless_uniform([len(families)], task_seed)
+  # Dealt out in turns, in each of them to the families in the drawn order.
+  is_before = (family == family[:, tf.newaxis]) & (
+      score < score[:, tf.newaxis])
+  turn = tf.reduce_sum(tf.cast(is_before, tf.float32), axis=1)
+  place = tf.gather(
+      tf.random.stateless_uniform([len(names)], family_seed), family)
+  _, drawn = tf.math.top_k(-(turn + place), num)
+  return drawn
 
 
 def draw_rows(rows: tf.Tensor, num: int, seed: tf.Tensor,

@@ -21,7 +21,7 @@ class DamselConfig:
     encoder_hidden_sizes: units of each hidden layer of the encoder.
     model_hidden_sizes: units of each hidden layer of the model.
     tasks_per_update: M, tasks of an update, as many of each family as of the
-      others, or one more.
+      others, or one more; which, is drawn for each update.
     expert_batch_size: of each task in an update.
     context_size: transitions of a task that its latent is inferred from.
     context_episodes: of a task, the latest, that contexts are drawn from.

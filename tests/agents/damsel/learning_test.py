@@ -74,7 +74,7 @@ def test_components_are_never_trained():
 def test_losses_by_hand(prior_share):
   """All rows of a task are the same, so it matters not which are drawn."""
   config = small.make_config(
-      prior_share=prior_share, tasks_per_update=K * K, learning_rate=1e-30)
+      prior_share=prior_share, tasks_per_update=K, learning_rate=1e-30)
   networks = small.make_networks(config)
   batch = small.make_batch(same_rows=True)
   learner = small.make_learner(config, networks, batch)

@@ -68,7 +68,6 @@ def test_episodes_come_back_as_they_went_in(folder):
 
 @pytest.mark.parametrize('changes, spec, words', [
     (dict(unroll_length=7), {}, 'unroll_length=7 is no whole episode, want 6'),
-    (dict(tasks_per_update=2), {}, 'want one of each of 3 families at least'),
     (dict(tasks_per_update=7), {}, 'no more than the 6 tasks'),
     ({}, dict(families=('a', '', *'abbb')), 'task 1 has no family'),
     ({}, dict(families=tuple('abcdef')), 'latent_size=4 is too small for'),

@@ -41,7 +41,6 @@ def test_nothing_is_learned_while_actions_are_random():
 
 @pytest.mark.parametrize('changes, spec, words', [
     (dict(unroll_length=7), {}, 'unroll_length=7 is no whole episode, want 6'),
-    (dict(tasks_per_update=1), {}, 'want one of each of 2 families at least'),
     (dict(tasks_per_update=5), {}, 'no more than the 4 tasks'),
     ({}, dict(action_spec=specs.DiscreteArray(3)), 'needs continuous'),
     ({}, dict(action_spec=specs.BoundedArray(
