@@ -26,7 +26,8 @@ class A2CConfig:
     unroll_length: environment steps of one block; returns are bootstrapped
       after it.
     discount: gamma.
-    entropy_cost: weight of the entropy bonus.
+    entropy_cost: weight of the entropy bonus. Rewards that are normalised are
+      smaller than others, and want a smaller one, or none.
     value_cost: weight of the values' squared error.
     normalize_rewards: divide each task's rewards by the running standard
       deviation of its discounted returns.
