@@ -9,6 +9,7 @@ between. What is sampled from a replay is up to Reverb, whose samplers take no
 seed.
 """
 
+import contextlib
 import pathlib
 import time
 from typing import Any, Dict, List, Optional
@@ -73,9 +74,13 @@ class Training:
     They are none if the run was at its end when it was resumed.
     """
     try:
-      return self._run()
-    finally:  # What was begun is worth having, however the run ended.
-      self._parts.finish_saving()
+      rows = self._run()
+    except BaseException:  # Ctrl-C as well. What was begun is worth having.
+      with contextlib.suppress(OSError):
+        self._parts.finish_saving()
+      raise
+    self._parts.finish_saving()
+    return rows
 
   def _run(self) -> List[Dict[str, Any]]:
     config = self._config
