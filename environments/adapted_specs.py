@@ -92,12 +92,13 @@ class ActionEncoder:
       ValueError: if it is not one of the spec's, or not finite.
     """
     spec = self._spec
+    action = np.asarray(action)
     if isinstance(spec, specs.DiscreteArray):
-      if not 0 <= action < spec.num_values:
+      if action.shape or action.dtype.kind not in 'iu' or not (
+          0 <= action < spec.num_values):
         raise ValueError(
             f'action: got {action}, want one of 0..{spec.num_values - 1}')
       return self._dtype.type(action + self._start)
-    action = np.asarray(action)
     if action.shape != spec.shape:
       raise ValueError(f'action: got shape {action.shape}, want {spec.shape}')
     if not np.isfinite(action).all():

@@ -20,7 +20,8 @@ class RunOptions:
       the directory of the run to go on with. Empty: runs/<agent>_<suite>_seed
       <seed>_<time>.
     num_workers: processes that step environments; results do not depend on it.
-      0: one for each usable core.
+      0: one for each usable core. Of no effect in suites that are stepped as
+      arrays: mazes and half-cheetahs.
     evaluate_every: environment steps, summed over tasks, between evaluations.
     evaluation_episodes: episodes of each task in an evaluation.
     checkpoint_every: environment steps, summed over tasks, between checkpoints.

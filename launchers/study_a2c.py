@@ -72,10 +72,10 @@ def _table2_jobs(output_dir: pathlib.Path, seed: int
   first = {
       'scratch': _job('scratch', scratch, seed, 18),
       'multi_head': _job('multi_head', heads, seed, 6),
-      'scratch, rewards normalised': _job(
-          'scratch_normalized', scratch, seed, 18, *_NORMALIZED),
-      'multi_head, rewards normalised': _job(
-          'multi_head_normalized', heads, seed, 6, *_NORMALIZED)}
+      'scratch, rewards normalised, no bonus': _job(
+          'scratch_normalized_no_bonus', scratch, seed, 18, *_NORMALIZED),
+      'multi_head, rewards normalised, no bonus': _job(
+          'multi_head_normalized_no_bonus', heads, seed, 6, *_NORMALIZED)}
   teachers = output_dir / first['scratch'].folder
   return [first, {'distillation': _job(
       'distillation', 'distillation_half_cheetah.cfg', seed, 6,

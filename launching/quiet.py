@@ -32,16 +32,12 @@ def quiet_tensorflow() -> None:
 
 
 @contextlib.contextmanager
-def quiet_native_code(only: str = '') -> Iterator[None]:
+def quiet_native_code() -> Iterator[None]:
   """Holds back what compiled code writes to stderr inside the block.
 
   Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
   it. What was held back is written out after all if the block raises. One
   thread at a time: another's block holds nothing back.
-
-  Args:
-    only: how lines begin that are dropped; others are written out after the
-      block.
   """
   if not _lock.acquire(blocking=False):
     yield
@@ -50,17 +46,14 @@ def quiet_native_code(only: str = '') -> Iterator[None]:
   stderr = os.dup(2)
   with tempfile.TemporaryFile() as held:
     os.dup2(held.fileno(), 2)
-    dropped = only.encode()
     try:
       yield
     except BaseException:
-      dropped = None
+      os.dup2(stderr, 2)
+      held.seek(0)
+      os.write(stderr, held.read())
       raise
     finally:
       os.dup2(stderr, 2)
-      held.seek(0)
-      os.write(stderr, b''.join(
-          line for line in held
-          if dropped is None or not line.startswith(dropped)))
       os.close(stderr)
       _lock.release()

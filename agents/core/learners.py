@@ -37,7 +37,7 @@ class Learner(acme.Learner):
         state.
       iterator: gives the batches that `_step` takes.
       counter: counts `learner_steps`.
-      jit_compile: whether XLA compiles the step. On CPUs it is quicker where a
+      jit_compile: whether XLA compiles the step on a CPU. It is quicker where a
         step is many small operations, and slower where large products are.
     """
     self.checkpointables = dict(checkpointables)
@@ -49,8 +49,9 @@ class Learner(acme.Learner):
     # Of the learner's own steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: Dict[str, Tuple[int, ...]] = {}
-    self._jit_compile = jit_compile
-    self._packed_step = tf.function(self._pack, jit_compile=jit_compile)
+    self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
+    self._packed_step = tf.function(
+        self._pack, jit_compile=self._jit_compile)
 
   @abc.abstractmethod
   def _step(self, batch: Mapping[str, tf.Tensor],

@@ -27,23 +27,6 @@ _POLL_S = 0.5
 _LAST_BLOCK_S = 10.
 
 
-class _Disk:
-  """A context in which what cannot be written is lost, and said once."""
-
-  def __init__(self):
-    self._is_full = False
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, kind, error, traceback) -> bool:
-    if isinstance(error, OSError) and not self._is_full:
-      display.say(f'warning: {error}; rows are lost until it can be written.')
-    if error is None or isinstance(error, OSError):
-      self._is_full = error is not None
-    return self._is_full and isinstance(error, OSError)
-
-
 class LearnerNode:
   """Learns from replay until the steps are made; serves variables."""
 
@@ -65,7 +48,7 @@ class LearnerNode:
     if self._env_steps:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
                   f'what it had learned at {self._parts.saved:,}')
-    self._disk = _Disk()
+    self._disk = records.BestEffort()
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
     self._finished = False
@@ -108,6 +91,12 @@ class LearnerNode:
 
   def run(self) -> None:
     """Learns to the end."""
+    try:
+      self._learn()
+    finally:  # Before another learner takes this one's place.
+      self._parts.close()
+
+  def _learn(self) -> None:
     config = self._config
     record = records.TrainRecord(
         config.run_dir, records.summary_writer(config.run_dir),
@@ -145,20 +134,30 @@ class LearnerNode:
 
     Learning goes on without one, but not to the end.
     """
+    try:
+      if is_due:
+        self._parts.finish_saving()
+      else:
+        self._parts.check_saving()
+    except OSError as error:
+      self._warn(error)
+    if not is_due:
+      return
     is_last = self._env_steps >= self._config.num_env_steps
     try:
-      self._parts.check_saving()
-      if is_due:
-        self._parts.save(self._config.run_dir.path, self._env_steps, {
-            'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
-            'pool': None})
-        if is_last:
-          self._parts.finish_saving()
+      self._parts.save(self._config.run_dir.path, self._env_steps, {
+          'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
+          'pool': None})
+      if is_last:
+        self._parts.finish_saving()
     except OSError as error:
       if is_last:
         raise
-      display.say(f'warning: {error}; the next is tried in '
-                  f'{self._config.checkpoint_every:,} steps.')
+      self._warn(error)
+
+  def _warn(self, error: OSError) -> None:
+    display.say(f'warning: {error}; the next is tried in '
+                f'{self._config.checkpoint_every:,} steps.')
 
   def _count(self) -> int:
     """Steps so far; tells them to a counter that was started anew."""
@@ -211,7 +210,7 @@ class EvaluatorNode:
     self._config = config
     self._learner = learner
     self._policies = learner.policies(evaluated=True)
-    self._disk = _Disk()
+    self._disk = records.BestEffort()
     self._pool = experiment.make_pool(config, num_workers, config.seed)
 
   def run(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Dict, Mapping, Optional
 from acme.utils import counting
 from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.agents.core import saving
 from distillery.launching import quiet
 from distillery.networks import acting
@@ -15,6 +16,7 @@ import reverb
 import tensorflow as tf
 
 _TIMEOUT_S = 60  # Of Reverb's answer.
+_SILENT_S = 2.  # Of waiting for it.
 
 
 class Parts:
@@ -96,9 +98,22 @@ class Parts:
     Raises:
       OSError: if it cannot be written.
     """
-    begun, self._saving = self._saving, None
-    if begun is not None:
-      begun.result()
+    if self._saving is None:
+      return
+    if not concurrent.futures.wait([self._saving], _SILENT_S).done:
+      display.say('waiting until the replay is written')
+    try:
+      self._saving.result()
+    finally:
+      if self._saving.done():  # And not Ctrl-C meanwhile.
+        self._saving = None
+
+  def close(self) -> None:
+    """Waits for the checkpoint that was begun, and says if it failed."""
+    try:
+      self.finish_saving()
+    except OSError as error:
+      display.say(f'warning: {error}')
 
   def restore(self, checkpoint: pathlib.Path) -> Dict[str, Any]:
     """Takes up a checkpoint; returns its state.
@@ -123,10 +138,10 @@ class Parts:
 
   def _write_replay(self) -> pathlib.Path:
     """Has Reverb write its tables; returns where."""
+    # Reverb prints a line about it. Stderr is not held back, which may have to
+    # tell of something else meanwhile.
     try:
-      # For as long as that takes, others write to stderr as well.
-      with quiet.quiet_native_code(only='[reverb/'):
-        return pathlib.Path(self._client.checkpoint())
+      return pathlib.Path(self._client.checkpoint())
     except Exception as error:  # A full disk is an IndexError of Reverb's.
       raise OSError(f'cannot write the replay: {error}') from error
 

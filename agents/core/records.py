@@ -3,6 +3,7 @@
 import contextlib
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
+from distillery.agents.core import display
 from distillery.agents.core import evaluation
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
@@ -119,6 +120,24 @@ class EvaluationRecord:
     return f'{env_steps:>12,} steps: ' + ', '.join(
         f'{policy} policy {evaluation.score_text(mean, self._score)}'
         for policy, mean in means.items()) + f' {self._score}'
+
+
+class BestEffort:
+  """A context in which what cannot be written is lost, and said once."""
+
+  def __init__(self):
+    """Initialises the context."""
+    self._is_full = False
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, kind, error, traceback) -> bool:
+    if isinstance(error, OSError) and not self._is_full:
+      display.say(f'warning: {error}; rows are lost until it can be written.')
+    if error is None or isinstance(error, OSError):
+      self._is_full = error is not None
+    return self._is_full and isinstance(error, OSError)
 
 
 @contextlib.contextmanager

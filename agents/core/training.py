@@ -9,7 +9,6 @@ between. What is sampled from a replay is up to Reverb, whose samplers take no
 seed.
 """
 
-import contextlib
 import pathlib
 import time
 from typing import Any, Dict, List, Optional
@@ -74,13 +73,9 @@ class Training:
     They are none if the run was at its end when it was resumed.
     """
     try:
-      rows = self._run()
-    except BaseException:  # Ctrl-C as well. What was begun is worth having.
-      with contextlib.suppress(OSError):
-        self._parts.finish_saving()
-      raise
-    self._parts.finish_saving()
-    return rows
+      return self._run()
+    finally:  # What was begun is worth having, however the run ended.
+      self._parts.close()
 
   def _run(self) -> List[Dict[str, Any]]:
     config = self._config
@@ -105,6 +100,7 @@ class Training:
         if experiments.is_due(
             config, config.checkpoint_every, before, self._env_steps):
           self._save()
+    self._parts.finish_saving()
     return rows
 
   def _iterate(self) -> Dict[str, float]:

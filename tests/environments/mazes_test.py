@@ -242,5 +242,7 @@ def test_a_maze_is_a_task_environment_too():
   assert length == suite.horizon and timestep.discount == 1.
   assert environment.step(np.int32(0)).first()
   np.testing.assert_array_equal(environment.reset(seed=7).observation, first)
-  with pytest.raises(ValueError, match='action: got 4, want one of'):
-    environment.step(4)
+  for wrong in (4, -1, np.array([2]), np.array([1, 2]), 1.5, 'x', None):
+    with pytest.raises(ValueError, match='action: got .*, want one of 0..3'):
+      environment.step(wrong)
+  assert environment.step(np.int32(0)).mid()

@@ -41,9 +41,14 @@ def started(*arguments, cwd, program, **environment):
 
 
 def launch(*arguments, **kwargs):
-  """What a launcher said, and its exit status."""
+  """What a launcher said, and its exit status.
+
+  Without Reverb's line about a replay that it has written.
+  """
   with started(*arguments, **kwargs) as process:
     stdout, stderr = process.communicate()
+  stderr = ''.join(line for line in stderr.splitlines(keepends=True)
+                   if 'Stored checkpoint to' not in line)
   return subprocess.CompletedProcess(
       process.args, process.returncode, stdout, stderr)
 

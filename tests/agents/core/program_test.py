@@ -20,6 +20,7 @@ from distillery.environments import fakes
 from distillery.launching import supervisor
 import numpy as np
 import pytest
+import reverb
 import run_helpers
 
 pytestmark = pytest.mark.timeout(600)
@@ -188,6 +189,25 @@ def test_a_checkpoint_that_does_not_fit_is_tried_again(
       'warning: cannot write checkpoint: no space left; the next is tried in '
       '500 steps.') == 2
   assert checkpoints.env_steps(checkpoints.newest(path)) >= 2_000
+
+
+def test_a_replay_that_does_not_fit_is_tried_again(
+    tmp_path, monkeypatch, capsys):
+  path = tmp_path / 'run'
+  checkpoint, attempts = reverb.Client.checkpoint, []
+
+  def full_at_first(client):
+    attempts.append(1)
+    if len(attempts) == 1:
+      raise IndexError('No space left on device')
+    return checkpoint(client)
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', full_at_first)
+  run(path, 1_200, 'sac')
+  assert capsys.readouterr().out.count(
+      'No space left on device; the next is tried in 500 steps.') == 1
+  assert checkpoints.env_steps(checkpoints.newest(path)) >= 1_200
+  assert not list((path / 'checkpoints').glob('*.tmp'))
 
 
 def test_a_program_is_not_at_its_end_before_that_is_saved(

@@ -48,10 +48,3 @@ def test_native_output_comes_after_all_with_an_error(capfd):
       os.write(2, b'the reason\n')
       raise ValueError('broken')
   assert capfd.readouterr().err == 'the reason\n'
-
-
-def test_lines_of_others_come_afterwards(capfd):
-  with quiet.quiet_native_code(only='[reverb/'):
-    os.write(2, b'[reverb/cc/x.cc:1] chatter\nsomething else\n')
-    assert capfd.readouterr().err == ''
-  assert capfd.readouterr().err == 'something else\n'

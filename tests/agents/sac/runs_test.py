@@ -6,6 +6,7 @@ import shutil
 import time
 
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.agents.sac import builder
@@ -122,7 +123,29 @@ def test_a_replay_that_cannot_be_written_is_told_of_at_once(
   monkeypatch.setattr(reverb.Client, 'checkpoint', full)
   with pytest.raises(OSError, match='No space left'):
     run(tmp_path / 'run', 1000)
-  assert learner_steps(tmp_path / 'run')[-1][0] < 1000 * BLOCK
+  # Before the next checkpoint is due.
+  assert 100 < learner_steps(tmp_path / 'run')[-1][0] < 200
+
+
+def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
+    compiled, tmp_path, monkeypatch):
+  checkpoint, update = reverb.Client.checkpoint, display.Display.update
+
+  def slow(self):
+    time.sleep(3.)
+    return checkpoint(self)
+
+  def interrupted(self, env_steps, status):
+    if env_steps > 120:
+      raise KeyboardInterrupt
+    update(self, env_steps, status)
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', slow)
+  monkeypatch.setattr(display.Display, 'update', interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    run(tmp_path / 'run', 10)
+  assert checkpoints.newest(tmp_path / 'run').name == '000000000100'
+  assert not list((tmp_path / 'run' / 'checkpoints').glob('*.tmp'))
 
 
 def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
