@@ -43,7 +43,7 @@ class GymnasiumEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class; there is one variation."""
-    _check_variation(variation)
+    base.check_only_variation(variation)
     seed = self._seed if seed is None else seed
     self._seed = None  # The stream goes on by itself.
     observation, _ = self._environment.reset(seed=seed)
@@ -116,7 +116,7 @@ class DmEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class; there is one variation."""
-    _check_variation(variation)
+    base.check_only_variation(variation)
     if seed is not None:
       self._environment.close()
       self._environment = self._factory(seed)
@@ -183,8 +183,3 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
 def _to_float32(observation: Any) -> np.ndarray:
   # A copy: some environments write the next observation into the same array.
   return np.array(observation, np.float32)
-
-
-def _check_variation(variation: Optional[int]) -> None:
-  if variation not in (None, 0):
-    raise ValueError(f'variation: got {variation}, want 0: there is only one')

@@ -86,6 +86,16 @@ class TaskEnvironment(dm_env.Environment):
         shape=(), dtype=np.float32, minimum=0., maximum=1., name='discount')
 
 
+def check_only_variation(variation: Optional[int]) -> None:
+  """Checks the argument of `reset` where there is one variation.
+
+  Raises:
+    ValueError: if another one is wanted.
+  """
+  if variation not in (None, 0):
+    raise ValueError(f'variation: got {variation}, want 0: there is only one')
+
+
 class Batch(Protocol):
   """A simulator that steps N environments at once, as arrays.
 

@@ -35,9 +35,7 @@ class BatchEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class; there is one variation."""
-    if variation not in (None, 0):
-      raise ValueError(
-          f'variation: got {variation}, want 0: there is only one')
+    base.check_only_variation(variation)
     if seed is None:
       seed = int(self._rng.integers(_MAX_SEED))
     self._batch.reset(0, seed)

@@ -40,11 +40,14 @@ def test_an_episode_is_cut_off_and_not_over():
   assert environment.observation_spec().shape == suite.observation_spec.shape
   assert environment.action_spec().shape == suite.action_spec.shape
   first = environment.reset(seed=3)
-  timestep, length = first, 0
-  while not timestep.last():
-    timestep = environment.step(np.zeros(6, np.float32))
-    length += 1
-  assert length == suite.horizon == 1000 and timestep.discount == 1.
+  for _ in range(2):  # An episode by `reset`, and the one that follows it.
+    timestep, length = environment.step(np.zeros(6, np.float32)), 1
+    while not timestep.last():
+      timestep = environment.step(np.zeros(6, np.float32))
+      length += 1
+      assert length <= suite.horizon
+    assert length == suite.horizon == 1000 and timestep.discount == 1.
+    assert environment.step(np.zeros(6, np.float32)).first()
   np.testing.assert_array_equal(
       environment.reset(seed=3).observation, first.observation)
 

@@ -17,6 +17,7 @@ from distillery.environments import suites
 from distillery.launchers import flag_utils
 import numpy as np
 
+_PATIENCE_S = 400.  # With a launcher.
 # Not imported: two launchers in one process would define the same flags.
 FOLDER = pathlib.Path(flag_utils.__file__).parent
 
@@ -43,10 +44,15 @@ def started(*arguments, cwd, program, **environment):
 def launch(*arguments, **kwargs):
   """What a launcher said, and its exit status.
 
-  Without Reverb's line about a replay that it has written.
+  Without Reverb's line about a replay that it has written. One that hangs is
+  aborted, and what it said ends with where its threads were.
   """
-  with started(*arguments, **kwargs) as process:
-    stdout, stderr = process.communicate()
+  with started(*arguments, PYTHONFAULTHANDLER='1', **kwargs) as process:
+    try:
+      stdout, stderr = process.communicate(timeout=_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+      process.send_signal(signal.SIGABRT)
+      stdout, stderr = process.communicate()
   stderr = ''.join(line for line in stderr.splitlines(keepends=True)
                    if 'Stored checkpoint to' not in line)
   return subprocess.CompletedProcess(
