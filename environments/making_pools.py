@@ -11,7 +11,8 @@ AnyPool = Union[pool.Pool, batch_pool.BatchPool]
 
 
 def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
-              num_workers: int, seed: int) -> AnyPool:
+              num_workers: int, seed: int,
+              env_timeout_s: float = 60.) -> AnyPool:
   """Environments of the tasks of a suite that are trained on.
 
   Args:
@@ -21,6 +22,7 @@ def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
     unroll_length: T.
     num_workers: processes; see `pool.Pool`.
     seed: of everything random in training.
+    env_timeout_s: see `pool.Pool`.
 
   Raises:
     ValueError: if an argument is out of range.
@@ -32,4 +34,5 @@ def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
   return pool.Pool(
       suite.train_tasks, envs_per_task=envs_per_task,
       unroll_length=unroll_length, num_workers=num_workers, seed=seed,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec)
+      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+      env_timeout_s=env_timeout_s)

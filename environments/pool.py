@@ -34,7 +34,7 @@ class Pool:
   def __init__(self, tasks: Sequence[base.Task], *, envs_per_task: int,
                unroll_length: int, num_workers: int, seed: int,
                observation_spec: specs.Array, action_spec: specs.Array,
-               env_timeout_s: float = 120.):
+               env_timeout_s: float = 60.):
     """Starts the workers and returns without waiting for them.
 
     The program needs the guard `if __name__ == '__main__':`, as the workers

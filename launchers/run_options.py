@@ -26,6 +26,8 @@ class RunOptions:
     evaluation_episodes: episodes of each task in an evaluation.
     checkpoint_every: environment steps, summed over tasks, between checkpoints.
     device: where the learner computes: auto, on a GPU if there is one, or cpu.
+    env_timeout_s: an environment that takes longer to be made, to reset or to
+      step is taken for one that hangs.
     num_actors: of a program of many nodes (--lp_launch_type); each has
       environments of its own and its share of --num_workers.
     ray_address: of a Ray cluster that runs such a program; empty: this machine.
@@ -42,6 +44,7 @@ class RunOptions:
   evaluation_episodes: int = 10
   checkpoint_every: int = 500_000
   device: Literal['auto', 'cpu'] = 'auto'
+  env_timeout_s: float = 60.
   num_actors: int = 2
   ray_address: str = ''
   # How a run was continued is no part of what repeats it.
@@ -54,6 +57,7 @@ class RunOptions:
         'evaluate_every',
         'evaluation_episodes',
         'checkpoint_every',
+        'env_timeout_s',
         'num_actors',
     ):
       if getattr(self, name) <= 0:

@@ -60,7 +60,12 @@ class Runner:
     """Makes those that are not whole yet; returns when all have ended.
 
     One that fails is named, and does not stop the others.
+
+    Raises:
+      ValueError: if one was begun with other flags, before any is started.
     """
+    for job in jobs:
+      self._check_same(job)
     wanted = [job for job in jobs if not self.is_whole(job)]
     print(f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there',
           flush=True)
@@ -93,17 +98,34 @@ class Runner:
     return bool(evaluations and saved) and (
         min(evaluations[-1].env_steps, max(saved)) >= job.num_env_steps)
 
+  def _check_same(self, job: Job) -> None:
+    record = self._record(job)
+    if self._is_begun(job) and not (
+        record.exists() and record.read_text() == _settings(job)):
+      raise ValueError(
+          f'{self.run_dir(job)} is of another study: {record.name} beside it '
+          'has not the flags of this one; want another --output_dir, or that '
+          'run gone.')
+
+  def _record(self, job: Job) -> pathlib.Path:
+    """Where the flags are that it was begun with."""
+    return self.run_dir(job).with_name(f'{self.run_dir(job).name}.cfg')
+
+  def _is_begun(self, job: Job) -> bool:
+    return any(self.run_dir(job).glob('checkpoints/*/manifest.json'))
+
   def _make(self, job: Job) -> None:
     if self._is_stopped.is_set():
       return
     run_dir = self.run_dir(job)
-    is_begun = any(run_dir.glob('checkpoints/*/manifest.json'))
+    is_begun = self._is_begun(job)
     if not is_begun and run_dir.exists():
       if (run_dir / 'config.json').exists():
         # Refuses, in a sentence, what another process works in.
         run_directory.RunDirectory(run_dir, resume=True)
       shutil.rmtree(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
+    self._record(job).write_text(_settings(job))
     command = [
         sys.executable, str(_FOLDER / job.launcher),
         f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
@@ -131,3 +153,11 @@ class Runner:
       raise RunsFailed(
           f'{len(self.failures)} runs failed, the first in '
           f'{self.failures[0]}; what is drawn lacks their end.')
+
+
+def _settings(job: Job) -> str:
+  """What a job's flags say, but for how long and where."""
+  lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
+  return '\n'.join((job.launcher, *(
+      line for line in lines if line and not line.startswith('#')),
+                    *job.flags)) + '\n'

@@ -61,7 +61,8 @@ def train(
       num_env_steps=run.num_env_steps, num_workers=run.num_workers,
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
-      checkpoint_every=run.checkpoint_every, device=run.device)
+      checkpoint_every=run.checkpoint_every, device=run.device,
+      env_timeout_s=run.env_timeout_s)
   if launch_type.present:
     rows = program.run_program(
         config, num_actors=run.num_actors, launch_type=launch_type.value,

@@ -45,6 +45,8 @@ class ExperimentConfig:
     checkpoint_every: environment steps between checkpoints.
     device: where the learner computes: 'auto', on a GPU if there is one, or
       'cpu'.
+    env_timeout_s: an environment that takes longer to be made, to reset or to
+      step is reported as hanging, and ends its actor.
   """
   agent: str
   agent_config: AgentConfig
@@ -58,6 +60,7 @@ class ExperimentConfig:
   evaluation_episodes: int
   checkpoint_every: int
   device: str = 'auto'
+  env_timeout_s: float = 60.
 
 
 def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
@@ -110,7 +113,8 @@ def make_pool(config: ExperimentConfig, num_workers: int,
   return making_pools.make_pool(
       config.suite, envs_per_task=config.agent_config.envs_per_task,
       unroll_length=config.agent_config.unroll_length,
-      num_workers=num_workers, seed=seed)
+      num_workers=num_workers, seed=seed,
+      env_timeout_s=config.env_timeout_s)
 
 
 def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:

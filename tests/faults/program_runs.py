@@ -1,11 +1,12 @@
 """Programs on point masses, to do harm to.
 
-  python program_runs.py AGENT RUN_DIR NUM_ENV_STEPS LAUNCH_TYPE \\
-    [--resume] [--address=...]
+  python program_runs.py SETUP RUN_DIR NUM_ENV_STEPS LAUNCH_TYPE \\
+    [--resume] [--address=...] [--seed=...]
 """
 
 import pathlib
 import sys
+from typing import Any, Callable, NamedTuple
 
 from distillery.agents.core import experiment
 from distillery.agents.core import program
@@ -14,45 +15,73 @@ from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
+from distillery.environments import base
 from distillery.environments import fakes
 from distillery.launchers import flag_utils
 from distillery.launching import supervisor
+import hanging_tasks
 
-AGENTS = {
-    'distral': (
+
+class Setup(NamedTuple):
+  """What a program does."""
+  agent: str
+  make_builder: Callable[..., Any]
+  config: Any
+  suite: base.TaskSuite
+  evaluate_every: int = 4_000
+  evaluation_episodes: int = 2
+  checkpoint_every: int = 1_000
+
+
+_SMALL_SAC = sac_config.SACConfig(
+    unroll_length=10, random_steps=30, batch_size=16, samples_per_insert=8.,
+    updates_per_step=2, hidden_sizes=(8,), critic_hidden_sizes=(8,))
+SETUPS = {
+    'distral': Setup(
+        'distral', distral_builder.DistralBuilder,
         distral_config.DistralConfig(
             envs_per_task=2, unroll_length=32, num_epochs=2, num_minibatches=2,
             hidden_sizes=(8,), value_hidden_sizes=(8,)),
-        distral_builder.DistralBuilder),
-    'sac': (
-        sac_config.SACConfig(
-            unroll_length=10, random_steps=30, batch_size=16,
-            samples_per_insert=8., updates_per_step=2, hidden_sizes=(8,),
-            critic_hidden_sizes=(8,)),
-        sac_builder.SACBuilder),
+        fakes.point_mass_suite(2, horizon=10)),
+    'sac': Setup('sac', sac_builder.SACBuilder, _SMALL_SAC,
+                 fakes.point_mass_suite(2, horizon=10)),
+    'hanging': Setup('sac', sac_builder.SACBuilder, _SMALL_SAC,
+                     hanging_tasks.suite(2, horizon=10)),
+    # Learns: as in tests/learning.
+    'learning': Setup(
+        'sac', sac_builder.SACBuilder, sac_config.SACConfig(
+            architecture='separate', observes_task=False, unroll_length=20,
+            hidden_sizes=(32, 32), critic_hidden_sizes=(32, 32),
+            batch_size=2 * 32, discount=.9, samples_per_insert=32.,
+            random_steps=200, learning_rate=3e-3, initial_temperature=.1,
+            temperature_learning_rate=3e-3, max_gradient_norm=10.),
+        fakes.point_mass_suite(2, horizon=20),
+        evaluation_episodes=8, checkpoint_every=400),
 }
-EVALUATE_EVERY, CHECKPOINT_EVERY = 4_000, 1_000
+ENV_TIMEOUT_S = 5.
 
 
-def run(agent, path, num_env_steps, launch_type, resume, ray_address):
-  config, make_builder = AGENTS[agent]
+def run(name, path, num_env_steps, launch_type, resume=False, ray_address='',
+        seed=3):
+  setup = SETUPS[name]
   return program.run_program(
       experiment.ExperimentConfig(
-          agent=agent, agent_config=config, make_builder=make_builder,
-          suite=fakes.point_mass_suite(2, horizon=10), seed=3,
-          num_env_steps=num_env_steps,
+          agent=setup.agent, agent_config=setup.config,
+          make_builder=setup.make_builder, suite=setup.suite, seed=seed,
+          num_env_steps=num_env_steps, num_workers=1,
           run_dir=run_directory.RunDirectory(path, resume=resume),
-          num_workers=1, evaluate_every=EVALUATE_EVERY, evaluation_episodes=2,
-          checkpoint_every=CHECKPOINT_EVERY),
+          evaluate_every=setup.evaluate_every,
+          evaluation_episodes=setup.evaluation_episodes,
+          checkpoint_every=setup.checkpoint_every,
+          env_timeout_s=ENV_TIMEOUT_S),
       num_actors=2, launch_type=launch_type, ray_address=ray_address)
 
 
 def main(arguments):
-  agent, path, num_env_steps, launch_type, *rest = arguments
-  run(agent, pathlib.Path(path), int(num_env_steps), launch_type,
-      '--resume' in rest, ''.join(
-          word.removeprefix('--address=') for word in rest
-          if word.startswith('--address=')))
+  name, path, num_env_steps, launch_type, *rest = arguments
+  given = dict(word[2:].split('=') for word in rest if '=' in word)
+  run(name, pathlib.Path(path), int(num_env_steps), launch_type,
+      '--resume' in rest, given.get('address', ''), int(given.get('seed', 3)))
 
 
 if __name__ == '__main__':

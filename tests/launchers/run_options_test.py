@@ -14,6 +14,7 @@ import pytest
         dict(seed=-1),
         dict(seed=2**32),
         dict(num_workers=-1),
+        dict(env_timeout_s=0.),
         dict(resume=True),
     ],
 )

@@ -6,6 +6,7 @@ from distillery.agents.core import plotting
 from distillery.agents.distral import config as distral_config
 from distillery.launchers import distral_family
 from distillery.launchers import study_figures
+from distillery.launchers import study_jobs
 import launches
 import pytest
 
@@ -81,6 +82,30 @@ def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
   assert (tmp_path / 'study.png').stat().st_size > 10_000
   with open(tmp_path / 'curves.csv', newline='', encoding='utf-8') as f:
     assert len(list(csv.DictReader(f))) == 8 * 2 * 3
+
+
+def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
+  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  study = study_runs.STUDIES['mazes']
+  job = study_runs.Run('A3C', 0.1, 1e-3, 0, 200).job(study)
+  checkpoint = tmp_path / job.folder / 'checkpoints' / '000000000200'
+  checkpoint.mkdir(parents=True)
+  (checkpoint / 'manifest.json').write_text('{}')
+  (tmp_path / job.folder / 'evaluation.csv').write_text(
+      'env_steps,wall_s,policy,task,split,episodes,success,return\n'
+      '200,1,task,a,train,1,0,0\n')
+  record = (tmp_path / job.folder).with_name('seed0.cfg')
+  runner = study_jobs.Runner(tmp_path, 1)
+  record.write_text(study_jobs._settings(job))
+  runner.make([job])
+  for changed in (job._replace(flags=(*job.flags, '--kl_cost=1')),
+                  job._replace(flagfile='distral_mt10.cfg')):
+    with pytest.raises(
+        ValueError, match='seed0 is of another study: seed0.cfg'):
+      runner.make([changed])
+  record.unlink()
+  with pytest.raises(ValueError, match='want another --output_dir'):
+    runner.make([job])
 
 
 @pytest.mark.slow

@@ -1,0 +1,202 @@
+"""What programs survive again and again, and for a while.
+
+Minutes each; what they measure is printed (`make test-faults`).
+"""
+
+import os
+import signal
+import time
+
+from distillery.agents.core import checkpoints
+import harm
+import numpy as np
+import psutil
+import pytest
+
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
+# Of progress after a fault. Ray, Reverb and TensorFlow start within it.
+PATIENCE_S = 60.
+
+
+class Assailant:
+  """Does one thing to a program that runs."""
+
+  def __init__(self, path, launcher, rng):
+    self._path = path
+    self._launcher = launcher
+    self._rng = rng
+
+  def _process(self, node):
+    return harm.wait_for(
+        lambda: harm.process_of(self._launcher, node), node, self._launcher,
+        PATIENCE_S)[0]
+
+  def kill_an_actor(self):
+    self._process(f'actor/{self._rng.integers(2)}').kill()
+
+  def kill_a_worker(self):
+    """One of those that step an actor's environments."""
+    def worker():
+      return [process for process in self._process(
+          f'actor/{self._rng.integers(2)}').children(recursive=True)
+              if 'spawn_main' in ' '.join(process.cmdline())]
+
+    found, _ = harm.wait_for(worker, 'a worker', self._launcher, PATIENCE_S)
+    found[0].kill()
+
+  def kill_the_learner(self):
+    self._process('learner/0').kill()
+
+  def kill_replay(self):
+    self._process('replay/0').kill()
+
+  def kill_the_counter(self):
+    self._process('counter/0').kill()
+
+  def kill_the_evaluator(self):
+    self._process('evaluator/0').kill()
+
+  def freeze_the_learner(self):
+    process = self._process('learner/0')
+    process.suspend()
+    time.sleep(3.)
+    process.resume()
+
+  def damage_the_newest_checkpoint(self):
+    """Cuts a file of it in two; whoever needs it takes the one before."""
+    newest = checkpoints.newest(self._path)
+    if newest is not None:
+      file = newest / self._rng.choice(['policy.npz', 'state.json'])
+      os.truncate(file, file.stat().st_size // 2)
+
+
+# Of a round, which ends with that of its launcher.
+FAULTS = (
+    Assailant.kill_an_actor, Assailant.kill_an_actor, Assailant.kill_a_worker,
+    Assailant.kill_the_learner, Assailant.kill_replay,
+    Assailant.kill_the_counter, Assailant.kill_the_evaluator,
+    Assailant.freeze_the_learner, Assailant.damage_the_newest_checkpoint)
+ROUNDS = 10
+
+
+def wait_for_progress(path, launcher):
+  """Until something is learned that was not before; returns how long."""
+  def last():
+    rows = harm.rows_of(path)
+    return rows and (rows[-1]['env_steps'], rows[-1]['learner_steps'])
+
+  before = last()
+  return harm.wait_for(
+      lambda: last() != before, 'progress', launcher, PATIENCE_S)[1]
+
+
+def test_a_hundred_faults(tmp_path):
+  """In random order, at random moments; the run goes on after each."""
+  path = tmp_path / 'run'
+  rng = np.random.default_rng(0)
+  waits = []
+  for round_ in range(ROUNDS):
+    more = ('--resume',) if round_ else ()
+    with harm.started('sac', path, harm.FOREVER, 'local_mp', *more) as launcher:
+      harm.wait_for_checkpoint(path, launcher)
+      wait_for_progress(path, launcher)
+      assailant = Assailant(path, launcher, rng)
+      for fault in rng.permutation(np.array(FAULTS, object)):
+        time.sleep(rng.uniform(0., 4.))
+        fault(assailant)
+        waits.append(wait_for_progress(path, launcher))
+      family = harm.descendants(launcher)
+      number = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)[round_ % 3]
+      launcher.send_signal(number)
+      launcher.wait(timeout=PATIENCE_S)
+      _, left = psutil.wait_procs(family, timeout=15.)
+      assert not left
+      waits.append(0.)
+    print(f'\n{len(waits)} faults survived', end='', flush=True)
+  print(f'; learning again after {np.median(waits):.1f} s in the median, '
+        f'{max(waits):.1f} at most')
+  assert len(waits) == 100
+  assert 'Traceback' not in harm.log_of(path)
+
+
+def test_f7_runs_that_were_interrupted_end_as_others_do(tmp_path):
+  """Five seeds, killed never, once and three times on their way."""
+  num_env_steps, rng = 4_000, np.random.default_rng(0)
+  finals = {}
+  for interruptions in (0, 1, 3):
+    for seed in range(5):
+      path = tmp_path / f'{interruptions}_{seed}'
+      more = [f'--seed={seed}']
+      for at in sorted(rng.uniform(0.2, 0.8, interruptions)):
+        with harm.started('learning', path, num_env_steps, 'local_mt', *more
+                          ) as launcher:
+          harm.wait_for_steps(
+              path, launcher, at * num_env_steps - harm.steps(path))
+          launcher.kill()
+          launcher.wait()
+        more = [f'--seed={seed}', '--resume']
+      with harm.started('learning', path, num_env_steps, 'local_mt', *more
+                        ) as launcher:
+        harm.wait_for_end(launcher, path)
+      counted = [int(row['env_steps']) for row in harm.rows_of(path)]
+      # No step is counted twice: none goes back, the end is where it was asked.
+      assert counted == sorted(set(counted))
+      assert num_env_steps <= counted[-1] < num_env_steps + 500
+      rows = harm.rows_of(path, 'evaluation.csv')
+      finals.setdefault(interruptions, []).append(np.mean([
+          float(row['return']) for row in rows
+          if row['env_steps'] == rows[-1]['env_steps']]))
+      untrained = [float(row['return']) for row in rows
+                   if row['env_steps'] == '0']
+      assert not untrained or finals[interruptions][-1] > np.mean(
+          untrained) + 3.
+  print()
+  intervals = {}
+  for interruptions, found in finals.items():
+    half = 2.776 * np.std(found, ddof=1) / np.sqrt(5)  # Student's t, 95 %.
+    intervals[interruptions] = np.mean(found) - half, np.mean(found) + half
+    print(f'{interruptions} interruptions: return {np.mean(found):.2f} +- '
+          f'{half:.2f}')
+  for low, high in intervals.values():
+    assert low <= intervals[0][1] and high >= intervals[0][0]
+
+
+def test_f15_environments_hang(tmp_path):
+  """Five times their actor is ended, and another takes its place."""
+  path = tmp_path / 'run'
+  with harm.started('hanging', path, harm.FOREVER) as launcher:
+    def failures():
+      return harm.log_of(path).count('has given no sign of life')
+
+    harm.wait_for(lambda: failures() >= 5, 'five that hang', launcher)
+    harm.wait_for_steps(path, launcher, 20)
+  assert "it was at task 'point_mass_" in harm.log_of(path)
+
+
+def test_f23_nothing_grows(tmp_path):
+  """Memory, threads and files of each process, over some minutes."""
+  path, minutes = tmp_path / 'run', 10
+  with harm.started('distral', path, harm.FOREVER) as launcher:
+    harm.wait_for_checkpoint(path, launcher)
+    time.sleep(180.)
+    nodes = {name: harm.process_of(launcher, name) for name in (
+        'learner/0', 'replay/0', 'actor/0', 'actor/1', 'evaluator/0',
+        'counter/0')}
+    seen = {name: [] for name in nodes}
+    begin = time.monotonic()
+    while time.monotonic() < begin + 60. * minutes:
+      for name, process in nodes.items():
+        seen[name].append((
+            time.monotonic(), process.memory_full_info().uss,
+            process.num_threads(), process.num_fds()))
+      time.sleep(5.)
+  print()
+  for name, rows in seen.items():
+    times, memory, threads, files = np.array(rows).T
+    slope = np.polyfit(times, memory, 1)[0] * 3600 / 2**20
+    print(f'{name}: {memory[-1] / 2**20:.0f} MiB, {slope:+.1f} MiB/h, '
+          f'{threads[-1]:.0f} threads, {files[-1]:.0f} files')
+    half = len(rows) // 2
+    assert threads[half:].max() <= threads[:half].max() + 1
+    assert files[half:].max() <= files[:half].max() + 1
+    assert slope < 30.
