@@ -4,7 +4,8 @@
 
 Runs go side by side, one a core. What is there already is not made again, and
 what was interrupted goes on: after Ctrl-C, or to add seeds or steps, give the
-same command again. Writes curves.csv, summary.csv and study.png.
+same command again. Writes curves.csv, summary.csv and study.png, and tuning.csv
+if settings are chosen first.
 """
 
 import json
@@ -76,13 +77,19 @@ def _tuned(study: study_runs.Study, algorithms: Sequence[str],
   runner = study_jobs.Runner(tuning_dir, num_parallel)
   tried = study_runs.grid(study, algorithms, [0], study.tuning_steps)
   runner.make([run.job(study) for run in tried])
+  runner.check()  # All have to have the same chance.
   scores = {run: study_figures.score(
       runner.evaluations(run.job(study)), 'task', study.metric)
-            for run in tried if runner.is_whole(run.job(study))}
+            for run in tried}
+  run_directory.write_csv(tuning_dir.with_suffix('.csv'), [
+      {'algorithm': run.algorithm, 'cost': run.cost,
+       'learning_rate': run.learning_rate, 'seed': run.seed,
+       'env_steps': study.tuning_steps, study.metric: round(value, 4)}
+      for run, value in scores.items()])
   best = [max((run for run in scores if run.algorithm == algorithm),
-              key=scores.get, default=None) for algorithm in algorithms]
+              key=scores.get) for algorithm in algorithms]
   return [run._replace(seed=seed, num_env_steps=num_env_steps)
-          for seed in seeds for run in best if run is not None]
+          for seed in seeds for run in best]
 
 
 if __name__ == '__main__':

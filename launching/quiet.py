@@ -36,7 +36,8 @@ def quiet_native_code() -> Iterator[None]:
   """Holds back what compiled code writes to stderr inside the block.
 
   Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
-  it. What was held back is written out after all if the block raises. One
+  it. What was held back is written out after all if the block raises. What
+  Python writes to `sys.stderr`, in whatever thread, is not held back. One
   thread at a time: another's block holds nothing back.
   """
   if not _lock.acquire(blocking=False):
@@ -44,6 +45,9 @@ def quiet_native_code() -> Iterator[None]:
     return
   sys.stderr.flush()
   stderr = os.dup(2)
+  python_stderr = sys.stderr
+  if python_stderr is sys.__stderr__:
+    sys.stderr = open(os.dup(stderr), 'w', buffering=1, encoding='utf-8')
   with tempfile.TemporaryFile() as held:
     os.dup2(held.fileno(), 2)
     try:
@@ -56,4 +60,5 @@ def quiet_native_code() -> Iterator[None]:
     finally:
       os.dup2(stderr, 2)
       os.close(stderr)
+      sys.stderr = python_stderr
       _lock.release()

@@ -100,7 +100,8 @@ class LearnerNode:
     config = self._config
     record = records.TrainRecord(
         config.run_dir, records.summary_writer(config.run_dir),
-        [task.name for task in config.suite.train_tasks], self._env_steps)
+        [task.name for task in config.suite.train_tasks], self._env_steps,
+        self._learner.num_steps)
     last = time.monotonic()
     # Not the steps are the end, but that what was learned from them is saved.
     due = self._env_steps

@@ -16,12 +16,18 @@ import csv
 import dataclasses
 import functools
 import shutil
+import threading
 from typing import Any, Dict, List
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.launching import lp
 from distillery.launching import quiet
+
+# Held by a node's thread while it imports. If threads import packages whose
+# modules import each other, as Acme's and TensorFlow's do, Python resolves the
+# deadlock by giving one of them a module that is half made.
+_importing = threading.Lock()
 
 
 def make_program(config: experiment.ExperimentConfig,
@@ -110,21 +116,24 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
 
 
 def _make_tables(config: experiment.ExperimentConfig):
-  quiet.quiet_tensorflow()
-  return experiment.make_builder(config).make_tables(apart=True)
+  with _importing:
+    quiet.quiet_tensorflow()
+    return experiment.make_builder(config).make_tables(apart=True)
 
 
 def _make_checkpointer(config: experiment.ExperimentConfig):
-  from distillery.agents.core import checkpoints
-  from distillery.agents.core import serving
+  with _importing:
+    from distillery.agents.core import checkpoints
+    from distillery.agents.core import serving
   path = config.run_dir.path
   return serving.make_checkpointer(path, checkpoints.newest(path))
 
 
 def _make_counter(config: experiment.ExperimentConfig):
   """Counts environment steps, from those of the newest checkpoint on."""
-  from acme.utils import counting
-  from distillery.agents.core import checkpoints
+  with _importing:
+    from acme.utils import counting
+    from distillery.agents.core import checkpoints
   counter = counting.Counter()
   checkpoint = checkpoints.newest(config.run_dir.path)
   if checkpoint is not None:
@@ -133,20 +142,23 @@ def _make_counter(config: experiment.ExperimentConfig):
 
 
 def _make_learner(config: experiment.ExperimentConfig, *arguments):
-  quiet.quiet_tensorflow()
-  from distillery.agents.core import devices
-  devices.choose(config.device)
-  from distillery.agents.core import nodes
+  with _importing:
+    quiet.quiet_tensorflow()
+    from distillery.agents.core import devices
+    devices.choose(config.device)
+    from distillery.agents.core import nodes
   return nodes.LearnerNode(config, *arguments)
 
 
 def _make_actor(config: experiment.ExperimentConfig, *arguments):
-  quiet.quiet_tensorflow()
-  from distillery.agents.core import nodes
+  with _importing:
+    quiet.quiet_tensorflow()
+    from distillery.agents.core import nodes
   return nodes.ActorNode(config, *arguments)
 
 
 def _make_evaluator(config: experiment.ExperimentConfig, *arguments):
-  quiet.quiet_tensorflow()
-  from distillery.agents.core import nodes
+  with _importing:
+    quiet.quiet_tensorflow()
+    from distillery.agents.core import nodes
   return nodes.EvaluatorNode(config, *arguments)

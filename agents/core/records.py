@@ -20,18 +20,19 @@ class TrainRecord:
 
   def __init__(self, run_dir: run_directory.RunDirectory,
                summary: tf.summary.SummaryWriter, task_names: Sequence[str],
-               env_steps: int):
-    """Opens the table; rows after `env_steps`, of a run resumed, are dropped.
+               env_steps: int, learner_steps: int):
+    """Opens the table; later rows, of a run resumed, are dropped.
 
     Args:
       run_dir: of the run.
       summary: for TensorBoard.
       task_names: of the tasks that are trained on.
       env_steps: where the run is.
+      learner_steps: likewise.
     """
     self._csv = run_dir.open_csv('train.csv')
     # A run that begins again writes the rows of step 0 again too.
-    self._csv.truncate(env_steps or -1)
+    self._csv.truncate(env_steps or -1, learner_steps)
     self._summary = summary
     self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
     self._task_names = task_names

@@ -120,18 +120,29 @@ class CsvFile:
       return max((int(row['env_steps']) for row in csv.DictReader(f)),
                  default=-1)
 
-  def truncate(self, env_steps: int) -> None:
-    """Drops rows after `env_steps`: a resumed run writes them again."""
+  def truncate(self, env_steps: int,
+               learner_steps: Optional[int] = None) -> None:
+    """Drops rows that a resumed run writes again.
+
+    Args:
+      env_steps: rows after it go.
+      learner_steps: and of those at it, the rows after this many; None: none.
+    """
     if not self._path.exists():
       return
     with open(self._path, newline='') as f:
       # The last line is half written if the run was killed at the wrong moment.
       whole = [line for line in f if line.endswith('\n')]
     header, rows = whole[:1], list(csv.reader(whole[1:]))
+    last = [env_steps]
+    columns = [0]
+    if header and learner_steps is not None:
+      last.append(learner_steps)
+      columns.append(next(csv.reader(header)).index('learner_steps'))
     text = io.StringIO()
     text.writelines(header)
     csv.writer(text).writerows(
-        row for row in rows if int(row[0]) <= env_steps)
+        row for row in rows if [int(row[i]) for i in columns] <= last)
     if header:
       write_text(self._path, text.getvalue())
     else:

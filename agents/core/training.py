@@ -59,7 +59,7 @@ class Training:
     summary = records.summary_writer(self._dir)
     self._train_record = records.TrainRecord(
         self._dir, summary, [task.name for task in config.suite.train_tasks],
-        self._env_steps)
+        self._env_steps, self._learner.num_steps)
     self._evaluation_record = records.EvaluationRecord(
         self._dir, summary, self._env_steps, config.suite.score)
     self._actor = actors.UnrollActor(

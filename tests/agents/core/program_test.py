@@ -1,8 +1,10 @@
 """Agents as programs, on threads: what they leave, and that they go on."""
 
+import contextlib
 import csv
 import dataclasses
 import json
+import threading
 
 from acme.utils import counting
 from distillery.agents.core import checkpoints
@@ -251,3 +253,21 @@ def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
 def test_a_program_wants_actors(tmp_path):
   with pytest.raises(ValueError, match='num_actors: got 0, want at least 1'):
     run(tmp_path / 'run', 1_000, num_actors=0)
+
+
+@pytest.mark.parametrize('make', [
+    program._make_tables, program._make_checkpointer, program._make_counter,
+    program._make_learner, program._make_actor, program._make_evaluator])
+def test_nodes_import_one_after_the_other(make):
+  """Else Acme is half made for one of two threads, now and then."""
+  ended = threading.Event()
+
+  def construct():
+    with contextlib.suppress(AttributeError, TypeError):
+      make(None)
+    ended.set()
+
+  with program._importing:
+    threading.Thread(target=construct, daemon=True).start()
+    assert not ended.wait(0.2)
+  assert ended.wait(60.)

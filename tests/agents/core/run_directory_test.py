@@ -105,6 +105,17 @@ def test_truncated_csv_holds_what_came_before(tmp_path):
       'env_steps,task', '1,"a, ""b"""', '2,"a, ""b"""', '4,c', '']
 
 
+def test_truncated_csv_drops_what_was_learned_from_the_same_steps(tmp_path):
+  table = run_directory.CsvFile(tmp_path / 'train.csv', None)
+  table.append([
+      {'env_steps': steps, 'loss': .5, 'learner_steps': learned}
+      for steps, learned in ((1, 1), (1, 2), (2, 3), (2, 4), (2, 5), (3, 6))])
+  table.truncate(2, 4)
+  assert lines_of(tmp_path / 'train.csv') == [
+      'env_steps,loss,learner_steps', '1,0.5,1', '1,0.5,2', '2,0.5,3',
+      '2,0.5,4', '']
+
+
 # Every way in which a kill can cut the last row short.
 @pytest.mark.parametrize('cut', range(1, len('20,0.75,2\r\n') + 1))
 def test_truncated_csv_drops_a_half_written_row(tmp_path, cut):
