@@ -22,7 +22,7 @@ def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
     unroll_length: T.
     num_workers: processes; see `pool.Pool`.
     seed: of everything random in training.
-    env_timeout_s: see `pool.Pool`.
+    env_timeout_s: see `pool.Pool`; of no effect with a `make_batch`.
 
   Raises:
     ValueError: if an argument is out of range.

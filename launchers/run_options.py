@@ -27,7 +27,8 @@ class RunOptions:
     checkpoint_every: environment steps, summed over tasks, between checkpoints.
     device: where the learner computes: auto, on a GPU if there is one, or cpu.
     env_timeout_s: an environment that takes longer to be made, to reset or to
-      step is taken for one that hangs.
+      step is taken for one that hangs. Of no effect in suites that are stepped
+      as arrays.
     num_actors: of a program of many nodes (--lp_launch_type); each has
       environments of its own and its share of --num_workers.
     ray_address: of a Ray cluster that runs such a program; empty: this machine.

@@ -100,12 +100,25 @@ class Runner:
 
   def _check_same(self, job: Job) -> None:
     record = self._record(job)
-    if self._is_begun(job) and not (
-        record.exists() and record.read_text() == _settings(job)):
+    if not self._is_begun(job):
+      return
+    if not record.exists():
       raise ValueError(
-          f'{self.run_dir(job)} is of another study: {record.name} beside it '
-          'has not the flags of this one; want another --output_dir, or that '
-          'run gone.')
+          f'{self.run_dir(job)} was not begun by this study, which would have '
+          f'left a {record.name} beside it; want another --output_dir.')
+    differ = set(record.read_text().splitlines()) ^ set(self._settings(job))
+    if differ:
+      raise ValueError(
+          f'{self.run_dir(job)} was begun with other flags: '
+          f'{", ".join(sorted(differ))} are of one alone; want another '
+          '--output_dir, or that run gone.')
+
+  def _settings(self, job: Job) -> List[str]:
+    """What a job's flags say, wherever the study is."""
+    lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
+    return [job.launcher, *(
+        line for line in lines if line and not line.startswith('#')), *(
+            flag.replace(f'={self._output_dir}/', '=') for flag in job.flags)]
 
   def _record(self, job: Job) -> pathlib.Path:
     """Where the flags are that it was begun with."""
@@ -125,7 +138,7 @@ class Runner:
         run_directory.RunDirectory(run_dir, resume=True)
       shutil.rmtree(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
-    self._record(job).write_text(_settings(job))
+    self._record(job).write_text('\n'.join(self._settings(job)) + '\n')
     command = [
         sys.executable, str(_FOLDER / job.launcher),
         f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
@@ -152,12 +165,4 @@ class Runner:
     if self.failures:
       raise RunsFailed(
           f'{len(self.failures)} runs failed, the first in '
-          f'{self.failures[0]}; what is drawn lacks their end.')
-
-
-def _settings(job: Job) -> str:
-  """What a job's flags say, but for how long and where."""
-  lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
-  return '\n'.join((job.launcher, *(
-      line for line in lines if line and not line.startswith('#')),
-                    *job.flags)) + '\n'
+          f'{self.failures[0]}; the same command goes on with them.')

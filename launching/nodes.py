@@ -40,9 +40,12 @@ class ReverbHandle(CourierHandle):
   """Of Reverb's server."""
 
   def dereference(self) -> Any:
+    address = super().dereference().server_address()
+    # Not before: a server in this process has imported it by now, and threads
+    # had better not import at once.
     import reverb  # pylint: disable=g-import-not-at-top
 
-    return reverb.Client(super().dereference().server_address())
+    return reverb.Client(address)
 
 
 class Node(abc.ABC):

@@ -37,8 +37,9 @@ def quiet_native_code() -> Iterator[None]:
 
   Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
   it. What was held back is written out after all if the block raises. What
-  Python writes to `sys.stderr`, in whatever thread, is not held back. One
-  thread at a time: another's block holds nothing back.
+  Python writes to `sys.stderr`, as it finds it inside the block and in whatever
+  thread, is not held back. One thread at a time: another's block holds nothing
+  back.
   """
   if not _lock.acquire(blocking=False):
     yield
@@ -47,7 +48,9 @@ def quiet_native_code() -> Iterator[None]:
   stderr = os.dup(2)
   python_stderr = sys.stderr
   if python_stderr is sys.__stderr__:
-    sys.stderr = open(os.dup(stderr), 'w', buffering=1, encoding='utf-8')
+    # Left open: another thread may be writing when the block ends.
+    sys.stderr = open(os.dup(stderr), 'w', buffering=1, encoding='utf-8',
+                      errors='backslashreplace')
   with tempfile.TemporaryFile() as held:
     os.dup2(held.fileno(), 2)
     try:

@@ -46,7 +46,8 @@ class ExperimentConfig:
     device: where the learner computes: 'auto', on a GPU if there is one, or
       'cpu'.
     env_timeout_s: an environment that takes longer to be made, to reset or to
-      step is reported as hanging, and ends its actor.
+      step is reported as hanging, and ends the run, or its node of a program.
+      Of no effect in suites that are stepped as arrays.
   """
   agent: str
   agent_config: AgentConfig

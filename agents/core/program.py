@@ -24,9 +24,9 @@ from distillery.agents.core import run_directory
 from distillery.launching import lp
 from distillery.launching import quiet
 
-# Held by a node's thread while it imports. If threads import packages whose
-# modules import each other, as Acme's and TensorFlow's do, Python resolves the
-# deadlock by giving one of them a module that is half made.
+# Held by a node's thread while it imports Acme, Reverb and TensorFlow. If two
+# import at once what imports each other, as the modules of these do, Python
+# resolves the deadlock by giving one of them a module that is half made.
 _importing = threading.Lock()
 
 

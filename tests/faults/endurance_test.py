@@ -4,6 +4,7 @@ Minutes each; what they measure is printed (`make test-faults`).
 """
 
 import os
+import re
 import signal
 import time
 
@@ -89,14 +90,16 @@ ROUNDS = 10
 
 
 def wait_for_progress(path, launcher):
-  """Until something is learned that was not before; returns how long."""
-  def last():
-    rows = harm.rows_of(path)
-    return rows and (rows[-1]['env_steps'], rows[-1]['learner_steps'])
+  """Until some more is learned; returns how long."""
+  least = len(harm.rows_of(path))
 
-  before = last()
-  return harm.wait_for(
-      lambda: last() != before, 'progress', launcher, PATIENCE_S)[1]
+  def learns():
+    nonlocal least  # A program that goes on drops rows first.
+    rows = len(harm.rows_of(path))
+    least = min(least, rows)
+    return rows >= least + 5  # One may have been on its way already.
+
+  return harm.wait_for(learns, 'progress', launcher, PATIENCE_S)[1]
 
 
 def test_a_hundred_faults(tmp_path):
@@ -104,11 +107,16 @@ def test_a_hundred_faults(tmp_path):
   path = tmp_path / 'run'
   rng = np.random.default_rng(0)
   assailant, waits = Assailant(path, rng), []
-  for round_ in range(ROUNDS):
+  for round_ in range(ROUNDS + 1):
     more = ('--resume',) if round_ else ()
     with harm.started('sac', path, harm.FOREVER, 'local_mp', *more) as launcher:
       harm.wait_for_checkpoint(path, launcher)
-      wait_for_progress(path, launcher)
+      took = wait_for_progress(path, launcher)
+      if round_:
+        waits.append(took)  # Since the launcher was ended, and started again.
+        print(f'\n{len(waits)} faults survived', end='', flush=True)
+      if round_ == ROUNDS:
+        break
       assailant.launcher = launcher
       for fault in rng.permutation(np.array(FAULTS, object)):
         time.sleep(rng.uniform(0., 4.))
@@ -120,8 +128,6 @@ def test_a_hundred_faults(tmp_path):
       launcher.wait(timeout=PATIENCE_S)
       _, left = psutil.wait_procs(family, timeout=15.)
       assert not left
-      waits.append(0.)
-    print(f'\n{len(waits)} faults survived', end='', flush=True)
   print(f'; learning again after {np.median(waits):.1f} s in the median, '
         f'{max(waits):.1f} at most')
   assert len(waits) == 100
@@ -141,8 +147,10 @@ def test_f7_runs_that_were_interrupted_end_as_others_do(tmp_path):
                           ) as launcher:
           harm.wait_for_steps(
               path, launcher, at * num_env_steps - harm.steps(path))
+          family = harm.descendants(launcher)
           launcher.kill()
           launcher.wait()
+          assert not psutil.wait_procs(family, timeout=15.)[1]
         more = [f'--seed={seed}', '--resume']
       with harm.started('learning', path, num_env_steps, 'local_mt', *more
                         ) as launcher:
@@ -157,10 +165,6 @@ def test_f7_runs_that_were_interrupted_end_as_others_do(tmp_path):
       finals.setdefault(interruptions, []).append(np.mean([
           float(row['return']) for row in rows
           if row['env_steps'] == rows[-1]['env_steps']]))
-      untrained = [float(row['return']) for row in rows
-                   if row['env_steps'] == '0']
-      assert not untrained or finals[interruptions][-1] > np.mean(
-          untrained) + 3.
   print()
   intervals = {}
   for interruptions, found in finals.items():
@@ -168,6 +172,8 @@ def test_f7_runs_that_were_interrupted_end_as_others_do(tmp_path):
     intervals[interruptions] = np.mean(found) - half, np.mean(found) + half
     print(f'{interruptions} interruptions: return {np.mean(found):.2f} +- '
           f'{half:.2f}')
+    assert min(found) > -6.  # Untrained, it is below -12.
+    assert abs(np.mean(found) - np.mean(finals[0])) < 1.
   for low, high in intervals.values():
     assert low <= intervals[0][1] and high >= intervals[0][0]
 
@@ -177,37 +183,13 @@ def test_f15_environments_hang(tmp_path):
   path = tmp_path / 'run'
   with harm.started('hanging', path, harm.FOREVER) as launcher:
     def failures():
-      return harm.log_of(path).count('has given no sign of life')
+      return len(re.findall(
+          r"actor/\d failed .*has given no sign of life.* task 'point_mass_",
+          harm.log_of(path)))
 
     harm.wait_for(lambda: failures() >= 5, 'five that hang', launcher)
+    # Each of them is there again.
+    for node in ('actor/0', 'actor/1'):
+      harm.wait_for(
+          lambda node=node: harm.process_of(launcher, node), node, launcher)
     harm.wait_for_steps(path, launcher, 20)
-  assert "it was at task 'point_mass_" in harm.log_of(path)
-
-
-def test_f23_nothing_grows(tmp_path):
-  """Memory, threads and files of each process, over some minutes."""
-  path, minutes = tmp_path / 'run', 10
-  with harm.started('distral', path, harm.FOREVER) as launcher:
-    harm.wait_for_checkpoint(path, launcher)
-    time.sleep(180.)
-    nodes = {name: harm.process_of(launcher, name) for name in (
-        'learner/0', 'replay/0', 'actor/0', 'actor/1', 'evaluator/0',
-        'counter/0')}
-    seen = {name: [] for name in nodes}
-    begin = time.monotonic()
-    while time.monotonic() < begin + 60. * minutes:
-      for name, process in nodes.items():
-        seen[name].append((
-            time.monotonic(), process.memory_full_info().uss,
-            process.num_threads(), process.num_fds()))
-      time.sleep(5.)
-  print()
-  for name, rows in seen.items():
-    times, memory, threads, files = np.array(rows).T
-    slope = np.polyfit(times, memory, 1)[0] * 3600 / 2**20
-    print(f'{name}: {memory[-1] / 2**20:.0f} MiB, {slope:+.1f} MiB/h, '
-          f'{threads[-1]:.0f} threads, {files[-1]:.0f} files')
-    half = len(rows) // 2
-    assert threads[half:].max() <= threads[:half].max() + 1
-    assert files[half:].max() <= files[:half].max() + 1
-    assert slope < 30.
