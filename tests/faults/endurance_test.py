@@ -194,3 +194,4 @@ def test_f15_environments_hang(tmp_path):
       harm.wait_for(
           lambda node=node: harm.process_of(launcher, node), node, launcher)
     harm.wait_for_steps(path, launcher, 20)
+    assert launcher.poll() is None and failures() >= 5
