@@ -158,11 +158,16 @@ def main(_):
   _check_scale(output_dir / 'scale.json')
   runner = study_jobs.Runner(
       output_dir, _PARALLEL.value or run_options.usable_cores())
-  for number, jobs_of, table in (('2', _table2_jobs, _table2),
-                                 ('1', _table1_jobs, _table1)):
-    if number not in _TABLES.value:
-      continue
-    seeds = [jobs_of(output_dir, seed) for seed in range(_SEEDS.value)]
+  tables = [
+      (number, table, [jobs_of(output_dir, seed)
+                       for seed in range(_SEEDS.value)])
+      for number, jobs_of, table in (('2', _table2_jobs, _table2),
+                                     ('1', _table1_jobs, _table1))
+      if number in _TABLES.value]
+  # Also what is to be made after hours.
+  runner.check_begun([job for _, _, seeds in tables for of_seed in seeds
+                      for stage in of_seed for job in stage.values()])
+  for number, table, seeds in tables:
     for stage in (0, 1):
       runner.make([job for of_seed in seeds for job in of_seed[stage].values()])
     names = [name for stage in seeds[0] for name in stage]

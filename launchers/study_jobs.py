@@ -56,6 +56,11 @@ class Runner:
     # Logs of those that failed.
     self.failures: List[pathlib.Path] = []
 
+  def check_begun(self, jobs: Sequence[Job]) -> None:
+    """Raises a ValueError if a job was begun with other flags."""
+    for job in jobs:
+      self._check_same(job)
+
   def make(self, jobs: Sequence[Job]) -> None:
     """Makes those that are not whole yet; returns when all have ended.
 
@@ -64,8 +69,7 @@ class Runner:
     Raises:
       ValueError: if one was begun with other flags, before any is started.
     """
-    for job in jobs:
-      self._check_same(job)
+    self.check_begun(jobs)
     wanted = [job for job in jobs if not self.is_whole(job)]
     print(f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there',
           flush=True)

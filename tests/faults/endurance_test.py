@@ -17,6 +17,10 @@ import pytest
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
 # Of progress after a fault; Reverb and TensorFlow start within it.
 PATIENCE_S = 60.
+WARM_UP_MINUTES = 3.
+SOAK_MINUTES = 15.
+# A leak of 4 KB a block is more.
+MOST_MIB_AN_HOUR = 20.
 
 
 class Assailant:
@@ -195,3 +199,31 @@ def test_f15_environments_hang(tmp_path):
           lambda node=node: harm.process_of(launcher, node), node, launcher)
     harm.wait_for_steps(path, launcher, 20)
     assert launcher.poll() is None and failures() >= 5
+
+
+def test_f23_nothing_grows(tmp_path):
+  """Memory, threads and files of every node, for minutes."""
+  path, nodes = tmp_path / 'run', (
+      'learner/0', 'replay/0', 'actor/0', 'actor/1', 'evaluator/0', 'counter/0')
+  found = {node: [] for node in nodes}
+  with harm.started('distral', path, harm.FOREVER) as launcher:
+    harm.wait_for_checkpoint(path, launcher)
+    time.sleep(60. * WARM_UP_MINUTES)
+    processes = {node: harm.process_of(launcher, node) for node in nodes}
+    begin = time.monotonic()
+    while (now := time.monotonic() - begin) < 60. * SOAK_MINUTES:
+      for node, process in processes.items():
+        found[node].append((now / 3600., process.memory_full_info().uss / 2**20,
+                            process.num_threads(), process.num_fds()))
+      time.sleep(5.)
+  print()
+  for node, rows in found.items():
+    hours, megabytes, threads, files = np.array(rows).T
+    slope = np.polyfit(hours, megabytes, 1)[0]
+    half = len(rows) // 2
+    print(f'{node}: {megabytes[-1]:.0f} MiB, {slope:+.1f} MiB an hour, '
+          f'{threads[-1]:.0f} threads, {files[-1]:.0f} files')
+    assert slope < MOST_MIB_AN_HOUR
+    # Those of a checkpoint or an evaluation come and go.
+    assert threads[half:].max() <= threads[:half].max() + 1
+    assert files[half:].max() <= files[:half].max() + 1

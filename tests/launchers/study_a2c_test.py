@@ -14,11 +14,24 @@ def test_both_tables_are_made_and_not_made_again(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
   table2 = launches.rows_of(tmp_path / 'out' / 'table2.csv')
   assert {row['column'] for row in table2} == {
-      'scratch', 'multi_head', 'distillation', 'scratch, rewards normalised',
-      'multi_head, rewards normalised'}
+      'scratch', 'multi_head', 'distillation',
+      'scratch, rewards normalised, no bonus',
+      'multi_head, rewards normalised, no bonus'}
   assert len(table2) == 5 * 6 and all(row['mean'] for row in table2)
   table1 = launches.rows_of(tmp_path / 'out' / 'table1.csv')
   assert len(table1) == 6 * 2
   assert {row['on'] for row in table1} == {'SmallFoot', 'SmallLeg'}
   again = launches.launch(*study, program=(LAUNCHER,), cwd=tmp_path)
   assert '4 of 4 runs are there' in again.stdout
+
+
+def test_what_comes_last_is_looked_at_first(tmp_path):
+  run_dir = tmp_path / 'out' / 'first_to_second_1M' / 'seed0'
+  checkpoint = run_dir / 'checkpoints' / '000000000001'
+  checkpoint.mkdir(parents=True)
+  (checkpoint / 'manifest.json').write_text('{}')
+  result = launches.launch('--num_seeds=1', '--output_dir=out',
+                           program=(LAUNCHER,), cwd=tmp_path)
+  assert result.returncode == 1
+  assert 'first_to_second_1M/seed0 was not begun by this study' in result.stderr
+  assert not (tmp_path / 'out' / 'scratch').exists()
