@@ -14,6 +14,8 @@ from dm_env import specs
 import numpy as np
 
 SPLITS = ('train', 'test')
+# Columns of evaluations.
+SCORES = ('success', 'return')
 
 
 class TaskEnvironment(dm_env.Environment):
@@ -169,8 +171,7 @@ class TaskSuite:
     make_batch: makes a simulator of one environment for each of the given
       tasks, some of which may be given more than once. None: environments are
       stepped one by one, by worker processes.
-    score: what says how good a policy is, a column of evaluations: 'success' or
-      'return'.
+    score: what says how good a policy is, one of `SCORES`.
     evaluates_samples: whether policies act in evaluation as they do in
       training. If not, without noise, as in Meta-World's protocol.
   """
@@ -192,6 +193,9 @@ class TaskSuite:
       raise ValueError(
           f'TaskSuite.tasks of {self.name!r}: got {len(self.tasks)} tasks, '
           "none of split 'train'; want at least one")
+    if self.score not in SCORES:
+      raise ValueError(f'TaskSuite.score of {self.name!r}: got {self.score!r}, '
+                       f'want one of {SCORES}')
     for split in SPLITS:
       names = [task.name for task in self.tasks if task.split == split]
       duplicates = sorted({name for name in names if names.count(name) > 1})

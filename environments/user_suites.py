@@ -6,7 +6,7 @@
     suite = user_suites.suite_from_factories('Cheetahs', {
         'run': cheetah,
         'lazy': functools.partial(cheetah, ctrl_cost_weight=1.),
-    })
+    }, score='return')
 """
 
 import dataclasses
@@ -30,7 +30,8 @@ class AdaptedFactory:
 
 
 def suite_from_factories(
-    name: str, factories: Mapping[str, Callable[[int], Any]]
+    name: str, factories: Mapping[str, Callable[[int], Any]],
+    score: str = 'success',
 ) -> base.TaskSuite:
   """A suite of tasks to train on.
 
@@ -42,6 +43,8 @@ def suite_from_factories(
       TaskEnvironment, any `dm_env.Environment` or any `gymnasium.Env`. It is
       pickled on its way to the workers, so it is a function or class of a
       module, or a `functools.partial` of one.
+    score: what says how good a policy is: 'success', which `adapters` reads
+      off an environment, or 'return'.
 
   Raises:
     ValueError: if a factory cannot be pickled or fails, if an environment
@@ -62,7 +65,8 @@ def suite_from_factories(
   _check_shared(name, {k: _describe_action(v[1]) for k, v in found.items()},
                 'actions')
   observation_spec, action_spec = found[tasks[0].name]
-  return base.TaskSuite(name, tuple(tasks), observation_spec, action_spec)
+  return base.TaskSuite(
+      name, tuple(tasks), observation_spec, action_spec, score=score)
 
 
 def _check_picklable(task_name: str, factory: Callable[[int], Any]) -> None:

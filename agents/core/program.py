@@ -21,6 +21,7 @@ from typing import Any, Dict, List
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.environments import base
 from distillery.launching import lp
 from distillery.launching import quiet
 
@@ -108,8 +109,8 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
   path = config.run_dir.path / 'evaluation.csv'
   with open(path, newline='', encoding='utf-8') as f:
     rows = list(csv.DictReader(f))
-  return [{**row, 'success': float(row['success'])} for row in rows
-          if row['env_steps'] == rows[-1]['env_steps']]
+  return [{**row, **{score: float(row[score]) for score in base.SCORES}}
+          for row in rows if row['env_steps'] == rows[-1]['env_steps']]
 
 
 # Each is called in its node's process, where TensorFlow is imported at last.

@@ -115,6 +115,10 @@ def test_what_cannot_be_a_suite_is_refused():
   with pytest.raises(ValueError, match=(
       "factory of task 'a' failed: RuntimeError: out of order")):
     user_suites.suite_from_factories('Broken', {'a': user_environments.broken})
+  with pytest.raises(ValueError, match=(
+      "TaskSuite.score of 'Walks': got 'reward', want one of .'success', 're")):
+    user_suites.suite_from_factories(
+        'Walks', {'a': user_environments.Walk}, score='reward')
 
 
 def test_suites_of_task_environments_are_left_as_they_are():

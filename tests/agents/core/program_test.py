@@ -18,6 +18,7 @@ from distillery.agents.pearl import builder as pearl_builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
+from distillery.environments import base
 from distillery.environments import fakes
 from distillery.launching import supervisor
 import numpy as np
@@ -75,6 +76,8 @@ def test_a_program_leaves_what_a_run_leaves(tmp_path, agent, columns):
   path = tmp_path / 'run'
   rows = run(path, 1_000, agent)
   assert {row['policy'] for row in rows} == columns
+  for score in base.SCORES:
+    assert np.isfinite(evaluation.mean_score(rows, max(columns), score=score))
   assert {path.name for path in path.iterdir()} == {
       '.lock', 'config.json', 'versions.json', 'train.csv', 'evaluation.csv',
       'tensorboard', 'checkpoints', 'learning_curve.png'}
