@@ -59,7 +59,7 @@ class DamselConfig:
   component_weight: float = 0.01
   prior_share: float = 0.2
   noise_std: float = 0.1
-  learning_rate: float = 3e-4
+  learning_rate: float = 1e-3
 
   def __post_init__(self):
     config_checks.positive(
