@@ -99,7 +99,7 @@ class LearnerNode:
   def _learn(self) -> None:
     config = self._config
     record = records.TrainRecord(
-        config.run_dir, records.summary_writer(config.run_dir),
+        config.run_dir, records.Summary(config.run_dir),
         [task.name for task in config.suite.train_tasks], self._env_steps,
         self._learner.num_steps)
     last = time.monotonic()
@@ -219,7 +219,7 @@ class EvaluatorNode:
     progress = self._learner.progress()
     run_dir = self._config.run_dir
     record = records.EvaluationRecord(
-        run_dir, records.summary_writer(run_dir), progress['env_steps'],
+        run_dir, records.Summary(run_dir), progress['env_steps'],
         self._config.suite.score)
     last, every = record.last_env_steps(), self._config.evaluate_every
     with self._pool:

@@ -1,7 +1,10 @@
 """What a run leaves while it goes on: tables, TensorBoard, its curve."""
 
-import contextlib
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
+import os
+import secrets
+import socket
+import time
+from typing import Any, Dict, Iterable, List, Mapping, Sequence
 
 from distillery.agents.core import display
 from distillery.agents.core import evaluation
@@ -15,11 +18,52 @@ import tensorflow as tf
 _SUMMARY_EVERY = 2_000
 
 
+class Summary:
+  """Scalars for TensorBoard.
+
+  `tf.summary` takes a hundred times as long, and TensorFlow 2.15 keeps a
+  kilobyte of each number that it is given, for ever.
+  """
+
+  def __init__(self, run_dir: run_directory.RunDirectory):
+    """Begins a file in the run's directory.
+
+    Raises:
+      OSError: if it cannot be written.
+    """
+    folder = run_dir.path / 'tensorboard'
+    folder.mkdir(exist_ok=True)
+    # Their order is that of time; a program's nodes have one each.
+    name = (f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.'
+            f'{os.getpid()}.{secrets.token_hex(4)}')
+    self._writer = tf.io.TFRecordWriter(str(folder / name))
+    self._write(file_version='brain.Event:2')
+
+  def write(self, env_steps: int, scalars: Mapping[str, float]) -> None:
+    """Adds some, by name; flushed on return.
+
+    Raises:
+      OSError: if they cannot be written.
+    """
+    self._write(step=env_steps, summary=tf.compat.v1.Summary(value=[
+        tf.compat.v1.Summary.Value(tag=name, simple_value=value)
+        for name, value in scalars.items()]))
+
+  def _write(self, **event: Any) -> None:
+    try:
+      self._writer.write(tf.compat.v1.Event(
+          wall_time=time.time(), **event).SerializeToString())
+      self._writer.flush()
+    except tf.errors.OpError as error:
+      raise OSError('cannot write for TensorBoard: '
+                    f'{error.message.splitlines()[0]}') from error
+
+
 class TrainRecord:
   """`train.csv`, a row a block; and for TensorBoard, if more seldom."""
 
   def __init__(self, run_dir: run_directory.RunDirectory,
-               summary: tf.summary.SummaryWriter, task_names: Sequence[str],
+               summary: Summary, task_names: Sequence[str],
                env_steps: int, learner_steps: int):
     """Opens the table; later rows, of a run resumed, are dropped.
 
@@ -64,16 +108,13 @@ class TrainRecord:
     }
     if learner_steps:
       self._csv.append([row])
-    # A dozen scalars take as long as a short block.
     if not episodes and env_steps < self._summed_up + _SUMMARY_EVERY:
       return row
     self._summed_up = env_steps
-    with _writing(self._summary, env_steps):
-      for name, value in row.items():
-        if name != 'env_steps' and value != '':
-          tf.summary.scalar(f'train/{name}', value)
-      for name, value in success.items():
-        tf.summary.scalar(f'train_success/{name}', value)
+    self._summary.write(env_steps, {
+        **{f'train/{name}': value for name, value in row.items()
+           if name != 'env_steps' and value != ''},
+        **{f'train_success/{name}': value for name, value in success.items()}})
     return row
 
 
@@ -81,7 +122,7 @@ class EvaluationRecord:
   """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
 
   def __init__(self, run_dir: run_directory.RunDirectory,
-               summary: tf.summary.SummaryWriter, env_steps: int,
+               summary: Summary, env_steps: int,
                score: str):
     """Opens the table; a resumed run's rows after `env_steps` are dropped.
 
@@ -108,10 +149,9 @@ class EvaluationRecord:
     self._csv.append([
         {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
         for row in rows])
-    with _writing(self._summary, env_steps):
-      for row in rows:
-        tf.summary.scalar(
-            f'evaluation_{row["policy"]}/{row["task"]}', row[self._score])
+    self._summary.write(env_steps, {
+        f'evaluation_{row["policy"]}/{row["task"]}': row[self._score]
+        for row in rows})
     plotting.learning_curve(
         self._path / 'evaluation.csv', self._path / 'learning_curve.png',
         self._score)
@@ -139,24 +179,6 @@ class BestEffort:
     if error is None or isinstance(error, OSError):
       self._is_full = error is not None
     return self._is_full and isinstance(error, OSError)
-
-
-@contextlib.contextmanager
-def _writing(summary: tf.summary.SummaryWriter,
-             env_steps: int) -> Iterator[None]:
-  """Writes for TensorBoard; what TensorFlow raises becomes an OSError."""
-  try:
-    with summary.as_default(step=env_steps):
-      yield
-  except tf.errors.OpError as error:
-    raise OSError('cannot write for TensorBoard: '
-                  f'{error.message.splitlines()[0]}') from error
-
-
-def summary_writer(
-    run_dir: run_directory.RunDirectory) -> tf.summary.SummaryWriter:
-  """TensorBoard's, of a run."""
-  return tf.summary.create_file_writer(str(run_dir.path / 'tensorboard'))
 
 
 def _mean(values: Iterable[float]) -> Any:

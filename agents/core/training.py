@@ -56,7 +56,7 @@ class Training:
     self._restart = False
     if checkpoint is not None:
       self._restore(checkpoint)
-    summary = records.summary_writer(self._dir)
+    summary = records.Summary(self._dir)
     self._train_record = records.TrainRecord(
         self._dir, summary, [task.name for task in config.suite.train_tasks],
         self._env_steps, self._learner.num_steps)
