@@ -1,10 +1,11 @@
 """What a run leaves while it goes on: tables, TensorBoard, its curve."""
 
+import contextlib
 import os
 import secrets
 import socket
 import time
-from typing import Any, Dict, Iterable, List, Mapping, Sequence
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
 from distillery.agents.core import display
 from distillery.agents.core import evaluation
@@ -36,7 +37,8 @@ class Summary:
     # Their order is that of time; a program's nodes have one each.
     name = (f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.'
             f'{os.getpid()}.{secrets.token_hex(4)}')
-    self._writer = tf.io.TFRecordWriter(str(folder / name))
+    with _os_errors():
+      self._writer = tf.io.TFRecordWriter(str(folder / name))
     self._write(file_version='brain.Event:2')
 
   def write(self, env_steps: int, scalars: Mapping[str, float]) -> None:
@@ -50,13 +52,10 @@ class Summary:
         for name, value in scalars.items()]))
 
   def _write(self, **event: Any) -> None:
-    try:
+    with _os_errors():
       self._writer.write(tf.compat.v1.Event(
           wall_time=time.time(), **event).SerializeToString())
       self._writer.flush()
-    except tf.errors.OpError as error:
-      raise OSError('cannot write for TensorBoard: '
-                    f'{error.message.splitlines()[0]}') from error
 
 
 class TrainRecord:
@@ -179,6 +178,16 @@ class BestEffort:
     if error is None or isinstance(error, OSError):
       self._is_full = error is not None
     return self._is_full and isinstance(error, OSError)
+
+
+@contextlib.contextmanager
+def _os_errors() -> Iterator[None]:
+  """What TensorFlow raises of a file becomes an OSError."""
+  try:
+    yield
+  except tf.errors.OpError as error:
+    raise OSError('cannot write for TensorBoard: '
+                  f'{error.message.splitlines()[0]}') from error
 
 
 def _mean(values: Iterable[float]) -> Any:
