@@ -1,0 +1,14 @@
+"""What is written for TensorBoard, on a disk that is full."""
+
+from distillery.agents.core import records
+from distillery.agents.core import run_directory
+import pytest
+import tensorflow as tf
+
+
+def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
+  writer = tf.io.TFRecordWriter
+  monkeypatch.setattr(tf.io, 'TFRecordWriter', lambda _: writer('/dev/full'))
+  run_dir = run_directory.RunDirectory(tmp_path / 'run', resume=False)
+  with pytest.raises(OSError, match='cannot write for TensorBoard: .*space'):
+    records.Summary(run_dir)
