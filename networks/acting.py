@@ -57,7 +57,7 @@ class Selected(NamedTuple):
   shared: _Column
   shared_std: np.ndarray  # [A]
   task: Optional[_Column]
-  task_std: Optional[np.ndarray]  # [U, 1, A]
+  task_std: Optional[np.ndarray]  # [U, 1, A]; of two columns, its bound
 
 
 @dataclasses.dataclass(frozen=True)
@@ -210,7 +210,7 @@ class ColumnPolicy:
         np.float32(0.), raw + self.precision_offset)
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
-    return mean, 1. / np.sqrt(precision)
+    return mean, np.minimum(1. / np.sqrt(precision), selected.task_std)
 
 
 def _log_sum_exp(x):

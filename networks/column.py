@@ -1,5 +1,6 @@
 """What a policy of columns is made of."""
 
+import math
 from typing import Dict, Optional, Sequence
 
 from distillery.networks import normalizer
@@ -7,6 +8,10 @@ from distillery.networks import stacked
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
+
+# Least precision that a fresh column adds, in units of 1 / action^2: with less,
+# the softplus behind it would hardly pass a gradient.
+_MIN_INITIAL_PRECISION = 0.01
 
 
 class Column(snt.Module):
@@ -98,3 +103,15 @@ class Column(snt.Module):
       named[f'{prefix}/w{i}'] = weight
       named[f'{prefix}/b{i}'] = bias
     return named
+
+
+def precision_offset(alpha: float, std: float) -> float:
+  """What a fresh column's zeros are shifted by before the softplus.
+
+  A fresh column leaves pi_0's deviation s as it is: alpha / s^2 + kappa =
+  1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha), and
+  the KL cost would widen pi_0 in turn, step by step to its bound.
+  """
+  precision = max((1. - alpha) / std**2, _MIN_INITIAL_PRECISION)
+  # The inverse of the softplus: log(e^x - 1), whatever x > 0.
+  return precision + math.log(-math.expm1(-precision))

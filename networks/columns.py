@@ -1,6 +1,5 @@
 """Policies of K tasks made of columns: all for one, one each, or both."""
 
-import math
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 from distillery.networks import acting
@@ -13,10 +12,6 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfd = tfp.distributions
-
-# Least precision that a fresh column adds, in units of 1 / action^2: with less,
-# the softplus behind it would hardly pass a gradient.
-_MIN_INITIAL_PRECISION = 0.01
 
 _ARCHITECTURES = ('shared', 'separate', 'two_column')
 
@@ -110,11 +105,16 @@ class ColumnPolicy(snt.Module):
 
   def _make_deviations(self, std: StdRange) -> None:
     self._std_range = std
-    self._precision_offset = _precision_offset(self.alpha, std.initial)
-    log_std = tf.fill([self.num_tasks, 1, self.action_size],
-                      tf.math.log(std.initial))
-    self._task_log_std = tf.Variable(log_std, name='task_log_std')
-    self._shared_log_std = tf.Variable(log_std[0, 0], name='shared_log_std')
+    self._precision_offset = column.precision_offset(self.alpha, std.initial)
+    self._shared_log_std = tf.Variable(
+        tf.fill([self.action_size], tf.math.log(std.initial)),
+        name='shared_log_std')
+    # Of two columns, the bound that `project` sets, which no gradient moves.
+    task_std = (
+        std.maximum if self.architecture == 'two_column' else std.initial)
+    self._task_log_std = tf.Variable(
+        tf.fill([self.num_tasks, 1, self.action_size], tf.math.log(task_std)),
+        name='task_log_std')
 
   def shared(self, observation: tf.Tensor,
              origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
@@ -148,7 +148,8 @@ class ColumnPolicy(snt.Module):
         h, tf.broadcast_to(tf.exp(self._shared_log_std), tf.shape(h)),
         natural_mean, tf.nn.softplus(precision + self._precision_offset),
         alpha=self.alpha)
-    return _gaussian(*product)
+    return _gaussian(
+        product.mean, tf.minimum(product.std, tf.exp(self._task_log_std)))
 
   def shared_variables(self) -> List[tf.Variable]:
     """What pi_0 depends on and a gradient step may move."""
@@ -194,12 +195,23 @@ class ColumnPolicy(snt.Module):
   def project(self, max_std: Optional[tf.Tensor] = None) -> None:
     """Puts the standard deviations back into their range, or up to `max_std`.
 
+    Of two columns, `max_std` bounds pi_k alone, whose mean stays what it is.
+    Were pi_0 made narrow, its mean would weigh ever more in that of pi_k, by
+    alpha / s_0^2, however far apart the tasks are.
+
     Not in the forward pass: a clipped parameter would get no gradient.
     """
-    for log_std in (self._shared_log_std, self._task_log_std):
-      log_std.assign(tf.clip_by_value(
-          log_std, tf.math.log(self._std_range.minimum),
-          tf.math.log(self._std_range.maximum if max_std is None else max_std)))
+    low, high = (tf.math.log(self._std_range.minimum),
+                 tf.math.log(self._std_range.maximum))
+    bound = high if max_std is None else tf.math.log(max_std)
+    if self.architecture == 'two_column':
+      self._task_log_std.assign(tf.fill(self._task_log_std.shape, bound))
+      bound = high
+    else:
+      self._task_log_std.assign(
+          tf.clip_by_value(self._task_log_std, low, bound))
+    self._shared_log_std.assign(
+        tf.clip_by_value(self._shared_log_std, low, bound))
 
   def reset_tasks(self) -> None:
     """Makes every task policy the shared one.
@@ -228,18 +240,6 @@ def _check_architecture(
     raise ValueError(
         "alpha=0 would leave the standard deviation of continuous 'two_column' "
         "policies without a bound; want alpha > 0, or 'separate'.")
-
-
-def _precision_offset(alpha: float, std: float) -> float:
-  """What a fresh column's zeros are shifted by before the softplus.
-
-  A fresh column leaves pi_0's deviation s as it is: alpha / s^2 + kappa =
-  1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha), and
-  the KL cost would widen pi_0 in turn, step by step to its bound.
-  """
-  precision = max((1. - alpha) / std**2, _MIN_INITIAL_PRECISION)
-  # The inverse of the softplus: log(e^x - 1), whatever x > 0.
-  return precision + math.log(-math.expm1(-precision))
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:

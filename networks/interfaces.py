@@ -60,8 +60,8 @@ class MultiTaskPolicy(Protocol):
     """Puts the variables back into their ranges, after a step.
 
     Args:
-      max_std: upper bound of the standard deviation of a shared Gaussian policy
-        now, float32 []; None: the one that it was made with.
+      max_std: upper bound of the standard deviation of what acts now, if that
+        is Gaussian, float32 []; None: the one that it was made with.
     """
 
   def reset_tasks(self) -> None:

@@ -50,10 +50,11 @@ class DistralConfig:
     shared_observes_task: whether pi_0 sees which task it is in.
     initial_std: standard deviation of pi_0 at the start, in units of action.
     min_std: its lower bound.
-    max_std: its upper bound at the start.
-    narrowed_std: its upper bound after narrowing_steps.
-    narrowing_steps: environment steps over which the bound falls from max_std
-      to narrowed_std, in a straight line; 0: it does not.
+    max_std: its upper bound, and at the start that of the task policies.
+    narrowed_std: theirs after narrowing_steps.
+    narrowing_steps: environment steps over which their bound falls from max_std
+      to narrowed_std, in a straight line; 0: it does not. That of pi_0 falls
+      with it, but for two columns.
     noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
       pink (Hollenstein et al. 2024).
     min_observation_std: floor of the standard deviation that observations are
