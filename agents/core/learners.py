@@ -51,7 +51,7 @@ class Learner(acme.Learner):
     self._metric_shapes: Dict[str, Tuple[int, ...]] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
-        self._pack, jit_compile=self._jit_compile)
+        self._pack_step, jit_compile=self._jit_compile)
 
   @abc.abstractmethod
   def _step(self, batch: Mapping[str, tf.Tensor],
@@ -78,26 +78,17 @@ class Learner(acme.Learner):
           if self._jit_compile and not self._metric_shapes
           else contextlib.nullcontext()):
       packed = self._packed_step(batch, step)
-    parts = np.split(packed.numpy(), np.cumsum([
-        math.prod(shape) for shape in self._metric_shapes.values()])[:-1])
-    self.metrics = self._report({
-        name: part.reshape(shape) for part, (name, shape)
-        in zip(parts, self._metric_shapes.items())})
+    self.metrics = self._report(_unpack(packed.numpy(), self._metric_shapes))
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
 
-  def _pack(self, batch: Mapping[str, tf.Tensor],
-            step: tf.Tensor) -> tf.Tensor:
-    """What `_step` returns, as one float32 `[M]`.
-
-    Of each tensor that a function returns to Python, TensorFlow 2.15 never
-    frees 48 bytes.
-    """
+  def _pack_step(self, batch: Mapping[str, tf.Tensor],
+                 step: tf.Tensor) -> tf.Tensor:
+    """What `_step` returns, packed."""
     metrics = self._step(batch, step)
     self._metric_shapes = {  # Noted while it is traced.
         name: tuple(value.shape) for name, value in metrics.items()}
-    return tf.concat([tf.reshape(tf.cast(value, tf.float32), [-1])
-                      for value in metrics.values()], axis=0)
+    return _pack(metrics)
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     """What `_step` returned, as numbers; raises as `step` does."""
@@ -126,6 +117,30 @@ class Learner(acme.Learner):
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
     """Copies of the named collections, each a dict of float32 arrays."""
-    return [{key: variable.numpy()
-             for key, variable in self._variables[name].items()}
-            for name in names]
+    return [
+        _unpack(self._pack_variables(name).numpy(), {
+            key: tuple(variable.shape)
+            for key, variable in self._variables[name].items()})
+        for name in names]
+
+  @tf.function
+  def _pack_variables(self, name: str) -> tf.Tensor:
+    return _pack(self._variables[name])
+
+
+def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
+  """All as one float32 `[M]`.
+
+  Of each tensor that comes back to Python 3.11, TensorFlow 2.15 never frees 48
+  bytes (github.com/tensorflow/tensorflow/issues/62551).
+  """
+  return tf.concat([tf.reshape(tf.cast(tensor, tf.float32), [-1])
+                    for tensor in tensors.values()], axis=0)
+
+
+def _unpack(packed: np.ndarray, shapes: Mapping[str, Tuple[int, ...]]
+            ) -> Dict[str, np.ndarray]:
+  """Views of the parts, by name."""
+  ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
+  return {name: part.reshape(shape) for part, (name, shape)
+          in zip(np.split(packed, ends[:-1]), shapes.items())}

@@ -87,7 +87,7 @@ def make_iterator(
       server_address=server_address, table=table,
       max_in_flight_samples_per_worker=1,
       rate_limiter_timeout_ms=PATIENCE_MS)
-  return until_silence(sample.data for sample in dataset)
+  return until_silence(iter(dataset.map(lambda sample: sample.data)))
 
 
 def until_silence(batches: Iterator[Any]) -> Iterator[Any]:

@@ -20,8 +20,11 @@ PATIENCE_S = 60.
 WARM_UP_MINUTES = 3.
 SOAK_MINUTES = 15.
 LEAST_BLOCKS = 2_000
-# Of a slow machine's least blocks, 2.5 KB each; of ten thousand, 500 bytes.
-MOST_MIB_AN_HOUR = 20.
+# TensorFlow 2.15 never frees 48 bytes of each tensor that Python 3.11 was given
+# (github.com/tensorflow/tensorflow/issues/62551), of which a block needs some
+# ten, and a checkpoint some hundreds. Meta-World's blocks take seconds: one a
+# second would be 7 MiB an hour.
+MOST_BYTES_A_BLOCK = 2_000
 
 
 class Assailant:
@@ -207,28 +210,30 @@ def test_f23_nothing_grows(tmp_path):
   path, nodes = tmp_path / 'run', (
       'learner/0', 'replay/0', 'actor/0', 'actor/1', 'evaluator/0', 'counter/0')
   found = {node: [] for node in nodes}
-  with harm.started('distral', path, harm.FOREVER) as launcher:
+  with harm.started('soak', path, harm.FOREVER) as launcher:
     harm.wait_for_checkpoint(path, launcher)
     time.sleep(60. * WARM_UP_MINUTES)
     processes = {
         node: harm.wait_for(lambda node=node: harm.process_of(launcher, node),
                             node, launcher)[0] for node in nodes}
-    blocks, begin = len(harm.rows_of(path)), time.monotonic()
-    while (now := time.monotonic() - begin) < 60. * SOAK_MINUTES:
+    first, begin = len(harm.rows_of(path)), time.monotonic()
+    while time.monotonic() - begin < 60. * SOAK_MINUTES:
+      blocks = len(harm.rows_of(path)) - first
       for node, process in processes.items():
-        found[node].append((now / 3600., process.memory_full_info().uss / 2**20,
+        found[node].append((blocks, process.memory_full_info().uss,
                             process.num_threads(), process.num_fds()))
       time.sleep(5.)
-    blocks = len(harm.rows_of(path)) - blocks
   print(f'\n{blocks:,} blocks')
   assert blocks > LEAST_BLOCKS
-  for node, rows in found.items():
-    hours, megabytes, threads, files = np.array(rows).T
-    slope = np.polyfit(hours, megabytes, 1)[0]
-    half = len(rows) // 2
-    print(f'{node}: {megabytes[-1]:.0f} MiB, {slope:+.1f} MiB an hour, '
-          f'{threads[-1]:.0f} threads, {files[-1]:.0f} files')
-    assert slope < MOST_MIB_AN_HOUR
-    # Those of a checkpoint or an evaluation come and go.
-    assert threads[half:].max() <= threads[:half].max() + 1
-    assert files[half:].max() <= files[:half].max() + 1
+  found = {node: np.array(rows).T for node, rows in found.items()}
+  slopes = {}
+  for node, (block, size, threads, files) in found.items():
+    slopes[node] = np.polyfit(block, size, 1)[0]
+    print(f'{node}: {size[-1] / 2**20:.0f} MiB, {slopes[node]:+.0f} bytes a '
+          f'block, {threads[-1]:.0f} threads, {files[-1]:.0f} files')
+  assert max(slopes.values()) < MOST_BYTES_A_BLOCK
+  for _, _, *counts in found.values():
+    for count in counts:
+      half = len(count) // 2
+      # Those of a checkpoint or an evaluation come and go.
+      assert count[half:].max() <= count[:half].max() + 1

@@ -58,6 +58,8 @@ SETUPS = {
         fakes.point_mass_suite(2, horizon=20),
         evaluation_episodes=8, checkpoint_every=400),
 }
+# Is not busy with checkpoints.
+SETUPS['soak'] = SETUPS['distral']._replace(checkpoint_every=20_000)
 ENV_TIMEOUT_S = 5.
 
 

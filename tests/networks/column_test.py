@@ -161,6 +161,7 @@ def test_columns_that_see_otherwise_are_not_made_equal(changes, told):
 def test_two_columns_become_fresh(is_discrete):
   policy = make('two_column', is_discrete, alpha=1., pooled_normalizer=False,
                 task_observes_task=False)
+  policy.project()  # All variables are random, also the bound of pi_k.
   x = observations()
   before = [variable.numpy() for variable in policy.task_variables()]
   policy.reset_tasks()

@@ -265,6 +265,31 @@ def test_project_puts_the_standard_deviations_back():
         distribution.stddev(), np.minimum(np.exp(expected), .7), rtol=1e-5)
 
 
+def test_of_two_columns_the_task_policies_alone_are_bounded():
+  policy = randomised(make('two_column'))
+  policy.project()
+  task, shared = policy.task(observations()), policy.shared(observations())
+  assert task.stddev().numpy().max() > .7  # So that the bound bites.
+  for bound in (.7, .3, 1.6):
+    policy.project(tf.constant(bound))
+    narrow = policy.task(observations())
+    np.testing.assert_allclose(
+        narrow.stddev(), np.minimum(task.stddev(), bound), rtol=1e-5)
+    np.testing.assert_array_equal(narrow.mean(), task.mean())
+    np.testing.assert_array_equal(
+        policy.shared(observations()).stddev(), shared.stddev())
+
+
+@pytest.mark.parametrize('log_std, expected', [(-9., .1), (9., 1.6)])
+def test_of_two_columns_pi_0_stays_in_its_range(log_std, expected):
+  policy = make('two_column')
+  policy.acting_variables()['shared/log_std'].assign(tf.fill([A], log_std))
+  policy.project(tf.constant(.3))
+  np.testing.assert_allclose(
+      policy.shared(observations()).stddev(), np.full((K, N, A), expected),
+      rtol=1e-5)
+
+
 def test_observe_pools_for_pi_0_and_keeps_the_columns_apart():
   policy = make()
   observation = observations() + tf.reshape([0., 5., -3.], [K, 1, 1])

@@ -231,15 +231,21 @@ def test_it_learns_which_action_each_task_rewards(compiled, changes):
   assert shared[2] < shared[:2].min()  # what no task wants, pi_0 wants least
 
 
-def test_deviations_narrow_in_a_straight_line():
+@pytest.mark.parametrize('architecture', ['two_column', 'separate'])
+def test_deviations_narrow_in_a_straight_line(architecture):
   """A block is 36 steps; the bound falls from 1.6 to 0.4 over three of them."""
   config = small.make_config(
-      architecture='two_column', initial_std=1.5, max_std=1.6, narrowed_std=.4,
+      architecture=architecture, initial_std=1.5, max_std=1.6, narrowed_std=.4,
       narrowing_steps=3 * T * K * E, learning_rate=1e-9)
   networks = small.make_networks(config)
-  log_std = networks.policy.acting_variables()['shared/log_std']
-  log_std.assign(tf.fill(log_std.shape, math.log(1.5)))
+  variables = networks.policy.acting_variables()
+  shared, task = variables['shared/log_std'], variables['task/log_std']
+  for log_std in (shared, task):
+    log_std.assign(tf.fill(log_std.shape, math.log(1.5)))
   learner = small.make_learner(config, networks, small.make_block(networks))
   for bound in (1.2, .8, .4, .4):
     learner.step()
-    np.testing.assert_allclose(tf.exp(log_std), bound, rtol=1e-5)
+    np.testing.assert_allclose(tf.exp(task), bound, rtol=1e-5)
+    np.testing.assert_allclose(
+        tf.exp(shared), 1.5 if architecture == 'two_column' else bound,
+        rtol=1e-5)
