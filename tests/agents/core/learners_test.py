@@ -13,9 +13,12 @@ class Sum(learners.Learner):
 
   def __init__(self, batches, counter=None):
     self.total = tf.Variable(0.)
+    self.table = tf.Variable([[1., 2., 3.], [4., 5., 6.]])
     self.num_traces = 0
     super().__init__(
-        variables={'policy': {'total': self.total}},
+        variables={'policy': {'total': self.total, 'table': self.table,
+                              'row': tf.Variable([7., 8.])},
+                   'critic': {'table': self.table}},
         checkpointables={'total': self.total}, iterator=iter(batches),
         counter=counter)
 
@@ -55,6 +58,22 @@ def test_variables_are_copies():
   learner.step()
   after, = learner.get_variables(['policy'])
   assert (before['total'], after['total']) == (1., 3.)
+
+
+def test_variables_come_by_collection_and_name():
+  learner = Sum(make_batches(9.))
+  learner.step()
+  table = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+  expected = [{'table': table},
+              {'total': np.float32(9.), 'table': table,
+               'row': np.array([7, 8], np.float32)}]
+  found = learner.get_variables(['critic', 'policy'])
+  assert [list(variables) for variables in found] == [
+      list(variables) for variables in expected]
+  for variables, wanted in zip(found, expected):
+    for name, value in variables.items():
+      assert value.dtype == np.float32 and value.shape == wanted[name].shape
+      np.testing.assert_array_equal(value, wanted[name])
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
