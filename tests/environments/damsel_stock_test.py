@@ -1,0 +1,71 @@
+"""DAMSEL's scene beside Meta-World's own classes, a family at a time."""
+
+from distillery.agents.damsel import experts
+from distillery.environments import damsel
+from distillery.environments import damsel_controllers
+from distillery.environments import damsel_tasks
+import numpy as np
+import pytest
+import stock_damsel
+
+# What each scene has of the other's observation, besides the hand.
+PLACES = dict(zip(damsel_tasks.FAMILIES, (
+    damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER)))
+TARGETS = tuple(damsel_tasks.targets('train')[3::4])
+
+
+@pytest.mark.parametrize('target', TARGETS, ids=str)
+def test_the_same_actions_do_the_same(target):
+  ours = damsel.DamselEnvironment(target, sparse=False)
+  theirs = stock_damsel.StockEnvironment(target)
+  controller = damsel_controllers.Controller(target)
+  places = [0, 1, 2, *range(12)[PLACES[target.family]]]
+  step, (observation, _) = ours.reset(), theirs.reset()
+  np.testing.assert_allclose(step.observation, observation, atol=.003)
+  while not step.last():
+    action = controller(step.observation)
+    step = ours.step(action)
+    observation, reward, _, _, info = theirs.step(action)
+    if target.family != 'push':
+      np.testing.assert_allclose(
+          step.observation[places], observation[places], atol=1e-4)
+      assert abs(step.reward - reward) < .1
+  # A block is another's to a hair, and what a finger drags may slip.
+  assert ours.success and info['success']
+  assert abs(theirs.distance
+             - damsel_tasks.distance(target, observation)) < .001
+
+
+@pytest.mark.parametrize('target', TARGETS[:5], ids=str)
+def test_pushes_earn_the_same(target):
+  """Step by step while nothing slips, and in all, each acting for itself."""
+  ours = damsel.DamselEnvironment(target, sparse=False)
+  theirs = stock_damsel.StockEnvironment(target)
+  controller = damsel_controllers.Controller(target)
+  step, (observation, _) = ours.reset(), theirs.reset()
+  rewards = []
+  while not step.last():
+    step = ours.step(controller(step.observation))
+    observation, reward, *_ = theirs.step(controller(observation))
+    rewards.append((float(step.reward), reward))
+  ours_rewards, their_rewards = np.array(rewards).T
+  np.testing.assert_allclose(ours_rewards[:30], their_rewards[:30], atol=.01)
+  assert abs(ours_rewards.sum() - their_rewards.sum()) < 100.
+
+
+def test_experts_of_their_scenes_succeed():
+  targets = [damsel_tasks.Target('push', (.012, .736)),
+             damsel_tasks.Target('door', (.6,)),
+             damsel_tasks.Target('drawer', (.1,))]
+  found, failed = experts.collect(
+      stock_damsel.make_suite(targets),
+      lambda index, task: damsel_controllers.Controller(targets[index]),
+      source='scripted', num_episodes=2, noise_std=.3, seed=0)
+  assert not failed and found.about['tasks'] == [
+      'push-0', 'door-1', 'drawer-2']
+  # What a scene lacks tells the families apart: it does not move.
+  still = np.ptp(found.observation, axis=(1, 2)) == 0.
+  for k, family in enumerate(damsel_tasks.FAMILIES):
+    assert not still[k, PLACES[family]].all()
+    for other in set(damsel_tasks.FAMILIES) - {family}:
+      assert still[k, PLACES[other]].all()

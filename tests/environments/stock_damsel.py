@@ -1,0 +1,124 @@
+"""DAMSEL's families on Meta-World's own classes, each in a scene of its own.
+
+A second implementation, to hold ours against. What a scene lacks is observed
+where it would stand, so that the first steps tell the families apart: fine for
+tests, and of no use for a claim about an agent.
+"""
+
+import dataclasses
+
+from distillery.environments import adapters
+from distillery.environments import base
+from distillery.environments import damsel
+from distillery.environments import damsel_tasks
+import gymnasium
+from metaworld.envs import sawyer_door_v3
+from metaworld.envs import sawyer_drawer_open_v3
+from metaworld.envs import sawyer_push_v3
+import mujoco
+import numpy as np
+
+# Of each family: Meta-World's class, what it would draw (where things stand;
+# for push a goal of its own too), and the joint of what is moved.
+_STOCK = {
+    'push': (sawyer_push_v3.SawyerPushEnvV3, (0., .6, .02, 0., .9, .02), None),
+    'door': (sawyer_door_v3.SawyerDoorEnvV3, (.15, 1., .15), 'doorjoint'),
+    'drawer': (sawyer_drawer_open_v3.SawyerDrawerOpenEnvV3, (-.25, 1., 0.),
+               'goal_slidey')}
+_PLACES = dict(zip(damsel_tasks.FAMILIES, (
+    damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER)))
+_STANDS = np.array([0., .6, .02, .34, .79, .15, -.25, .83, .09])
+
+
+class StockEnvironment(gymnasium.Wrapper):
+  """A task of one family: target, reward and success are DAMSEL's.
+
+  Attributes:
+    target: what the task asks for.
+    distance: to the target, as the simulator has it.
+  """
+
+  def __init__(self, target: damsel_tasks.Target):
+    make, drawn, self._joint = _STOCK[target.family]
+    stock = make()
+    stock._freeze_rand_vec, stock._last_rand_vec = True, np.array(drawn)
+    stock._set_task_called = True
+    if target.family == 'drawer':
+      # Ours stands across the table's rear wall.
+      wall = stock.model.geom_bodyid == stock.model.body('RetainingWall').id
+      stock.model.geom_contype[wall] = stock.model.geom_conaffinity[wall] = 0
+    if self._joint:
+      stock.model.dof_damping[stock.model.joint(self._joint).dofadr] = 20.
+    super().__init__(stock)
+    self.target = target
+    self.observation_space = gymnasium.spaces.Box(-10., 10., (12,), np.float32)
+    self.action_space = gymnasium.spaces.Box(-1., 1., (3,), np.float32)
+    self._steps = 0
+
+  def reset(self, **kwargs):
+    super().reset(**kwargs)
+    mujoco.mj_forward(self.unwrapped.model, self.unwrapped.data)
+    self._steps, self._first = 0, self._read()[1]
+    return self._observe(), {}
+
+  def step(self, action):
+    super().step(np.append(action, -1.))  # Fingers open.
+    self._steps += 1
+    value, distance = self._read()
+    data = self.unwrapped.data
+    fingers = (data.site('rightEndEffector').xpos
+               + data.site('leftEndEffector').xpos) / 2.
+    reach = np.linalg.norm(self.unwrapped._get_pos_objects() - fingers)
+    if self.target.family == 'push':
+      done = max(0., self._first - distance) / self._first
+    else:
+      aim, = self.target.value
+      if self.target.family == 'door':
+        value, aim, largest = .2 * np.sin([value, aim, np.pi / 4.])
+      else:
+        largest = .15
+      aim = max(aim, .05 * largest)
+      done = max(0., min(value / aim, 2. - value / aim)) * (reach < .1)
+    last = self._steps == damsel.HORIZON
+    return self._observe(), 10. * done - reach, False, last, {
+        'success': last and distance <= damsel_tasks.THRESHOLDS[
+            self.target.family]}
+
+  @property
+  def distance(self):
+    return self._read()[1]
+
+  def _read(self):
+    """The joint's opening, and how far it is from the target."""
+    if self._joint is None:
+      block = self.unwrapped._get_pos_objects()
+      return None, np.linalg.norm(block[:2] - self.target.value)
+    value = -self.unwrapped.data.joint(self._joint).qpos.item()
+    return value, abs(value - self.target.value[0])
+
+  def _observe(self):
+    observation = np.array(
+        [*self.unwrapped.get_endeff_pos(), *_STANDS], np.float32)
+    observation[_PLACES[self.target.family]] = (
+        self.unwrapped._get_pos_objects())
+    return observation
+
+
+@dataclasses.dataclass(frozen=True)
+class StockFactory:
+  """Makes the environment of one task."""
+  target: damsel_tasks.Target
+
+  def __call__(self, seed: int) -> base.TaskEnvironment:
+    return adapters.GymnasiumEnvironment(
+        StockEnvironment(self.target), seed=seed)
+
+
+def make_suite(targets) -> base.TaskSuite:
+  """A task a target to learn from."""
+  return base.TaskSuite(
+      name='Stock', tasks=tuple(
+          base.Task(f'{target.family}-{i}', target.family, 'train',
+                    StockFactory(target)) for i, target in enumerate(targets)),
+      observation_spec=damsel.observation_spec(),
+      action_spec=damsel.action_spec(), horizon=damsel.HORIZON)
