@@ -165,8 +165,9 @@ def main(_):
                                      ('1', _table1_jobs, _table1))
       if number in _TABLES.value]
   # Also what is to be made after hours.
-  runner.check_begun([job for _, _, seeds in tables for of_seed in seeds
-                      for stage in of_seed for job in stage.values()])
+  jobs = [job for _, _, seeds in tables for of_seed in seeds
+          for stage in of_seed for job in stage.values()]
+  runner.check_begun(jobs)
   for number, table, seeds in tables:
     for stage in (0, 1):
       runner.make([job for of_seed in seeds for job in of_seed[stage].values()])
@@ -178,8 +179,7 @@ def main(_):
       path = output_dir / f'table{number}.csv'
       run_directory.write_csv(path, rows)
       print(path.read_text(), end='')
-  (output_dir / 'versions.json').write_text(
-      json.dumps(run_directory.versions(), indent=2) + '\n')
+  runner.write_versions(jobs)
   print(f'Results are in {output_dir}')
   runner.check()
 

@@ -8,7 +8,6 @@ same command again. Writes curves.csv, summary.csv and study.png, and tuning.csv
 if settings are chosen first.
 """
 
-import json
 import pathlib
 from typing import List, Sequence
 
@@ -63,8 +62,7 @@ def main(_):
   if not found:
     runner.check()
   study_figures.write(output_dir, _STUDY.value, study.metric, found)
-  (output_dir / 'versions.json').write_text(
-      json.dumps(run_directory.versions(), indent=2) + '\n')
+  runner.write_versions([run.job(study) for run in runs])
   print((output_dir / 'summary.csv').read_text(), end='')
   print(f'Results are in {output_dir}')
   runner.check()

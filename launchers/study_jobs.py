@@ -1,6 +1,7 @@
 """Runs of launchers, made side by side, a core each; what is there is kept."""
 
 import concurrent.futures
+import json
 import os
 import pathlib
 import queue
@@ -163,6 +164,17 @@ class Runner:
     if not self._is_stopped.is_set():
       print(f'{job.folder}: ' + (
           'done' if not status else f'failed, see {log}'), flush=True)
+
+  def write_versions(self, jobs: Sequence[Job]) -> None:
+    """Writes versions.json: of the figures, and each run's revision."""
+    revisions = {}
+    for job in jobs:
+      path = self.run_dir(job) / 'versions.json'
+      if path.exists():
+        revisions[str(job.folder)] = json.loads(
+            path.read_text())['git_revision']
+    (self._output_dir / 'versions.json').write_text(json.dumps(
+        {**run_directory.versions(), 'runs': revisions}, indent=2) + '\n')
 
   def check(self) -> None:
     """Raises a `RunsFailed` if a run has failed."""

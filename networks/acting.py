@@ -106,8 +106,9 @@ class ColumnPolicy:
               np.exp(parameters['shared/log_std']))
     if self.which == 'shared':  # A held-out task has no column of its own.
       return Selected(*shared, task=None, task_std=None)
+    std = 'max_log_std' if self.architecture == 'two_column' else 'log_std'
     return Selected(*shared, self._select_task(parameters, task_index),
-                    np.exp(parameters['task/log_std'][task_index]))
+                    np.exp(parameters[f'task/{std}'][task_index]))
 
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
                  num_rows: int) -> np.ndarray:

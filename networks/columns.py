@@ -35,8 +35,9 @@ class ColumnPolicy(snt.Module):
   Discrete actions: columns put out logits, and pi_k = softmax(alpha h + g_k).
   Continuous ones: h puts out the mean of pi_0, whose standard deviation is a
   free vector; g_k puts out a quadratic advantage, see
-  `ops.gaussians.tempered_product`. Columns work in units of the policy's
-  exponent (g = beta f), so that their learning rate does not scale with beta.
+  `ops.gaussians.tempered_product`; a bound cuts off pi_k's. Columns work in
+  units of the policy's exponent (g = beta f), so that their learning rate does
+  not scale with beta.
 
   Implements `networks.interfaces.MultiTaskPolicy`; `networks.acting` holds the
   same forward pass in NumPy.
@@ -109,12 +110,13 @@ class ColumnPolicy(snt.Module):
     self._shared_log_std = tf.Variable(
         tf.fill([self.action_size], tf.math.log(std.initial)),
         name='shared_log_std')
-    # Of two columns, the bound that `project` sets, which no gradient moves.
-    task_std = (
-        std.maximum if self.architecture == 'two_column' else std.initial)
+    # Of two columns, only its bound, which `project` sets.
+    is_bound = self.architecture == 'two_column'
+    self._task_std_name = 'max_log_std' if is_bound else 'log_std'
     self._task_log_std = tf.Variable(
-        tf.fill([self.num_tasks, 1, self.action_size], tf.math.log(task_std)),
-        name='task_log_std')
+        tf.fill([self.num_tasks, 1, self.action_size],
+                tf.math.log(std.maximum if is_bound else std.initial)),
+        trainable=not is_bound, name=f'task_{self._task_std_name}')
 
   def shared(self, observation: tf.Tensor,
              origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
@@ -167,7 +169,7 @@ class ColumnPolicy(snt.Module):
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.acting.ColumnPolicy` needs."""
     return {'shared/log_std': self._shared_log_std,
-            'task/log_std': self._task_log_std,
+            f'task/{self._task_std_name}': self._task_log_std,
             **self._shared_column.acting_variables('shared'),
             **self._task_columns.acting_variables('task')}
 
@@ -195,11 +197,11 @@ class ColumnPolicy(snt.Module):
   def project(self, max_std: Optional[tf.Tensor] = None) -> None:
     """Puts the standard deviations back into their range, or up to `max_std`.
 
-    Of two columns, `max_std` bounds pi_k alone, whose mean stays what it is.
-    Were pi_0 made narrow, its mean would weigh ever more in that of pi_k, by
-    alpha / s_0^2, however far apart the tasks are.
+    Not in the forward pass, where a clipped parameter would get no gradient.
 
-    Not in the forward pass: a clipped parameter would get no gradient.
+    Of two columns, `max_std` bounds pi_k alone, in the forward pass: where the
+    bound is the smaller, it is the width, and gradients move the mean alone.
+    A narrow pi_0 would weigh ever more in pi_k's mean, by alpha / s_0^2.
     """
     low, high = (tf.math.log(self._std_range.minimum),
                  tf.math.log(self._std_range.maximum))
@@ -218,7 +220,7 @@ class ColumnPolicy(snt.Module):
 
     'separate': its weights and standard deviation are copied. 'two_column': the
     columns' last layer becomes 0; pi_k is pi_0^alpha, normalised, if actions
-    are discrete, and what fresh columns make of pi_0 otherwise.
+    are discrete, and otherwise what fresh columns make of pi_0, within a bound.
 
     Raises:
       ValueError: if 'separate' columns do not see what the shared one does.

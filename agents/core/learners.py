@@ -116,7 +116,15 @@ class Learner(acme.Learner):
             'smaller learning rates or rewards (reward_scale) may prevent it.')
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
-    """Copies of the named collections, each a dict of float32 arrays."""
+    """Copies of the named collections, each a dict of float32 arrays.
+
+    Raises:
+      ValueError: if there is no such collection.
+    """
+    unknown = sorted(set(names) - set(self._variables))
+    if unknown:
+      raise ValueError(f'variables: got {unknown}, want some of '
+                       f'{sorted(self._variables)}.')
     return [
         _unpack(self._pack_variables(name).numpy(), {
             key: tuple(variable.shape)

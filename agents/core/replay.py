@@ -79,15 +79,19 @@ def insert_block(client: reverb.Client, table: str,
 
 def make_iterator(
     server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
-  """Takes blocks from the queue, one at a time and none ahead.
+  """Takes blocks from the queue, one at a time; at most one is on its way.
 
   A TimeoutError tells of a queue that stays empty.
   """
+  options = tf.data.Options()
+  # They would take blocks ahead, and who learns from those acts by old weights.
+  options.experimental_optimization.apply_default_optimizations = False
   dataset = reverb.TimestepDataset.from_table_signature(
       server_address=server_address, table=table,
       max_in_flight_samples_per_worker=1,
       rate_limiter_timeout_ms=PATIENCE_MS)
-  return until_silence(iter(dataset.map(lambda sample: sample.data)))
+  return until_silence(iter(
+      dataset.map(lambda sample: sample.data).with_options(options)))
 
 
 def until_silence(batches: Iterator[Any]) -> Iterator[Any]:

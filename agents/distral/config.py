@@ -49,7 +49,7 @@ class DistralConfig:
       column with an LSTM, if observations begin with an image.
     shared_observes_task: whether pi_0 sees which task it is in.
     initial_std: standard deviation of pi_0 at the start, in units of action.
-    min_std: its lower bound.
+    min_std: its lower bound, and that of task policies of their own.
     max_std: its upper bound, and at the start that of the task policies.
     narrowed_std: theirs after narrowing_steps.
     narrowing_steps: environment steps over which their bound falls from max_std

@@ -21,10 +21,11 @@ WARM_UP_MINUTES = 3.
 SOAK_MINUTES = 15.
 LEAST_BLOCKS = 2_000
 # TensorFlow 2.15 never frees 48 bytes of each tensor that Python 3.11 was given
-# (github.com/tensorflow/tensorflow/issues/62551), of which a block needs some
-# ten, and a checkpoint some hundreds. Meta-World's blocks take seconds: one a
-# second would be 7 MiB an hour.
-MOST_BYTES_A_BLOCK = 2_000
+# (github.com/tensorflow/tensorflow/issues/62551), of which the learner needs
+# some ten a block, and a checkpoint some hundreds: most of what it grows by.
+# Meta-World's blocks take seconds: one a second would be 4 MiB an hour.
+MOST_BYTES_A_BLOCK = {'learner/0': 1_300}
+MOST_BYTES_OF_OTHERS = 300
 
 
 class Assailant:
@@ -231,7 +232,8 @@ def test_f23_nothing_grows(tmp_path):
     slopes[node] = np.polyfit(block, size, 1)[0]
     print(f'{node}: {size[-1] / 2**20:.0f} MiB, {slopes[node]:+.0f} bytes a '
           f'block, {threads[-1]:.0f} threads, {files[-1]:.0f} files')
-  assert max(slopes.values()) < MOST_BYTES_A_BLOCK
+  for node, slope in slopes.items():
+    assert slope < MOST_BYTES_A_BLOCK.get(node, MOST_BYTES_OF_OTHERS), node
   for _, _, *counts in found.values():
     for count in counts:
       half = len(count) // 2

@@ -1,8 +1,10 @@
 """The study of Distral's algorithms: what it runs, resumes and draws."""
 
 import csv
+import json
 
 from distillery.agents.core import plotting
+from distillery.agents.core import run_directory
 from distillery.agents.distral import config as distral_config
 from distillery.launchers import distral_family
 from distillery.launchers import study_figures
@@ -106,6 +108,21 @@ def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
   record.unlink()
   with pytest.raises(ValueError, match='seed0 was not begun by this study'):
     runner.make([job])
+
+
+def test_a_study_says_which_revision_made_each_run(tmp_path):
+  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  jobs = [study_runs.Run('A3C', 0.1, 1e-3, seed, 200).job(
+      study_runs.STUDIES['mazes']) for seed in range(3)]
+  for job, revision in zip(jobs[:2], 'ab'):  # The third was not begun.
+    (tmp_path / job.folder).mkdir(parents=True)
+    (tmp_path / job.folder / 'versions.json').write_text(
+        json.dumps({'git_revision': revision}))
+  study_jobs.Runner(tmp_path, 1).write_versions(jobs)
+  found = json.loads((tmp_path / 'versions.json').read_text())
+  assert found['runs'] == {
+      str(job.folder): revision for job, revision in zip(jobs, 'ab')}
+  assert found['git_revision'] == run_directory.versions()['git_revision']
 
 
 @pytest.mark.slow

@@ -27,8 +27,9 @@ def make(architecture, is_discrete, observes_task, seed=0, **changes):
       std=columns.StdRange(1., .1, 1.6), min_observation_std=.01, seed=seed,
       **changes)
   rng = np.random.default_rng(seed)
-  for variable in policy.trainable_variables:
-    variable.assign(.3 * rng.normal(size=variable.shape))
+  for name, variable in policy.acting_variables().items():
+    if not name.endswith(('/mean', '/inverse_std')):
+      variable.assign(.3 * rng.normal(size=variable.shape))
   scale = np.logspace(-1, 1, D)
   policy.observe(tf.constant(
       scale * (rng.normal(size=(K, 50, D)) + rng.normal(size=(K, 1, D))),

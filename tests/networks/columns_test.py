@@ -22,8 +22,9 @@ def make(architecture='two_column', is_discrete=False, **changes):
 
 def randomised(policy, seed=0):
   rng = np.random.default_rng(seed)
-  for variable in policy.trainable_variables:
-    variable.assign(.7 * rng.normal(size=variable.shape))
+  for name, variable in policy.acting_variables().items():
+    if not name.endswith(('/mean', '/inverse_std')):
+      variable.assign(.7 * rng.normal(size=variable.shape))
   policy.observe(tf.constant(
       rng.normal(size=(K, 20, D)) * 2. + rng.normal(size=(K, 1, D)),
       tf.float32))
@@ -59,7 +60,8 @@ def outputs(policy, observation, k, shared_observes_task=False):
           variables[f'{part}/b{i}'][row])
     result.append(x)
   return (*result, np.exp(variables['shared/log_std']),
-          np.exp(variables['task/log_std'][k]))
+          np.exp(variables['task/max_log_std' if policy.architecture ==
+                           'two_column' else 'task/log_std'][k]))
 
 
 def log_normal(a, mean, std):

@@ -76,6 +76,12 @@ def test_variables_come_by_collection_and_name():
       np.testing.assert_array_equal(value, wanted[name])
 
 
+def test_variables_that_are_not_there_are_named():
+  with pytest.raises(ValueError, match=(
+      r"variables: got \['actor'\], want some of \['critic', 'policy'\]")):
+    Sum(make_batches()).get_variables(['policy', 'actor'])
+
+
 @pytest.mark.parametrize('value', [np.nan, np.inf, -np.inf])
 def test_a_metric_that_is_not_finite_is_an_error(value):
   learner = Sum(make_batches(1., value))

@@ -1,6 +1,7 @@
 """Blocks through a Reverb server: unchanged, in order, once."""
 
 import threading
+import time
 import types
 
 from distillery.agents.core import builders
@@ -78,6 +79,17 @@ def test_a_block_is_taken_once(make_server):
   replay.insert_block(client, 'task', random_block(0))
   next(replay.make_iterator(client.server_address, 'task'))
   assert client.server_info()['task'].current_size == 0
+
+
+def test_blocks_are_not_taken_ahead(make_server):
+  client = make_server(max_blocks=6)
+  for seed in range(6):
+    replay.insert_block(client, 'task', random_block(seed))
+  iterator = replay.make_iterator(client.server_address, 'task')
+  next(iterator)
+  time.sleep(1.)
+  # One is here, and Reverb may have another on its way.
+  assert client.server_info()['task'].current_size >= 4
 
 
 def test_a_full_queue_makes_the_writer_wait(make_server):

@@ -239,7 +239,9 @@ def test_deviations_narrow_in_a_straight_line(architecture):
       narrowing_steps=3 * T * K * E, learning_rate=1e-9)
   networks = small.make_networks(config)
   variables = networks.policy.acting_variables()
-  shared, task = variables['shared/log_std'], variables['task/log_std']
+  shared = variables['shared/log_std']
+  task, = (variable for name, variable in variables.items()
+           if name in ('task/log_std', 'task/max_log_std'))
   for log_std in (shared, task):
     log_std.assign(tf.fill(log_std.shape, math.log(1.5)))
   learner = small.make_learner(config, networks, small.make_block(networks))

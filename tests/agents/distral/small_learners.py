@@ -32,8 +32,9 @@ def make_networks(config, action_spec=CONTINUOUS, seed=0):
   networks = distral_networks.make_networks(
       K, OBSERVATION, action_spec, config, seed)
   rng = np.random.default_rng(seed)
-  for variable in (*networks.policy.trainable_variables,
-                   *networks.value.trainable_variables):
+  policy = networks.policy.acting_variables()
+  for variable in (*(policy[name] for name in policy if not name.endswith((
+      '/mean', '/inverse_std'))), *networks.value.trainable_variables):
     variable.assign(.4 * rng.normal(size=variable.shape))
   return networks
 
