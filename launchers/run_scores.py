@@ -10,7 +10,7 @@ import numpy as np
 # In which runs that are averaged may differ.
 _MAY_DIFFER = frozenset({
     'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
-    'checkpoint_every', 'resume',
+    'checkpoint_every', 'resume', 'num_actors', 'is_program',
     # Each seed may have experts of its own.
     'experts', 'expert_run', 'expert_env_steps', 'expert_seed',
     'experts_sha256',

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from typing import Any, Dict, List, NamedTuple, Tuple
 
+from distillery.networks import gaussian_acting
 from distillery.networks import perceptron_acting
 import numpy as np
 
@@ -35,6 +36,8 @@ class SquashedPolicy:
     max_log_std: likewise.
     latents: the parameter that holds each task's latent, `[K, L]`, which
       follows the observation; empty: there is none.
+    noise_color: of the noise over the steps of an unroll, see
+      `gaussian_acting.colored_noise`; log-probabilities are each step's own.
     is_noisy: whether `sample` draws; else it takes the squashed mean, and
       log-probabilities are those of the mean.
   """
@@ -47,6 +50,7 @@ class SquashedPolicy:
   min_log_std: float
   max_log_std: float
   latents: str = ''
+  noise_color: float = 0.
   is_noisy: bool = True
 
   def to_json(self) -> Dict[str, Any]:
@@ -84,8 +88,8 @@ class SquashedPolicy:
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
                  num_rows: int) -> np.ndarray:
     """Standard normal, `[num_steps, num_rows, A]`."""
-    return rng.standard_normal(
-        (num_steps, num_rows, self.action_size), dtype=np.float32)
+    return gaussian_acting.colored_noise(
+        rng, (num_steps, num_rows, self.action_size), self.noise_color)
 
   def sample(self, selected: Selected, observation: np.ndarray,
              noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:

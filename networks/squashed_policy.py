@@ -73,7 +73,8 @@ class SquashedPolicy(snt.Module):
     return {'is_uniform': self._is_uniform, **self._net.acting_variables()}
 
   def acting_policy(self, low: Sequence[float], high: Sequence[float],
-                    latents: str = '') -> squashed_acting.SquashedPolicy:
+                    latents: str = '', noise_color: float = 0.
+                    ) -> squashed_acting.SquashedPolicy:
     """The NumPy twin.
 
     Args:
@@ -81,9 +82,11 @@ class SquashedPolicy(snt.Module):
       high: likewise.
       latents: the parameter that the last entries of an observation come from,
         see `squashed_acting.SquashedPolicy`.
+      noise_color: likewise.
     """
     return squashed_acting.SquashedPolicy(
         num_tasks=self.num_tasks, action_size=self.action_size,
         num_layers=self._net.num_layers, observes_task=self._net.observes_task,
         low=tuple(low), high=tuple(high),
-        min_log_std=MIN_LOG_STD, max_log_std=MAX_LOG_STD, latents=latents)
+        min_log_std=MIN_LOG_STD, max_log_std=MAX_LOG_STD, latents=latents,
+        noise_color=noise_color)

@@ -44,7 +44,8 @@ ALLOWED_IMPORTS = {
     'networks/perceptron_acting.py': ('numpy',),
     'networks/recurrent_acting.py': ('numpy',),
     'networks/squashed_acting.py': (
-        'numpy', 'distillery.networks.perceptron_acting'),
+        'numpy', 'distillery.networks.gaussian_acting',
+        'distillery.networks.perceptron_acting'),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
     'networks/': (
         *_TENSORFLOW, 'sonnet', 'dm_env', 'distillery.ops',

@@ -82,7 +82,8 @@ class SACBuilder(builders.Builder):
   def make_policy(self, networks: sac_networks.SACNetworks,
                   which: str) -> squashed_acting.SquashedPolicy:
     return networks.policy.acting_policy(
-        *builders.action_bounds(self.spec.action_spec))
+        *builders.action_bounds(self.spec.action_spec),
+        noise_color=self.config.noise_color)
 
   def make_learner(
       self, networks: sac_networks.SACNetworks, client: reverb.Client,

@@ -39,6 +39,8 @@ class SACConfig:
       'separate', of each task's.
     target_rate: tau, share by which the target critics follow in an update.
     initial_temperature: alpha at first, of each task.
+    noise_color: of the noise that acts, along an unroll: 0 is white, 1 pink,
+      which explores better (Eberhard et al. 2023).
     entropy_per_dimension: target of the policy's entropy, nats for each
       dimension of the action; in the unit box at most log 2, usually -1.
   """
@@ -60,6 +62,7 @@ class SACConfig:
   max_gradient_norm: float = 1.
   target_rate: float = 0.005
   initial_temperature: float = 1.
+  noise_color: float = 0.
   entropy_per_dimension: float = -1.
 
   def __post_init__(self):
@@ -70,6 +73,7 @@ class SACConfig:
         'updates_per_step', 'replay_size', 'random_steps', 'reward_scale',
         'learning_rate', 'temperature_learning_rate', 'max_gradient_norm',
         'target_rate', 'initial_temperature')
+    config_checks.not_negative(self, 'noise_color')
     config_checks.share(self, 'discount', 'target_rate')
     config_checks.below_one(self, 'discount')
     config_checks.layers(self, 'hidden_sizes', 'critic_hidden_sizes')

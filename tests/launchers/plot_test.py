@@ -73,6 +73,14 @@ def test_runs_meet_where_all_were_evaluated(tmp_path):
   np.testing.assert_allclose(of_task.hours, [0., 1.5])  # 1 and 2 hours.
 
 
+def test_how_a_run_is_run_is_no_setting(tmp_path):
+  runs = [make_run(tmp_path / 'one', 0),
+          make_run(tmp_path / 'other', 1, num_workers=1, num_actors=2,
+                   is_program=True)]
+  _, scores = run_scores.read_runs(runs)
+  assert len(scores['', 'task', 'train'].success) == 2
+
+
 def test_over_hours_or_over_steps(tmp_path, monkeypatch):
   _, scores = run_scores.read_runs([make_run(tmp_path / 'run')])
   drawn, draws = [], axes.Axes.plot

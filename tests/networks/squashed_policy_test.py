@@ -4,6 +4,7 @@ import itertools
 import json
 
 from distillery.networks import acting
+from distillery.networks import gaussian_acting
 from distillery.networks import squashed_policy
 from distillery.networks import task_mlp
 from distillery.networks import twin_critics
@@ -106,6 +107,19 @@ def test_at_first_it_is_uniform():
   follows, _ = twin.sample(
       twin.select_tasks(arrays(policy), task), observation, noise)
   assert np.abs(follows - action).max() > .1
+
+
+def test_noise_may_lean_to_one_side_for_a_while():
+  policy = make_policy('shared', True)
+  white, pink = (policy.acting_policy(LOW, HIGH, noise_color=color)
+                 for color in (0., 1.))
+  noise = pink.draw_noise(np.random.default_rng(1), 100, 5)
+  np.testing.assert_array_equal(noise, gaussian_acting.colored_noise(
+      np.random.default_rng(1), (100, 5, A), 1.))
+  selected = white.select_tasks(arrays(policy), np.array([0]))
+  for got, want in zip(*(
+      p.sample(selected, normal(1, 5, D), noise[:1]) for p in (pink, white))):
+    np.testing.assert_array_equal(got, want)
 
 
 def rows_that_matter(function, num_tasks=K):

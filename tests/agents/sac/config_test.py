@@ -32,6 +32,7 @@ def test_what_must_be_positive(name, value):
     (dict(hidden_sizes=()), 'hidden_sizes must have at least one layer'),
     (dict(critic_hidden_sizes=()), 'critic_hidden_sizes must have at least'),
     (dict(entropy_per_dimension=float('nan')), 'entropy_per_dimension must'),
+    (dict(noise_color=-1.), 'noise_color must not be negative'),
     (dict(envs_per_task=0), 'envs_per_task must be positive, got 0'),
     (dict(unroll_length=-1), 'unroll_length must be positive, got -1'),
     (dict(hidden_sizes=(8, 0)), 'hidden_sizes must be positive, got'),
@@ -107,3 +108,11 @@ def test_learns_after_the_random_steps_and_keeps_to_its_ratio():
   assert made.behaviours == made.evaluated_policies == ('task',)
   assert [table.name for table in made.make_tables(apart=False)] == [
       f'transitions_{k}' for k in range(small.K)]
+
+
+def test_its_policy_acts_as_the_config_says():
+  made = builder.SACBuilder(
+      small.make_config(noise_color=.7), small.make_spec())
+  policy = made.make_policy(made.make_networks(0), 'shared')
+  assert (policy.noise_color, policy.low, policy.high) == (
+      .7, (-2., 0.), (2., 1.))
