@@ -166,7 +166,7 @@ class Runner:
           'done' if not status else f'failed, see {log}'), flush=True)
 
   def write_versions(self, jobs: Sequence[Job]) -> None:
-    """Writes versions.json: of the figures, and each run's revision."""
+    """Writes versions.json: of the figures, and what each run was begun at."""
     revisions = {}
     for job in jobs:
       path = self.run_dir(job) / 'versions.json'

@@ -30,10 +30,10 @@ def test_the_same_actions_do_the_same(target):
       np.testing.assert_allclose(
           step.observation[places], observation[places], atol=1e-4)
       assert abs(step.reward - reward) < .1
-  # A block is another's to a hair, and what a finger drags may slip.
   assert ours.success and info['success']
-  assert abs(theirs.distance
-             - damsel_tasks.distance(target, observation)) < .001
+  # What a finger drags may slip.
+  assert abs(theirs.distance - ours.distance) < (
+      .02 if target.family == 'push' else .001)
 
 
 @pytest.mark.parametrize('target', TARGETS[:5], ids=str)
@@ -63,9 +63,6 @@ def test_experts_of_their_scenes_succeed():
       source='scripted', num_episodes=2, noise_std=.3, seed=0)
   assert not failed and found.about['tasks'] == [
       'push-0', 'door-1', 'drawer-2']
-  # What a scene lacks tells the families apart: it does not move.
-  still = np.ptp(found.observation, axis=(1, 2)) == 0.
+  # Each has moved what is its family's.
   for k, family in enumerate(damsel_tasks.FAMILIES):
-    assert not still[k, PLACES[family]].all()
-    for other in set(damsel_tasks.FAMILIES) - {family}:
-      assert still[k, PLACES[other]].all()
+    assert np.ptp(found.observation[k, ..., PLACES[family]], axis=1).max() > .05
