@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 import stock_damsel
 
-# What each scene has of the other's observation, besides the hand.
-PLACES = dict(zip(damsel_tasks.FAMILIES, (
-    damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER)))
 TARGETS = tuple(damsel_tasks.targets('train')[3::4])
 
 
@@ -19,7 +16,7 @@ def test_the_same_actions_do_the_same(target):
   ours = damsel.DamselEnvironment(target, sparse=False)
   theirs = stock_damsel.StockEnvironment(target)
   controller = damsel_controllers.Controller(target)
-  places = [0, 1, 2, *range(12)[PLACES[target.family]]]
+  places = [0, 1, 2, *range(12)[stock_damsel.PLACES[target.family]]]
   step, (observation, _) = ours.reset(), theirs.reset()
   np.testing.assert_allclose(step.observation, observation, atol=.003)
   while not step.last():
@@ -65,4 +62,5 @@ def test_experts_of_their_scenes_succeed():
       'push-0', 'door-1', 'drawer-2']
   # Each has moved what is its family's.
   for k, family in enumerate(damsel_tasks.FAMILIES):
-    assert np.ptp(found.observation[k, ..., PLACES[family]], axis=1).max() > .05
+    moved = found.observation[k, ..., stock_damsel.PLACES[family]]
+    assert np.ptp(moved, axis=1).max() > .05

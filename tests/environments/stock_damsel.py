@@ -25,7 +25,8 @@ _STOCK = {
     'door': (sawyer_door_v3.SawyerDoorEnvV3, (.15, 1., .15), 'doorjoint'),
     'drawer': (sawyer_drawer_open_v3.SawyerDrawerOpenEnvV3, (-.25, 1., 0.),
                'goal_slidey')}
-_PLACES = dict(zip(damsel_tasks.FAMILIES, (
+# Of an observation, what a family's scene has besides the hand.
+PLACES = dict(zip(damsel_tasks.FAMILIES, (
     damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER)))
 _STANDS = np.array([0., .6, .02, .34, .79, .15, -.25, .83, .09])
 
@@ -99,7 +100,7 @@ class StockEnvironment(gymnasium.Wrapper):
   def _observe(self):
     observation = np.array(
         [*self.unwrapped.get_endeff_pos(), *_STANDS], np.float32)
-    observation[_PLACES[self.target.family]] = (
+    observation[PLACES[self.target.family]] = (
         self.unwrapped._get_pos_objects())
     return observation
 
