@@ -157,8 +157,9 @@ def make_iterator(
         max_in_flight_samples_per_worker=batch_size,
         num_workers_per_iterator=1,
         rate_limiter_timeout_ms=replay.PATIENCE_MS)
-    return dataset.map(lambda sample: sample.data[_COLUMN]).batch(
-        num_samples, drop_remainder=True)
+    # Batched first: a third of the time went on taking samples apart singly.
+    return dataset.batch(num_samples, drop_remainder=True).map(
+        lambda samples: samples.data[_COLUMN])
 
   def stack(*tasks: tf.Tensor) -> tf.Tensor:
     rows = tf.stack(tasks)  # [K, U * N, W]
