@@ -27,8 +27,8 @@ def test_points_find_their_goals(tmp_path, architecture):
           samples_per_insert=32., random_steps=200, learning_rate=3e-3,
           temperature_learning_rate=3e-3, initial_temperature=.1,
           max_gradient_norm=10.),
-      num_env_steps=4_000, num_workers=1, evaluate_every=4_000,
-      evaluation_episodes=1, checkpoint_every=4_000,
+      num_env_steps=6_000, num_workers=1, evaluate_every=6_000,
+      evaluation_episodes=1, checkpoint_every=6_000,
       run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=False)))
   which = 'shared' if architecture == 'shared' else 'task'
   (chance, seldom), (best, _), (found, often) = (
