@@ -54,6 +54,7 @@ class Training:
     self._wall_s = 0.
     # Whether the next block begins with new episodes.
     self._restart = False
+    self._status = 'first episodes'
     if checkpoint is not None:
       self._restore(checkpoint)
     summary = records.Summary(self._dir)
@@ -128,11 +129,11 @@ class Training:
     row = self._train_record.add(
         self._env_steps, self._wall_s, self._learner.num_steps,
         self._pool.episodes(), metrics)
-    score = self._config.suite.score
-    display.update(self._env_steps, (
-        f'training {score} ' + evaluation.score_text(
-            row[f'episode_{score}'], score, digits=0) if row['episodes']
-        else 'first episodes'))
+    if row['episodes']:  # Else those that ended last are still the latest.
+      score = self._config.suite.score
+      self._status = f'training {score} ' + evaluation.score_text(
+          row[f'episode_{score}'], score, digits=0)
+    display.update(self._env_steps, self._status)
 
   def _evaluate(self, display: displays.Display) -> List[Dict[str, Any]]:
     config = self._config

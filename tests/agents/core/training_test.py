@@ -14,6 +14,7 @@ import sys
 import time
 
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.agents.core import errors
 from distillery.agents.core import run_directory
 from distillery.agents.distral import config as distral_config
@@ -78,6 +79,19 @@ def assert_same_results(left, right):
   for name in ('train.csv', 'evaluation.csv'):
     assert without_times(read_csv(right / name)) == without_times(
         read_csv(left / name)), name
+
+
+def test_status_is_of_the_episodes_that_ended_last(tmp_path, monkeypatch):
+  """Blocks of 32 steps of episodes of 50: in the third none ends."""
+  shown = []
+  monkeypatch.setattr(
+      display.Display, 'update',
+      lambda self, env_steps, status: shown.append(status))
+  helpers.run(tmp_path / 'run', INTERVAL)
+  assert shown[0] == 'first episodes'
+  assert shown[1].startswith('training success ')
+  assert shown[2] == shown[1]
+  assert len(shown) == INTERVAL // BLOCK
 
 
 def test_a_run_leaves_its_files(finished):
