@@ -52,10 +52,12 @@ class Runner:
     usable = sorted(os.sched_getaffinity(0))
     for i in range(num_parallel):
       self._cores.put(usable[i % len(usable)])
-    self._is_stopped = threading.Event()
+    # Held while a process is started, so that none is after the stop.
+    self._lock = threading.Lock()
+    self._is_stopped = False
     self._processes: List[subprocess.Popen] = []
-    # Logs of those that failed.
-    self.failures: List[pathlib.Path] = []
+    # What is said of those that failed.
+    self._failures: List[str] = []
 
   def check_begun(self, jobs: Sequence[Job]) -> None:
     """Raises a ValueError if a job was begun with other flags."""
@@ -77,14 +79,12 @@ class Runner:
     # As Ctrl-C does, it has to end the runs with the study.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
-      futures = [threads.submit(self._make, job) for job in wanted]
       try:
-        for done in concurrent.futures.as_completed(futures):
+        for done in concurrent.futures.as_completed(
+            [threads.submit(self._make, job) for job in wanted]):
           done.result()
       except BaseException:  # Ctrl-C as well.
-        self._is_stopped.set()
-        for process in self._processes:
-          process.terminate()
+        self._stop()
         raise
 
   def run_dir(self, job: Job) -> pathlib.Path:
@@ -132,9 +132,31 @@ class Runner:
   def _is_begun(self, job: Job) -> bool:
     return any(self.run_dir(job).glob('checkpoints/*/manifest.json'))
 
+  def _stop(self) -> None:
+    """Ends what runs, and lets nothing begin."""
+    with self._lock:
+      self._is_stopped = True
+      for process in self._processes:
+        process.terminate()
+
   def _make(self, job: Job) -> None:
-    if self._is_stopped.is_set():
+    core = self._cores.get()
+    try:
+      outcome = self._outcome(job, core)
+    except (OSError, ValueError) as error:
+      outcome = f'failed, {error}'
+    finally:
+      self._cores.put(core)
+    if self._is_stopped:
       return
+    print(f'{job.folder}: {outcome}', flush=True)
+    if outcome != 'done':
+      self._failures.append(f'{job.folder} {outcome}')
+
+  def _outcome(self, job: Job, core: int) -> str:
+    """Makes a run; returns what is to be said of it."""
+    if self._is_stopped:
+      return ''
     run_dir = self.run_dir(job)
     is_begun = self._is_begun(job)
     if not is_begun and run_dir.exists():
@@ -144,26 +166,25 @@ class Runner:
       shutil.rmtree(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     self._record(job).write_text('\n'.join(self._settings(job)) + '\n')
-    command = [
+    log = run_dir.with_name(f'{run_dir.name}.log')
+    with open(log, 'a', encoding='utf-8') as f:
+      with self._lock:
+        if self._is_stopped:
+          return ''
+        process = subprocess.Popen(
+            self._command(job, is_begun), stdout=f, stderr=f)
+        self._processes.append(process)
+      # It starts no thread before it has imported its libraries.
+      os.sched_setaffinity(process.pid, {core})
+      return f'failed, see {log}' if process.wait() else 'done'
+
+  def _command(self, job: Job, is_begun: bool) -> List[str]:
+    return [
         sys.executable, str(_FOLDER / job.launcher),
         f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
         f'--seed={job.seed}', f'--num_env_steps={job.num_env_steps}',
-        '--num_workers=1', f'--run_dir={run_dir}',
+        '--num_workers=1', f'--run_dir={self.run_dir(job)}',
         *(['--resume'] if is_begun else [])]
-    log = run_dir.with_name(f'{run_dir.name}.log')
-    core = self._cores.get()
-    with open(log, 'a', encoding='utf-8') as f:
-      process = subprocess.Popen(command, stdout=f, stderr=f)
-      self._processes.append(process)
-      # It starts no thread before it has imported its libraries.
-      os.sched_setaffinity(process.pid, {core})
-      status = process.wait()
-    self._cores.put(core)
-    if status and not self._is_stopped.is_set():
-      self.failures.append(log)
-    if not self._is_stopped.is_set():
-      print(f'{job.folder}: ' + (
-          'done' if not status else f'failed, see {log}'), flush=True)
 
   def write_versions(self, jobs: Sequence[Job]) -> None:
     """Writes versions.json: of the figures, and what each run was begun at."""
@@ -178,7 +199,7 @@ class Runner:
 
   def check(self) -> None:
     """Raises a `RunsFailed` if a run has failed."""
-    if self.failures:
+    if self._failures:
       raise RunsFailed(
-          f'{len(self.failures)} runs failed, the first in '
-          f'{self.failures[0]}; the same command goes on with them.')
+          f'{len(self._failures)} of the runs failed, first '
+          f'{self._failures[0]}; the same command goes on with them.')
