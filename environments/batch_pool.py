@@ -5,7 +5,7 @@ and the same blocks. It steps in this process, and acts with one call of the
 policy a step. Policies with a memory (`state_size`) act here alone.
 """
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import arguments
 from distillery.environments import base
@@ -14,7 +14,6 @@ from distillery.environments import guards
 from distillery.environments import memory
 from distillery.environments import rollouts
 from distillery.environments import units
-from dm_env import specs
 import numpy as np
 
 
@@ -47,6 +46,7 @@ class BatchPool:
     self._fields = units.Plan(
         self._tasks, envs_per_task, unroll_length, 1, seed,
         suite.observation_spec.shape[0], suite.action_spec).block_fields()
+    self._gate = guards.ActionGate(suite.action_spec, self._shape)
     self._begun = np.zeros(self._shape, np.int64)
     self._return = np.zeros(self._shape)
     self._steps = np.zeros(self._shape, np.int64)
@@ -113,9 +113,8 @@ class BatchPool:
         self._selected, out['observation'], noise, self._state)
     out['action'][...], out['log_prob'][...] = action, log_prob
     out['episode_step'][...] = self._steps
-    reward, discount, ended = (
-        array.reshape(self._shape)
-        for array in self._simulate(self._batch, action))
+    reward, discount, ended = (array.reshape(self._shape) for array in (
+        _simulate(self._batch, self._gate, self._place, action, log_prob)))
     observation = self._batch.observation.reshape(*self._shape, -1)
     success = self._batch.success.reshape(self._shape)
     out['reward'][...], out['discount'][...] = reward, discount
@@ -133,20 +132,14 @@ class BatchPool:
           success=bool(self._success[task, env])))
       self._begin(task, env)
 
-  def _simulate(self, batch: base.Batch, action: np.ndarray):
-    """Steps a batch with actions `[K, E, ...]`, within their bounds."""
-    action = action.reshape(-1, *action.shape[2:])
-    if not isinstance(self._suite.action_spec, specs.DiscreteArray):
-      action = np.clip(action, self._suite.action_spec.minimum,
-                       self._suite.action_spec.maximum)
-    reward, discount, ended = batch.step(action)
-    try:
-      guards.check_numbers(batch.observation, reward, discount)
-    except guards.BadRow as error:
-      raise failures.PoolError(
-          f'{self._suite.name}: {error}', failures.Place(self._suite.name)
-      ) from None
-    return reward, discount, ended
+  def _place(self, row: int) -> failures.Place:
+    """Where in training a row of the batch is."""
+    task, env = divmod(row, self._shape[1])
+    episode = int(self._begun[task, env]) - 1
+    return failures.Place(
+        'task', self._tasks[task].name, env, episode,
+        units.episode_seed(self._seed, task, env, episode),
+        int(self._steps[task, env]))
 
   def _begin(self, task: int, env: int) -> None:
     self._batch.reset(task * self._shape[1] + env, units.episode_seed(
@@ -181,6 +174,15 @@ class BatchPool:
     rng = units.evaluation_noise_generator(seed, 0, 0)
     is_done, success = np.zeros(shape, bool), np.zeros(shape, bool)
     total, length = np.zeros(shape), np.zeros(shape, int)
+    gate = guards.ActionGate(self._suite.action_spec, shape)
+
+    def place(row: int) -> failures.Place:
+      task, episode = divmod(row, episodes_per_task)
+      return failures.Place(
+          'evaluation of task', tasks[task].name, 0, episode,
+          units.evaluation_seed(seed, indices[task], episode),
+          int(length[task, episode]))
+
     while not is_done.all():
       observation = batch.observation.reshape(*shape, -1)
       if deterministic:
@@ -190,8 +192,8 @@ class BatchPool:
         action, _, state = policy.sample(
             selected, observation, noise.reshape(*shape, *noise.shape[2:]),
             state)
-      reward, _, ended = (
-          array.reshape(shape) for array in self._simulate(batch, action))
+      reward, _, ended = (array.reshape(shape) for array in (
+          _simulate(batch, gate, place, action)))
       total += np.where(is_done, 0., reward)
       length += ~is_done
       success |= batch.success.reshape(shape) & ~is_done
@@ -234,3 +236,15 @@ class BatchPool:
 
   def __exit__(self, *unused_exception: Any) -> None:
     self.close()
+
+
+def _simulate(batch: base.Batch, gate: guards.ActionGate,
+              place: Callable[[int], failures.Place], action: np.ndarray,
+              log_prob: Optional[np.ndarray] = None):
+  """Steps a batch with actions `[K, E, ...]`; `place` says where a row is."""
+  try:
+    reward, discount, ended = batch.step(gate(action, log_prob))
+    guards.check_numbers(batch.observation, reward, discount)
+  except guards.BadRow as error:
+    raise failures.raised(place(error.row), str(error), '') from None
+  return reward, discount, ended

@@ -10,6 +10,7 @@ from distillery.environments import failures
 from distillery.environments import making_pools
 from distillery.environments import maze_suites
 from distillery.environments import mazes
+from distillery.environments import units
 from distillery.networks import recurrent_acting
 from dm_env import specs
 import numpy as np
@@ -227,9 +228,51 @@ def test_a_user_s_simulator_gets_what_it_was_promised():
 
 def test_a_simulator_that_breaks_is_named():
   pool, _ = user_pool(broken_at=3)
-  with pytest.raises(
-      failures.PoolError, match='NAVIGATION: .* reward that is not finite'):
+  seed = units.episode_seed(0, 0, 1, 0)
+  with pytest.raises(failures.PoolError, match=(
+      rf"Task 'collect' \(environment 1, episode 0, seed {seed}, step 2\) "
+      'failed: .* reward that is not finite')) as raised:
     pool.collect()
+  assert (raised.value.environment, raised.value.seed) == (1, seed)
+
+
+class Lost(Strong):
+  """In the third step, one task's numbers are lost."""
+
+  def __init__(self, what):
+    self._what, self._step = what, 0
+
+  def sample(self, selected, observation, noise):
+    out = dict(zip(('action', 'log_prob'), super().sample(
+        selected, observation, noise)))
+    if self._step == 2:
+      out[self._what][2, 1] = np.nan
+    self._step += 1
+    return tuple(out.values())
+
+  def deterministic(self, selected, observation):
+    return self.sample(selected, observation, None)[0]
+
+
+@pytest.mark.parametrize('what', ['action', 'log_prob'])
+def test_no_simulator_gets_a_policy_s_nan(what):
+  pool, batch = user_pool()
+  pool.set_policy(Lost(what), {})
+  with pytest.raises(failures.PoolError, match=(
+      f"Task '{SUITE.tasks[2].name}' .environment 1, .* step 2. failed: "
+      'the policy .* not finite')):
+    pool.collect()
+  assert len(batch.actions) == 2
+
+
+def test_an_evaluation_says_where_a_policy_went_wrong():
+  pool, _ = user_pool()
+  seed = units.evaluation_seed(5, 3, 1)  # Of the fourth of all tasks.
+  with pytest.raises(failures.PoolError, match=(
+      f"Evaluation of task '{SUITE.tasks[3].name}' .environment 0, episode 1, "
+      f'seed {seed}, step 2. failed: the policy chose')):
+    pool.evaluate(Lost('action'), {}, episodes_per_task=3, seed=5,
+                  tasks=SUITE.tasks[1:])
 
 
 def test_acme_s_loop_can_act_with_a_memory():
