@@ -46,9 +46,11 @@ class A2CBuilder(builders.OnPolicyBuilder):
     from distillery.agents.a2c import networks
     made = networks.make_networks(self.spec, self.config, seed)
     if self.config.initial_run:
-      checkpoints.restore(
-          self._initial, {'policy': made.policy, 'value': made.value},
-          whole=False)
+      parts = {'policy': made.policy}
+      if checkpoints.holds(self._initial, 'value'):
+        parts['value'] = made.value
+      checkpoints.restore(self._initial, parts, whole=False)
+      made = made._replace(value_is_new='value' not in parts)
     return made
 
   def make_learner(

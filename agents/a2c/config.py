@@ -16,12 +16,13 @@ class A2CConfig:
       side by side and share nothing).
     order: of updates. 'joint' sums the losses of all tasks in one; 'turns'
       makes one for each task after the other, as in the study.
-    initial_run: directory of a run of A2C, on as many tasks and with the same
-      networks, whose newest checkpoint is begun with; its statistics of
-      observations are kept as they are. Empty: nothing is learned yet.
+    initial_run: directory of a run of A2C or of distillation, on as many tasks
+      and with the same networks, whose newest checkpoint is begun with; its
+      statistics of observations are kept as they are. A distilled student has
+      no values; they are learned from nothing. Empty: so is all.
     trainable: what is trained of it: 'all', 'last' (the last layers of policy
       and values, and the standard deviations) or 'last_two' (the policy's last
-      but one as well).
+      but one as well). Values that are new are trained whole.
     envs_per_task: environments of each task that are stepped side by side.
     unroll_length: environment steps of one block; returns are bootstrapped
       after it.

@@ -49,10 +49,11 @@ class A2CLearner(learners.Learner):
     self._own = [*policy.task_variables(), *value.task_variables()]
     if config.trainable != 'all':
       num_layers = {'last': 1, 'last_two': 2}[config.trainable]
+      trained = [*policy.last_variables(num_layers), *(
+          value.trainable_variables if networks.value_is_new
+          else value.last_variables(1))]
       self._shared, self._own = (
-          _members(part, [*policy.last_variables(num_layers),
-                          *value.last_variables(1)])
-          for part in (self._shared, self._own))
+          _members(part, trained) for part in (self._shared, self._own))
     self._shared_optimizer = optimizers.rms_prop(
         config.learning_rate, self._shared)
     self._own_optimizer = optimizers.rms_prop(config.learning_rate, self._own)

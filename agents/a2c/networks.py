@@ -10,10 +10,18 @@ import numpy as np
 
 
 class A2CNetworks(NamedTuple):
-  """Policies and values of all tasks, and what their rewards are divided by."""
+  """What learns, and acts.
+
+  Attributes:
+    policy: of all tasks.
+    value: likewise.
+    reward_scale: what their rewards are divided by.
+    value_is_new: whether the values have learned nothing before this run.
+  """
   policy: multi_head.MultiHeadPolicy
   value: multi_head.MultiHeadValue
   reward_scale: rewards.RewardScale
+  value_is_new: bool = True
 
 
 def make_networks(spec: builders.AgentSpec, config: a2c_config.A2CConfig,

@@ -87,6 +87,12 @@ def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
   return state
 
 
+def holds(path: pathlib.Path, name: str) -> bool:
+  """Whether a checkpoint has variables of the checkpointable of this name."""
+  state = json.loads((path / 'state.json').read_text())
+  return any(key.partition('/')[0] == name for key in state['variables'])
+
+
 def env_steps(path: pathlib.Path) -> int:
   """Of a checkpoint: at how many it was written."""
   return int(path.name)

@@ -222,13 +222,16 @@ def test_settings_out_of_range_are_refused(settings, words):
 
 
 @pytest.mark.parametrize('architecture', ['multi_head', 'separate'])
-@pytest.mark.parametrize('trainable, moved', [
-    ('last', {'policy': 1, 'value': 1}), ('last_two', {'policy': 2, 'value': 1})
+@pytest.mark.parametrize('trainable, value_is_new, moved', [
+    ('last', False, {'policy': 1, 'value': 1}),
+    ('last_two', False, {'policy': 2, 'value': 1}),
+    ('last', True, {'policy': 1, 'value': 3}),  # All of them.
 ])
-def test_frozen_layers_stay_to_the_last_bit(architecture, trainable, moved):
+def test_frozen_layers_stay_to_the_last_bit(
+    architecture, trainable, value_is_new, moved):
   config = make_config(
       architecture=architecture, initial_run='runs/x', trainable=trainable)
-  networks = make_networks(config)
+  networks = make_networks(config)._replace(value_is_new=value_is_new)
   learner = make_learner(config, networks, make_block(networks))
   everything = {
       name: [variable for variable in module.trainable_variables]

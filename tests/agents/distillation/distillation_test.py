@@ -97,6 +97,14 @@ def test_what_is_no_teacher_is_refused(tmp_path):
     frozen.read([a, again], ['a'])
   with pytest.raises(ValueError, match='they are of different sizes'):
     frozen.read([a, small], ['a', 'b'])
+  loud = make_policy(num_tasks=1)
+  loud = write_run(
+      tmp_path / 'loud', loud, ['c'],
+      twin=loud.acting_policy('task', noise_color=1.))
+  with pytest.raises(ValueError, match='they act in different ways'):
+    frozen.read([a, loud], ['a', 'c'])
+  # What was not chosen does not matter.
+  assert frozen.read([loud, a], ['a']).policy.noise_color == 0.
   with pytest.raises(ValueError, match='no checkpoint in .*nothing'):
     frozen.read([str(tmp_path / 'nothing')], ['a'])
   with pytest.raises(ValueError, match='teachers: got none'):
