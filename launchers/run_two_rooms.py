@@ -5,11 +5,16 @@
 Soft Q-learning in tables, with distillation and without, on the same tasks and
 seeds; learning curves, and what the distilled policy does in the corridor by
 the previous action. Writes learning.csv, corridor.csv and two_rooms.png.
+The two methods run side by side; after an interruption the same command makes
+what is not there yet.
 """
 
 import dataclasses
+import functools
+import multiprocessing
 import pathlib
-from typing import Any, Dict, List
+import signal
+from typing import Any, Dict, List, Tuple
 
 from distillery.agents.core import run_directory
 from distillery.agents.distral import soft_q_learning
@@ -32,7 +37,7 @@ class TwoRoomsOptions:
     num_seeds: repetitions, of seeds 0, 1 and so on.
     num_env_steps: environment steps of each task.
     evaluate_every: environment steps of a task between two evaluations.
-    run_dir: a new or empty directory for the results.
+    run_dir: directory for the results; it may hold some of them already.
   """
   num_tasks: int = 8
   num_seeds: int = 20
@@ -53,36 +58,44 @@ _OPTIONS = flag_utils.define(TwoRoomsOptions)
 
 def main(_):
   config, options = _SOFT_Q.value(), _OPTIONS.value()
+  two_rooms.draw_goals(options.num_tasks, [0])  # Refuses too many at once.
+  path = pathlib.Path(options.run_dir)
+  is_begun = (path / 'config.json').exists()
+  run_dir = run_directory.RunDirectory(path, resume=is_begun)
+  description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
+  del description['run_dir']  # Where it lies is no part of what it is.
+  if is_begun and run_dir.read_json('config.json') != description:
+    raise ValueError(f'run_dir {path} was begun with other flags; want those '
+                     'in its config.json, or another directory.')
+  if not is_begun:
+    flag_utils.flags_to_file(path / 'flags.cfg', config, options)
+    run_dir.write_json('config.json', description)
+    run_dir.write_json('versions.json', run_directory.versions())
+  curves = two_rooms_figure.curves(path)
+  there = {row['method'] for row in curves}
+  # Interrupted, the workers are ended by this process.
+  with multiprocessing.get_context('spawn').Pool(
+      len(METHODS), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
+    for rows, corridor in pool.imap_unordered(
+        functools.partial(_learn, config, options),
+        [method for method in METHODS if method not in there]):
+      if corridor:
+        run_directory.write_csv(path / 'corridor.csv', corridor)
+      curves += rows
+      run_directory.write_csv(path / 'learning.csv', curves)
+  two_rooms_figure.draw(path)
+  print(two_rooms_figure.summary(path))
+  print(f'Results are in {path}')
+
+
+def _learn(config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
+           method: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
+  """Rows of learning.csv, returns exactly computed; and of corridor.csv."""
   seeds = range(options.num_seeds)
   tables = two_rooms.make_tables(
       two_rooms.draw_goals(options.num_tasks, seeds))
-  path = pathlib.Path(options.run_dir)
-  if (path / 'config.json').exists():
-    raise ValueError(f'run_dir {path} is not empty; want another directory.')
-  run_dir = run_directory.RunDirectory(path, resume=False)
-  flag_utils.flags_to_file(run_dir.path / 'flags.cfg', config, options)
-  description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
-  del description['run_dir']  # Where it lies is no part of what it is.
-  run_dir.write_json('config.json', description)
-  run_dir.write_json('versions.json', run_directory.versions())
-  curves: List[Dict[str, Any]] = []
-  for method, distils in METHODS.items():
-    learner = soft_q_learning.SoftQLearner(
-        config, tables, seeds, distils=distils)
-    curves += _learn(learner, method, config, options, tables)
-    if distils:
-      corridor = _in_corridor(learner)
-  run_directory.write_csv(run_dir.path / 'learning.csv', curves)
-  run_directory.write_csv(run_dir.path / 'corridor.csv', corridor)
-  two_rooms_figure.draw(run_dir.path)
-  print(two_rooms_figure.summary(run_dir.path))
-  print(f'Results are in {run_dir.path}')
-
-
-def _learn(learner: soft_q_learning.SoftQLearner, method: str,
-           config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
-           tables: tabular.Tables) -> List[Dict[str, Any]]:
-  """Rows of learning.csv: mean return of the tasks, exactly computed."""
+  learner = soft_q_learning.SoftQLearner(
+      config, tables, seeds, distils=METHODS[method])
   rows = []
   evaluated = -options.evaluate_every
   for env_steps in range(
@@ -98,7 +111,7 @@ def _learn(learner: soft_q_learning.SoftQLearner, method: str,
             f'task, mean return {returns.mean():.3f}', flush=True)
     if env_steps + config.rollout_length <= options.num_env_steps:
       learner.iterate()
-  return rows
+  return rows, _in_corridor(learner) if METHODS[method] else []
 
 
 def _in_corridor(

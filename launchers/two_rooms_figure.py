@@ -11,6 +11,17 @@ _NAMES = {'distral': 'Distral', 'separate': 'separate learners'}
 _COLORS = {'distral': '#0072B2', 'separate': '#D55E00'}
 
 
+# What the distilled policy is to do in the corridor: keep its direction at
+# least so often, and go up or down at most so often.
+_KEPT, _UP_OR_DOWN = 0.7, 0.1
+
+
+def curves(run_dir: pathlib.Path) -> List[Dict[str, str]]:
+  """Rows of learning.csv, of the methods that are done."""
+  path = run_dir / 'learning.csv'
+  return _rows(path) if path.exists() else []
+
+
 def read(run_dir: pathlib.Path) -> Tuple[
     Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
   """What a run wrote.
@@ -23,12 +34,12 @@ def read(run_dir: pathlib.Path) -> Tuple[
     each evaluation; and probabilities `[seeds, cells, actions]` of pi_0 in the
     corridor, by the previous action.
   """
-  curves = _rows(run_dir / 'learning.csv')
-  steps = sorted({int(row['env_steps']) for row in curves})
+  rows = curves(run_dir)
+  steps = sorted({int(row['env_steps']) for row in rows})
   returns = {
       method: np.array([
           float(row['return']) for row in sorted(
-              (row for row in curves if row['method'] == method),
+              (row for row in rows if row['method'] == method),
               key=lambda row: (int(row['seed']), int(row['env_steps'])))
       ]).reshape(-1, len(steps)) for method in _NAMES}
   corridor = _rows(run_dir / 'corridor.csv')
@@ -49,10 +60,15 @@ def summary(run_dir: pathlib.Path) -> str:
   lines = [f'area under the curve above that of separate learners: {wins} of '
            f'{len(area["distral"])} seeds']
   for previous, values in probabilities.items():
-    mean = dict(zip(two_rooms.ACTIONS, values.mean(axis=(0, 1))))
+    # Of each seed, in the mean of the corridor's cells.
+    action = dict(zip(two_rooms.ACTIONS, values.mean(axis=1).T))
+    kept, aside = action[previous], action['up'] + action['down']
+    num = int(((kept >= _KEPT) & (aside <= _UP_OR_DOWN)).sum())
     lines.append(
         f'in the corridor, coming by {previous}: {previous} again '
-        f'{mean[previous]:.2f}, up or down {mean["up"] + mean["down"]:.2f}')
+        f'{kept.mean():.2f}, up or down {aside.mean():.2f} in the mean; at '
+        f'least {_KEPT} and at most {_UP_OR_DOWN} in {num} of {len(kept)} '
+        'seeds')
   return '\n'.join(lines)
 
 

@@ -63,5 +63,3 @@ def test_a_student_is_distilled_goes_on_and_is_tuned(tmp_path):
   launches.assert_refused(
       launch(*distil, '--num_env_steps=3600', '--resume', cwd=tmp_path),
       'no checkpoint in teachers')
-
-
