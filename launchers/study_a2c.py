@@ -20,9 +20,8 @@ from distillery.agents.core import run_directory
 from distillery.environments import half_cheetah
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
+from distillery.launchers import study_figures
 from distillery.launchers import study_jobs
-import numpy as np
-from scipy import stats
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 _MILLION = 1_000_000
@@ -101,13 +100,11 @@ def _table1_jobs(output_dir: pathlib.Path, seed: int
 
 
 def _interval(values: Sequence[float]) -> Dict[str, Any]:
-  """Mean over seeds, and half of its 95 % interval (Student's t)."""
-  half = float('nan')
-  if len(values) > 1:
-    half = float(stats.t.ppf(0.975, len(values) - 1)
-                 * np.std(values, ddof=1) / np.sqrt(len(values)))
-  return {'mean': round(float(np.mean(values)), 1),
-          'half_interval': round(half, 1), 'seeds': len(values)}
+  """Mean over seeds, and half of its 95 % interval."""
+  average = study_figures.mean(values)
+  return {'mean': round(average.value, 1),
+          'half_interval': round(average.half_interval, 1),
+          'seeds': len(values)}
 
 
 def _table2(runner: study_jobs.Runner,

@@ -6,15 +6,15 @@ how much they depend on setting and seed.
 """
 
 import pathlib
-from typing import Any, Dict, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
 import numpy as np
+from scipy import stats
 
 # A run's score is the mean of this share of its evaluations, the last ones.
 _FINAL_SHARE = 0.1
-_RESAMPLES = 2000
 _COLORS = ('#000000', '#56B4E9', '#CC79A7', '#E69F00', '#D55E00', '#009E73',
            '#0072B2')
 _TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
@@ -57,15 +57,32 @@ def score(evaluations: Evaluations, policy: str, metric: str) -> float:
   return float(np.mean(values[-last:])) if values else float('nan')
 
 
+class Mean(NamedTuple):
+  """A mean, and half of its 95 % interval; NaN if it is of one value."""
+  value: float
+  half_interval: float
+
+
+def mean(values: Sequence[float]) -> Mean:
+  """Of some runs, by Student's t: they are too few to be drawn from again."""
+  half = float('nan')
+  if len(values) > 1:
+    half = float(stats.t.ppf(0.975, len(values) - 1)
+                 * np.std(values, ddof=1) / np.sqrt(len(values)))
+  return Mean(float(np.mean(values)), half)
+
+
 def write(output_dir: pathlib.Path, name: str, metric: str,
           runs: Mapping[Any, Evaluations]) -> None:
   """Writes curves.csv, summary.csv and study.png.
+
+  Runs that are not at their end yet are in curves.csv alone, if others are.
 
   Args:
     output_dir: where to.
     name: of the study.
     metric: 'return' or 'success'.
-    runs: evaluations by `study_distral.Run`.
+    runs: evaluations by `study_runs.Run`, at least one of each run.
   """
   run_directory.write_csv(output_dir / 'curves.csv', [
       {'algorithm': run.algorithm, 'cost': run.cost,
@@ -73,6 +90,8 @@ def write(output_dir: pathlib.Path, name: str, metric: str,
        'env_steps': steps, metric: round(value, 4)}
       for run, evaluations in runs.items() for policy in _TITLES
       for steps, value in curve(evaluations, policy, metric).items()])
+  runs = {run: evaluations for run, evaluations in runs.items()
+          if evaluations[-1].env_steps >= run.num_env_steps} or runs
   run_directory.write_csv(
       output_dir / 'summary.csv', _summary(metric, runs))
   _draw(output_dir / 'study.png', name, metric, runs)
@@ -81,7 +100,7 @@ def write(output_dir: pathlib.Path, name: str, metric: str,
 def _summary(metric: str, runs: Mapping[Any, Evaluations]
              ) -> List[Dict[str, Any]]:
   """A row an algorithm and policy: what its runs came to."""
-  rows, rng = [], np.random.default_rng(0)
+  rows = []
   for policy in _TITLES:
     scores = {algorithm: _scores(algorithm, policy, metric, runs)
               for algorithm in _algorithms(runs)}
@@ -90,15 +109,14 @@ def _summary(metric: str, runs: Mapping[Any, Evaluations]
     for algorithm, values in scores.items():
       if not len(values):
         continue
-      resampled = rng.choice(values, (_RESAMPLES, len(values))).mean(axis=1)
-      low, high = np.percentile(resampled, [2.5, 97.5])
+      average = mean(values)
       of_algorithm = [e for run, e in runs.items()
                       if run.algorithm == algorithm]
       rows.append({
           'policy': policy, 'algorithm': algorithm, 'runs': len(values),
           'least_env_steps': min(e[-1].env_steps for e in of_algorithm),
-          'mean': round(float(np.mean(values)), 3),
-          'mean_low': round(float(low), 3), 'mean_high': round(float(high), 3),
+          'mean': round(average.value, 3),
+          'half_interval': round(average.half_interval, 3),
           'percentile_10': round(float(np.percentile(values, 10)), 3),
           'above_half_of_best': round(float(np.mean(values > 0.5 * best)), 3),
           'best': round(float(max(values)), 3),
@@ -165,12 +183,15 @@ def _draw(path: pathlib.Path, name: str, metric: str,
     below.set(xlabel='run, the best first', ylabel=f'final {metric}',
               title='all settings and seeds')
     above.legend(fontsize=7)
-  counts = [len(_scores(algorithm, 'task', metric, runs))
-            for algorithm in colors]
+  settings = max(
+      len({(run.cost, run.learning_rate) for run in runs
+           if run.algorithm == algorithm}) for algorithm in colors)
+  seeds = len({run.seed for run in runs})
   steps = [evaluations[-1].env_steps for evaluations in runs.values()]
   figure.suptitle(
-      f'{min(counts)} to {max(counts)} runs an algorithm, of '
-      f'{min(steps):,} to {max(steps):,} steps', fontsize=9)
+      f'{len(runs)} runs: {len(colors)} algorithms, settings of each: '
+      f'{settings}, seeds: {seeds}; {min(steps):,} to {max(steps):,} steps; '
+      'bands go from the worst to the best seed', fontsize=9)
   figure.savefig(path, dpi=90)
   plt.close(figure)
 
