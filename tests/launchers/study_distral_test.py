@@ -23,8 +23,8 @@ def launch(*arguments, **kwargs):
 
 
 # Architecture, exponent of pi_0, the part of the costs that is the KL's, and
-# regulariser: by hand, from table 1 of the paper, which does not give A3C 2col's
-# exponent.
+# regulariser: by hand, from table 1 of the paper, which has no exponent for
+# A3C 2col.
 TABLE_1 = {
     'A3C': ('separate', None, 0., 'bonus'),
     'A3C multitask': ('shared', None, 0., 'bonus'),
