@@ -11,7 +11,7 @@ import dataclasses
 import pathlib
 import tempfile
 import time
-from typing import List
+from typing import Callable, List
 
 import bench_report
 from distillery.environments import cheetah_batch
@@ -30,22 +30,21 @@ class A2COptions:
   """What to measure.
 
   Attributes:
-    bench_env_steps: of our run.
+    bench_env_steps: of a run of ours.
     peer_steps: of stable-baselines3's in a repetition.
-    repetitions: of that.
-    time_limit_s: seconds after which our run is given up.
+    repetitions: of all three, one after the other.
+    time_limit_s: seconds after which a run of ours is given up.
     output: the table to write.
   """
 
-  bench_env_steps: int = 300_000
+  bench_env_steps: int = 150_000
   peer_steps: int = 20_000
   repetitions: int = 3
   time_limit_s: float = 240.0
   output: str = 'results/bench/a2c.csv'
 
 
-def our_figure(options: A2COptions, name: str,
-               suite: str) -> bench_report.Figure:
+def our_rate(options: A2COptions, suite: str) -> float:
   """Steps a second of a run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
@@ -55,21 +54,11 @@ def our_figure(options: A2COptions, name: str,
          f'--evaluate_every={options.bench_env_steps}',
          f'--checkpoint_every={options.bench_env_steps}'],
         pathlib.Path(folder) / 'run', options.time_limit_s)
-  rows = rows[_WARM_UP_BLOCKS:]
-  # Whole stretches: what happens between blocks counts as well.
-  size = max(1, len(rows) // options.repetitions)
-  rates = []
-  for begin in range(0, len(rows) - size + 1, size):
-    first, last = rows[begin], rows[begin + size - 1]
-    seconds = float(last['wall_s']) - float(first['wall_s'])
-    steps = int(last['env_steps']) - int(first['env_steps'])
-    if seconds > 0.:
-      rates.append(steps / seconds)
-  return bench_report.Figure(name, 'steps/s', rates[:options.repetitions])
+  return launcher_runs.whole_rate(rows[_WARM_UP_BLOCKS:])
 
 
-def peer_figure(options: A2COptions) -> bench_report.Figure:
-  """Steps a second of stable-baselines3's A2C on the same body."""
+def peer_rate(options: A2COptions) -> Callable[[], float]:
+  """Measures steps a second of stable-baselines3's A2C on the same body."""
   import gymnasium  # pylint: disable=g-import-not-at-top
   from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
   import stable_baselines3  # pylint: disable=g-import-not-at-top
@@ -85,13 +74,13 @@ def peer_figure(options: A2COptions) -> bench_report.Figure:
       n_steps=_STEPS, learning_rate=7e-4, ent_coef=0.01, device='cpu',
       policy_kwargs=dict(net_arch=[64, 64]), seed=0)
   agent.learn(_ENVS * _STEPS * _WARM_UP_BLOCKS)
-  rates = []
-  for _ in range(options.repetitions):
+
+  def rate() -> float:
     begin = time.perf_counter()
     agent.learn(options.peer_steps)
-    rates.append(options.peer_steps / (time.perf_counter() - begin))
-  return bench_report.Figure(
-      "stable-baselines3's A2C, DummyVecEnv", 'steps/s', rates)
+    return options.peer_steps / (time.perf_counter() - begin)
+
+  return rate
 
 
 _OPTIONS = flag_utils.define(A2COptions)
@@ -100,10 +89,17 @@ _OPTIONS = flag_utils.define(A2COptions)
 def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
-  one = our_figure(options, 'A2C of one body, end to end',
-                   f'HALF_CHEETAH/{_BODY}')
-  six = our_figure(options, 'six agents of six bodies', 'HALF_CHEETAH')
-  peer = peer_figure(options)
+  measures = {
+      'A2C of one body, end to end':
+          lambda: our_rate(options, f'HALF_CHEETAH/{_BODY}'),
+      'six agents of six bodies': lambda: our_rate(options, 'HALF_CHEETAH'),
+      "stable-baselines3's A2C, DummyVecEnv": peer_rate(options)}
+  values = {name: [] for name in measures}
+  for _ in range(options.repetitions):
+    for name, measure in measures.items():
+      values[name].append(measure())
+  one, six, peer = (bench_report.Figure(name, 'steps/s', of_name)
+                    for name, of_name in values.items())
   bench_report.report(
       'A2C', [one, six, peer, bench_report.ratio('one : theirs', one, peer),
               bench_report.ratio('six : theirs', six, peer)], options.output)

@@ -5,7 +5,7 @@ import pathlib
 import subprocess
 import sys
 import time
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Mapping, Sequence, Tuple
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _POLL_S = 0.02
@@ -63,6 +63,14 @@ def run(
           f'the run ended with exit status {process.returncode}\n\n{log.read()}'
       )
   return _rows(train_csv), first_row_s
+
+
+def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
+  """Steps a second from the first row to the last, logging and all."""
+  steps, seconds = (
+      float(rows[-1][name]) - float(rows[0][name])
+      for name in ('env_steps', 'wall_s'))
+  return steps / seconds
 
 
 def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
