@@ -135,6 +135,34 @@ def test_the_gradient_is_that_of_the_objective(architecture, monkeypatch):
     np.testing.assert_allclose(got, wanted, atol=2e-5)
 
 
+def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart():
+  pulls = []
+  for max_norm in (1e6, .01):
+    config = make_config(max_gradient_norm=max_norm)
+    networks = make_networks(config)
+    block = make_block(networks)
+    learner = make_learner(config, networks, block)
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+      for name in ('_shared_optimizer', '_own_optimizer'):
+        patch.setattr(
+            getattr(learner, name), 'apply_gradients',
+            lambda pairs, name=name, found=found: found.update({
+                name: [gradient.numpy() for gradient, _ in pairs]}))
+      learner._step.python_function(
+          {name: tf.constant(value) for name, value in block.items()},
+          tf.constant(0))
+    pulls.append([found['_shared_optimizer'], *(
+        [gradient[k] for gradient in found['_own_optimizer']]
+        for k in range(K))])
+  for free, clipped in zip(*pulls):
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in free))
+    assert norm > .1
+    for gradient, got in zip(free, clipped):
+      np.testing.assert_allclose(
+          got, .01 / norm * gradient, rtol=1e-3, atol=1e-8)
+
+
 def test_in_turns_each_task_moves_the_trunk_and_then_its_own_head():
   config = make_config(order='turns')
   networks, other = make_networks(config), make_networks(config)

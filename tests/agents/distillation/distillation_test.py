@@ -44,14 +44,14 @@ def write_run(run_dir, policy, names, twin=None):
   return str(run_dir)
 
 
-def make_learner(teachers, student, rng):
+def make_learner(teachers, student, rng, max_gradient_norm=1e6):
   batch = {
       'observation': tf.constant(
           rng.normal(size=(T, K, E, D)), tf.float32),
       'reward': tf.zeros([T, K, E])}
   return learning.DistillationLearner(
       distillation_config.DistillationConfig(
-          teachers='x', max_gradient_norm=1e6), student, teachers,
+          teachers='x', max_gradient_norm=max_gradient_norm), student, teachers,
       iterator=iter(lambda: batch, None)), batch
 
 
@@ -141,6 +141,33 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   # The student's statistics are its own, of what it saw.
   seen = np.asarray(batch['observation']).reshape(-1, D)
   assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < .1
+
+
+def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
+  run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'])
+  pulls = []
+  for max_norm in (1e6, .01):
+    learner, batch = make_learner(
+        teachers, make_policy('multi_head', seed=5), np.random.default_rng(0),
+        max_norm)
+    found = {}
+    with pytest.MonkeyPatch.context() as patch:
+      for name in ('_shared_optimizer', '_own_optimizer'):
+        patch.setattr(
+            getattr(learner, name), 'apply_gradients',
+            lambda pairs, name=name, found=found: found.update({
+                name: [gradient.numpy() for gradient, _ in pairs]}))
+      learner._step.python_function(batch, tf.constant(0))
+    pulls.append([found['_shared_optimizer'], *(
+        [gradient[k] for gradient in found['_own_optimizer']]
+        for k in range(K))])
+  for free, clipped in zip(*pulls):
+    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in free))
+    assert norm > .1
+    for gradient, got in zip(free, clipped):
+      np.testing.assert_allclose(
+          got, .01 / norm * gradient, rtol=1e-3, atol=1e-8)
 
 
 def test_who_acts_is_drawn_for_each_unroll_of_an_environment():

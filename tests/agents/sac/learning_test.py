@@ -62,6 +62,7 @@ class Reference:
     mean, log_std = np.split(
         self.networks.policy._net(observation)[0].numpy().astype(np.float64),
         2, axis=-1)
+    log_std = np.clip(log_std, -20., 2.)
     u = mean + np.exp(log_std) * noise
     # log N(u), less log(1 - tanh(u)^2) = 2 log(2 / (e^u + e^-u)).
     log_prob = -.5 * noise**2 - log_std - .5 * np.log(2. * np.pi) - 2. * (
@@ -121,6 +122,60 @@ def test_gradients_are_those_of_the_losses(architecture, module, loss):
   for (name, index), sign in signs.items():
     move = after[name][index] - before[name][index]
     assert np.sign(move) == -sign, (name, index)
+
+
+def gradients(config, networks, rows):
+  """What the optimisers are given, by name; nothing moves."""
+  learner = small.make_learner(config, networks, [rows])
+  found = {}
+  with pytest.MonkeyPatch.context() as patch:
+    for module, optimizer in learner._optimizers.items():
+      patch.setattr(
+          optimizer, 'apply_gradients',
+          lambda pairs, module=module: found.update({
+              f'{module}/{variable.name}': gradient.numpy()
+              for gradient, variable in pairs}))
+    learner._step.python_function(tf.constant(rows), tf.constant(0))
+  return found
+
+
+@pytest.mark.parametrize('module, loss', [
+    ('critics', 'critic_loss'), ('policy', 'actor_loss')])
+@pytest.mark.parametrize('architecture', ['shared', 'multi_head'])
+def test_gradients_are_as_large_as_the_losses_say(architecture, module, loss):
+  """Of the mean over tasks, not of their sum; by finite differences."""
+  config = small.make_config(architecture=architecture)
+  rows, networks = small.make_rows(), small.make_networks(config)
+  reference = Reference(config, networks, rows[0], seed=0)
+  found = gradients(config, networks, rows)
+  for variable in getattr(networks, module).trainable_variables:
+    gradient = found[f'{module}/{variable.name}']
+    index = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+    value, losses = variable.numpy(), []
+    for step in (1e-2, -1e-2):
+      shifted = value.copy()
+      shifted[index] += step
+      variable.assign(shifted)
+      losses.append(getattr(reference, loss)())
+    variable.assign(value)
+    assert gradient[index] == pytest.approx(
+        (losses[0] - losses[1]) / 2e-2, rel=.1), variable.name
+
+
+@pytest.mark.parametrize('architecture', ['shared', 'multi_head'])
+def test_gradients_of_what_tasks_share_are_clipped_whole(architecture):
+  rows = small.make_rows()
+  free, clipped = (
+      gradients(config, small.make_networks(config), rows) for config in (
+          small.make_config(architecture=architecture, max_gradient_norm=norm)
+          for norm in (1e6, .01)))
+  for module in ('critics', 'policy'):
+    names = [name for name in free if name.startswith(f'{module}/')]
+    norm = np.sqrt(sum(np.square(free[name]).sum() for name in names))
+    assert norm > .1
+    for name in names:
+      np.testing.assert_allclose(
+          clipped[name], .01 / norm * free[name], rtol=1e-3, atol=1e-8)
 
 
 def test_temperatures_move_towards_the_entropy_each_by_its_own():
