@@ -12,6 +12,7 @@ distance to the target (or success) is drawn over the trajectories that
 
 import dataclasses
 import itertools
+import textwrap
 from typing import Dict, List, Literal
 
 from distillery.agents.core import intervals
@@ -27,6 +28,7 @@ _COLORS = (
 _STYLES = {('task', 'train'): '-', ('shared', 'train'): '--',
            ('shared', 'test'): ':'}
 _PANELS_A_ROW = 5
+_LEGEND_WIDTH = 130  # Characters.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +174,10 @@ def _draw_aggregates(
     axes.plot(
         times, found.value, _STYLES[key.policy, key.split],
         color=color, lw=2.2,
-        label=f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} tasks',
+        # Of runs that differ in much, all that they differ in.
+        label=textwrap.fill(
+            f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} tasks',
+            _LEGEND_WIDTH),
     )
     axes.fill_between(
         times, found.low, found.high, color=color, alpha=0.2, lw=0,
@@ -182,7 +187,7 @@ def _draw_aggregates(
       ylabel=f'{options.score}, interquartile mean',
       title=f'{suite}: {_seeds(*scores.values())}, 95 % bootstrap intervals',
   )
-  axes.legend(frameon=False, loc='upper left')
+  axes.legend(frameon=False, loc='upper left', fontsize=8)
 
 
 _OPTIONS = flag_utils.define(PlotOptions)
