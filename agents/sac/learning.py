@@ -1,6 +1,6 @@
 """SAC's learner."""
 
-from typing import Dict, List, Sequence
+from typing import Dict, List, Mapping, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.core import learners
@@ -10,6 +10,7 @@ from distillery.agents.sac import config as sac_config
 from distillery.agents.sac import networks as sac_networks
 from distillery.ops import gradients
 from distillery.ops import soft_q
+import numpy as np
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
@@ -124,11 +125,18 @@ class SACLearner(learners.Learner):
         'actor_loss': tf.reduce_mean(actor_loss),
         'q': tf.reduce_mean(q),
         'entropy': -tf.reduce_mean(sample.log_prob),
-        'temperature': tf.reduce_mean(temperature),
-        # Grows without end in a task that is not solved.
-        'largest_temperature': tf.reduce_max(temperature),
+        'temperatures': temperature,
         'reward': tf.reduce_mean(batch.reward) / config.reward_scale,
     }
+
+  def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
+    temperatures = metrics['temperatures']
+    return super()._report({
+        **{name: value for name, value in metrics.items()
+           if name != 'temperatures'},
+        'temperature': temperatures.mean(),
+        **{f'temperature/{name}': value for name, value in zip(
+            self._spec.task_names, temperatures)}})
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     return transitions.unpack_scaled(

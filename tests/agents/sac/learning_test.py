@@ -311,3 +311,16 @@ def test_nan_is_named_at_once(column):
   with pytest.raises(
       errors.NonFiniteError, match=r'^critic_loss is nan in learner step 0;'):
     stepped(small.make_config(), rows=[rows])
+
+
+def test_each_task_s_temperature_is_told():
+  config, spec = small.make_config(), small.make_spec(
+      task_names=tuple('abcdefgh'[:K]))
+  networks = small.make_networks(config, spec)
+  networks.temperatures.log.assign(np.log(np.arange(1., K + 1.)))
+  learner = small.make_learner(config, networks, [small.make_rows()], spec)
+  learner.step()
+  told = [learner.metrics[f'temperature/{name}'] for name in spec.task_names]
+  np.testing.assert_allclose(told, np.arange(1., K + 1.), rtol=1e-6)
+  assert learner.metrics['temperature'] == pytest.approx(np.mean(told))
+  assert 'temperatures' not in learner.metrics
