@@ -84,11 +84,14 @@ class MultiHeadPolicy(snt.Module):
       initial_std: of every action, in its unit.
       min_observation_std: floor of the observations' standard deviation.
       seed: of the initial weights.
+
+    Raises:
+      ValueError: if there is no such architecture.
     """
     super().__init__(name='multi_head_policy')
     self.num_tasks = num_tasks
     self._action_size = action_size
-    is_shared = architecture == 'multi_head'
+    is_shared = _is_shared(architecture)
     self.normalizer = normalizer.RunningNormalizer(
         1 if is_shared else num_tasks, observation_size,
         min_std=min_observation_std, name='normalizer')
@@ -159,12 +162,15 @@ class MultiHeadValue(snt.Module):
       architecture: one of `ARCHITECTURES`.
       hidden_sizes: of the hidden layers; at least one.
       seed: of the initial weights; another than that of the policy beside it.
+
+    Raises:
+      ValueError: if there is no such architecture.
     """
     super().__init__(name='multi_head_value')
     self._normalizer = observation_normalizer
     self._net = _Network(
         num_tasks, [observation_normalizer.mean.shape[-1], *hidden_sizes, 1],
-        1 if architecture == 'multi_head' else 0, output_scale=1.,
+        1 if _is_shared(architecture) else 0, output_scale=1.,
         rng=np.random.default_rng(seed), name='net')
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
@@ -182,3 +188,10 @@ class MultiHeadValue(snt.Module):
   def last_variables(self, num_layers: int) -> List[tf.Variable]:
     """Those of the last layers."""
     return self._net.last(num_layers)
+
+
+def _is_shared(architecture: str) -> bool:
+  if architecture not in ARCHITECTURES:
+    raise ValueError(f'architecture must be one of {ARCHITECTURES}, got '
+                     f'{architecture!r}.')
+  return architecture == 'multi_head'

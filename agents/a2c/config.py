@@ -71,6 +71,10 @@ class A2CConfig:
         self, 'entropy_cost', 'value_cost', 'noise_color')
     config_checks.share(self, 'discount')
     config_checks.below_one(self, 'discount')
+    if (self.order, self.architecture) == ('turns', 'separate'):
+      raise ValueError(
+          "order='turns' would change nothing for architecture='separate', "
+          "whose tasks share nothing, but its cost; want order='joint'.")
     if self.trainable != 'all' and not self.initial_run:
       raise ValueError(
           f'trainable={self.trainable!r} would leave most layers as they were '

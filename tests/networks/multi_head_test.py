@@ -93,3 +93,15 @@ def test_the_policy_shares_all_but_its_last_layer_and_the_values_their_first():
 def test_statistics_are_pooled_in_a_trunk_and_each_task_s_own_apart():
   assert make('multi_head')[0].normalizer.mean.shape == (1, 1, D)
   assert make('separate')[0].normalizer.mean.shape == (K, 1, D)
+
+
+def test_an_architecture_that_is_none_is_refused():
+  sizes = dict(architecture='shared', hidden_sizes=(4,), seed=0)
+  with pytest.raises(ValueError, match="'multi_head', 'separate'.*'shared'"):
+    multi_head.MultiHeadPolicy(
+        2, 3, 1, initial_std=1., min_observation_std=.1, **sizes)
+  policy = multi_head.MultiHeadPolicy(
+      2, 3, 1, initial_std=1., min_observation_std=.1,
+      **{**sizes, 'architecture': 'separate'})
+  with pytest.raises(ValueError, match="'multi_head', 'separate'.*'shared'"):
+    multi_head.MultiHeadValue(2, policy.normalizer, **sizes)

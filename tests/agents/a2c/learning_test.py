@@ -243,6 +243,8 @@ def test_discrete_actions_are_refused():
     (dict(entropy_cost=-1.), 'entropy_cost must not be negative'),
     (dict(discount=1.), 'discount'),
     (dict(order='random'), 'order must be one of'),
+    (dict(order='turns', architecture='separate'),
+     "order='turns' would change nothing"),
 ])
 def test_settings_out_of_range_are_refused(settings, words):
   with pytest.raises(ValueError, match=words):
