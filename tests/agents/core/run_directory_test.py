@@ -166,3 +166,16 @@ def test_versions_name_what_a_result_depends_on():
   assert versions['tensorflow'].startswith('2.')
   assert {'acme-distillery', 'dm-reverb', 'metaworld', 'mujoco', 'numpy',
           'git_revision'} <= set(versions)
+
+
+def test_a_table_with_other_columns_is_not_appended_to(tmp_path):
+  run = run_directory.RunDirectory(tmp_path / 'run', resume=False)
+  run.open_csv('train.csv').append([{'env_steps': 1, 'loss': 2.}])
+  before = (run.path / 'train.csv').read_text()
+  with pytest.raises(ValueError, match=(
+      'train.csv has other columns .error, loss are on one side alone.')):
+    run.open_csv('train.csv').append([{'env_steps': 2, 'error': 3.}])
+  assert (run.path / 'train.csv').read_text() == before
+  # In whatever order.
+  run.open_csv('train.csv').append([{'loss': 3., 'env_steps': 2}])
+  assert (run.path / 'train.csv').read_text() == before + '2,3.0\n'
