@@ -37,11 +37,7 @@ def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
     dies_with_thread: whether the kernel may be asked to kill this process when
       the thread that started it ends; only if that is the parent's main one.
   """
-  # The parent decides what Ctrl-C means. It has blocked the signal until here.
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
-  signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-  if dies_with_thread and sys.platform == 'linux':
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+  follow_parent(dies_with_thread)
   try:
     _Worker(pipe, worker, plan, parent).run()
   except (rollouts.Stopped, EOFError, ConnectionError):
@@ -56,6 +52,18 @@ def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
       pipe.send(('error', f'{kind}{error}', text))
     except OSError:
       pass  # The parent is gone: there is nobody to tell.
+
+
+def follow_parent(dies_with_thread: bool) -> None:
+  """Leaves Ctrl-C to the parent, which has blocked it, and ends with it.
+
+  Args:
+    dies_with_thread: see `main`.
+  """
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+  if dies_with_thread and sys.platform == 'linux':
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _load(data: bytes) -> Any:

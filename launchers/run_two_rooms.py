@@ -4,22 +4,22 @@
 
 Soft Q-learning in tables, with distillation and without, on the same tasks and
 seeds; learning curves, and what the distilled policy does in the corridor by
-the previous action. Writes learning.csv, corridor.csv and two_rooms.png.
-The two methods run side by side; after an interruption the same command makes
-what is not there yet.
+the previous action. Writes distral.csv, separate.csv, corridor.csv and
+two_rooms.png. The two methods run side by side; after an interruption the same
+command makes what is not there yet.
 """
 
 import dataclasses
-import functools
 import multiprocessing
 import pathlib
-import signal
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 from distillery.agents.core import run_directory
 from distillery.agents.distral import soft_q_learning
 from distillery.agents.distral import tabular
+from distillery.environments import processes
 from distillery.environments import two_rooms
+from distillery.environments import worker
 from distillery.launchers import flag_utils
 from distillery.launchers import two_rooms_figure
 import numpy as np
@@ -56,46 +56,82 @@ _SOFT_Q = flag_utils.define(soft_q_learning.SoftQConfig)
 _OPTIONS = flag_utils.define(TwoRoomsOptions)
 
 
+class MethodFailed(Exception):
+  """A process that ran one of the two has failed."""
+
+
 def main(_):
   config, options = _SOFT_Q.value(), _OPTIONS.value()
   two_rooms.draw_goals(options.num_tasks, [0])  # Refuses too many at once.
   path = pathlib.Path(options.run_dir)
-  is_begun = (path / 'config.json').exists()
-  run_dir = run_directory.RunDirectory(path, resume=is_begun)
-  description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
-  del description['run_dir']  # Where it lies is no part of what it is.
-  if is_begun and run_dir.read_json('config.json') != description:
-    raise ValueError(f'run_dir {path} was begun with other flags; want those '
-                     'in its config.json, or another directory.')
-  if not is_begun:
-    flag_utils.flags_to_file(path / 'flags.cfg', config, options)
-    run_dir.write_json('config.json', description)
-    run_dir.write_json('versions.json', run_directory.versions())
-  curves = two_rooms_figure.curves(path)
-  there = {row['method'] for row in curves}
-  # Interrupted, the workers are ended by this process.
-  with multiprocessing.get_context('spawn').Pool(
-      len(METHODS), signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
-    for rows, corridor in pool.imap_unordered(
-        functools.partial(_learn, config, options),
-        [method for method in METHODS if method not in there]):
-      if corridor:
-        run_directory.write_csv(path / 'corridor.csv', corridor)
-      curves += rows
-      run_directory.write_csv(path / 'learning.csv', curves)
+  _begin(path, config, options)
+  context = multiprocessing.get_context('spawn')
+  # They are daemons: whatever ends this process ends them.
+  methods = [
+      context.Process(target=_make, args=(path, config, options, method),
+                      name=method, daemon=True)
+      for method in METHODS if not (path / f'{method}.csv').exists()]
+  with processes.worker_environment():
+    for method in methods:
+      method.start()
+  for method in methods:
+    method.join()
+  failed = [f'{method.name} (exit status {method.exitcode})'
+            for method in methods if method.exitcode]
+  if failed:
+    raise MethodFailed(f'{" and ".join(failed)} ended too early; the same '
+                       'command makes what is not there yet.')
   two_rooms_figure.draw(path)
   print(two_rooms_figure.summary(path))
   print(f'Results are in {path}')
 
 
-def _learn(config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
-           method: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, Any]]]:
-  """Rows of learning.csv, returns exactly computed; and of corridor.csv."""
+def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
+           options: TwoRoomsOptions) -> None:
+  """Takes a directory, new or of an earlier run with the same flags.
+
+  Raises:
+    ValueError: if it holds anything else.
+  """
+  is_begun = (path / 'config.json').exists()
+  if not is_begun and path.is_dir() and (
+      {file.name for file in path.iterdir()} - {'.lock', 'flags.cfg'}):
+    raise ValueError(f'run_dir {path} is not empty, and holds no run of two '
+                     'rooms; want another directory.')
+  run_dir = run_directory.RunDirectory(path, resume=is_begun)
+  description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
+  del description['run_dir']  # Where it lies is no part of what it is.
+  found = {'config.json': description,
+           'versions.json': run_directory.versions()}
+  for name, content in found.items():
+    if not (path / name).exists():
+      run_dir.write_json(name, content)
+    elif run_dir.read_json(name) != content:
+      raise ValueError(f'run_dir {path} was begun with others than these '
+                       f'({name}); want another directory.')
+  flag_utils.flags_to_file(path / 'flags.cfg', config, options)
+
+
+def _make(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
+          options: TwoRoomsOptions, method: str) -> None:
+  """Writes a method's tables; its process."""
+  worker.follow_parent(dies_with_thread=True)
   seeds = range(options.num_seeds)
   tables = two_rooms.make_tables(
       two_rooms.draw_goals(options.num_tasks, seeds))
   learner = soft_q_learning.SoftQLearner(
       config, tables, seeds, distils=METHODS[method])
+  rows = _learn(learner, method, config, options, tables)
+  if METHODS[method]:
+    run_directory.write_csv(path / 'corridor.csv', _in_corridor(learner))
+  # The last: with it the method is done.
+  run_directory.write_csv(path / f'{method}.csv', rows)
+
+
+def _learn(learner: soft_q_learning.SoftQLearner, method: str,
+           config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
+           tables: tabular.Tables) -> List[Dict[str, Any]]:
+  """Rows of a method's table: mean return of the tasks, exactly computed."""
   rows = []
   evaluated = -options.evaluate_every
   for env_steps in range(
@@ -104,14 +140,14 @@ def _learn(config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
       evaluated = env_steps
       returns = tabular.expected_return(
           tables, learner.policy(), 1., config.max_episode_steps).mean(axis=1)
-      rows += [{'method': method, 'seed': seed, 'env_steps': env_steps,
+      rows += [{'seed': seed, 'env_steps': env_steps,
                 'return': round(value, 4)}
                for seed, value in enumerate(returns.tolist())]
       print(f'{method}: {env_steps:,} of {options.num_env_steps:,} steps a '
             f'task, mean return {returns.mean():.3f}', flush=True)
     if env_steps + config.rollout_length <= options.num_env_steps:
       learner.iterate()
-  return rows, _in_corridor(learner) if METHODS[method] else []
+  return rows
 
 
 def _in_corridor(
@@ -130,4 +166,4 @@ def _in_corridor(
 
 
 if __name__ == '__main__':
-  flag_utils.run(main)
+  flag_utils.run(main, errors=(MethodFailed,))

@@ -16,12 +16,6 @@ _COLORS = {'distral': '#0072B2', 'separate': '#D55E00'}
 _KEPT, _UP_OR_DOWN = 0.7, 0.1
 
 
-def curves(run_dir: pathlib.Path) -> List[Dict[str, str]]:
-  """Rows of learning.csv, of the methods that are done."""
-  path = run_dir / 'learning.csv'
-  return _rows(path) if path.exists() else []
-
-
 def read(run_dir: pathlib.Path) -> Tuple[
     Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
   """What a run wrote.
@@ -34,14 +28,14 @@ def read(run_dir: pathlib.Path) -> Tuple[
     each evaluation; and probabilities `[seeds, cells, actions]` of pi_0 in the
     corridor, by the previous action.
   """
-  rows = curves(run_dir)
-  steps = sorted({int(row['env_steps']) for row in rows})
-  returns = {
-      method: np.array([
-          float(row['return']) for row in sorted(
-              (row for row in rows if row['method'] == method),
-              key=lambda row: (int(row['seed']), int(row['env_steps'])))
-      ]).reshape(-1, len(steps)) for method in _NAMES}
+  returns = {}
+  for method in _NAMES:
+    rows = _rows(run_dir / f'{method}.csv')
+    steps = sorted({int(row['env_steps']) for row in rows})
+    returns[method] = np.array([
+        float(row['return']) for row in sorted(
+            rows, key=lambda row: (int(row['seed']), int(row['env_steps'])))
+    ]).reshape(-1, len(steps))
   corridor = _rows(run_dir / 'corridor.csv')
   probabilities = {
       previous: np.array([

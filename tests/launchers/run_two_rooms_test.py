@@ -1,7 +1,15 @@
 """The launcher of the two rooms, used as a user uses it."""
 
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
 from distillery.launchers import two_rooms_figure
 import launches
+import pytest
 
 LAUNCHER = launches.FOLDER / 'run_two_rooms.py'
 
@@ -17,8 +25,9 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
   assert 'area under the curve above' in result.stdout
   assert (tmp_path / 'run' / 'two_rooms.png').stat().st_size > 10_000
-  rows = launches.rows_of(tmp_path / 'run' / 'learning.csv')
-  assert len(rows) == 2 * 2 * 3  # Methods, seeds, evaluations.
+  for method in ('distral', 'separate'):
+    rows = launches.rows_of(tmp_path / 'run' / f'{method}.csv')
+    assert len(rows) == 2 * 3  # Seeds, evaluations.
   returns, steps, probabilities = two_rooms_figure.read(tmp_path / 'run')
   assert steps.tolist() == [0, 100, 200]
   assert returns['distral'].shape == (2, 3)
@@ -27,30 +36,78 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
     assert abs(values.sum(axis=-1) - 1.).max() < 1e-3
   launches.assert_refused(
       launch('--run_dir=run', cwd=tmp_path),
-      'run_dir run was begun with other flags')
+      'run_dir run was begun with others than these .config.json')
 
 
 def test_what_was_interrupted_is_made_by_the_same_command(tmp_path):
   command = ('--num_seeds=2', '--num_env_steps=200', '--evaluate_every=100',
              '--run_dir=run')
   assert launch(*command, cwd=tmp_path).returncode == 0
-  path = tmp_path / 'run' / 'learning.csv'
+  path = tmp_path / 'run' / 'separate.csv'
   whole = path.read_text()
-  path.write_text(''.join(
-      line for line in whole.splitlines(keepends=True)
-      if not line.startswith('separate')))
+  path.unlink()
   again = launch(*command, cwd=tmp_path)
   assert (again.returncode, again.stderr) == (0, '')
   assert 'separate: 200' in again.stdout and 'distral: ' not in again.stdout
-  assert sorted(path.read_text().splitlines()) == sorted(whole.splitlines())
+  assert path.read_text() == whole
+
+
+def children_of(pid):
+  path = pathlib.Path(f'/proc/{pid}/task/{pid}/children')
+  return [int(child) for child in path.read_text().split()
+          if b'spawn_main' in pathlib.Path(
+              f'/proc/{child}/cmdline').read_bytes()]
+
+
+def begin(tmp_path):
+  """A long run whose two processes have begun to learn."""
+  process = subprocess.Popen(
+      [sys.executable, LAUNCHER, '--run_dir=run'], cwd=tmp_path,
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  said = ''
+  while not ('distral: ' in said and 'separate: ' in said):
+    said += process.stdout.readline()
+  return process, children_of(process.pid)
+
+
+@pytest.mark.parametrize('number', [
+    signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_a_run_ends_its_processes(tmp_path, number):
+  process, children = begin(tmp_path)
+  assert len(children) == 2
+  process.send_signal(number)
+  _, stderr = process.communicate(timeout=60)
+  assert process.returncode and 'Traceback' not in stderr
+  deadline = time.monotonic() + 30.
+  while any(pathlib.Path(f'/proc/{child}/exe').exists() for child in children):
+    assert time.monotonic() < deadline
+    time.sleep(0.05)
+
+
+def test_a_process_that_dies_is_named(tmp_path):
+  process, children = begin(tmp_path)
+  for child in children:
+    os.kill(child, signal.SIGKILL)
+  _, stderr = process.communicate(timeout=60)
+  assert process.returncode == 1
+  assert stderr.splitlines()[-1].endswith(
+      'distral (exit status -9) and separate (exit status -9) ended too early; '
+      'the same command makes what is not there yet.')
+
+
+def test_a_directory_of_something_else_is_refused(tmp_path):
+  (tmp_path / 'run').mkdir()
+  (tmp_path / 'run' / 'thesis.txt').write_text('years of work')
+  launches.assert_refused(
+      launch('--run_dir=run', cwd=tmp_path),
+      'run_dir run is not empty, and holds no run of two rooms')
 
 
 def test_a_summary_counts_the_seeds_that_keep_their_direction(tmp_path):
   """One seed of two does, and in the mean they would not."""
-  rows = [f'{method},{seed},0,{value}' for method, value in (
-      ('distral', 1), ('separate', 0)) for seed in (0, 1)]
-  (tmp_path / 'learning.csv').write_text(
-      'method,seed,env_steps,return\n' + '\n'.join(rows) + '\n')
+  for method, value in (('distral', 1), ('separate', 0)):
+    (tmp_path / f'{method}.csv').write_text(
+        f'seed,env_steps,return\n0,0,{value}\n1,0,{value}\n')
   rows = [f'{seed},{cell},{previous},{aside / 2},{aside / 2},'
           + (f'{kept},{1 - kept - aside}' if previous == 'left'
              else f'{1 - kept - aside},{kept}')
