@@ -174,8 +174,13 @@ class Runner:
         process = subprocess.Popen(
             self._command(job, is_begun), stdout=f, stderr=f)
         self._processes.append(process)
-      # It starts no thread before it has imported its libraries.
-      os.sched_setaffinity(process.pid, {core})
+      try:
+        # It starts no thread before it has imported its libraries.
+        os.sched_setaffinity(process.pid, {core})
+      except OSError:  # The core is not this process's any more.
+        process.terminate()
+        process.wait()
+        raise
       return f'failed, see {log}' if process.wait() else 'done'
 
   def _command(self, job: Job, is_begun: bool) -> List[str]:

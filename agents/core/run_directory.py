@@ -93,7 +93,7 @@ class CsvFile:
     """
     self._path = path
     self._columns = columns
-    self._is_checked = False
+    self._header: Optional[Sequence[str]] = None  # Of the file, once known.
 
   def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
     """Appends rows, and the header before the first; flushed on return.
@@ -104,19 +104,19 @@ class CsvFile:
     """
     columns = self._columns or list(rows[0])
     size = self._path.stat().st_size if self._path.exists() else 0
-    if size and not self._is_checked:
-      with open(self._path, newline='', encoding='utf-8') as f:
-        there = next(csv.reader(f))
-      differ = sorted(set(there) ^ set(columns))
-      if differ:
-        raise ValueError(
-            f'{self._path} has other columns ({", ".join(differ)} are on one '
-            'side alone); want the version that began the run, or a new run.')
-      self._columns = columns = there
-    self._is_checked = True
+    if self._header is None:
+      self._header = columns
+      if size:
+        with open(self._path, newline='', encoding='utf-8') as f:
+          self._header = next(csv.reader(f))
+    differ = sorted(set(self._header) ^ set(columns))
+    if differ:
+      raise ValueError(
+          f'{self._path} has other columns ({", ".join(differ)} are on one '
+          'side alone); want the version that began the run, or a new run.')
     try:
       with open(self._path, 'a', newline='') as f:
-        writer = csv.DictWriter(f, columns)
+        writer = csv.DictWriter(f, self._header)
         if not size:
           writer.writeheader()
         writer.writerows(rows)

@@ -30,7 +30,8 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     """
     builders.check_continuous('distillation', spec.action_spec)
     self._teachers = teachers.read(
-        config.teachers.split(','), spec.task_names)
+        config.teachers.split(','), spec.task_names,
+        act=config.student_probability < 1.)
     size, = spec.observation_spec.shape
     first = self._teachers.parameters['w0']
     if first.shape[1] != size:

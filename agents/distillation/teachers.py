@@ -22,18 +22,27 @@ class Teachers(NamedTuple):
   parameters: Dict[str, np.ndarray]
 
 
-def read(run_dirs: Sequence[str], task_names: Sequence[str]) -> Teachers:
+class _Teacher(NamedTuple):
+  """One task's."""
+  run_dir: str
+  policy: multi_head_acting.MultiHeadPolicy
+  parameters: Dict[str, np.ndarray]
+
+
+def read(run_dirs: Sequence[str], task_names: Sequence[str], *,
+         act: bool) -> Teachers:
   """Takes the teacher of each task from whichever run was trained on it.
 
   Args:
     run_dirs: of runs whose task policies are `MultiHeadPolicy`, as A2C's.
     task_names: K tasks.
+    act: whether they are to act, which all of them have to do in one way.
 
   Raises:
     ValueError: if a task has no teacher or several, or teachers are of another
-      kind or of different sizes; says which.
+      kind, of different sizes or act in different ways; says which.
   """
-  found: Dict[str, Teachers] = {}
+  found: Dict[str, _Teacher] = {}
   for run_dir in run_dirs:
     loaded = checkpoints.load_policy(pathlib.Path(run_dir), 'task')
     if not isinstance(loaded.policy, multi_head_acting.MultiHeadPolicy):
@@ -44,7 +53,7 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str]) -> Teachers:
       if name in found:
         raise ValueError(f'teachers: {name} has more than one; {run_dir} has '
                          'the second.')
-      found[name] = Teachers(loaded.policy, {
+      found[name] = _Teacher(run_dir, loaded.policy, {
           # One for all tasks of a run, or each task's own.
           key: value[index if len(value) > 1 else 0]
           for key, value in loaded.parameters.items()})
@@ -58,15 +67,24 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str]) -> Teachers:
   if len(shapes) > 1:
     raise ValueError('teachers: they are of different sizes: '
                      + ' and '.join(sorted(shapes)) + '.')
-  policy = chosen[0].policy
-  if any(one.policy != policy for one in chosen):
-    raise ValueError(
-        'teachers: they act in different ways, for instance with another '
-        'noise_color; want runs with the same settings.')
+  if act:
+    _check_act_alike(chosen)
   return Teachers(
-      dataclasses.replace(policy, prefix='teacher/'),
+      dataclasses.replace(chosen[0].policy, prefix='teacher/'),
       {key: np.stack([one.parameters[key] for one in chosen])
        for key in chosen[0].parameters})
+
+
+def _check_act_alike(teachers: Sequence[_Teacher]) -> None:
+  first = teachers[0]
+  for other in teachers[1:]:
+    for name, value in dataclasses.asdict(other.policy).items():
+      wanted = getattr(first.policy, name)
+      if value != wanted:
+        raise ValueError(
+            f'teachers: they act in different ways, {name}={wanted} in '
+            f'{first.run_dir} and {value} in {other.run_dir}; want the same, '
+            'or student_probability=1, where they do not act.')
 
 
 def _tasks_of(run_dir: str) -> List[str]:

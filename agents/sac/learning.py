@@ -134,9 +134,10 @@ class SACLearner(learners.Learner):
     return super()._report({
         **{name: value for name, value in metrics.items()
            if name != 'temperatures'},
-        'temperature': temperatures.mean(),
+        # Before their mean, so that one that is not finite is named.
         **{f'temperature/{name}': value for name, value in zip(
-            self._spec.task_names, temperatures)}})
+            self._spec.task_names, temperatures)},
+        'temperature': temperatures.mean()})
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     return transitions.unpack_scaled(

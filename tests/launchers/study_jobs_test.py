@@ -52,6 +52,19 @@ def test_processes_that_cannot_start_keep_no_core(tmp_path, monkeypatch):
     runner.check()
 
 
+def test_a_process_that_gets_no_core_is_ended(tmp_path, monkeypatch):
+  def refuse(*args):
+    raise OSError(22, 'Invalid argument')
+
+  monkeypatch.setattr(os, 'sched_setaffinity', refuse)
+  runner = Commands(tmp_path, 1, line='import time; time.sleep(50)')
+  begin = time.monotonic()
+  runner.make([job('a'), job('b')])
+  assert time.monotonic() - begin < 20.
+  with pytest.raises(study_jobs.RunsFailed, match='2 .* Invalid argument'):
+    runner.check()
+
+
 @pytest.mark.parametrize('interrupt', [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_ends_what_runs_and_begins_nothing(tmp_path, interrupt):
   """Both signals reach the main thread, which waits for the runs."""

@@ -60,7 +60,7 @@ def test_each_task_has_the_teacher_that_was_trained_on_it(
     tmp_path, architecture):
   both = make_policy(architecture)
   run = write_run(tmp_path / 'both', both, ['a', 'b'])
-  teachers = frozen.read([run], ['b', 'a'])
+  teachers = frozen.read([run], ['b', 'a'], act=True)
   learner, _ = make_learner(
       teachers, make_policy('multi_head', seed=5), np.random.default_rng(0))
   x = np.random.default_rng(1).normal(size=(K, 4, D)).astype(np.float32)
@@ -79,7 +79,7 @@ def test_each_task_has_the_teacher_that_was_trained_on_it(
 def test_teachers_of_several_runs_are_put_together(tmp_path):
   runs = [write_run(tmp_path / name, make_policy(num_tasks=1, seed=seed),
                     [name]) for seed, name in enumerate('ab')]
-  teachers = frozen.read(runs, ['a', 'b'])
+  teachers = frozen.read(runs, ['a', 'b'], act=True)
   for k, seed in enumerate((0, 1)):
     np.testing.assert_array_equal(
         teachers.parameters['w1'][k],
@@ -92,21 +92,23 @@ def test_what_is_no_teacher_is_refused(tmp_path):
   small = write_run(
       tmp_path / 'small', make_policy(num_tasks=1, sizes=(3,)), ['b'])
   with pytest.raises(ValueError, match='none for b, c; those given are of a'):
-    frozen.read([a], ['a', 'b', 'c'])
+    frozen.read([a], ['a', 'b', 'c'], act=True)
   with pytest.raises(ValueError, match='a has more than one; .*again has the'):
-    frozen.read([a, again], ['a'])
+    frozen.read([a, again], ['a'], act=True)
   with pytest.raises(ValueError, match='they are of different sizes'):
-    frozen.read([a, small], ['a', 'b'])
+    frozen.read([a, small], ['a', 'b'], act=True)
   loud = make_policy(num_tasks=1)
   loud = write_run(
       tmp_path / 'loud', loud, ['c'],
       twin=loud.acting_policy('task', noise_color=1.))
-  with pytest.raises(ValueError, match='they act in different ways'):
-    frozen.read([a, loud], ['a', 'c'])
-  # What was not chosen does not matter.
-  assert frozen.read([loud, a], ['a']).policy.noise_color == 0.
+  with pytest.raises(ValueError, match=(
+      'in different ways, noise_color=0.0 in .*/a and 1.0 in .*/loud; want')):
+    frozen.read([a, loud], ['a', 'c'], act=True)
+  # It does not matter if they do not act, or are not chosen.
+  assert frozen.read([a, loud], ['a', 'c'], act=False).parameters
+  assert frozen.read([loud, a], ['a'], act=True).policy.noise_color == 0.
   with pytest.raises(ValueError, match='no checkpoint in .*nothing'):
-    frozen.read([str(tmp_path / 'nothing')], ['a'])
+    frozen.read([str(tmp_path / 'nothing')], ['a'], act=True)
   with pytest.raises(ValueError, match='teachers: got none'):
     distillation_config.DistillationConfig()
 
@@ -125,7 +127,7 @@ def test_the_loss_is_the_kl_from_the_teacher_to_the_student():
 
 def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
-  teachers = frozen.read([run], ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'], act=True)
   student = make_policy('multi_head', seed=5)
   learner, batch = make_learner(teachers, student, np.random.default_rng(0))
   kept = {name: value.copy() for name, value in teachers.parameters.items()}
@@ -145,7 +147,7 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
 
 def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
   run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
-  teachers = frozen.read([run], ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'], act=True)
   pulls = []
   for max_norm in (1e6, .01):
     learner, batch = make_learner(
