@@ -61,6 +61,8 @@ def test_a_process_that_gets_no_core_is_ended(tmp_path, monkeypatch):
   begin = time.monotonic()
   runner.make([job('a'), job('b')])
   assert time.monotonic() - begin < 20.
+  assert [process.poll() for process in runner._processes] == [
+      -signal.SIGTERM] * 2
   with pytest.raises(study_jobs.RunsFailed, match='2 .* Invalid argument'):
     runner.check()
 
