@@ -66,7 +66,14 @@ def run(
 
 
 def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
-  """Steps a second from the first row to the last, logging and all."""
+  """Steps a second from the first row to the last, logging and all.
+
+  Raises:
+    RunError: if there are not two of them.
+  """
+  if len(rows) < 2:
+    raise RunError('bench_env_steps: the run has too few blocks to be timed; '
+                   'want more')
   steps, seconds = (
       float(rows[-1][name]) - float(rows[0][name])
       for name in ('env_steps', 'wall_s'))

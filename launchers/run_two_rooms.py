@@ -64,7 +64,7 @@ def main(_):
   config, options = _SOFT_Q.value(), _OPTIONS.value()
   two_rooms.draw_goals(options.num_tasks, [0])  # Refuses too many at once.
   path = pathlib.Path(options.run_dir)
-  _begin(path, config, options)
+  run_dir = _begin(path, config, options)  # Keeps others out while it lives.
   context = multiprocessing.get_context('spawn')
   # They are daemons: whatever ends this process ends them.
   methods = [
@@ -81,17 +81,17 @@ def main(_):
   if failed:
     raise MethodFailed(f'{" and ".join(failed)} ended too early; the same '
                        'command makes what is not there yet.')
-  two_rooms_figure.draw(path)
-  print(two_rooms_figure.summary(path))
-  print(f'Results are in {path}')
+  two_rooms_figure.draw(run_dir.path)
+  print(two_rooms_figure.summary(run_dir.path))
+  print(f'Results are in {run_dir.path}')
 
 
 def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
-           options: TwoRoomsOptions) -> None:
+           options: TwoRoomsOptions) -> run_directory.RunDirectory:
   """Takes a directory, new or of an earlier run with the same flags.
 
   Raises:
-    ValueError: if it holds anything else.
+    ValueError: if it holds anything else, or another process works in it.
   """
   is_begun = (path / 'config.json').exists()
   if not is_begun and path.is_dir() and (
@@ -110,6 +110,7 @@ def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
       raise ValueError(f'run_dir {path} was begun with others than these '
                        f'({name}); want another directory.')
   flag_utils.flags_to_file(path / 'flags.cfg', config, options)
+  return run_dir
 
 
 def _make(path: pathlib.Path, config: soft_q_learning.SoftQConfig,

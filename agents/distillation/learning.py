@@ -56,7 +56,7 @@ class DistillationLearner(learners.Learner):
                in self.teacher.acting_variables().items()}}},
         checkpointables={
             'policy': student,
-            # Whatever they learn on, a resumed run goes on with these.
+            # Their runs may go on; a resumed one keeps to these.
             'teacher': self.teacher,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,

@@ -75,6 +75,8 @@ def begin(tmp_path):
 def test_what_ends_a_run_ends_its_processes(tmp_path, number):
   process, children = begin(tmp_path)
   assert len(children) == 2
+  launches.assert_refused(
+      launch('--run_dir=run', cwd=tmp_path), 'is in use by another process')
   process.send_signal(number)
   _, stderr = process.communicate(timeout=60)
   assert process.returncode and 'Traceback' not in stderr

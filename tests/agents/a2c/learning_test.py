@@ -1,5 +1,6 @@
 """A2C's step: returns by hand, its gradient, and who is moved in what order."""
 
+import caught_gradients
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import learning
@@ -115,21 +116,18 @@ def gradient_by_hand(config, networks, block, target, tasks):
 
 
 @pytest.mark.parametrize('architecture', ['multi_head', 'separate'])
-def test_the_gradient_is_that_of_the_objective(architecture, monkeypatch):
+def test_the_gradient_is_that_of_the_objective(architecture):
   config = make_config(architecture=architecture)
   networks = make_networks(config)
   block = make_block(networks)
   learner = make_learner(config, networks, block)
   want = gradient_by_hand(
       config, networks, block, returns(config, networks, block), range(K))
-  found = []
-  for name in ('_shared_optimizer', '_own_optimizer'):
-    monkeypatch.setattr(
-        getattr(learner, name), 'apply_gradients',
-        lambda pairs: found.extend(gradient for gradient, _ in pairs))
-  learner._step.python_function(
-      {name: tf.constant(value) for name, value in block.items()},
-      tf.constant(0))
+  # Where nothing is shared, there is nothing to apply.
+  found = [gradient for pairs in caught_gradients.catch(
+      learner, {'shared': learner._shared_optimizer,
+                'own': learner._own_optimizer}, block).values()
+           for gradient, _ in pairs]
   assert len(found) == len(want)
   for got, wanted in zip(found, want):
     np.testing.assert_allclose(got, wanted, atol=2e-5)
@@ -141,26 +139,10 @@ def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart():
     config = make_config(max_gradient_norm=max_norm)
     networks = make_networks(config)
     block = make_block(networks)
-    learner = make_learner(config, networks, block)
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-      for name in ('_shared_optimizer', '_own_optimizer'):
-        patch.setattr(
-            getattr(learner, name), 'apply_gradients',
-            lambda pairs, name=name, found=found: found.update({
-                name: [gradient.numpy() for gradient, _ in pairs]}))
-      learner._step.python_function(
-          {name: tf.constant(value) for name, value in block.items()},
-          tf.constant(0))
-    pulls.append([found['_shared_optimizer'], *(
-        [gradient[k] for gradient in found['_own_optimizer']]
-        for k in range(K))])
+    pulls.append(caught_gradients.trunk_and_heads(
+        make_learner(config, networks, block), block, K))
   for free, clipped in zip(*pulls):
-    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in free))
-    assert norm > .1
-    for gradient, got in zip(free, clipped):
-      np.testing.assert_allclose(
-          got, .01 / norm * gradient, rtol=1e-3, atol=1e-8)
+    caught_gradients.assert_clipped(free, clipped, .01)
 
 
 def test_in_turns_each_task_moves_the_trunk_and_then_its_own_head():

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 
+import caught_gradients
 from distillery.agents.core import saving
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
@@ -153,23 +154,9 @@ def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
     learner, batch = make_learner(
         teachers, make_policy('multi_head', seed=5), np.random.default_rng(0),
         max_norm)
-    found = {}
-    with pytest.MonkeyPatch.context() as patch:
-      for name in ('_shared_optimizer', '_own_optimizer'):
-        patch.setattr(
-            getattr(learner, name), 'apply_gradients',
-            lambda pairs, name=name, found=found: found.update({
-                name: [gradient.numpy() for gradient, _ in pairs]}))
-      learner._step.python_function(batch, tf.constant(0))
-    pulls.append([found['_shared_optimizer'], *(
-        [gradient[k] for gradient in found['_own_optimizer']]
-        for k in range(K))])
+    pulls.append(caught_gradients.trunk_and_heads(learner, batch, K))
   for free, clipped in zip(*pulls):
-    norm = np.sqrt(sum(np.square(gradient).sum() for gradient in free))
-    assert norm > .1
-    for gradient, got in zip(free, clipped):
-      np.testing.assert_allclose(
-          got, .01 / norm * gradient, rtol=1e-3, atol=1e-8)
+    caught_gradients.assert_clipped(free, clipped, .01)
 
 
 def test_who_acts_is_drawn_for_each_unroll_of_an_environment():

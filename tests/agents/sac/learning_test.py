@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import caught_gradients
 from distillery.agents.core import errors
 from distillery.networks import task_mlp
 import numpy as np
@@ -127,16 +128,10 @@ def test_gradients_are_those_of_the_losses(architecture, module, loss):
 def gradients(config, networks, rows):
   """What the optimisers are given, by name; nothing moves."""
   learner = small.make_learner(config, networks, [rows])
-  found = {}
-  with pytest.MonkeyPatch.context() as patch:
-    for module, optimizer in learner._optimizers.items():
-      patch.setattr(
-          optimizer, 'apply_gradients',
-          lambda pairs, module=module: found.update({
-              f'{module}/{variable.name}': gradient.numpy()
-              for gradient, variable in pairs}))
-    learner._step.python_function(tf.constant(rows), tf.constant(0))
-  return found
+  return {
+      f'{module}/{variable.name}': gradient for module, pairs in
+      caught_gradients.catch(learner, learner._optimizers, rows).items()
+      for gradient, variable in pairs}
 
 
 @pytest.mark.parametrize('module, loss', [
@@ -170,12 +165,9 @@ def test_gradients_of_what_tasks_share_are_clipped_whole(architecture):
           small.make_config(architecture=architecture, max_gradient_norm=norm)
           for norm in (1e6, .01)))
   for module in ('critics', 'policy'):
-    names = [name for name in free if name.startswith(f'{module}/')]
-    norm = np.sqrt(sum(np.square(free[name]).sum() for name in names))
-    assert norm > .1
-    for name in names:
-      np.testing.assert_allclose(
-          clipped[name], .01 / norm * free[name], rtol=1e-3, atol=1e-8)
+    caught_gradients.assert_clipped(*(
+        [value for name, value in found.items()
+         if name.startswith(f'{module}/')] for found in (free, clipped)), .01)
 
 
 def test_temperatures_move_towards_the_entropy_each_by_its_own():
