@@ -2,9 +2,9 @@
 
   python benchmarks/a2c.py
 
-16 environments, 5 steps of each in an update, two layers of 64, RMSprop. Ours
-as launchers/run_a2c.py runs it, replay and all, on all cores: one body, and six
-agents of six bodies side by side.
+16 or 64 environments, 5 steps of each in an update, two layers of 64, RMSprop.
+Ours as launchers/run_a2c.py runs it, replay and all, on all cores: one body,
+and six agents of six bodies side by side.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from distillery.launchers import flag_utils
 import launcher_runs
 
 _BODY = 'SmallFoot'
-_ENVS, _STEPS = 16, 5
+_FEW, _MANY, _STEPS = 16, 64, 5
 # The first blocks compile the learner's step.
 _WARM_UP_BLOCKS = 50
 
@@ -32,7 +32,7 @@ class A2COptions:
   Attributes:
     bench_env_steps: of a run of ours.
     peer_steps: of stable-baselines3's in a repetition.
-    repetitions: of all three, one after the other.
+    repetitions: of all, one after the other.
     time_limit_s: seconds after which a run of ours is given up.
     output: the table to write.
   """
@@ -44,12 +44,12 @@ class A2COptions:
   output: str = 'results/bench/a2c.csv'
 
 
-def our_rate(options: A2COptions, suite: str) -> float:
+def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:
   """Steps a second of a run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
         'run_a2c.py', 'launchers/flags/a2c_half_cheetah_scratch.cfg',
-        [f'--suite={suite}',
+        [f'--suite={suite}', f'--envs_per_task={num_envs}',
          f'--num_env_steps={options.bench_env_steps}',
          f'--evaluate_every={options.bench_env_steps}',
          f'--checkpoint_every={options.bench_env_steps}'],
@@ -57,7 +57,7 @@ def our_rate(options: A2COptions, suite: str) -> float:
   return launcher_runs.whole_rate(rows[_WARM_UP_BLOCKS:])
 
 
-def peer_rate(options: A2COptions) -> Callable[[], float]:
+def peer_rate(options: A2COptions, num_envs: int) -> Callable[[], float]:
   """Measures steps a second of stable-baselines3's A2C on the same body."""
   import gymnasium  # pylint: disable=g-import-not-at-top
   from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
@@ -68,12 +68,12 @@ def peer_rate(options: A2COptions) -> Callable[[], float]:
     return wrappers.TimeLimit(
         half_cheetah.make_cheetah(_BODY), cheetah_batch.HORIZON)
 
-  environments = vec_env.DummyVecEnv([make] * _ENVS)
+  environments = vec_env.DummyVecEnv([make] * num_envs)
   agent = stable_baselines3.A2C(
       'MlpPolicy', vec_env.VecNormalize(environments, norm_reward=False),
       n_steps=_STEPS, learning_rate=7e-4, ent_coef=0.01, device='cpu',
       policy_kwargs=dict(net_arch=[64, 64]), seed=0)
-  agent.learn(_ENVS * _STEPS * _WARM_UP_BLOCKS)
+  agent.learn(num_envs * _STEPS * _WARM_UP_BLOCKS)
 
   def rate() -> float:
     begin = time.perf_counter()
@@ -89,20 +89,26 @@ _OPTIONS = flag_utils.define(A2COptions)
 def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
+  one = f'HALF_CHEETAH/{_BODY}'
   measures = {
-      'A2C of one body, end to end':
-          lambda: our_rate(options, f'HALF_CHEETAH/{_BODY}'),
-      'six agents of six bodies': lambda: our_rate(options, 'HALF_CHEETAH'),
-      "stable-baselines3's A2C, DummyVecEnv": peer_rate(options)}
+      'one body, 16 environments': lambda: our_rate(options, one, _FEW),
+      'one body, 64 environments': lambda: our_rate(options, one, _MANY),
+      'six agents of six bodies, 16 each':
+          lambda: our_rate(options, 'HALF_CHEETAH', _FEW),
+      "stable-baselines3's, 16 environments": peer_rate(options, _FEW),
+      "stable-baselines3's, 64 environments": peer_rate(options, _MANY)}
   values = {name: [] for name in measures}
   for _ in range(options.repetitions):
     for name, measure in measures.items():
       values[name].append(measure())
-  one, six, peer = (bench_report.Figure(name, 'steps/s', of_name)
-                    for name, of_name in values.items())
-  bench_report.report(
-      'A2C', [one, six, peer, bench_report.ratio('one : theirs', one, peer),
-              bench_report.ratio('six : theirs', six, peer)], options.output)
+  figures = [bench_report.Figure(name, 'steps/s', of_name)
+             for name, of_name in values.items()]
+  few, many, six, peer_few, peer_many = figures
+  bench_report.report('A2C', [
+      *figures, bench_report.ratio('16 environments : theirs', few, peer_few),
+      bench_report.ratio('64 environments : theirs', many, peer_many),
+      bench_report.ratio('six agents : theirs of 16', six, peer_few),
+  ], options.output)
 
 
 if __name__ == '__main__':

@@ -7,7 +7,6 @@ names a builder is imported by every worker process.
 from __future__ import annotations
 
 import abc
-import functools
 import typing
 from typing import (
   Any,
@@ -140,7 +139,7 @@ class OnPolicyBuilder(Builder):
 
   def make_inserter(self, client: reverb.Client) -> Inserter:
     from distillery.agents.core import replay
-    return functools.partial(replay.insert_block, client)
+    return replay.BlockWriter(client)
 
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     return networks.policy.acting_policy(

@@ -13,6 +13,8 @@ from distillery.launching import quiet
 import numpy as np
 import tensorflow as tf
 
+_Shapes = Dict[str, Tuple[int, ...]]
+
 
 class Learner(acme.Learner):
   """Takes a batch from an iterator, steps, counts, and serves variables.
@@ -37,8 +39,9 @@ class Learner(acme.Learner):
         state.
       iterator: gives the batches that `_step` takes.
       counter: counts `learner_steps`.
-      jit_compile: whether XLA compiles the step on a CPU. It is quicker where a
-        step is many small operations, and slower where large products are.
+      jit_compile: whether XLA compiles the step on a CPU, and the copy of the
+        variables with it. It is quicker where a step is many small operations,
+        and slower where large products are.
     """
     self.checkpointables = dict(checkpointables)
     # Set by `step`: of the latest step, by name.
@@ -48,7 +51,10 @@ class Learner(acme.Learner):
     self._counter = counter or counting.Counter()
     # Of the learner's own steps; part of its checkpoint.
     self.num_steps = 0
-    self._metric_shapes: Dict[str, Tuple[int, ...]] = {}
+    self._metric_shapes: _Shapes = {}
+    # What a compiled step made of the variables, by the names that are asked
+    # for; others, and those before the first step, are copied when they are.
+    self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
         self._pack_step, jit_compile=self._jit_compile)
@@ -77,18 +83,19 @@ class Learner(acme.Learner):
     with (quiet.quiet_native_code()
           if self._jit_compile and not self._metric_shapes
           else contextlib.nullcontext()):
-      packed = self._packed_step(batch, step)
+      packed, self._copies = self._packed_step(batch, step)
     self.metrics = self._report(_unpack(packed.numpy(), self._metric_shapes))
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
 
-  def _pack_step(self, batch: Mapping[str, tf.Tensor],
-                 step: tf.Tensor) -> tf.Tensor:
-    """What `_step` returns, packed."""
+  def _pack_step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+                 ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
+    """What `_step` returns, packed, and the variables after it."""
     metrics = self._step(batch, step)
-    self._metric_shapes = {  # Noted while it is traced.
-        name: tuple(value.shape) for name, value in metrics.items()}
-    return _pack(metrics)
+    self._metric_shapes = _shapes(metrics)  # Noted while it is traced.
+    return _pack(metrics), {
+        name: _pack(variables) for name, variables in self._variables.items()
+        if self._jit_compile}
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     """What `_step` returned, as numbers; raises as `step` does."""
@@ -125,15 +132,19 @@ class Learner(acme.Learner):
     if unknown:
       raise ValueError(f'variables: got {unknown}, want some of '
                        f'{sorted(self._variables)}.')
-    return [
-        _unpack(self._pack_variables(name).numpy(), {
-            key: tuple(variable.shape)
-            for key, variable in self._variables[name].items()})
-        for name in names]
+    copies = self._copies  # Another thread may be stepping.
+    packed = [copies[name] if copies else self._pack_variables(name)
+              for name in names]
+    return [_unpack(tensor.numpy(), _shapes(self._variables[name]))
+            for name, tensor in zip(names, packed)]
 
   @tf.function
   def _pack_variables(self, name: str) -> tf.Tensor:
     return _pack(self._variables[name])
+
+
+def _shapes(tensors: Mapping[str, tf.Tensor]) -> _Shapes:
+  return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
@@ -146,8 +157,7 @@ def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
                     for tensor in tensors.values()], axis=0)
 
 
-def _unpack(packed: np.ndarray, shapes: Mapping[str, Tuple[int, ...]]
-            ) -> Dict[str, np.ndarray]:
+def _unpack(packed: np.ndarray, shapes: _Shapes) -> Dict[str, np.ndarray]:
   """Views of the parts, by name."""
   ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
   return {name: part.reshape(shape) for part, (name, shape)

@@ -1,6 +1,5 @@
 """Actors: under Acme's loop on one environment, and on a pool of them."""
 
-import functools
 import types
 
 import acme
@@ -171,7 +170,7 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
               for name in names}
     actor = actors.UnrollActor(
         {name: source.policy.acting_policy(name) for name in names}, source,
-        pool, functools.partial(replay.insert_block, client))
+        pool, replay.BlockWriter(client))
     for seed in (1, 2):
       del collected[:]
       assert actor.collect() == len(names) * 4 * K * 2

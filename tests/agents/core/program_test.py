@@ -144,6 +144,9 @@ def test_actors_do_not_see_the_same(tmp_path):
   class Replay:
     server_address = 'nowhere'
 
+    def trajectory_writer(self, **kwargs):
+      return None
+
   seeds = set()
   for index, steps in ((0, 0), (1, 0), (0, 100)):
     node = nodes.ActorNode(

@@ -65,7 +65,7 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
   client = make_server(action_spec)
   blocks = [random_block(seed, action_spec) for seed in range(3)]
   for block in blocks:
-    replay.insert_block(client, 'task', block)
+    replay.BlockWriter(client)('task', block)
   iterator = replay.make_iterator(client.server_address, 'task')
   for block in blocks:
     taken = next(iterator)
@@ -76,7 +76,7 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
 
 def test_a_block_is_taken_once(make_server):
   client = make_server()
-  replay.insert_block(client, 'task', random_block(0))
+  replay.BlockWriter(client)('task', random_block(0))
   next(replay.make_iterator(client.server_address, 'task'))
   assert client.server_info()['task'].current_size == 0
 
@@ -84,7 +84,7 @@ def test_a_block_is_taken_once(make_server):
 def test_blocks_are_not_taken_ahead(make_server):
   client = make_server(max_blocks=6)
   for seed in range(6):
-    replay.insert_block(client, 'task', random_block(seed))
+    replay.BlockWriter(client)('task', random_block(seed))
   iterator = replay.make_iterator(client.server_address, 'task')
   next(iterator)
   time.sleep(1.)
@@ -94,9 +94,9 @@ def test_blocks_are_not_taken_ahead(make_server):
 
 def test_a_full_queue_makes_the_writer_wait(make_server):
   client = make_server(max_blocks=1)
-  replay.insert_block(client, 'task', random_block(0))
+  replay.BlockWriter(client)('task', random_block(0))
   second = threading.Thread(
-      target=replay.insert_block, args=(client, 'task', random_block(1)),
+      target=replay.BlockWriter(client), args=('task', random_block(1)),
       daemon=True)
   second.start()
   second.join(timeout=1.)
@@ -112,7 +112,7 @@ def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   """The pool's arrays are views that its next unroll writes to."""
   client = make_server()
   block = {name: array.copy() for name, array in random_block(0).items()}
-  replay.insert_block(client, 'task', block)
+  replay.BlockWriter(client)('task', block)
   for array in block.values():
     array[...] = 0
   taken = next(replay.make_iterator(client.server_address, 'task'))
@@ -138,5 +138,5 @@ def test_a_block_of_another_layout_is_refused(make_server, spoil):
   block = random_block(0)
   spoil(block)
   with pytest.raises(ValueError, match='signature|incompatible'):
-    replay.insert_block(client, 'task', block)
+    replay.BlockWriter(client)('task', block)
   assert client.server_info()['task'].current_size == 0
