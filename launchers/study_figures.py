@@ -165,9 +165,13 @@ def _draw(path: pathlib.Path, name: str, metric: str,
   import matplotlib  # pylint: disable=g-import-not-at-top
   matplotlib.use('Agg')
   from matplotlib import pyplot as plt  # pylint: disable=g-import-not-at-top
-  figure, axes = plt.subplots(2, 2, figsize=(12, 8), layout='constrained')
   colors = dict(zip(_algorithms(runs), _COLORS))
-  for (above, below), policy in zip(axes.T, _TITLES):
+  # One run of each is all in the curves.
+  num_rows = 1 if len(runs) == len(colors) else 2
+  figure, axes = plt.subplots(
+      num_rows, 2, figsize=(12, 4 * num_rows), layout='constrained',
+      squeeze=False)
+  for (above, *below), policy in zip(axes.T, _TITLES):
     for algorithm, color in colors.items():
       scores = _scores(algorithm, policy, metric, runs)
       if not len(scores):
@@ -175,23 +179,26 @@ def _draw(path: pathlib.Path, name: str, metric: str,
       setting = _best_setting(algorithm, policy, metric, runs)
       _draw_curves(above, _curves(algorithm, policy, metric, runs)[setting],
                    f'{algorithm} ({setting})', color)
-      below.plot(range(1, len(scores) + 1), scores, color=color, marker='.',
-                 label=algorithm)
+      for ranked in below:
+        ranked.plot(range(1, len(scores) + 1), scores, color=color, marker='.')
     above.set(title=f'{name}: {_TITLES[policy]}, best setting',
               xlabel='environment steps of all tasks',
               ylabel=f'mean {metric} of the tasks')
-    below.set(xlabel='run, the best first', ylabel=f'final {metric}',
-              title='all settings and seeds')
     above.legend(fontsize=7)
+    for ranked in below:
+      ranked.set(xlabel='run, the best first', ylabel=f'final {metric}',
+                 title='all settings and seeds')
   settings = max(
       len({(run.cost, run.learning_rate) for run in runs
            if run.algorithm == algorithm}) for algorithm in colors)
   seeds = len({run.seed for run in runs})
-  steps = [evaluations[-1].env_steps for evaluations in runs.values()]
+  steps = {evaluations[-1].env_steps for evaluations in runs.values()}
+  reached = ' to '.join(f'{end:,}' for end in sorted({min(steps), max(steps)}))
   figure.suptitle(
       f'{len(runs)} runs: {len(colors)} algorithms, settings of each: '
-      f'{settings}, seeds: {seeds}; {min(steps):,} to {max(steps):,} steps; '
-      'bands go from the worst to the best seed', fontsize=9)
+      f'{settings}, seeds: {seeds}; {reached} steps'
+      + ('; bands go from the worst to the best seed' if seeds > 1 else ''),
+      fontsize=9)
   figure.savefig(path, dpi=90)
   plt.close(figure)
 
