@@ -69,14 +69,14 @@ def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
   """Steps a second from the first row to the last, logging and all.
 
   Raises:
-    RunError: if there are not two of them.
+    RunError: if there are not two of them, at two times.
   """
-  if len(rows) < 2:
+  steps, seconds = (
+      float(rows[-1][name]) - float(rows[0][name]) if rows else 0.
+      for name in ('env_steps', 'wall_s'))
+  if not seconds:
     raise RunError('bench_env_steps: the run has too few blocks to be timed; '
                    'want more')
-  steps, seconds = (
-      float(rows[-1][name]) - float(rows[0][name])
-      for name in ('env_steps', 'wall_s'))
   return steps / seconds
 
 

@@ -10,7 +10,7 @@ HORIZON = 1000
 _FRAME_SKIP = 5
 _CONTROL_COST = 0.1
 _RESET_NOISE = 0.1
-# Fewer are done sooner than a thread wakes up that has slept through learning.
+# Fewer are stepped sooner than a thread wakes up that slept through learning.
 _ROWS_OF_A_THREAD = 16
 # A state is time, positions and velocities; the first position is not observed.
 _TIME, _X, _OBSERVED = 0, 1, 2

@@ -1,8 +1,8 @@
 """Curves, final scores and tables of a study, from the runs' evaluations.
 
 As figure 4 of Distral's paper: above, learning curves of each algorithm's best
-setting; below, the final scores of all its runs, the best first, which shows
-how much they depend on setting and seed.
+setting; below, where it has several runs, the final scores of all, the best
+first, which shows how much they depend on setting and seed.
 """
 
 import pathlib

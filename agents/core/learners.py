@@ -52,8 +52,9 @@ class Learner(acme.Learner):
     # Of the learner's own steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: _Shapes = {}
-    # What a compiled step made of the variables, by the names that are asked
-    # for; others, and those before the first step, are copied when they are.
+    # All collections as the last compiled step left them. None before the first
+    # step, and where steps are not compiled: `get_variables` copies them then.
+    # So what is restored has to be restored before the first step.
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(

@@ -1,8 +1,11 @@
 """Blocks of unrolls on their way from actors to a learner, through Reverb."""
 
+import contextlib
 from typing import Any, Dict, Iterator, Mapping
+import weakref
 
 from distillery.agents.core import builders
+from distillery.launching import quiet
 from dm_env import specs
 import numpy as np
 import reverb
@@ -74,23 +77,31 @@ def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
 class BlockWriter:
   """Writes blocks, one after the other, by one stream to the server.
 
-  A stream for each, as of `reverb.Client.insert`, takes a millisecond.
+  `reverb.Client.insert` opens a stream for each, which takes a millisecond.
   """
 
   def __init__(self, client: reverb.Client):
     """Opens the stream; it is closed when this is forgotten."""
-    self._writer = client.trajectory_writer(num_keep_alive_refs=1)
+    self._writer = client.writer(max_sequence_length=1)
+    weakref.finalize(self, _close, self._writer)
 
   def __call__(self, table: str, block: Mapping[str, np.ndarray]) -> None:
     """Writes one block; waits while the queue is full.
 
     Raises:
-      ValueError: if it has not the queue's layout.
+      ValueError: if it does not have the queue's layout. No more can be written
+        then.
     """
     self._writer.append(dict(block))
-    self._writer.create_item(table, priority=1., trajectory={
-        name: column[-1] for name, column in self._writer.history.items()})
+    self._writer.create_item(table, num_timesteps=1, priority=1.)
     self._writer.flush()
+
+
+def _close(writer: Any) -> None:
+  """Ends a stream; Reverb would tell at length that its server is gone."""
+  # What was to be written is.
+  with quiet.quiet_native_code(), contextlib.suppress(Exception):
+    writer.close(retry_on_unavailable=False)
 
 
 def make_iterator(
@@ -102,7 +113,7 @@ def make_iterator(
   options = tf.data.Options()
   # They would take blocks ahead, and who learns from those acts by old weights.
   options.experimental_optimization.apply_default_optimizations = False
-  dataset = reverb.TrajectoryDataset.from_table_signature(
+  dataset = reverb.TimestepDataset.from_table_signature(
       server_address=server_address, table=table,
       max_in_flight_samples_per_worker=1,
       rate_limiter_timeout_ms=PATIENCE_MS)

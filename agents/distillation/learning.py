@@ -56,7 +56,8 @@ class DistillationLearner(learners.Learner):
                in self.teacher.acting_variables().items()}}},
         checkpointables={
             'policy': student,
-            # Their runs may go on; a resumed one keeps to these.
+            # The teachers' own runs may go on; a resumed distillation keeps
+            # those that it began with.
             'teacher': self.teacher,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,

@@ -1,5 +1,7 @@
 """The six half-cheetahs: what their bodies weigh, and how episodes end."""
 
+import os
+
 from distillery.environments import cheetah_batch
 from distillery.environments import half_cheetah
 from distillery.environments import suites
@@ -52,11 +54,13 @@ def test_an_episode_is_cut_off_and_not_over():
       environment.reset(seed=3).observation, first.observation)
 
 
-@pytest.mark.parametrize('rows', [1, 17])  # In the caller's thread, in two.
+@pytest.mark.parametrize('rows', [1, 33])  # In the caller's thread, in two.
 def test_every_row_steps_as_gymnasium_does(rows):
   bodies = [list(half_cheetah.BODIES)[i % 6] for i in range(rows)]
   cheetahs = [half_cheetah.make_cheetah(body) for body in bodies]
   batch = cheetah_batch.CheetahBatch([cheetah.model for cheetah in cheetahs])
+  assert len(batch._scratch) == (
+      1 if rows == 1 else min(2, len(os.sched_getaffinity(0))))
   for row, cheetah in enumerate(cheetahs):
     batch.reset(row, seed=row)
     np.testing.assert_array_equal(
@@ -76,14 +80,14 @@ def test_every_row_steps_as_gymnasium_does(rows):
 def test_rows_know_nothing_of_each_other():
   models = [half_cheetah.make_cheetah(body).model
             for body in half_cheetah.BODIES]
-  many = cheetah_batch.CheetahBatch(4 * models)
+  many = cheetah_batch.CheetahBatch(6 * models)
   alone = cheetah_batch.CheetahBatch(models[2:3])
-  for row in range(24):
+  for row in range(36):
     many.reset(row, seed=row)
   alone.reset(0, seed=14)
   rng = np.random.default_rng(0)
   for step in range(30):
-    action = rng.uniform(-1., 1., (24, 6)).astype(np.float32)
+    action = rng.uniform(-1., 1., (36, 6)).astype(np.float32)
     if step == 10:
       many.reset(13, seed=5)
     reward, _, _ = many.step(action)

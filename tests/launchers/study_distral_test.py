@@ -10,6 +10,7 @@ from distillery.launchers import distral_family
 from distillery.launchers import study_figures
 from distillery.launchers import study_jobs
 import launches
+from matplotlib import image
 import pytest
 
 LAUNCHER = launches.FOLDER / 'study_distral.py'
@@ -100,6 +101,17 @@ def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
   assert (tmp_path / 'study.png').stat().st_size > 10_000
   with open(tmp_path / 'curves.csv', newline='', encoding='utf-8') as f:
     assert len(list(csv.DictReader(f))) == 8 * 2 * 3 + 2 * 2
+
+
+def test_single_runs_are_drawn_as_curves_alone(tmp_path):
+  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  heights = []
+  for num_seeds in (1, 2):
+    study_figures.write(tmp_path, 'mazes', 'return', {
+        study_runs.Run(algorithm, 0.1, 1e-3, seed, 200): evaluations([0., 1.])
+        for algorithm in ('A3C', 'KL 2col') for seed in range(num_seeds)})
+    heights.append(image.imread(tmp_path / 'study.png').shape[0])
+  assert heights[1] == 2 * heights[0]
 
 
 def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):

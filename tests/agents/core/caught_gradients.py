@@ -1,5 +1,7 @@
 """What a learner's optimisers are given, in tests."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,12 +19,16 @@ def catch(learner, optimizers, batch):
     By that name, pairs of gradient and variable.
   """
   caught = {}
+
+  def keep(name, pairs):
+    assert name not in caught, 'applied twice'
+    caught[name] = [(gradient.numpy(), variable)
+                    for gradient, variable in pairs]
+
   with pytest.MonkeyPatch.context() as patch:
     for name, optimizer in optimizers.items():
       patch.setattr(
-          optimizer, 'apply_gradients',
-          lambda pairs, name=name: caught.update({name: [
-              (gradient.numpy(), variable) for gradient, variable in pairs]}))
+          optimizer, 'apply_gradients', functools.partial(keep, name))
     learner._step.python_function(
         tf.nest.map_structure(tf.convert_to_tensor, batch), tf.constant(0))
   return caught

@@ -144,7 +144,7 @@ def test_actors_do_not_see_the_same(tmp_path):
   class Replay:
     server_address = 'nowhere'
 
-    def trajectory_writer(self, **kwargs):
+    def writer(self, **kwargs):
       return None
 
   seeds = set()

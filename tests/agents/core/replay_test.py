@@ -64,8 +64,9 @@ def same_bits(left, right):
 def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
   client = make_server(action_spec)
   blocks = [random_block(seed, action_spec) for seed in range(3)]
+  writer = replay.BlockWriter(client)
   for block in blocks:
-    replay.BlockWriter(client)('task', block)
+    writer('task', block)
   iterator = replay.make_iterator(client.server_address, 'task')
   for block in blocks:
     taken = next(iterator)
@@ -83,8 +84,9 @@ def test_a_block_is_taken_once(make_server):
 
 def test_blocks_are_not_taken_ahead(make_server):
   client = make_server(max_blocks=6)
+  writer = replay.BlockWriter(client)
   for seed in range(6):
-    replay.BlockWriter(client)('task', random_block(seed))
+    writer('task', random_block(seed))
   iterator = replay.make_iterator(client.server_address, 'task')
   next(iterator)
   time.sleep(1.)
@@ -94,10 +96,10 @@ def test_blocks_are_not_taken_ahead(make_server):
 
 def test_a_full_queue_makes_the_writer_wait(make_server):
   client = make_server(max_blocks=1)
-  replay.BlockWriter(client)('task', random_block(0))
+  writer = replay.BlockWriter(client)
+  writer('task', random_block(0))
   second = threading.Thread(
-      target=replay.BlockWriter(client), args=('task', random_block(1)),
-      daemon=True)
+      target=writer, args=('task', random_block(1)), daemon=True)
   second.start()
   second.join(timeout=1.)
   assert second.is_alive()
@@ -111,13 +113,19 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
 def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   """The pool's arrays are views that its next unroll writes to."""
   client = make_server()
+  writer = replay.BlockWriter(client)
   block = {name: array.copy() for name, array in random_block(0).items()}
-  replay.BlockWriter(client)('task', block)
+  for seed in range(2):
+    for name, array in random_block(seed).items():
+      block[name][...] = array
+    writer('task', block)
   for array in block.values():
     array[...] = 0
-  taken = next(replay.make_iterator(client.server_address, 'task'))
-  for name, array in random_block(0).items():
-    assert same_bits(taken[name].numpy(), array), name
+  iterator = replay.make_iterator(client.server_address, 'task')
+  for seed in range(2):
+    taken = next(iterator)
+    for name, array in random_block(seed).items():
+      assert same_bits(taken[name].numpy(), array), name
 
 
 def wrong_shape(block):
@@ -132,11 +140,15 @@ def without_a_part(block):
   del block['success']
 
 
+@pytest.mark.parametrize('num_before', [0, 1])
 @pytest.mark.parametrize('spoil', [wrong_shape, wrong_type, without_a_part])
-def test_a_block_of_another_layout_is_refused(make_server, spoil):
+def test_a_block_of_another_layout_is_refused(make_server, spoil, num_before):
   client = make_server()
+  writer = replay.BlockWriter(client)
+  for _ in range(num_before):
+    writer('task', random_block(0))
   block = random_block(0)
   spoil(block)
   with pytest.raises(ValueError, match='signature|incompatible'):
-    replay.BlockWriter(client)('task', block)
-  assert client.server_info()['task'].current_size == 0
+    writer('task', block)
+  assert client.server_info()['task'].current_size == num_before
