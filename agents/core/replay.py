@@ -99,7 +99,7 @@ class BlockWriter:
 
 def _close(writer: Any) -> None:
   """Ends a stream; Reverb would tell at length that its server is gone."""
-  # What was to be written is.
+  # Each block was flushed: nothing is lost with it.
   with quiet.quiet_native_code(), contextlib.suppress(Exception):
     writer.close(retry_on_unavailable=False)
 
