@@ -83,6 +83,15 @@ def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
   return segment
 
 
+def check_forgetful(policy: Any) -> None:
+  """Raises ValueError if a policy wants a state kept from step to step."""
+  if getattr(policy, 'state_size', 0):
+    raise ValueError(
+        f'policy: a {type(policy).__name__} remembers, which is of use in '
+        'suites that are stepped as arrays (make_batch), such as MAZES; want '
+        'one without an LSTM')
+
+
 def task_indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
                  ) -> List[int]:
   """The index of each task to evaluate, as `Pool.evaluate` documents it."""

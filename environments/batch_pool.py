@@ -5,14 +5,16 @@ and the same blocks. It steps in this process, and acts with one call of the
 policy a step. Policies with a memory (`state_size`) act here alone.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import arguments
 from distillery.environments import base
+from distillery.environments import batch_evaluations
 from distillery.environments import failures
 from distillery.environments import guards
 from distillery.environments import memory
 from distillery.environments import rollouts
+from distillery.environments import simulation
 from distillery.environments import units
 import numpy as np
 
@@ -113,8 +115,10 @@ class BatchPool:
         self._selected, out['observation'], noise, self._state)
     out['action'][...], out['log_prob'][...] = action, log_prob
     out['episode_step'][...] = self._steps
-    reward, discount, ended = (array.reshape(self._shape) for array in (
-        _simulate(self._batch, self._gate, self._place, action, log_prob)))
+    stepped = simulation.step(
+        self._batch, self._gate, self._place, action, log_prob)
+    reward, discount, ended = (
+        array.reshape(self._shape) for array in stepped)
     observation = self._batch.observation.reshape(*self._shape, -1)
     success = self._batch.success.reshape(self._shape)
     out['reward'][...], out['discount'][...] = reward, discount
@@ -157,52 +161,13 @@ class BatchPool:
   def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
                episodes_per_task: int, seed: int,
                tasks: Optional[Sequence[base.Task]] = None,
-               deterministic: bool = True) -> List[rollouts.Episode]:
-    """Plays evaluation episodes to their end; see `pool.Pool.evaluate`."""
-    arguments.check_counts(episodes_per_task=episodes_per_task)
-    arguments.check_seed(seed)
-    tasks = self._tasks if tasks is None else tuple(tasks)
-    indices = arguments.task_indices(tasks, self._tasks)
-    shape = (len(tasks), episodes_per_task)
-    batch = self._suite.make_batch(
-        [task for task in tasks for _ in range(episodes_per_task)])
-    for row, (task, episode) in enumerate(np.ndindex(*shape)):
-      batch.reset(row, units.evaluation_seed(seed, indices[task], episode))
-    policy = memory.with_memory(policy)
-    selected = policy.select_tasks(parameters, np.asarray(indices))
-    state = np.zeros((*shape, policy.state_size), np.float32)
-    rng = units.evaluation_noise_generator(seed, 0, 0)
-    is_done, success = np.zeros(shape, bool), np.zeros(shape, bool)
-    total, length = np.zeros(shape), np.zeros(shape, int)
-    gate = guards.ActionGate(self._suite.action_spec, shape)
-
-    def place(row: int) -> failures.Place:
-      task, episode = divmod(row, episodes_per_task)
-      return failures.Place(
-          'evaluation of task', tasks[task].name, 0, episode,
-          units.evaluation_seed(seed, indices[task], episode),
-          int(length[task, episode]))
-
-    while not is_done.all():
-      observation = batch.observation.reshape(*shape, -1)
-      if deterministic:
-        action, state = policy.deterministic(selected, observation, state)
-      else:
-        noise = policy.draw_noise(rng, 1, shape[0] * shape[1])
-        action, _, state = policy.sample(
-            selected, observation, noise.reshape(*shape, *noise.shape[2:]),
-            state)
-      reward, _, ended = (array.reshape(shape) for array in (
-          _simulate(batch, gate, place, action)))
-      total += np.where(is_done, 0., reward)
-      length += ~is_done
-      success |= batch.success.reshape(shape) & ~is_done
-      is_done |= ended
-    return [rollouts.Episode(
-        task=tasks[task].name, env=0, episode=episode,
-        return_=float(total[task, episode]), length=int(length[task, episode]),
-        success=bool(success[task, episode]))
-            for task, episode in np.ndindex(*shape)]
+               deterministic: bool = True, until_success: bool = True
+               ) -> List[rollouts.Episode]:
+    """Plays evaluation episodes; see `pool.Pool.evaluate`."""
+    return batch_evaluations.play(
+        self._suite, self._tasks, policy, parameters,
+        episodes_per_task=episodes_per_task, seed=seed, tasks=tasks,
+        deterministic=deterministic, until_success=until_success)
 
   def state(self) -> Dict[str, Any]:
     """JSON-able counters, between two blocks; see `restore`."""
@@ -236,15 +201,3 @@ class BatchPool:
 
   def __exit__(self, *unused_exception: Any) -> None:
     self.close()
-
-
-def _simulate(batch: base.Batch, gate: guards.ActionGate,
-              place: Callable[[int], failures.Place], action: np.ndarray,
-              log_prob: Optional[np.ndarray] = None):
-  """Steps a batch with actions `[K, E, ...]`; `place` says where a row is."""
-  try:
-    reward, discount, ended = batch.step(gate(action, log_prob))
-    guards.check_numbers(batch.observation, reward, discount)
-  except guards.BadRow as error:
-    raise failures.raised(place(error.row), str(error), '') from None
-  return reward, discount, ended

@@ -20,7 +20,6 @@ from distillery.environments import units
 import numpy as np
 
 _NOISE_STEPS = 100  # Drawn at once; the length of an episode is not known.
-_MAX_EPISODE_STEPS = 100_000
 
 
 class Lane(NamedTuple):
@@ -44,15 +43,16 @@ class _Player:
   """Plays the episodes of a lane one after another."""
 
   def __init__(self, lane: Lane, environment: base.TaskEnvironment, seed: int,
-               noise_policy: Optional[Any]):
+               noise_policy: Optional[Any], until_success: bool):
     self.lane = lane
     self.environment = environment
     self.is_done = False
     self.episode = -1
     self.length = 0
-    self._return = 0.
+    self._return, self._success = 0., False
     self._seed = seed
     self._noise_policy = noise_policy  # None: no noise is wanted.
+    self._until_success = until_success
     self._episodes = iter(lane.episodes)
     self._size = environment.observation_spec().shape[0]
 
@@ -62,7 +62,8 @@ class _Player:
     if episode is None:
       self.is_done = True
       return None
-    self.episode, self.length, self._return = episode, 0, 0.
+    self.episode, self.length = episode, 0
+    self._return, self._success = 0., False
     self.point(place, 0)
     if self._noise_policy is not None:
       self._noise = self._draw_noise(units.evaluation_noise_generator(
@@ -91,16 +92,13 @@ class _Player:
     """Counts a step; the episode if it ended, by success or by itself."""
     self.length += 1
     self._return += float(reward)
-    success = bool(self.environment.success)
-    if not is_last and not success:
-      if self.length >= _MAX_EPISODE_STEPS:
-        raise ValueError(
-            f'the episode has not ended after {self.length} steps: give the '
-            'environment a time limit')
+    self._success |= bool(self.environment.success)
+    if not is_last and not (self._until_success and self._success):
+      guards.check_length(self.length)
       return None
     return rollouts.Episode(
         task=self.lane.task.name, env=0, episode=self.episode,
-        return_=self._return, length=self.length, success=success)
+        return_=self._return, length=self.length, success=self._success)
 
 
 class Evaluator:
@@ -121,8 +119,8 @@ class Evaluator:
     self._environments: Dict[bytes, base.TaskEnvironment] = {}
 
   def run(self, policy: Any, parameters: Mapping[str, np.ndarray],
-          lanes: List[Lane], *, deterministic: bool, seed: int
-          ) -> List[Tuple[int, rollouts.Episode]]:
+          lanes: List[Lane], *, deterministic: bool, until_success: bool,
+          seed: int) -> List[Tuple[int, rollouts.Episode]]:
     """Plays every lane's episodes.
 
     Args:
@@ -130,6 +128,7 @@ class Evaluator:
       parameters: its parameters.
       lanes: at most one a task.
       deterministic: whether to act without noise instead of sampling.
+      until_success: whether an episode ends at its first success as well.
       seed: of the episodes and of the sampling.
 
     Returns:
@@ -143,7 +142,8 @@ class Evaluator:
       return []
     players = [
         _Player(lane, self._environment(lane), seed,
-                None if deterministic else policy) for lane in lanes]
+                None if deterministic else policy, until_success)
+        for lane in lanes]
     self._place[progress.ENVIRONMENT] = 0
     self._place[progress.EPISODE] = progress.NO_ROW
     self._place[progress.PHASE] = progress.EVALUATING

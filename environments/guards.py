@@ -6,6 +6,8 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+_MAX_EPISODE_STEPS = 100_000  # Of an evaluation.
+
 
 class BadRow(ValueError):
   """A number that must not go on, and the row it was found in."""
@@ -110,6 +112,13 @@ def first_observation(timestep: dm_env.TimeStep, size: int) -> np.ndarray:
     raise ValueError('reset returned an observation that is not finite: '
                      f'{observation[column]} at index {column}')
   return observation
+
+
+def check_length(num_steps: int) -> None:
+  """Raises a ValueError on an episode of evaluation that may never end."""
+  if num_steps >= _MAX_EPISODE_STEPS:
+    raise ValueError(f'the episode has not ended after {num_steps} steps: give '
+                     'the environment a time limit')
 
 
 def _all_finite(x: np.ndarray) -> bool:

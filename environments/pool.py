@@ -84,10 +84,11 @@ class Pool:
       parameters: name -> array; `set_parameters` keeps to names and shapes.
 
     Raises:
-      ValueError: if the policy cannot be pickled.
+      ValueError: if the policy cannot be pickled, or remembers.
       PoolError: if a worker has failed.
     """
     self._crew.check_open('set_policy')
+    arguments.check_forgetful(policy)
     pickled = processes.dump(policy, 'the policy')
     with arguments.share(parameters) as segment:
       self._crew.tell(('policy', pickled), segment)
@@ -156,12 +157,12 @@ class Pool:
   def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
                episodes_per_task: int, seed: int,
                tasks: Optional[Sequence[base.Task]] = None,
-               deterministic: bool = True) -> List[Episode]:
+               deterministic: bool = True, until_success: bool = True
+               ) -> List[Episode]:
     """Plays evaluation episodes in environments of their own.
 
-    An episode ends at its first success, or by itself; episode i takes
-    variation `i % num_variations`. Training goes on afterwards as if nothing
-    had been. The environments are built when first needed, and kept.
+    Episode i takes variation `i % num_variations`. Training goes on afterwards
+    as if nothing had been. Environments are built when first needed, and kept.
 
     Args:
       policy: as for `set_policy`; it may be another one.
@@ -172,6 +173,7 @@ class Pool:
         go by a task's index in the pool, or, if it is not one of the pool's, by
         its position among those of its split in `tasks`.
       deterministic: whether to act without noise instead of sampling.
+      until_success: whether an episode ends at its first success as well.
 
     Returns:
       The episodes, by task, then by number.
@@ -182,6 +184,7 @@ class Pool:
       PoolError: as `collect`.
     """
     self._crew.check_open('evaluate')
+    arguments.check_forgetful(policy)
     arguments.check_counts(episodes_per_task=episodes_per_task)
     arguments.check_seed(seed)
     tasks = self._plan.tasks if tasks is None else tuple(tasks)
@@ -190,7 +193,8 @@ class Pool:
     hands = units.deal_episodes(
         len(tasks), episodes_per_task, self._plan.num_workers)
     pickled = [processes.dump(task, f'task {task.name!r}') for task in tasks]
-    options = dict(deterministic=bool(deterministic), seed=int(seed))
+    options = dict(deterministic=deterministic, until_success=until_success,
+                   seed=int(seed))
     commands = []
     for hand in hands:
       lanes = [(position, indices[position], pickled[position], episodes)
@@ -205,10 +209,8 @@ class Pool:
   def state(self) -> Dict[str, Any]:
     """JSON-able counters, between two blocks; see `restore`."""
     self._crew.check_open('state')
-    return {
-        'num_blocks': self._num_blocks,
-        'episodes_begun': self._crew.control['begun'].tolist(),
-    }
+    return {'num_blocks': self._num_blocks,
+            'episodes_begun': self._crew.control['begun'].tolist()}
 
   def restore(self, state: Mapping[str, Any]) -> None:
     """Continues where `state` was taken, with new episodes.
@@ -231,11 +233,7 @@ class Pool:
     self._episodes = []
 
   def wait_until_ready(self) -> None:
-    """Waits until every environment is built; `collect` does so as well.
-
-    Raises:
-      PoolError: if a worker has failed.
-    """
+    """Waits until every environment is built, or raises a PoolError."""
     self._crew.check_open('wait_until_ready')
     self._crew.wait_until_ready()
 

@@ -61,24 +61,33 @@ _EXPERTS = flag_utils.define(ExpertOptions)
 _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
+def _make_experts(folder: str, options: ExpertOptions, seed: int,
+                  suite: base.TaskSuite) -> None:
+  print(f'making {options.expert_source} experts in {folder}', flush=True)
+  found, failed = experts.collect(
+      suite, expert_sources.makers(
+          options.expert_source, options.expert_run, suite),
+      source=options.expert_source, num_episodes=options.expert_episodes,
+      noise_std=options.expert_noise_std, seed=seed)
+  found.about['run'] = options.expert_run
+  experts.write(folder, found)
+  if failed and not options.leave_out_failed_experts:
+    raise ValueError(
+        f'experts did not succeed in {options.expert_episodes} episodes of '
+        f'{", ".join(failed)}; --leave_out_failed_experts goes on without '
+        'them.')
+
+
 def _with_experts(folder: str, options: ExpertOptions, seed: int,
                   suite: base.TaskSuite) -> base.TaskSuite:
   """Makes the experts if need be; the tasks that there are experts of."""
   if not experts.exist(folder):
-    print(f'making {options.expert_source} experts in {folder}', flush=True)
-    found, failed = experts.collect(
-        suite, expert_sources.makers(
-            options.expert_source, options.expert_run, suite),
-        source=options.expert_source, num_episodes=options.expert_episodes,
-        noise_std=options.expert_noise_std, seed=seed)
-    found.about['run'] = options.expert_run
-    experts.write(folder, found)
-    if failed and not options.leave_out_failed_experts:
-      raise ValueError(
-          f'experts did not succeed in {options.expert_episodes} episodes of '
-          f'{", ".join(failed)}; --leave_out_failed_experts goes on without '
-          'them.')
+    with experts.held(folder):
+      if not experts.exist(folder):
+        _make_experts(folder, options, seed, suite)
   found = experts.read(folder)
+  print(f'experts in {folder}: {found.about.get("source")}, of seed '
+        f'{found.about.get("seed")}', flush=True)
   asked = {'source': options.expert_source, 'run': options.expert_run,
            'num_episodes': options.expert_episodes,
            'noise_std': options.expert_noise_std}

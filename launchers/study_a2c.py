@@ -64,8 +64,7 @@ def _job(name: str, flagfile: str, seed: int, millions: int, *more: str,
       int(_SCALE.value * millions * _MILLION))
 
 
-def _table2_jobs(output_dir: pathlib.Path, seed: int
-                 ) -> List[Dict[str, study_jobs.Job]]:
+def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
   """Of one seed, by column, in two stages: teachers have to be there first."""
   scratch, heads = 'a2c_half_cheetah_scratch.cfg', 'a2c_half_cheetah.cfg'
   first = {
@@ -75,14 +74,12 @@ def _table2_jobs(output_dir: pathlib.Path, seed: int
           'scratch_normalized_no_bonus', scratch, seed, 18, *_NORMALIZED),
       'multi_head, rewards normalised, no bonus': _job(
           'multi_head_normalized_no_bonus', heads, seed, 6, *_NORMALIZED)}
-  teachers = output_dir / first['scratch'].folder
   return [first, {'distillation': _job(
       'distillation', 'distillation_half_cheetah.cfg', seed, 6,
-      f'--teachers={teachers}', launcher='run_distillation.py')}]
+      f'--teachers={first["scratch"].folder}', launcher='run_distillation.py')}]
 
 
-def _table1_jobs(output_dir: pathlib.Path, seed: int
-                 ) -> List[Dict[str, study_jobs.Job]]:
+def _table1_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
   """Of one seed, by row, in two stages."""
   scratch = 'a2c_half_cheetah_scratch.cfg'
   bases = {body: _job(f'base_{body}', scratch, seed, 5,
@@ -95,7 +92,7 @@ def _table1_jobs(output_dir: pathlib.Path, seed: int
       tuned[f'{way}, {millions}M'] = _job(
           f'{way.replace(" ", "_")}_{millions}M', scratch, seed, millions,
           f'--suite=HALF_CHEETAH/{end}', '--trainable=last',
-          f'--initial_run={output_dir / bases[begin].folder}')
+          f'--initial_run={bases[begin].folder}')
   return [{f'scratch, {body}': job for body, job in bases.items()}, tuned]
 
 
@@ -156,8 +153,7 @@ def main(_):
   runner = study_jobs.Runner(
       output_dir, _PARALLEL.value or run_options.usable_cores())
   tables = [
-      (number, table, [jobs_of(output_dir, seed)
-                       for seed in range(_SEEDS.value)])
+      (number, table, [jobs_of(seed) for seed in range(_SEEDS.value)])
       for number, jobs_of, table in (('2', _table2_jobs, _table2),
                                      ('1', _table1_jobs, _table1))
       if number in _TABLES.value]
@@ -166,8 +162,11 @@ def main(_):
           for stage in of_seed for job in stage.values()]
   runner.check_begun(jobs)
   for number, table, seeds in tables:
-    for stage in (0, 1):
-      runner.make([job for of_seed in seeds for job in of_seed[stage].values()])
+    runner.make([job for first, _ in seeds for job in first.values()])
+    # Of a teacher, or a base, that is not whole they would be kept for good.
+    runner.make([job for first, second in seeds
+                 if all(map(runner.is_whole, first.values()))
+                 for job in second.values()])
     names = [name for stage in seeds[0] for name in stage]
     rows = table(runner, {
         name: [{**of_seed[0], **of_seed[1]}[name] for of_seed in seeds]
@@ -176,7 +175,7 @@ def main(_):
       path = output_dir / f'table{number}.csv'
       run_directory.write_csv(path, rows)
       print(path.read_text(), end='')
-  runner.write_versions(jobs)
+  runner.write_versions()
   print(f'Results are in {output_dir}')
   runner.check()
 

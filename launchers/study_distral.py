@@ -62,7 +62,7 @@ def main(_):
   if not found:
     runner.check()
   study_figures.write(output_dir, _STUDY.value, study.metric, found)
-  runner.write_versions([run.job(study) for run in runs])
+  runner.write_versions()
   print((output_dir / 'summary.csv').read_text(), end='')
   print(f'Results are in {output_dir}')
   runner.check()

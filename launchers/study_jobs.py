@@ -29,7 +29,7 @@ class Job(NamedTuple):
     folder: its directory, below that of the study.
     launcher: its file in launchers/.
     flagfile: in launchers/flags/.
-    flags: that follow it.
+    flags: that follow it; paths in them are from the study's directory.
     seed: of the run.
     num_env_steps: of the run.
   """
@@ -119,11 +119,11 @@ class Runner:
           '--output_dir, or that run gone.')
 
   def _settings(self, job: Job) -> List[str]:
-    """What a job's flags say, wherever the study is."""
+    """What a job's flags say."""
     lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
     return [job.launcher, *(
-        line for line in lines if line and not line.startswith('#')), *(
-            flag.replace(f'={self._output_dir}/', '=') for flag in job.flags)]
+        line for line in lines if line and not line.startswith('#')),
+            *job.flags]
 
   def _record(self, job: Job) -> pathlib.Path:
     """Where the flags are that it was begun with."""
@@ -171,8 +171,11 @@ class Runner:
       with self._lock:
         if self._is_stopped:
           return ''
+        # There, so that what it notes of other runs holds wherever the study
+        # is moved.
         process = subprocess.Popen(
-            self._command(job, is_begun), stdout=f, stderr=f)
+            self._command(job, is_begun), stdout=f, stderr=f,
+            cwd=self._output_dir)
         self._processes.append(process)
       try:
         # It starts no thread before it has imported its libraries.
@@ -188,17 +191,15 @@ class Runner:
         sys.executable, str(_FOLDER / job.launcher),
         f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
         f'--seed={job.seed}', f'--num_env_steps={job.num_env_steps}',
-        '--num_workers=1', f'--run_dir={self.run_dir(job)}',
+        '--num_workers=1', f'--run_dir={job.folder}',
         *(['--resume'] if is_begun else [])]
 
-  def write_versions(self, jobs: Sequence[Job]) -> None:
+  def write_versions(self) -> None:
     """Writes versions.json: of the figures, and what each run was begun at."""
-    revisions = {}
-    for job in jobs:
-      path = self.run_dir(job) / 'versions.json'
-      if path.exists():
-        revisions[str(job.folder)] = json.loads(
+    revisions = {
+        str(path.parent.relative_to(self._output_dir)): json.loads(
             path.read_text())['git_revision']
+        for path in sorted(self._output_dir.rglob('*/versions.json'))}
     (self._output_dir / 'versions.json').write_text(json.dumps(
         {**run_directory.versions(), 'runs': revisions}, indent=2) + '\n')
 

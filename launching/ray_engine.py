@@ -1,5 +1,6 @@
 """Every node in a process of its own, by Ray: on this machine or on many."""
 
+import contextlib
 import functools
 import os
 import secrets
@@ -108,7 +109,7 @@ class RayEngine(engines.Engine):
     actor = ray.remote(_Process).options(
         name=name, num_cpus=0, max_restarts=0, max_concurrency=_MAX_CALLS,
         runtime_env={'env_vars': variables}, scheduling_strategy=strategy,
-    ).remote(name, node)
+    ).remote(name, node, os.getcwd())
     self._hosts[name] = _RayHost(ray, actor)
     return self._hosts[name]
 
@@ -140,8 +141,13 @@ class _Process:
 
   _name = 'a node'
 
-  def __init__(self, name: str, node: nodes.Node):
+  def __init__(self, name: str, node: nodes.Node, folder: str):
     import ray  # pylint: disable=g-import-not-at-top
+
+    # Paths that were given are from where the launcher is; where a cluster was
+    # begun is no matter.
+    with contextlib.suppress(OSError):  # Another machine may not have it.
+      os.chdir(folder)
 
     self._name = name
     addresses.set_host(ray.util.get_node_ip_address())

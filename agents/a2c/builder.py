@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import typing
 from typing import Optional, Sequence
 
@@ -31,6 +33,7 @@ class A2CBuilder(builders.OnPolicyBuilder):
       if self._initial is None:
         raise ValueError(
             f'initial_run: there is no checkpoint in {config.initial_run!r}.')
+      _check_initial(config)
     super().__init__(config, spec)
 
   @property
@@ -49,6 +52,8 @@ class A2CBuilder(builders.OnPolicyBuilder):
       parts = {'policy': made.policy}
       if checkpoints.holds(self._initial, 'value'):
         parts['value'] = made.value
+        if self.config.normalize_rewards:
+          parts['reward_scale'] = made.reward_scale
       checkpoints.restore(self._initial, parts, whole=False)
       made = made._replace(value_is_new='value' not in parts)
     return made
@@ -61,3 +66,17 @@ class A2CBuilder(builders.OnPolicyBuilder):
     return learning.A2CLearner(
         self.config, networks, counter=counter,
         iterator=replay.make_iterator(client.server_address, 'task'))
+
+
+def _check_initial(config: a2c_config.A2CConfig) -> None:
+  """Refuses what is of another agent, or has values in another unit."""
+  run = config.initial_run
+  there = json.loads((pathlib.Path(run) / 'config.json').read_text())
+  if there['agent'] not in ('a2c', 'distillation'):
+    raise ValueError(f'initial_run: {run!r} is a run of {there["agent"]}, want '
+                     'one of a2c or distillation.')
+  normalized = there['agent_config'].get('normalize_rewards')
+  if normalized not in (None, config.normalize_rewards):  # A student has none.
+    raise ValueError(
+        f'normalize_rewards: got {config.normalize_rewards}, and the values in '
+        f'{run!r} were learned with {normalized}; want the same.')

@@ -77,9 +77,14 @@ class Builder(abc.ABC):
     """Whether the tables are part of a checkpoint."""
     return False
 
+  @classmethod
   @abc.abstractmethod
-  def make_inserter(self, client: reverb.Client) -> Inserter:
-    """What writes blocks into the tables."""
+  def make_inserter(cls, spec: AgentSpec, client: reverb.Client) -> Inserter:
+    """What writes blocks into the tables.
+
+    Of the class: a machine that acts has none of the files that a builder may
+    want, such as experts or teachers.
+    """
 
   @property
   def max_actors(self) -> Optional[int]:
@@ -137,8 +142,10 @@ class OnPolicyBuilder(Builder):
                               state_size=self.state_size)
             for name in self.behaviours]
 
-  def make_inserter(self, client: reverb.Client) -> Inserter:
+  @classmethod
+  def make_inserter(cls, spec: AgentSpec, client: reverb.Client) -> Inserter:
     from distillery.agents.core import replay
+    del spec  # A queue takes any block.
     return replay.BlockWriter(client)
 
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:

@@ -39,7 +39,8 @@ def evaluate(
 
   Returns:
     One row a policy and task: policy, task, split, episodes, success (share of
-    episodes), return (mean, undiscounted, up to the first success).
+    episodes), return (mean, undiscounted; of a suite whose score is success, up
+    to the first).
   """
   rows = []
   for name, policy in policies.items():
@@ -47,7 +48,8 @@ def evaluate(
     episodes = pool.evaluate(
         policy, parameters, episodes_per_task=episodes_per_task, tasks=tasks,
         seed=seed + _STREAM,
-        deterministic=deterministic and not suite.evaluates_samples)
+        deterministic=deterministic and not suite.evaluates_samples,
+        until_success=suite.score == 'success')
     for i, task in enumerate(tasks):
       # By place: a test task may have the name of a training task (ML1).
       of_task = episodes[i * episodes_per_task:(i + 1) * episodes_per_task]

@@ -6,9 +6,10 @@ environments while the main process takes seconds to import it.
 
 import dataclasses
 import json
-from typing import Any, Callable, Dict, List, Protocol
+from typing import Any, Dict, List, Protocol, Type
 
 from distillery.agents.core import builders
+from distillery.agents.core import config_checks
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import making_pools
@@ -31,8 +32,7 @@ class ExperimentConfig:
   Attributes:
     agent: its name, for the records.
     agent_config: the agent's frozen dataclass.
-    make_builder: makes the agent's `builders.Builder` from its config and a
-      `builders.AgentSpec`.
+    make_builder: the class of the agent's `builders.Builder`.
     suite: the tasks; the agent trains on those of the training split.
     seed: of everything random, but for what is sampled from a replay.
     num_env_steps: environment steps of all tasks together; the run ends with
@@ -51,7 +51,7 @@ class ExperimentConfig:
   """
   agent: str
   agent_config: AgentConfig
-  make_builder: Callable[..., Any]
+  make_builder: Type[builders.Builder]
   suite: base.TaskSuite
   seed: int
   num_env_steps: int
@@ -62,6 +62,13 @@ class ExperimentConfig:
   checkpoint_every: int
   device: str = 'auto'
   env_timeout_s: float = 60.
+
+  def __post_init__(self):
+    config_checks.positive(
+        self, 'num_env_steps', 'num_workers', 'evaluate_every',
+        'evaluation_episodes', 'checkpoint_every', 'env_timeout_s')
+    if not 0 <= self.seed < 2**32:
+      raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
 
 
 def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
@@ -99,13 +106,17 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
   Raises:
     ValueError: if agent and suite do not fit.
   """
-  suite = config.suite
-  return config.make_builder(config.agent_config, builders.AgentSpec(
+  return config.make_builder(config.agent_config, agent_spec(config.suite))
+
+
+def agent_spec(suite: base.TaskSuite) -> builders.AgentSpec:
+  """What an agent needs to know of a suite."""
+  return builders.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
       horizon=suite.horizon, image_shape=suite.image_shape,
       task_names=tuple(task.name for task in suite.train_tasks),
-      families=tuple(task.family for task in suite.train_tasks)))
+      families=tuple(task.family for task in suite.train_tasks))
 
 
 def make_pool(config: ExperimentConfig, num_workers: int,
@@ -132,6 +143,11 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
                  'is_program': num_actors > 0}
   if config.run_dir.resume:
     _refuse_other_run(config.run_dir, description)
+    versions = config.run_dir.read_json('versions.json')
+    config.run_dir.write_json('versions.json', {**versions, 'resumed': [
+        *versions.get('resumed', []), {
+            'num_env_steps': config.num_env_steps,
+            **run_directory.versions()}]})
   else:
     config.run_dir.write_json('config.json', description)
     config.run_dir.write_json('versions.json', {

@@ -105,7 +105,7 @@ class Learner(acme.Learner):
       if not math.isfinite(value):
         raise errors.NonFiniteError(
             f'{name} is {value} in learner step {self.num_steps}; smaller '
-            'learning rates or rewards (reward_scale) may prevent it.')
+            'learning rates or rewards may prevent it.')
     return numbers
 
   def check_finite(self) -> None:
@@ -121,7 +121,7 @@ class Learner(acme.Learner):
       if not np.isfinite(variable.numpy()).all():
         raise errors.NonFiniteError(
             f'{name} is not finite after {self.num_steps} learner steps; '
-            'smaller learning rates or rewards (reward_scale) may prevent it.')
+            'smaller learning rates or rewards may prevent it.')
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
     """Copies of the named collections, each a dict of float32 arrays.

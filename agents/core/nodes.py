@@ -23,8 +23,7 @@ import numpy as np
 import reverb
 
 _POLL_S = 0.5
-# How long the evaluator waits for actors at the end.
-_LAST_BLOCK_S = 10.
+_LAST_BLOCK_S = 10.  # That the evaluator waits for actors at the end.
 
 
 class LearnerNode:
@@ -187,7 +186,8 @@ class ActorNode:
     self._pool = experiment.make_pool(config, num_workers, int(seed))
     self._actor = actors.UnrollActor(
         learner.policies(evaluated=False), learner, self._pool,
-        experiment.make_builder(config).make_inserter(replay))
+        config.make_builder.make_inserter(
+            experiment.agent_spec(config.suite), replay))
 
   def run(self) -> None:
     """Collects."""

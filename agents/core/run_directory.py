@@ -40,8 +40,8 @@ class RunDirectory:
     self.resume = resume
     if self.path.exists() and not self.path.is_dir():
       raise ValueError(f'run_dir {self.path} is not a directory.')
-    found = ({path.name for path in self.path.iterdir()}
-             if self.path.exists() else set())
+    found = ({path.name for path in self.path.iterdir()
+              if path.suffix != '.tmp'} if self.path.exists() else set())
     if found - _BEFORE_A_RUN and not resume:
       raise ValueError(
           f'run_dir {self.path} is not empty; give --resume to go on with the '

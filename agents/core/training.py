@@ -65,7 +65,7 @@ class Training:
         self._dir, summary, self._env_steps, config.suite.score)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
-        builder.make_inserter(client))
+        builder.make_inserter(experiments.agent_spec(config.suite), client))
     self._num_learner_steps = builder.num_learner_steps
 
   def run(self) -> List[Dict[str, Any]]:

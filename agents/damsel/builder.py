@@ -77,9 +77,12 @@ class DamselBuilder(builders.Builder):
             episodes.Kind('expert', _expert_rows(self._experts).shape[-1],
                           self._experts.observation.shape[1])])
 
-  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+  @classmethod
+  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+                    ) -> builders.Inserter:
     from distillery.agents.core import episodes
     from distillery.agents.core import transitions
+    del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
       del behaviour  # Contexts are of whoever acted.

@@ -4,14 +4,26 @@ A directory with experts.npz and experts.json; nothing pickled, so that
 meta-training can be repeated from it without the experts.
 """
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import pathlib
-from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import (
+  Any,
+  Callable,
+  Dict,
+  Iterator,
+  List,
+  NamedTuple,
+  Sequence,
+  Tuple,
+)
 import zipfile
 import zlib
 
+from distillery.agents.core import display
 from distillery.environments import base
 import numpy as np
 
@@ -41,6 +53,21 @@ class Experts(NamedTuple):
 def exist(folder: str) -> bool:
   """Whether there are experts in a folder."""
   return (pathlib.Path(folder) / _ABOUT).exists()
+
+
+@contextlib.contextmanager
+def held(folder: str) -> Iterator[None]:
+  """Waits until nobody else makes experts in a folder, and keeps others out."""
+  path = pathlib.Path(folder)
+  path.mkdir(parents=True, exist_ok=True)
+  with open(path / '.lock', 'w') as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      display.say(
+          f'waiting for another process, which is making experts in {folder}')
+      fcntl.flock(lock, fcntl.LOCK_EX)
+    yield
 
 
 def write(folder: str, experts: Experts) -> None:

@@ -71,9 +71,12 @@ class PearlBuilder(builders.Builder):
     return episodes.make_tables(
         self.spec.num_tasks, config.unroll_length, [context, replay])
 
-  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+  @classmethod
+  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+                    ) -> builders.Inserter:
     from distillery.agents.core import episodes
     from distillery.agents.core import transitions
+    del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
       del behaviour  # Contexts at test time are of both, too.

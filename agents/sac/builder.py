@@ -67,9 +67,11 @@ class SACBuilder(builders.Builder):
         self.spec, max_size=config.replay_size, min_size=config.random_steps,
         last_limiter=limiter)
 
-  def make_inserter(self, client: reverb.Client) -> builders.Inserter:
+  @classmethod
+  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+                    ) -> builders.Inserter:
     from distillery.agents.core import transitions
-    return transitions.Inserter(client, self.spec.num_tasks)
+    return transitions.Inserter(client, spec.num_tasks)
 
   def num_learner_steps(self, env_steps: int) -> int:
     is_random = env_steps < self.spec.num_tasks * self.config.random_steps

@@ -7,6 +7,7 @@ from distillery.agents.core import actors
 from distillery.agents.core import loaded_policy
 from distillery.environments import batch_pool
 from distillery.environments import failures
+from distillery.environments import guards
 from distillery.environments import making_pools
 from distillery.environments import maze_suites
 from distillery.environments import mazes
@@ -150,7 +151,7 @@ def test_evaluation_plays_whole_episodes_and_leaves_training_alone(
   collect(pool, 1)
   evaluate = lambda seed: pool.evaluate(
       POLICY, parameters(), episodes_per_task=5, seed=seed,
-      deterministic=deterministic)
+      deterministic=deterministic, until_success=False)
   episodes = evaluate(3)
   assert [(e.task, e.episode, e.length) for e in episodes] == [
       (task.name, number, 200) for task in SUITE.tasks for number in range(5)]
@@ -273,6 +274,50 @@ def test_an_evaluation_says_where_a_policy_went_wrong():
       f'seed {seed}, step 2. failed: the policy chose')):
     pool.evaluate(Lost('action'), {}, episodes_per_task=3, seed=5,
                   tasks=SUITE.tasks[1:])
+
+
+class Uneven(Counter):
+  """Row i ends after i + 2 steps, or never, and is solved in its second."""
+
+  def __init__(self, num, ends=True):
+    super().__init__(num, broken_at=0)
+    self._end = np.arange(num) + 2 if ends else np.inf
+
+  def step(self, action):
+    assert (self.observation[:, 0] < self._end).all(), 'it has ended'
+    super().step(action)
+    steps = self.observation[:, 0]
+    self.success = steps == 2
+    reward = np.ones(len(steps), np.float32)
+    return reward, reward, steps >= self._end
+
+
+def uneven_pool(**settings):
+  suite = dataclasses.replace(
+      SUITE, make_batch=lambda tasks: Uneven(len(tasks), **settings),
+      observation_spec=specs.Array((1,), np.float32),
+      action_spec=specs.DiscreteArray(4))
+  return making_pools.make_pool(
+      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
+
+
+@pytest.mark.parametrize('until_success, lengths', [
+    (False, [2, 3, 4, 5]), (True, [2, 2, 2, 2])])
+def test_what_has_ended_is_begun_anew_and_not_counted(until_success, lengths):
+  episodes = uneven_pool().evaluate(
+      Forgetful(), {}, episodes_per_task=1, seed=0,
+      until_success=until_success)
+  assert [e.length for e in episodes] == lengths
+  assert [e.return_ for e in episodes] == lengths
+  assert all(e.success for e in episodes)
+
+
+def test_an_evaluation_without_a_time_limit_ends(monkeypatch):
+  monkeypatch.setattr(guards, '_MAX_EPISODE_STEPS', 50)
+  with pytest.raises(ValueError, match=(
+      'has not ended after 50 steps: give the environment a time limit')):
+    uneven_pool(ends=False).evaluate(
+        Forgetful(), {}, episodes_per_task=1, seed=0, until_success=False)
 
 
 def test_acme_s_loop_can_act_with_a_memory():

@@ -27,6 +27,15 @@ def test_evaluation_of_the_optimum_is_the_optimum():
         environment.optimal_return(start), abs=0.06)
 
 
+def test_an_episode_is_played_to_its_end_if_it_is_wanted():
+  suite = fakes.point_mass_suite(1)
+  with helpers.make_pool(suite) as pool:
+    episodes = pool.evaluate(
+        helpers.SeekingPolicy(), helpers.seeking_parameters(suite),
+        episodes_per_task=3, seed=0, until_success=False)
+  assert [(e.length, e.success) for e in episodes] == 3 * [(50, True)]
+
+
 def test_evaluation_leaves_training_alone():
   suite, parameters = fakes.point_mass_suite(2), helpers.parameters_for(2)
   blocks = []

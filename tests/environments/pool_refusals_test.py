@@ -37,6 +37,10 @@ def test_a_task_that_cannot_be_pickled_is_refused():
     helpers.make_pool([task])
 
 
+class Remembering(helpers.GaussianPolicy):
+  state_size = 4
+
+
 def test_bad_calls_are_refused():
   parameters = helpers.parameters_for(1)
   policy = helpers.GaussianPolicy()
@@ -48,6 +52,10 @@ def test_bad_calls_are_refused():
       pool.set_parameters(parameters)
     with pytest.raises(ValueError, match='the policy cannot be sent'):
       pool.set_policy(lambda: None, parameters)
+    with pytest.raises(ValueError, match='a Remembering remembers'):
+      pool.set_policy(Remembering(), parameters)
+    with pytest.raises(ValueError, match='a Remembering remembers'):
+      pool.evaluate(Remembering(), parameters, episodes_per_task=1, seed=0)
     with pytest.raises(ValueError, match='got dtype object, want numbers'):
       pool.set_policy(policy, {'first': [None]})
     pool.set_policy(policy, parameters)

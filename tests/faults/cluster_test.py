@@ -66,8 +66,8 @@ def test_actors_are_spread_over_machines(machines, tmp_path):
   path = tmp_path / 'run'
   launcher = subprocess.Popen(inside(
       HEAD, sys.executable, program_runs.__file__, 'sac', path, 3_000,
-      'local_mp', f'--address={HEAD_IP}:{PORT}'))
-  namespaces = {}
+      'local_mp', f'--address={HEAD_IP}:{PORT}'), cwd=tmp_path)
+  namespaces, folders = {}, {}
   while launcher.poll() is None:
     for process in psutil.process_iter():
       with contextlib.suppress(psutil.Error, OSError):
@@ -75,11 +75,14 @@ def test_actors_are_spread_over_machines(machines, tmp_path):
         if node:
           namespaces.setdefault(node, set()).add(
               os.readlink(f'/proc/{process.pid}/ns/net'))
+          folders[node] = process.cwd()
     with contextlib.suppress(subprocess.TimeoutExpired):
       launcher.wait(timeout=1.)
   assert launcher.returncode == 0
   with open(path / 'evaluation.csv', newline='') as f:
     assert int(list(csv.DictReader(f))[-1]['env_steps']) >= 3_000
+  # Relative paths hold, wherever the cluster was begun.
+  assert set(folders.values()) == {str(tmp_path)}
   # Whoever does not act stays together, and the actors do not.
   head, = namespaces['learner/0']
   assert namespaces['replay/0'] == namespaces['evaluator/0'] == {head}

@@ -146,7 +146,7 @@ def test_a_study_says_which_revision_made_each_run(tmp_path):
     (tmp_path / job.folder).mkdir(parents=True)
     (tmp_path / job.folder / 'versions.json').write_text(
         json.dumps({'git_revision': revision}))
-  study_jobs.Runner(tmp_path, 1).write_versions(jobs)
+  study_jobs.Runner(tmp_path, 1).write_versions()
   found = json.loads((tmp_path / 'versions.json').read_text())
   assert found['runs'] == {
       str(job.folder): revision for job, revision in zip(jobs, 'ab')}

@@ -1,5 +1,7 @@
 """What A2C begins with."""
 
+import json
+
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import builders
@@ -7,6 +9,7 @@ from distillery.agents.core import saving
 from dm_env import specs
 import numpy as np
 import pytest
+import tensorflow as tf
 
 SPEC = builders.AgentSpec(
     2, 0, specs.Array((5,), np.float32),
@@ -18,8 +21,10 @@ def make_builder(**changes):
       a2c_config.A2CConfig(hidden_sizes=(6, 4), **changes), SPEC)
 
 
-def write_run(run_dir, checkpointables):
+def write_run(run_dir, checkpointables, agent='a2c', **agent_config):
   run_dir.mkdir()
+  (run_dir / 'config.json').write_text(json.dumps(
+      {'agent': agent, 'agent_config': agent_config}))
   saving.finish(saving.begin(
       run_dir, 100, checkpointables, {}, {}, {'env_steps': 100, 'wall_s': 1.}))
   return str(run_dir)
@@ -38,7 +43,8 @@ def test_tuning_begins_with_what_the_run_has_learned(tmp_path, has_value):
       variable.assign_add(np.ones(variable.shape))
   parts = {'policy': learned.policy,
            **({'value': learned.value} if has_value else {})}
-  run = write_run(tmp_path / 'run', parts)
+  run = (write_run(tmp_path / 'run', parts, normalize_rewards=False)
+         if has_value else write_run(tmp_path / 'run', parts, 'distillation'))
   fresh = make_builder().make_networks(seed=2)
   made = make_builder(initial_run=run).make_networks(seed=2)
   assert made.value_is_new != has_value
@@ -47,3 +53,36 @@ def test_tuning_begins_with_what_the_run_has_learned(tmp_path, has_value):
                          (made.value, want.value)):
     for value, other in zip(weights(module), weights(wanted)):
       np.testing.assert_array_equal(value, other)
+
+
+def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
+  learned = make_builder(normalize_rewards=True).make_networks(seed=1)
+  rng = np.random.default_rng(0)
+  for _ in range(3):
+    learned.reward_scale(
+        tf.constant(rng.normal(scale=9., size=(4, 2, 16)), tf.float32),
+        tf.ones([4, 2, 16], tf.int32))
+  run = write_run(tmp_path / 'run', {
+      name: getattr(learned, name)
+      for name in ('policy', 'value', 'reward_scale')}, normalize_rewards=True)
+  made = make_builder(normalize_rewards=True, initial_run=run).make_networks(
+      seed=2)
+  reward, begins = tf.ones([1, 2, 16]), tf.zeros([1, 2, 16], tf.int32)
+  np.testing.assert_array_equal(made.reward_scale(reward, begins),
+                                learned.reward_scale(reward, begins))
+  with pytest.raises(ValueError, match=(
+      "normalize_rewards: got False, and the values in '.*run' were learned "
+      'with True; want the same')):
+    make_builder(initial_run=run)
+
+
+def test_a_run_of_another_agent_is_refused(tmp_path):
+  policy = make_builder().make_networks(seed=1).policy
+  run = write_run(tmp_path / 'run', {'policy': policy}, 'sac')
+  with pytest.raises(ValueError, match="'.*run' is a run of sac, want one of "):
+    make_builder(initial_run=run)
+
+
+def test_returns_that_go_on_are_of_one_actor():
+  assert make_builder(normalize_rewards=True).max_actors == 1
+  assert make_builder().max_actors is None

@@ -214,6 +214,32 @@ def test_rewards_are_divided_by_the_deviation_of_their_returns():
     np.testing.assert_allclose(got, reward / std[:, np.newaxis], rtol=1e-4)
 
 
+def test_the_step_learns_from_divided_rewards():
+  config = make_config(normalize_rewards=True)
+  networks = make_networks(config)
+  block = make_block(networks)
+  scale = rewards.RewardScale(K, E, config.discount)
+  divided = {**block, 'reward': scale(
+      block['reward'], tf.constant(block['episode_step'])).numpy()}
+  want = returns(config, networks, divided).mean()
+  learner = make_learner(config, networks, block)
+  learner.step()
+  found = learner.metrics
+  assert found['value_target'] == pytest.approx(want, rel=1e-4)
+  # What is logged is what the environment gave.
+  assert found['reward'] == pytest.approx(block['reward'].mean(), rel=1e-4)
+
+
+def test_statistics_take_in_what_was_learned_from():
+  config = make_config()
+  networks = make_networks(config)
+  block = make_block(networks)
+  make_learner(config, networks, block).step()
+  np.testing.assert_allclose(
+      networks.policy.normalizer.mean.numpy().ravel(),
+      block['observation'].mean(axis=(0, 1, 2)), atol=1e-5)
+
+
 def test_discrete_actions_are_refused():
   with pytest.raises(ValueError, match='A2C needs continuous actions'):
     builder.A2CBuilder(make_config(), SPEC._replace(

@@ -8,6 +8,7 @@ from distillery.environments import fakes
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import numpy as np
+import pytest
 
 D = A = 2
 
@@ -86,9 +87,10 @@ class RecordingPool:
     self.seeds = []
 
   def evaluate(self, policy, parameters, *, episodes_per_task, seed, tasks,
-               deterministic):
+               deterministic, until_success):
     assert deterministic
     del policy, parameters
+    self.until_success = until_success
     self.seeds.append(seed)
     return [
         pools.Episode(task=task.name, env=0, episode=i, length=1,
@@ -103,6 +105,14 @@ def test_rows_average_the_episodes_of_one_task_and_split():
   assert [row['split'] for row in rows] == ['train', 'test', 'train']
   assert [row['return'] for row in rows] == [1.5, 11.5, 21.5]
   assert [row['success'] for row in rows] == [0., 0.25, 0.5]
+
+
+@pytest.mark.parametrize('score', ['success', 'return'])
+def test_a_return_is_of_the_whole_episode_where_it_is_the_score(score):
+  pool = RecordingPool()
+  evaluation.evaluate(pool, dataclasses.replace(make_suite(), score=score), {
+      'shared': None}, {}, episodes_per_task=1, seed=0)
+  assert pool.until_success == (score == 'success')
 
 
 def test_seeds_are_not_those_of_training():

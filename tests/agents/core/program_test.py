@@ -163,6 +163,21 @@ def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
     experiment.run_experiment(config_of(path, 1_000, resume=True))
 
 
+def test_actors_want_no_builder_and_so_none_of_its_files(
+    tmp_path, monkeypatch):
+  made = []
+
+  class Counted(distral_builder.DistralBuilder):
+
+    def __init__(self, *args):
+      made.append(1)
+      super().__init__(*args)
+
+  monkeypatch.setitem(AGENTS, 'distral', (run_helpers.AGENT, Counted, 50))
+  run(tmp_path / 'run', 500)
+  assert len(made) == 3  # The program's, Reverb's and the learner's.
+
+
 def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
   suite = run_helpers.make_spoilt_suite(np.nan, 0)
   with pytest.raises(supervisor.ProgramError, match=(

@@ -16,7 +16,9 @@ import time
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
 from distillery.agents.core import errors
+from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import pool as pools
 from distillery.networks import acting
@@ -289,6 +291,33 @@ def test_what_could_not_be_loaded_back_is_refused_before_any_step(
 def test_a_finished_run_has_nothing_to_go_on_with(finished, run_dir):
   assert helpers.run(run_dir, STEPS, resume=True) == []
   assert_same_results(finished, run_dir)
+
+
+def test_who_went_on_with_a_run_is_on_record(run_dir):
+  before = json.loads((run_dir / 'versions.json').read_text())
+  for more in (0, BLOCK):
+    helpers.run(run_dir, STEPS + more, resume=True)
+  after = json.loads((run_dir / 'versions.json').read_text())
+  resumed = after.pop('resumed')
+  assert after == before
+  assert [entry['num_env_steps'] for entry in resumed] == [STEPS, STEPS + BLOCK]
+  assert resumed[0]['git_revision'] == before['git_revision']
+
+
+@pytest.mark.parametrize('name, value, words', [
+    ('evaluate_every', 0, 'evaluate_every must be positive, got 0'),
+    ('checkpoint_every', -1, 'checkpoint_every must be positive, got -1'),
+    ('num_workers', 0, 'num_workers must be positive, got 0'),
+    ('seed', -1, r'seed must be in \[0, 2\*\*32\), got -1')])
+def test_an_experiment_out_of_range_is_refused(tmp_path, name, value, words):
+  settings = dict(
+      agent='distral', agent_config=helpers.AGENT,
+      make_builder=distral_builder.DistralBuilder, suite=helpers.make_suite(),
+      seed=3, num_env_steps=STEPS, num_workers=2, evaluate_every=INTERVAL,
+      evaluation_episodes=2, checkpoint_every=INTERVAL,
+      run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=False))
+  with pytest.raises(ValueError, match=words):
+    experiment.ExperimentConfig(**{**settings, name: value})
 
 
 @pytest.mark.parametrize('changes, words', [

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import threading
 
 from distillery.agents.damsel import experts as damsel_experts
 from distillery.environments import base
@@ -113,6 +114,23 @@ def test_they_are_read_as_they_were_written(tmp_path):
   read.about['info']['mujoco'] = '0'
   with pytest.raises(ValueError, match='of another scene: info is'):
     damsel_experts.check_suite(read, sparse)
+
+
+def test_who_comes_second_waits_for_the_experts(tmp_path, capsys):
+  folder, order = str(tmp_path / 'experts'), []
+
+  def second():
+    with damsel_experts.held(folder):
+      order.append('second')
+
+  with damsel_experts.held(folder):
+    thread = threading.Thread(target=second)
+    thread.start()
+    thread.join(.5)
+    order.append('first')
+  thread.join(30.)
+  assert order == ['first', 'second']
+  assert f'is making experts in {folder}' in capsys.readouterr().out
 
 
 def test_what_cannot_be_read_is_one_sentence(tmp_path):

@@ -34,7 +34,7 @@ def test_episodes_come_back_as_they_went_in(folder):
   for _ in range(2):  # The second time they are there.
     made.make_learner(made.make_networks(0), client, counting.Counter(), 0)
   assert client.server_info()['expert_0'].current_size == 2
-  insert = made.make_inserter(client)
+  insert = builder.DamselBuilder.make_inserter(made.spec, client)
   rng = np.random.default_rng(1)
   blocks = [{name: rng.normal(size=(T, K, 1, *size)).astype(np.float32)
              for name, size in (

@@ -1,5 +1,6 @@
 """The learner of columns with an LSTM: its gradient, from the objective up."""
 
+import caught_gradients
 from distillery.agents.core import builders
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
@@ -30,6 +31,7 @@ SEVEN = {
     'KL+ent 2col, sampled': dict(regularizer='sampled'),
     'KL+ent 1col, sampled': dict(
         architecture='separate', regularizer='sampled'),
+    'KL+ent 2col, as shipped': dict(normalize_advantages=True, gae_lambda=.9),
 }
 
 
@@ -119,19 +121,26 @@ class Replica:
     return {name: np.stack(values) for name, values in found.items()}
 
   def constants(self):
-    """Advantages and value targets `[T, K, E]`, of the present weights."""
+    """Advantages, targets, pi_k, and what advantages are multiplied by."""
     config, block, now = self._config, self._block, self.forward(self.weights)
     reward = config.reward_scale * block['reward'] + self._rho(now)
+    # Lambda-returns, G_t = r_t + gamma d_t ((1 - lambda) V' + lambda G_{t+1}).
     target = np.zeros((T, K, E))
     for t in reversed(range(T)):
-      goes_on = t + 1 < T
       following = now['next_value'][t]
-      if goes_on:
+      if t + 1 < T:
         following = np.where(
-            block['episode_end'][t], following, target[t + 1])
+            block['episode_end'][t], following,
+            (1. - config.gae_lambda) * following
+            + config.gae_lambda * target[t + 1])
       target[t] = reward[t] + config.discount * (
           block['discount'][t] * following)
-    return target - now['value'], target, np.exp(now['task'])
+    advantage, scale = target - now['value'], np.ones((K, 1))
+    if config.normalize_advantages:
+      scale = 1. / advantage.std(axis=(0, 2))[:, np.newaxis]
+      advantage = scale * (
+          advantage - advantage.mean(axis=(0, 2))[:, np.newaxis])
+    return advantage, target, np.exp(now['task']), scale
 
   def _rho(self, now):
     """What is added to the reward, of equation 1."""
@@ -149,7 +158,7 @@ class Replica:
 
   def loss(self, weights, constants):
     """What is minimised, as a function of the weights."""
-    config, (advantage, target, old) = self._config, constants
+    config, (advantage, target, old, scale) = self._config, constants
     now = self.forward(weights)
     score = self._taken(now['task']) * advantage
     task, shared = now['task'], now['shared']
@@ -159,7 +168,7 @@ class Replica:
       direct = -config.kl_cost * (old * shared).sum(-1)
     else:
       direct = config.entropy_cost * (np.exp(task) * task).sum(-1)
-    each = -score + direct + 0.25 * (now['value'] - target)**2
+    each = -score + scale * direct + 0.25 * (now['value'] - target)**2
     return each.mean(axis=(0, 2)).sum()
 
 
@@ -238,3 +247,25 @@ def test_tasks_that_a_memory_cannot_have_are_refused():
   with pytest.raises(ValueError, match='the tasks show no image; want none'):
     builder.DistralBuilder(
         make_config(), SPEC._replace(image_shape=None))
+
+
+def test_gradients_are_clipped_the_shared_columns_whole_and_each_tasks_apart():
+  found = []
+  for max_norm in (1e6, .01):
+    config = make_config(max_gradient_norm=max_norm)
+    policy = make_policy(config)
+    block = make_block(policy)
+    learner = make_learner(config, policy, block)
+    caught = caught_gradients.catch(learner, {
+        'shared': learner._shared_optimizer, 'task': learner._task_optimizer,
+        'value': learner._value_optimizer}, block)
+    found.append({name: [gradient for gradient, _ in pairs]
+                  for name, pairs in caught.items()})
+  free, clipped = found
+  caught_gradients.assert_clipped(free['shared'], clipped['shared'], .01)
+  for k in range(K):
+    caught_gradients.assert_clipped(
+        *([gradient[k] for gradient in of['task']] for of in found), .01)
+  # Values are another network's, with a step size of their own.
+  for one, other in zip(free['value'], clipped['value']):
+    np.testing.assert_array_equal(one, other)

@@ -19,7 +19,7 @@ def test_contexts_are_of_the_latest_episodes():
   made = builder.PearlBuilder(small.make_config(), small.SPEC)
   server = reverb.Server(made.make_tables(apart=False), port=None)
   client = reverb.Client(f'localhost:{server.port}')
-  insert = made.make_inserter(client)
+  insert = builder.PearlBuilder.make_inserter(made.spec, client)
   block = {name: np.zeros((T, K, 1, *size), np.float32) for name, size in (
       ('observation', (small.D,)), ('action', (A,)), ('reward', ()),
       ('discount', ()), ('next_observation', (small.D,)))}

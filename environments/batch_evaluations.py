@@ -1,0 +1,72 @@
+"""Evaluation episodes in a simulator of arrays: all of them at once."""
+
+from typing import Any, List, Mapping, Optional, Sequence
+
+from distillery.environments import arguments
+from distillery.environments import base
+from distillery.environments import failures
+from distillery.environments import guards
+from distillery.environments import memory
+from distillery.environments import rollouts
+from distillery.environments import simulation
+from distillery.environments import units
+import numpy as np
+
+
+def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
+         parameters: Mapping[str, np.ndarray], *, episodes_per_task: int,
+         seed: int, tasks: Optional[Sequence[base.Task]], deterministic: bool,
+         until_success: bool) -> List[rollouts.Episode]:
+  """See `pool.Pool.evaluate`; `own` are the pool's tasks."""
+  arguments.check_counts(episodes_per_task=episodes_per_task)
+  arguments.check_seed(seed)
+  tasks = own if tasks is None else tuple(tasks)
+  indices = arguments.task_indices(tasks, own)
+  shape = (len(tasks), episodes_per_task)
+  seeds = np.array([[units.evaluation_seed(seed, index, episode)
+                     for episode in range(episodes_per_task)]
+                    for index in indices])
+  batch = suite.make_batch(
+      [task for task in tasks for _ in range(episodes_per_task)])
+  for row, row_seed in enumerate(seeds.ravel().tolist()):
+    batch.reset(row, row_seed)
+  policy = memory.with_memory(policy)
+  selected = policy.select_tasks(parameters, np.asarray(indices))
+  state = np.zeros((*shape, policy.state_size), np.float32)
+  rng = units.evaluation_noise_generator(seed, 0, 0)
+  is_done, success = np.zeros(shape, bool), np.zeros(shape, bool)
+  total, length = np.zeros(shape), np.zeros(shape, int)
+  gate = guards.ActionGate(suite.action_spec, shape)
+
+  def place(row: int) -> failures.Place:
+    task, episode = divmod(row, episodes_per_task)
+    return failures.Place(
+        'evaluation of task', tasks[task].name, 0, episode,
+        int(seeds[task, episode]), int(length[task, episode]))
+
+  while True:
+    observation = batch.observation.reshape(*shape, -1)
+    if deterministic:
+      action, state = policy.deterministic(selected, observation, state)
+    else:
+      noise = policy.draw_noise(rng, 1, shape[0] * shape[1])
+      action, _, state = policy.sample(
+          selected, observation, noise.reshape(*shape, *noise.shape[2:]),
+          state)
+    reward, _, ended = (array.reshape(shape) for array in (
+        simulation.step(batch, gate, place, action)))
+    total += np.where(is_done, 0., reward)
+    length += ~is_done
+    success |= batch.success.reshape(shape) & ~is_done
+    is_done |= ended | (success & until_success)
+    if is_done.all():
+      break
+    # Rows that are done are stepped with the others, and begin anew for that.
+    for row in np.flatnonzero(ended):
+      batch.reset(row, int(seeds.ravel()[row]))
+    guards.check_length(int(length.max()))
+  return [rollouts.Episode(
+      task=tasks[task].name, env=0, episode=episode,
+      return_=float(total[task, episode]), length=int(length[task, episode]),
+      success=bool(success[task, episode]))
+          for task, episode in np.ndindex(*shape)]
