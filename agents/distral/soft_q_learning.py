@@ -14,7 +14,8 @@ class SoftQConfig:
 
   Attributes:
     alpha: c_KL / (c_KL + c_Ent); the paper has the KL alone, 1.
-    beta: 1 / (c_KL + c_Ent), the inverse temperature.
+    beta: 1 / (c_KL + c_Ent), the inverse temperature. Where it is small, who
+      distils nothing stays soft for ever, and is beaten for that alone.
     discount: gamma.
     learning_rate: of Q.
     rollout_length: environment steps of a task between two distillations.
@@ -23,7 +24,7 @@ class SoftQConfig:
     pseudo_count: of every action, so that pi_0 excludes none.
   """
   alpha: float = 1.
-  beta: float = 5.
+  beta: float = 20.
   discount: float = 0.95
   learning_rate: float = 0.1
   rollout_length: int = 10

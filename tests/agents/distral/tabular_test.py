@@ -143,7 +143,7 @@ def test_a_seed_does_not_depend_on_the_others():
 
 def test_the_distilled_policy_is_the_mean_of_those_that_were_there():
   made, _ = learner([0], num_iterations=0, rollout_length=3, count_decay=.9,
-                    pseudo_count=.1)
+                    pseudo_count=.1, beta=5.)
   counts = np.zeros_like(made.log_prior[0])
   for _ in range(200):
     seen, act = [], made._act
