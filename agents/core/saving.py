@@ -87,8 +87,11 @@ def finish(aside: pathlib.Path,
       shutil.rmtree(final)
     os.rename(aside, final)
     _sync(final.parent)
-  for old in checkpoints.paths(final.parent)[:-_KEPT]:
-    shutil.rmtree(old)
+  found = checkpoints.paths(final.parent)
+  # Those beyond were damaged: the run was taken up from before them.
+  kept = [path for path in found if path <= final][-_KEPT:]
+  for path in set(found) - set(kept):
+    shutil.rmtree(path)
   return final
 
 

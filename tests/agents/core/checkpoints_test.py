@@ -102,6 +102,15 @@ def test_keeps_the_newest_two(tmp_path):
   assert checkpoints.newest(tmp_path).name == '000000001000'
 
 
+def test_one_that_was_damaged_keeps_no_place(tmp_path):
+  agent = Agent()
+  for env_steps in (500, 1003):
+    agent.save(tmp_path, env_steps)
+  (tmp_path / 'checkpoints' / f'{1003:012d}' / 'manifest.json').unlink()
+  agent.save(tmp_path, 1000)  # Of the run that went on from 500.
+  assert names(tmp_path) == [f'{500:012d}', f'{1000:012d}']
+
+
 def test_without_any_there_is_none(tmp_path):
   assert checkpoints.newest(tmp_path) is None
   with pytest.raises(ValueError, match='no checkpoint'):
