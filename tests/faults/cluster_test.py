@@ -22,6 +22,13 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900), pytest.mark.skipif(
 HEAD, WORKER = 'distillery-head', 'distillery-worker'
 HEAD_IP, WORKER_IP, PORT = '10.201.0.1', '10.201.0.2', 6399
 RAY = pathlib.Path(sys.executable).with_name('ray')
+# Until both machines have joined.
+_WAIT = f"""
+import time, ray
+ray.init(address='{HEAD_IP}:{PORT}', log_to_driver=False)
+while sum(node['Alive'] for node in ray.nodes()) < 2:
+  time.sleep(.5)
+"""
 
 
 def ip(*arguments):
@@ -58,7 +65,9 @@ def fixture_machines():
           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
       stack.callback(daemon.wait)
       stack.callback(daemon.terminate)
-      time.sleep(15.)  # Until the head answers, or the worker has joined.
+      time.sleep(10.)  # A worker gives up on a head that does not answer.
+    subprocess.run(
+        inside(HEAD, sys.executable, '-c', _WAIT), check=True, timeout=120.)
     yield
 
 
