@@ -116,7 +116,7 @@ def checkpoint_s(options: ProgramsOptions,
   rng, path = np.random.default_rng(0), pathlib.Path(folder)
   with serving.serve(builder, path, None) as client:
     made = parts.Parts(builder, client, 0)
-    insert = builder.make_inserter(client)
+    insert = builder.make_inserter(builder.spec, client)
     for _ in range(options.transitions // _BLOCK_STEPS):
       lead = (_BLOCK_STEPS, 10, 1)
       insert('task', {

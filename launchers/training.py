@@ -1,8 +1,9 @@
 """What the `main` of every launcher that trains does."""
 
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Sequence, Type
 
 from absl import flags
+from distillery.agents.core import builders
 from distillery.agents.core import errors
 from distillery.agents.core import experiment
 from distillery.agents.core import program
@@ -22,7 +23,7 @@ ERRORS = (pools.PoolError, errors.NonFiniteError, supervisor.ProgramError,
 def train(
     agent: str,
     agent_config: Any,
-    make_builder: Callable[..., Any],
+    make_builder: Type[builders.Builder],
     options: flag_utils.RunOptions,
     *,
     change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,

@@ -80,3 +80,8 @@ def _check_initial(config: a2c_config.A2CConfig) -> None:
     raise ValueError(
         f'normalize_rewards: got {config.normalize_rewards}, and the values in '
         f'{run!r} were learned with {normalized}; want the same.')
+  num_envs = there['agent_config'].get('envs_per_task')
+  if normalized and num_envs != config.envs_per_task:
+    raise ValueError(
+        f'envs_per_task: got {config.envs_per_task}, and rewards in {run!r} '
+        f'were normalised over {num_envs}; want the same.')

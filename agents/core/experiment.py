@@ -149,9 +149,10 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
             'num_env_steps': config.num_env_steps,
             **run_directory.versions()}]})
   else:
-    config.run_dir.write_json('config.json', description)
     config.run_dir.write_json('versions.json', {
         **run_directory.versions(), **config.suite.info})
+    # The last: with it there is a run to resume.
+    config.run_dir.write_json('config.json', description)
 
 
 def is_due(config: ExperimentConfig, every: int, before: int,

@@ -19,7 +19,7 @@ EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
 # Where Reverb writes while a run goes on; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
 # What is there already when a run is refused for its flags.
-_BEFORE_A_RUN = {'.lock', 'flags.cfg'}
+_BEFORE_A_RUN = {'.lock', 'flags.cfg', 'versions.json'}
 
 
 class RunDirectory:

@@ -60,7 +60,7 @@ def held(folder: str) -> Iterator[None]:
   """Waits until nobody else makes experts in a folder, and keeps others out."""
   path = pathlib.Path(folder)
   path.mkdir(parents=True, exist_ok=True)
-  with open(path / '.lock', 'w') as lock:
+  with open(path / '.experts.lock', 'w') as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -64,7 +64,8 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
         tf.ones([4, 2, 16], tf.int32))
   run = write_run(tmp_path / 'run', {
       name: getattr(learned, name)
-      for name in ('policy', 'value', 'reward_scale')}, normalize_rewards=True)
+      for name in ('policy', 'value', 'reward_scale')}, normalize_rewards=True,
+                  envs_per_task=16)
   made = make_builder(normalize_rewards=True, initial_run=run).make_networks(
       seed=2)
   reward, begins = tf.ones([1, 2, 16]), tf.zeros([1, 2, 16], tf.int32)
@@ -74,6 +75,9 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
       "normalize_rewards: got False, and the values in '.*run' were learned "
       'with True; want the same')):
     make_builder(initial_run=run)
+  with pytest.raises(ValueError, match=(
+      "envs_per_task: got 8, and rewards in '.*run' were normalised over 16")):
+    make_builder(initial_run=run, normalize_rewards=True, envs_per_task=8)
 
 
 def test_a_run_of_another_agent_is_refused(tmp_path):

@@ -102,7 +102,7 @@ def test_keeps_the_newest_two(tmp_path):
   assert checkpoints.newest(tmp_path).name == '000000001000'
 
 
-def test_one_that_was_damaged_keeps_no_place(tmp_path):
+def test_a_damaged_one_beyond_keeps_no_place(tmp_path):
   agent = Agent()
   for env_steps in (500, 1003):
     agent.save(tmp_path, env_steps)

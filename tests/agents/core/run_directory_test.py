@@ -20,6 +20,7 @@ def test_a_new_or_an_empty_directory_is_taken(tmp_path):
 def test_a_run_that_was_refused_for_its_flags_leaves_room(tmp_path):
   first = run_directory.RunDirectory(tmp_path / 'run', resume=False)
   (tmp_path / 'run' / 'flags.cfg').write_text('--wrong')
+  (tmp_path / 'run' / 'versions.json').write_text('{}')
   (tmp_path / 'run' / 'config.json.tmp').write_text('{')  # Killed there.
   del first  # Its process has ended, before the run began.
   run = run_directory.RunDirectory(tmp_path / 'run', resume=False)
