@@ -18,9 +18,9 @@ class A2CConfig:
       makes one for each task after the other, as in the study.
     initial_run: directory of a run of A2C or of distillation, on as many tasks
       and with the same networks, whose newest checkpoint is begun with; its
-      statistics of observations are kept as they are, those of its returns, over
-      as many environments, are gone on with. A distilled student has no values; they are learned from
-      nothing. Empty: so is all.
+      statistics of observations are kept as they are, those of its returns,
+      over as many environments, are gone on with. A distilled student has no
+      values; they are learned from nothing. Empty: so is all.
     trainable: what is trained of it: 'all', 'last' (the last layers of policy
       and values, and the standard deviations) or 'last_two' (the policy's last
       but one as well). Values that are new are trained whole.
