@@ -1,7 +1,8 @@
 """Many half-cheetahs, stepped at once by MuJoCo's own threads."""
 
+from concurrent import futures
 import os
-from typing import Any, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 import numpy as np
 
@@ -11,9 +12,37 @@ _FRAME_SKIP = 5
 _CONTROL_COST = 0.1
 _RESET_NOISE = 0.1
 # Fewer are stepped sooner than a thread wakes up that slept through learning.
-_ROWS_OF_A_THREAD = 16
+_ROWS_OF_A_THREAD = 8
 # A state is time, positions and velocities; the first position is not observed.
 _TIME, _X, _OBSERVED = 0, 1, 2
+
+
+class _Share:
+  """Rows that are stepped together."""
+
+  def __init__(self, rows: slice, models: Sequence[Any], num_threads: int):
+    """Deals the `rows` of N models to threads; with none, the caller's own."""
+    import mujoco  # pylint: disable=g-import-not-at-top
+    from mujoco import rollout  # pylint: disable=g-import-not-at-top
+    self._rows = rows
+    self._models = list(models[rows])
+    self._rollout = rollout.Rollout(nthread=num_threads)
+    self._scratch = [
+        mujoco.MjData(models[0]) for _ in range(max(1, num_threads))]
+    # As much for each at once: to come back for more, they wait in line.
+    self._chunk_size = -(-len(self._models) // len(self._scratch))
+    self._no_sensors = np.zeros(
+        (len(self._models), _FRAME_SKIP, models[0].nsensordata))
+
+  def step(self, state: np.ndarray, control: np.ndarray,
+           states: np.ndarray) -> None:
+    """From `state` `[N, S]`, by `control` `[N, T, A]`; fills in `states`."""
+    rows = self._rows
+    self._rollout.rollout(
+        self._models, self._scratch, state[rows], control[rows],
+        nstep=_FRAME_SKIP, state=states[rows],
+        sensordata=self._no_sensors, chunk_size=self._chunk_size,
+        skip_checks=True)
 
 
 class CheetahBatch:
@@ -34,22 +63,17 @@ class CheetahBatch:
       models: N `mujoco.MjModel`; one may be given more than once.
     """
     import mujoco  # pylint: disable=g-import-not-at-top
-    from mujoco import rollout  # pylint: disable=g-import-not-at-top
     self._models = list(models)
     num_rows, model = len(self._models), self._models[0]
-    num_threads = min(len(os.sched_getaffinity(0)),
-                      num_rows // _ROWS_OF_A_THREAD)
-    # With one thread, the caller's own.
-    self._rollout = rollout.Rollout(
-        nthread=num_threads if num_threads > 1 else 0)
-    self._scratch = [
-        mujoco.MjData(model) for _ in range(max(1, num_threads))]
+    self._shares = _make_shares(self._models)
+    # For the others' share. The caller steps one itself: it would be woken up
+    # late if it but waited.
+    self._thread = futures.ThreadPoolExecutor(1)
     self._dt = _FRAME_SKIP * model.opt.timestep
     self._state = np.zeros((num_rows, mujoco.mj_stateSize(
         model, mujoco.mjtState.mjSTATE_FULLPHYSICS)))
     self._states = np.zeros(
         (num_rows, _FRAME_SKIP, self._state.shape[1]))
-    self._no_sensors = np.zeros((num_rows, _FRAME_SKIP, model.nsensordata))
     self._steps = np.zeros(num_rows, np.int64)
     self.success = np.zeros(num_rows, bool)
 
@@ -71,9 +95,12 @@ class CheetahBatch:
            ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps every row; see `base.Batch`."""
     control = np.repeat(action[:, np.newaxis].astype(float), _FRAME_SKIP, 1)
-    self._rollout.rollout(
-        self._models, self._scratch, self._state, control, nstep=_FRAME_SKIP,
-        state=self._states, sensordata=self._no_sensors, skip_checks=True)
+    stepped = [
+        self._thread.submit(share.step, self._state, control, self._states)
+        for share in self._shares[1:]]
+    self._shares[0].step(self._state, control, self._states)
+    for others in stepped:
+      others.result()
     x = self._state[:, _X].copy()
     self._state[...] = self._states[:, -1]
     self._steps += 1
@@ -81,3 +108,17 @@ class CheetahBatch:
         np.square(action), axis=-1)
     return (reward.astype(np.float32), np.ones(len(x), np.float32),
             self._steps == HORIZON)
+
+
+def _make_shares(models: Sequence[Any]) -> List[_Share]:
+  """The caller's share, and, if there is more than one thread, the others'."""
+  num_rows = len(models)
+  num_threads = min(
+      len(os.sched_getaffinity(0)), num_rows // _ROWS_OF_A_THREAD)
+  if num_threads < 2:
+    return [_Share(slice(0, num_rows), models, 0)]
+  end = num_rows // num_threads
+  # A single other is the thread that would only wait for MuJoCo's.
+  others = num_threads - 1 if num_threads > 2 else 0
+  return [_Share(slice(0, end), models, 0),
+          _Share(slice(end, num_rows), models, others)]

@@ -59,6 +59,7 @@ class Learner(acme.Learner):
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
         self._pack_step, jit_compile=self._jit_compile)
+    self._traced_step: Any = None  # Its only trace: batches are all alike.
 
   @abc.abstractmethod
   def _step(self, batch: Mapping[str, tf.Tensor],
@@ -82,12 +83,24 @@ class Learner(acme.Learner):
     step = np.asarray(self.num_steps, np.int32)
     # XLA tells of the first, when it is compiled.
     with (quiet.quiet_native_code()
-          if self._jit_compile and not self._metric_shapes
+          if self._jit_compile and not self.metrics
           else contextlib.nullcontext()):
-      packed, self._copies = self._packed_step(batch, step)
+      packed, self._copies = self._function(batch, step)(batch, step)
     self.metrics = self._report(_unpack(packed.numpy(), self._metric_shapes))
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
+
+  def _function(self, batch: Mapping[str, tf.Tensor], step: np.ndarray) -> Any:
+    """What to call for a step.
+
+    To find its trace, a `tf.function` takes the layout of each batch apart, as
+    long as a small step takes.
+    """
+    if tf.config.functions_run_eagerly():
+      return self._packed_step
+    if self._traced_step is None:
+      self._traced_step = self._packed_step.get_concrete_function(batch, step)
+    return self._traced_step
 
   def _pack_step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
                  ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:

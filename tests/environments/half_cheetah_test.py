@@ -54,13 +54,17 @@ def test_an_episode_is_cut_off_and_not_over():
       environment.reset(seed=3).observation, first.observation)
 
 
-@pytest.mark.parametrize('rows', [1, 33])  # In the caller's thread, in two.
-def test_every_row_steps_as_gymnasium_does(rows):
+# In the caller's thread, in one more, in MuJoCo's threads beside the caller's.
+@pytest.mark.parametrize('rows,num_cores,threads_of_shares', [
+    (1, 2, [1]), (33, 1, [1]), (15, 2, [1]), (33, 2, [1, 1]),
+    (33, 16, [1, 3]), (33, 3, [1, 2])])
+def test_every_row_steps_as_gymnasium_does(
+    rows, num_cores, threads_of_shares, monkeypatch):
+  monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(num_cores)))
   bodies = [list(half_cheetah.BODIES)[i % 6] for i in range(rows)]
   cheetahs = [half_cheetah.make_cheetah(body) for body in bodies]
   batch = cheetah_batch.CheetahBatch([cheetah.model for cheetah in cheetahs])
-  assert len(batch._scratch) == (
-      1 if rows == 1 else min(2, len(os.sched_getaffinity(0))))
+  assert [len(share._scratch) for share in batch._shares] == threads_of_shares
   for row, cheetah in enumerate(cheetahs):
     batch.reset(row, seed=row)
     np.testing.assert_array_equal(
