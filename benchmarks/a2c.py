@@ -2,12 +2,14 @@
 
   python benchmarks/a2c.py
 
-16 or 64 environments, 5 steps of each in an update, two layers of 64, RMSprop.
+16, 64 or 256 environments, 5 steps of each in an update, two layers of 64,
+RMSprop.
 Ours as launchers/run_a2c.py runs it, replay and all: one body, and beside it,
 to see what many environments cost, six agents of six bodies.
 """
 
 import dataclasses
+import functools
 import pathlib
 import tempfile
 import time
@@ -20,7 +22,10 @@ from distillery.launchers import flag_utils
 import launcher_runs
 
 _BODY = 'SmallFoot'
-_FEW, _MANY, _STEPS = 16, 64, 5
+_COUNTS = (16, 64, 256)
+_STEPS = 5
+_OURS = 'one body, {} environments'
+_THEIRS = "stable-baselines3's, {} environments"
 # The first blocks compile the learner's step.
 _WARM_UP_BLOCKS = 50
 
@@ -37,7 +42,7 @@ class A2COptions:
     output: the table to write.
   """
 
-  bench_env_steps: int = 150_000
+  bench_env_steps: int = 300_000
   peer_steps: int = 64_000
   repetitions: int = 3
   time_limit_s: float = 240.0
@@ -89,25 +94,24 @@ _OPTIONS = flag_utils.define(A2COptions)
 def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
-  one = f'HALF_CHEETAH/{_BODY}'
   measures = {
-      'one body, 16 environments': lambda: our_rate(options, one, _FEW),
-      'one body, 64 environments': lambda: our_rate(options, one, _MANY),
-      'six agents of six bodies, 16 each':
-          lambda: our_rate(options, 'HALF_CHEETAH', _FEW),
-      "stable-baselines3's, 16 environments": peer_rate(options, _FEW),
-      "stable-baselines3's, 64 environments": peer_rate(options, _MANY)}
+      'six agents of six bodies, 16 each': functools.partial(
+          our_rate, options, 'HALF_CHEETAH', 16)}
+  for count in _COUNTS:
+    measures[_OURS.format(count)] = functools.partial(
+        our_rate, options, f'HALF_CHEETAH/{_BODY}', count)
+    measures[_THEIRS.format(count)] = peer_rate(options, count)
   values = {name: [] for name in measures}
   for _ in range(options.repetitions):
     for name, measure in measures.items():
       values[name].append(measure())
-  figures = [bench_report.Figure(name, 'steps/s', of_name)
-             for name, of_name in values.items()]
-  few, many, _, peer_few, peer_many = figures
-  bench_report.report('A2C', [
-      *figures, bench_report.ratio('16 environments : theirs', few, peer_few),
-      bench_report.ratio('64 environments : theirs', many, peer_many),
-  ], options.output)
+  figures = {name: bench_report.Figure(name, 'steps/s', of_name)
+             for name, of_name in values.items()}
+  bench_report.report('A2C', [*figures.values(), *(
+      bench_report.ratio(
+          f'{count} environments : theirs', figures[_OURS.format(count)],
+          figures[_THEIRS.format(count)]) for count in _COUNTS)],
+      options.output)
 
 
 if __name__ == '__main__':
