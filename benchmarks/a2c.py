@@ -24,6 +24,7 @@ import launcher_runs
 _BODY = 'SmallFoot'
 _COUNTS = (16, 64, 256)
 _STEPS = 5
+_SIX = 'six agents of six bodies, 16 each'
 _OURS = 'one body, {} environments'
 _THEIRS = "stable-baselines3's, {} environments"
 # The first blocks compile the learner's step.
@@ -44,7 +45,7 @@ class A2COptions:
 
   bench_env_steps: int = 300_000
   peer_steps: int = 64_000
-  repetitions: int = 3
+  repetitions: int = 5
   time_limit_s: float = 240.0
   output: str = 'results/bench/a2c.csv'
 
@@ -95,8 +96,7 @@ def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
   measures = {
-      'six agents of six bodies, 16 each': functools.partial(
-          our_rate, options, 'HALF_CHEETAH', 16)}
+      _SIX: functools.partial(our_rate, options, 'HALF_CHEETAH', 16)}
   for count in _COUNTS:
     measures[_OURS.format(count)] = functools.partial(
         our_rate, options, f'HALF_CHEETAH/{_BODY}', count)
@@ -107,11 +107,14 @@ def main(_: List[str]) -> None:
       values[name].append(measure())
   figures = {name: bench_report.Figure(name, 'steps/s', of_name)
              for name, of_name in values.items()}
-  bench_report.report('A2C', [*figures.values(), *(
+  ratios = [
       bench_report.ratio(
           f'{count} environments : theirs', figures[_OURS.format(count)],
-          figures[_THEIRS.format(count)]) for count in _COUNTS)],
-      options.output)
+          figures[_THEIRS.format(count)]) for count in _COUNTS]
+  ratios.append(bench_report.ratio(
+      'six agents : one of theirs, 16 environments', figures[_SIX],
+      figures[_THEIRS.format(16)]))
+  bench_report.report('A2C', [*figures.values(), *ratios], options.output)
 
 
 if __name__ == '__main__':
