@@ -16,11 +16,14 @@ class A2CConfig:
       side by side and share nothing).
     order: of updates. 'joint' sums the losses of all tasks in one; 'turns'
       makes one for each task after the other, as in the study.
-    initial_run: directory of a run of A2C or of distillation, on as many tasks
-      and with the same networks, whose newest checkpoint is begun with; its
-      statistics of observations are kept as they are, those of its returns,
-      over as many environments, are gone on with. A distilled student has no
-      values; they are learned from nothing. Empty: so is all.
+    initial_run: directory of a run of A2C or of distillation with the same
+      networks, whose newest checkpoint is begun with; its statistics of
+      observations are kept as they are, those of its returns, over as many
+      environments, are gone on with. A distilled student has no values; they
+      are learned from nothing. Empty: so is all.
+    initial_task: the one of its tasks with whose layers, and the trunk, all
+      tasks begin. Empty: it has as many tasks, and each begins with those of
+      the one in its place.
     trainable: what is trained of it: 'all', 'last' (the last layers of policy
       and values, and the standard deviations) or 'last_two' (the policy's last
       but one as well). Values that are new are trained whole.
@@ -47,6 +50,7 @@ class A2CConfig:
   architecture: Literal['multi_head', 'separate'] = 'multi_head'
   order: Literal['joint', 'turns'] = 'joint'
   initial_run: str = ''
+  initial_task: str = ''
   trainable: Literal['all', 'last', 'last_two'] = 'all'
   envs_per_task: int = 16
   unroll_length: int = 5
@@ -76,6 +80,10 @@ class A2CConfig:
       raise ValueError(
           "order='turns' would change nothing for architecture='separate', "
           "whose tasks share nothing, but its cost; want order='joint'.")
+    if self.initial_task and not self.initial_run:
+      raise ValueError(
+          f'initial_task={self.initial_task!r} is a task of no run; want '
+          'initial_run, or none.')
     if self.trainable != 'all' and not self.initial_run:
       raise ValueError(
           f'trainable={self.trainable!r} would leave most layers as they were '

@@ -12,6 +12,8 @@ from distillery.ops import gradients
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
+# Under RMSprop's root, as TensorFlow's implementations of A2C have it.
+_EPSILON = 1e-5
 
 
 class Batch(NamedTuple):
@@ -54,9 +56,9 @@ class A2CLearner(learners.Learner):
           else value.last_variables(1))]
       self._shared, self._own = (
           _members(part, trained) for part in (self._shared, self._own))
-    self._shared_optimizer = optimizers.rms_prop(
-        config.learning_rate, self._shared)
-    self._own_optimizer = optimizers.rms_prop(config.learning_rate, self._own)
+    self._shared_optimizer, self._own_optimizer = (
+        optimizers.rms_prop(config.learning_rate, part, _EPSILON)
+        for part in (self._shared, self._own))
     super().__init__(
         variables={'policy': policy.acting_variables()},
         checkpointables={

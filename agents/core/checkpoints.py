@@ -93,6 +93,14 @@ def holds(path: pathlib.Path, name: str) -> bool:
   return any(key.partition('/')[0] == name for key in state['variables'])
 
 
+def train_task_names(run_dir: pathlib.Path) -> List[str]:
+  """Of the tasks that a run was trained on, in order."""
+  tasks = json.loads(
+      (pathlib.Path(run_dir) / 'config.json').read_text())['tasks']
+  return [task.rpartition(' (')[0] for task in tasks
+          if task.endswith('(train)')]
+
+
 def env_steps(path: pathlib.Path) -> int:
   """Of a checkpoint: at how many it was written."""
   return int(path.name)

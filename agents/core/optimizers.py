@@ -18,16 +18,18 @@ def adam(learning_rate: float, variables: Sequence[tf.Variable],
       tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon), variables)
 
 
-def rms_prop(learning_rate: float, variables: Sequence[tf.Variable]
-             ) -> tf.keras.optimizers.Optimizer:
-  """RMSprop: decay 0.99, 1e-5 added to the mean square, under the root.
+def rms_prop(learning_rate: float, variables: Sequence[tf.Variable],
+             epsilon: float) -> tf.keras.optimizers.Optimizer:
+  """RMSprop with a decay of 0.99.
 
   Args:
     learning_rate: of the optimiser.
     variables: that it will move.
+    epsilon: added to the mean square, under the root. Where gradients are below
+      its root, steps are smaller than the learning rate.
   """
   return _build(tf.keras.optimizers.RMSprop(
-      learning_rate, rho=0.99, epsilon=1e-5), variables)
+      learning_rate, rho=0.99, epsilon=epsilon), variables)
 
 
 def _build(optimizer: tf.keras.optimizers.Optimizer,

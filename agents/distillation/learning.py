@@ -13,6 +13,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfd = tfp.distributions
+# Under RMSprop's root: the square of the study's 1e-5, which is beside it. The
+# last of what parts student and teacher has small gradients.
+_EPSILON = 1e-10
 
 
 def distillation_loss(teacher: tfd.Distribution,
@@ -45,10 +48,9 @@ class DistillationLearner(learners.Learner):
     self._config = config
     self._student = student
     self.teacher = _make_teacher(teachers)
-    self._shared_optimizer = optimizers.rms_prop(
-        config.learning_rate, student.shared_variables())
-    self._own_optimizer = optimizers.rms_prop(
-        config.learning_rate, student.task_variables())
+    self._shared_optimizer, self._own_optimizer = (
+        optimizers.rms_prop(config.learning_rate, part, _EPSILON)
+        for part in (student.shared_variables(), student.task_variables()))
     super().__init__(
         variables={'policy': {
             **student.acting_variables(),

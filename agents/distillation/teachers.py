@@ -1,9 +1,8 @@
 """Frozen policies, one for each task, read from the runs that trained them."""
 
 import dataclasses
-import json
 import pathlib
-from typing import Dict, List, NamedTuple, Sequence
+from typing import Dict, NamedTuple, Sequence
 
 from distillery.agents.core import checkpoints
 from distillery.networks import multi_head_acting
@@ -49,7 +48,7 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str], *,
       raise ValueError(
           f'teachers: the policy in {run_dir} is a '
           f'{type(loaded.policy).__name__}; want runs of A2C.')
-    for index, name in enumerate(_tasks_of(run_dir)):
+    for index, name in enumerate(checkpoints.train_task_names(run_dir)):
       if name in found:
         raise ValueError(f'teachers: {name} has more than one; {run_dir} has '
                          'the second.')
@@ -85,11 +84,3 @@ def _check_act_alike(teachers: Sequence[_Teacher]) -> None:
             f'teachers: they act in different ways, {name}={wanted} in '
             f'{first.run_dir} and {value} in {other.run_dir}; want the same, '
             'or student_probability=1, where they do not act.')
-
-
-def _tasks_of(run_dir: str) -> List[str]:
-  """Names of the tasks that a run was trained on, in order."""
-  tasks = json.loads(
-      (pathlib.Path(run_dir) / 'config.json').read_text())['tasks']
-  return [task.rpartition(' (')[0] for task in tasks
-          if task.endswith('(train)')]

@@ -16,15 +16,18 @@ SPEC = builders.AgentSpec(
     specs.BoundedArray((3,), np.float32, -1., 1.))
 
 
-def make_builder(**changes):
+def make_builder(num_tasks=2, **changes):
   return builder.A2CBuilder(
-      a2c_config.A2CConfig(hidden_sizes=(6, 4), **changes), SPEC)
+      a2c_config.A2CConfig(hidden_sizes=(6, 4), **changes),
+      SPEC._replace(num_tasks=num_tasks))
 
 
-def write_run(run_dir, checkpointables, agent='a2c', **agent_config):
+def write_run(run_dir, checkpointables, agent='a2c', tasks=('one', 'two'),
+              **agent_config):
   run_dir.mkdir()
   (run_dir / 'config.json').write_text(json.dumps(
-      {'agent': agent, 'agent_config': agent_config}))
+      {'agent': agent, 'agent_config': agent_config,
+       'tasks': [f'{name} (train)' for name in tasks] + ['other (test)']}))
   saving.finish(saving.begin(
       run_dir, 100, checkpointables, {}, {}, {'env_steps': 100, 'wall_s': 1.}))
   return str(run_dir)
@@ -53,6 +56,56 @@ def test_tuning_begins_with_what_the_run_has_learned(tmp_path, has_value):
                          (made.value, want.value)):
     for value, other in zip(weights(module), weights(wanted)):
       np.testing.assert_array_equal(value, other)
+
+
+@pytest.mark.parametrize('architecture', ['multi_head', 'separate'])
+@pytest.mark.parametrize('num_there,task,num_here', [
+    (3, 'two', 1), (3, 'three', 3), (1, 'one', 2)])
+def test_all_tasks_begin_with_a_chosen_ones_layers(
+    tmp_path, architecture, num_there, task, num_here):
+  """What the run computes for that task is what each task here computes."""
+  learned = make_builder(num_there, architecture=architecture).make_networks(1)
+  rng = np.random.default_rng(0)
+  for module in (learned.policy, learned.value):
+    for variable in module.variables:
+      variable.assign(rng.uniform(.5, 1.5, variable.shape))
+  names = ('one', 'two', 'three')[:num_there]
+  run = write_run(tmp_path / 'run', {
+      'policy': learned.policy, 'value': learned.value}, tasks=names)
+  made = make_builder(num_here, architecture=architecture, initial_run=run,
+                      initial_task=task).make_networks(2)
+  observation = rng.normal(size=(1, 7, 5)).astype(np.float32)
+  place = names.index(task)
+  for network in ('policy', 'value'):
+    there, here = (
+        getattr(of, network) if network == 'value' else of.policy.task
+        for of in (learned, made))
+    wanted, got = (
+        network_of(np.repeat(observation, num_tasks, axis=0))
+        for network_of, num_tasks in ((there, num_there), (here, num_here)))
+    if network == 'policy':
+      std = wanted.stddev()[place:place + 1]
+      np.testing.assert_allclose(got.stddev(), np.repeat(std, num_here, 0))
+      wanted, got = wanted.mean(), got.mean()
+    np.testing.assert_allclose(
+        got, np.repeat(wanted[place:place + 1], num_here, 0), rtol=1e-5)
+
+
+def test_which_tasks_are_begun_with_has_to_be_said(tmp_path):
+  policy = make_builder().make_networks(seed=1).policy
+  run = write_run(tmp_path / 'run', {'policy': policy}, discount=.99)
+  with pytest.raises(ValueError, match=(
+      "'.*run' was trained on 2 tasks, and this run has 1; want initial_task, "
+      'one of one, two')):
+    make_builder(1, initial_run=run)
+  with pytest.raises(ValueError, match=(
+      "initial_task: got 'other', and '.*run' was trained on one, two")):
+    make_builder(1, initial_run=run, initial_task='other')
+  with pytest.raises(ValueError, match=(
+      "discount: got 0.9, and the values in '.*run' were learned with 0.99")):
+    make_builder(initial_run=run, discount=.9)
+  with pytest.raises(ValueError, match="initial_task='one' is a task of no"):
+    make_builder(initial_task='one')
 
 
 def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
