@@ -75,6 +75,7 @@ class Learner(acme.Learner):
     """Takes one batch and makes one update.
 
     Raises:
+      TypeError: if the batch has other shapes or types than the first had.
       errors.NonFiniteError: if a metric is NaN or infinite. The variables are
         spoilt then; what can be gone back to is the last checkpoint.
     """

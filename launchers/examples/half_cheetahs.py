@@ -1,4 +1,4 @@
-"""Draws the six half-cheetahs.
+"""Draws the six half-cheetahs, the parts that differ in red.
 
   MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
 """
@@ -24,6 +24,8 @@ class PictureOptions:
   width: int = 320
 
 
+_MIDDLE, _DISTANCE = (0.05, 0., 0.45), 1.75  # m
+_RED = (0.8, 0.1, 0.1, 1.)
 _OPTIONS = flag_utils.define(PictureOptions)
 
 
@@ -33,15 +35,21 @@ def main(_):
   import mujoco  # pylint: disable=g-import-not-at-top
 
   options = _OPTIONS.value()
+  camera = mujoco.MjvCamera()
+  camera.lookat[:] = _MIDDLE
+  camera.distance, camera.azimuth, camera.elevation = _DISTANCE, 90., -5.
   figure, axes = pyplot.subplots(2, 3, figsize=(9, 4))
-  for axis, body in zip(axes.flat, half_cheetah.BODIES):
+  for axis, (body, (parts, factor)) in zip(
+      axes.flat, half_cheetah.BODIES.items()):
     model = half_cheetah.make_cheetah(body).model
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
+    for part in parts:
+      model.geom(part).rgba[:] = _RED
     with mujoco.Renderer(model, options.height, options.width) as renderer:
-      renderer.update_scene(data, camera='track')
+      renderer.update_scene(data, camera)
       axis.imshow(renderer.render())
-    axis.set_title(body)
+    axis.set_title(f'{body}: {factor:g}')
     axis.axis('off')
   figure.tight_layout()
   figure.savefig(options.output, dpi=100)

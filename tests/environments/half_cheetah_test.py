@@ -1,7 +1,9 @@
 """The six half-cheetahs: what their bodies weigh, and how episodes end."""
 
+import collections
 import os
 
+from distillery.environments import batch_pool
 from distillery.environments import cheetah_batch
 from distillery.environments import half_cheetah
 from distillery.environments import suites
@@ -98,3 +100,31 @@ def test_rows_know_nothing_of_each_other():
     single, _, _ = alone.step(action[14:15])
     assert reward[14] == single[0]
   np.testing.assert_array_equal(many.observation[14], alone.observation[0])
+
+
+class Still:
+  """A policy that does nothing."""
+
+  def select_tasks(self, parameters, task_index):
+    return task_index
+
+  def draw_noise(self, rng, num_steps, num_rows):
+    return np.zeros((num_steps, num_rows, 6), np.float32)
+
+  def sample(self, selected, observation, noise):
+    return noise, np.zeros(noise.shape[:-1], np.float32)
+
+
+def test_every_body_gets_as_many_frames():
+  with batch_pool.BatchPool(
+      suites.make_suite('HALF_CHEETAH', seed=0), envs_per_task=2,
+      unroll_length=300, seed=0) as pool:
+    pool.set_policy(Still(), {})
+    blocks = [pool.collect() for _ in range(4)]
+  steps = np.concatenate([block['episode_step'] for block in blocks])
+  assert steps.shape == (1200, 6, 2)
+  # No environment is ahead of another, across the end of an episode too.
+  assert (steps == (np.arange(1200) % 1000)[:, np.newaxis, np.newaxis]).all()
+  frames = collections.Counter(e.task for e in pool.episodes()
+                               for _ in range(e.length))
+  assert frames == {body: 2000 for body in half_cheetah.BODIES}

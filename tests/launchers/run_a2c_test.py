@@ -1,5 +1,7 @@
 """The launcher of A2C, used as a user uses it."""
 
+import dataclasses
+
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import checkpoints
@@ -24,9 +26,15 @@ def launch(*arguments, **kwargs):
 @pytest.mark.parametrize('path', FLAGFILES, ids=lambda path: path.stem)
 def test_a_flagfile_is_a_config_and_tasks_that_go_together(path):
   config, _, spec = launches.read_flagfile(path, a2c_config.A2CConfig)
+  assert (config.architecture == 'separate') == path.stem.endswith(
+      ('scratch', 'tuning'))
+  if config.initial_run:  # Which a command of the same file makes.
+    command, = [line for line in path.read_text().splitlines()
+                if line.startswith('# python launchers/run_a2c.py')]
+    assert command.endswith(f'--run_dir={config.initial_run}')
+    config = dataclasses.replace(config, initial_run='', trainable='all')
   made = builder.A2CBuilder(config, spec)
   assert made.evaluated_policies == ('task',)
-  assert (config.architecture == 'separate') == path.stem.endswith('scratch')
 
 
 def test_the_score_of_a_cheetah_is_its_return_and_layers_can_be_tuned(

@@ -51,6 +51,13 @@ def test_a_step_is_traced_once():
   assert learner.num_traces == 1
 
 
+def test_batches_have_one_layout():
+  learner = Sum(make_batches(1., [2., 3.]))
+  learner.step()
+  with pytest.raises(TypeError, match=r'shape=\(2,\).*to .*shape=\(\)'):
+    learner.step()
+
+
 @pytest.mark.parametrize('jit_compile', [False, True])
 def test_variables_are_copies_of_what_the_last_step_left(jit_compile):
   learner = Sum(make_batches(1., 2.), jit_compile=jit_compile)

@@ -146,6 +146,22 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < .1
 
 
+def test_small_gradients_move_the_student_too(tmp_path):
+  """As the study's RMSprop, with 1e-5 beside the root and not under it."""
+  run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'], act=True)
+  student = make_policy()
+  log_std = student.acting_variables()['log_std']
+  log_std.assign_add(1e-4 * tf.ones_like(log_std))
+  before = log_std.numpy()
+  learner, _ = make_learner(teachers, student, np.random.default_rng(0))
+  learner.step()
+  g = 1. - np.exp(-2e-4)  # d KL / d log s = 1 - (t / s)^2
+  np.testing.assert_allclose(
+      before - log_std.numpy(), 7e-4 * g / np.sqrt(.01 * g**2 + 1e-10),
+      rtol=.02)
+
+
 def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
   run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
   teachers = frozen.read([run], ['a', 'b'], act=True)
