@@ -74,9 +74,15 @@ def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
           'scratch_normalized_no_bonus', scratch, seed, 18, *_NORMALIZED),
       'multi_head, rewards normalised, no bonus': _job(
           'multi_head_normalized_no_bonus', heads, seed, 6, *_NORMALIZED)}
-  return [first, {'distillation': _job(
-      'distillation', 'distillation_half_cheetah.cfg', seed, 6,
-      f'--teachers={first["scratch"].folder}', launcher='run_distillation.py')}]
+  students = {'distillation': ('distillation', ()),
+              # Twice as wide as each of the six that it is to be like.
+              'distillation, 2 x 128': (
+                  'distillation_128', ('--hidden_sizes=128,128',))}
+  return [first, {column: _job(
+      folder, 'distillation_half_cheetah.cfg', seed, 6,
+      f'--teachers={first["scratch"].folder}', *more,
+      launcher='run_distillation.py')
+                  for column, (folder, more) in students.items()}]
 
 
 def _table1_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
