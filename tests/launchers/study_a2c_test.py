@@ -17,10 +17,10 @@ def test_both_tables_are_made_and_not_made_again(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
   table2 = launches.rows_of(tmp_path / 'out' / 'table2.csv')
   assert {row['column'] for row in table2} == {
-      'scratch', 'multi_head', 'distillation',
+      'scratch', 'multi_head', 'distillation', 'distillation, 2 x 128',
       'scratch, rewards normalised, no bonus',
       'multi_head, rewards normalised, no bonus'}
-  assert len(table2) == 5 * 6
+  assert len(table2) == 6 * 6
   for row in table2[:6]:
     last = launches.rows_of(
         tmp_path / 'out' / 'scratch' / 'seed0' / 'evaluation.csv')[-6:]
@@ -32,7 +32,7 @@ def test_both_tables_are_made_and_not_made_again(tmp_path):
   again = launches.launch(*study, program=(LAUNCHER,), cwd=tmp_path)
   assert ': done' not in again.stdout
   versions = json.loads((tmp_path / 'out' / 'versions.json').read_text())
-  assert len(versions['runs']) == 5 + 6
+  assert len(versions['runs']) == 6 + 6
 
 
 def test_what_comes_last_is_looked_at_first(tmp_path):
