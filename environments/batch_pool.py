@@ -194,7 +194,7 @@ class BatchPool:
     """There is nothing to wait for."""
 
   def close(self) -> None:
-    """There is nothing to end."""
+    """There is nothing to end that does not end with it."""
 
   def __enter__(self) -> 'BatchPool':
     return self

@@ -1,4 +1,4 @@
-"""Many half-cheetahs, stepped at once by MuJoCo's own threads."""
+"""Many half-cheetahs, stepped at once by the caller and other threads."""
 
 from concurrent import futures
 import os
@@ -98,9 +98,11 @@ class CheetahBatch:
     stepped = [
         self._thread.submit(share.step, self._state, control, self._states)
         for share in self._shares[1:]]
-    self._shares[0].step(self._state, control, self._states)
-    for others in stepped:
-      others.result()
+    try:
+      self._shares[0].step(self._state, control, self._states)
+    finally:
+      for others in stepped:
+        others.result()
     x = self._state[:, _X].copy()
     self._state[...] = self._states[:, -1]
     self._steps += 1

@@ -33,7 +33,7 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
 
   Raises:
     ValueError: if there is no such run, it is of another agent, of other tasks
-      or has values in another unit; says what would be right.
+      has other networks or values in another unit; says what would be right.
   """
   run = config.initial_run
   checkpoint = checkpoints.newest(run)
@@ -43,7 +43,7 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
   if about['agent'] not in ('a2c', 'distillation'):
     raise ValueError(f'initial_run: {run!r} is a run of {about["agent"]}, want '
                      'one of a2c or distillation.')
-  _check_values(config, about['agent_config'])
+  _check_alike(config, about['agent_config'])
   names = checkpoints.train_task_names(run)
   if config.initial_task:
     if config.initial_task not in names:
@@ -74,7 +74,7 @@ def restore(initial: InitialRun, there: a2c_networks.A2CNetworks,
     Ours, with `value_is_new` if the run has no values.
 
   Raises:
-    ValueError: if the run's networks have other sizes.
+    ValueError: if the run's observations or actions have other sizes.
   """
   names = ['policy']
   has_value = checkpoints.holds(initial.checkpoint, 'value')
@@ -97,18 +97,23 @@ def _rows_of(x: np.ndarray, rows: Sequence[int],
   return x[np.minimum(rows, len(x) - 1)[:shape[0]]]
 
 
-def _check_values(config: a2c_config.A2CConfig,
-                  theirs: Mapping[str, Any]) -> None:
-  """Refuses values in another unit; a distilled student has none."""
+def _check_alike(config: a2c_config.A2CConfig,
+                 theirs: Mapping[str, Any]) -> None:
+  """Refuses other networks, and values in another unit.
+
+  A distilled student has one trunk, and no values.
+  """
   run = config.initial_run
-  for name in ('discount', 'normalize_rewards'):
+  theirs = {'architecture': 'multi_head', **theirs,
+            'hidden_sizes': tuple(theirs['hidden_sizes'])}
+  for name in ('architecture', 'hidden_sizes', 'discount', 'normalize_rewards'):
     ours = getattr(config, name)
     if theirs.get(name, ours) != ours:
       raise ValueError(
-          f'{name}: got {ours}, and the values in {run!r} were learned with '
-          f'{theirs[name]}; want the same.')
-  if config.normalize_rewards and theirs.get(
-      'envs_per_task', config.envs_per_task) != config.envs_per_task:
+          f'{name}: got {ours}, and {run!r} was trained with {theirs[name]}; '
+          'want the same.')
+  num_envs = theirs['envs_per_task']
+  if theirs.get('normalize_rewards') and num_envs != config.envs_per_task:
     raise ValueError(
         f'envs_per_task: got {config.envs_per_task}, and rewards in {run!r} '
-        f'were normalised over {theirs["envs_per_task"]}; want the same.')
+        f'were normalised over {num_envs}; want the same.')

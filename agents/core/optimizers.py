@@ -25,8 +25,9 @@ def rms_prop(learning_rate: float, variables: Sequence[tf.Variable],
   Args:
     learning_rate: of the optimiser.
     variables: that it will move.
-    epsilon: added to the mean square, under the root. Where gradients are below
-      its root, steps are smaller than the learning rate.
+    epsilon: added to the mean square, under the root (beside the root by the
+      TensorFlow that goes with Launchpad). Where gradients are below its root,
+      steps are smaller than the learning rate.
   """
   return _build(tf.keras.optimizers.RMSprop(
       learning_rate, rho=0.99, epsilon=epsilon), variables)

@@ -13,8 +13,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfd = tfp.distributions
-# Under RMSprop's root: the square of the study's 1e-5, which is beside it. The
-# last of what parts student and teacher has small gradients.
+# Under RMSprop's root: the square of the study's 1e-5, which is beside it. What
+# parts student and teacher at last has small gradients.
 _EPSILON = 1e-10
 
 

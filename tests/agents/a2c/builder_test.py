@@ -26,7 +26,8 @@ def write_run(run_dir, checkpointables, agent='a2c', tasks=('one', 'two'),
               **agent_config):
   run_dir.mkdir()
   (run_dir / 'config.json').write_text(json.dumps(
-      {'agent': agent, 'agent_config': agent_config,
+      {'agent': agent, 'agent_config': {
+          'hidden_sizes': [6, 4], 'envs_per_task': 16, **agent_config},
        'tasks': [f'{name} (train)' for name in tasks] + ['other (test)']}))
   saving.finish(saving.begin(
       run_dir, 100, checkpointables, {}, {}, {'env_steps': 100, 'wall_s': 1.}))
@@ -49,7 +50,10 @@ def test_tuning_begins_with_what_the_run_has_learned(tmp_path, has_value):
   run = (write_run(tmp_path / 'run', parts, normalize_rewards=False)
          if has_value else write_run(tmp_path / 'run', parts, 'distillation'))
   fresh = make_builder().make_networks(seed=2)
-  made = make_builder(initial_run=run).make_networks(seed=2)
+  # A student says nothing of rewards.
+  changes = {} if has_value else {
+      'normalize_rewards': True, 'envs_per_task': 3}
+  made = make_builder(initial_run=run, **changes).make_networks(seed=2)
   assert made.value_is_new != has_value
   want = learned if has_value else fresh
   for module, wanted in ((made.policy, learned.policy),
@@ -71,7 +75,8 @@ def test_all_tasks_begin_with_a_chosen_ones_layers(
       variable.assign(rng.uniform(.5, 1.5, variable.shape))
   names = ('one', 'two', 'three')[:num_there]
   run = write_run(tmp_path / 'run', {
-      'policy': learned.policy, 'value': learned.value}, tasks=names)
+      'policy': learned.policy, 'value': learned.value}, tasks=names,
+                  architecture=architecture)
   made = make_builder(num_here, architecture=architecture, initial_run=run,
                       initial_task=task).make_networks(2)
   observation = rng.normal(size=(1, 7, 5)).astype(np.float32)
@@ -101,9 +106,14 @@ def test_which_tasks_are_begun_with_has_to_be_said(tmp_path):
   with pytest.raises(ValueError, match=(
       "initial_task: got 'other', and '.*run' was trained on one, two")):
     make_builder(1, initial_run=run, initial_task='other')
-  with pytest.raises(ValueError, match=(
-      "discount: got 0.9, and the values in '.*run' were learned with 0.99")):
-    make_builder(initial_run=run, discount=.9)
+  for name, ours, theirs in (
+      ('discount', .9, '0.99'), ('architecture', 'separate', 'multi_head'),
+      ('hidden_sizes', (7, 4), r'\(6, 4\)')):
+    got = str(ours).replace('(', r'\(').replace(')', r'\)')
+    with pytest.raises(ValueError, match=(
+        f"{name}: got {got}, and '.*run' was trained with {theirs}; want")):
+      builder.A2CBuilder(a2c_config.A2CConfig(**{
+          'hidden_sizes': (6, 4), 'initial_run': run, name: ours}), SPEC)
   with pytest.raises(ValueError, match="initial_task='one' is a task of no"):
     make_builder(initial_task='one')
 
@@ -122,11 +132,15 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
   made = make_builder(normalize_rewards=True, initial_run=run).make_networks(
       seed=2)
   reward, begins = tf.ones([1, 2, 16]), tf.zeros([1, 2, 16], tf.int32)
-  np.testing.assert_array_equal(made.reward_scale(reward, begins),
-                                learned.reward_scale(reward, begins))
+  divided = made.reward_scale(reward, begins)
+  np.testing.assert_array_equal(divided, learned.reward_scale(reward, begins))
+  one = make_builder(
+      1, normalize_rewards=True, initial_run=run, initial_task='two'
+  ).make_networks(seed=2)
+  np.testing.assert_array_equal(
+      one.reward_scale(reward[:, 1:], begins[:, 1:]), divided[:, 1:])
   with pytest.raises(ValueError, match=(
-      "normalize_rewards: got False, and the values in '.*run' were learned "
-      'with True; want the same')):
+      "normalize_rewards: got False, and '.*run' was trained with True")):
     make_builder(initial_run=run)
   with pytest.raises(ValueError, match=(
       "envs_per_task: got 8, and rewards in '.*run' were normalised over 16")):
