@@ -32,8 +32,8 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
   """Finds `config.initial_run` for K tasks.
 
   Raises:
-    ValueError: if there is no such run, it is of another agent, of other tasks
-      has other networks or values in another unit; says what would be right.
+    ValueError: if there is no such run, or it is of another agent or of other
+      tasks, or has other networks or values in another unit; says which.
   """
   run = config.initial_run
   checkpoint = checkpoints.newest(run)
