@@ -1,10 +1,12 @@
 """Environments of gymnasium and of dm_env as tasks; see `user_suites`."""
 
+from collections import abc
 import sys
 from typing import Any, Callable, Optional
 
 from distillery.environments import adapted_specs
 from distillery.environments import base
+from distillery.environments import timestep_checks
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -14,7 +16,8 @@ class GymnasiumEnvironment(base.TaskEnvironment):
   """A `gymnasium.Env` as a task.
 
   `terminated` gives discount 0, `truncated` alone gives discount 1. Success is
-  `info['success']`, or `info['is_success']`, where there is one.
+  `info['success']`, or `info['is_success']`, where there is one: a bool, or a
+  number of 0 or 1.
   """
 
   def __init__(self, environment: Any, *, seed: int):
@@ -46,23 +49,34 @@ class GymnasiumEnvironment(base.TaskEnvironment):
     base.check_only_variation(variation)
     seed = self._seed if seed is None else seed
     self._seed = None  # The stream goes on by itself.
-    observation, _ = self._environment.reset(seed=seed)
+    observation, _ = _parts(
+        self._environment.reset(seed=seed), 'reset', 'observation', 'info')
+    observation = self._read(observation, 'reset')
     self._needs_reset = False
     self._success = False
-    return dm_env.restart(_to_float32(observation))
+    return dm_env.restart(observation)
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
     if self._needs_reset:
       return self.reset()
-    observation, reward, terminated, truncated, info = self._environment.step(
-        self._encoder(action))
-    self._success = bool(info.get('success', info.get('is_success', False)))
-    self._needs_reset = bool(terminated or truncated)
+    observation, reward, terminated, truncated, info = _parts(
+        self._environment.step(self._encoder(action)), 'step',
+        'observation', 'reward', 'terminated', 'truncated', 'info')
+    timestep_checks.check_number(reward, 'reward')
+    terminated = timestep_checks.as_flag(terminated, 'terminated')
+    truncated = timestep_checks.as_flag(truncated, 'truncated')
+    self._success = _success(info)
+    self._needs_reset = terminated or truncated
     return dm_env.TimeStep(
         dm_env.StepType.LAST if self._needs_reset else dm_env.StepType.MID,
         np.float32(reward), np.float32(0. if terminated else 1.),
-        _to_float32(observation))
+        self._read(observation))
+
+  def _read(self, observation: Any, who: str = 'the environment'
+            ) -> np.ndarray:
+    return _to_float32(timestep_checks.check_observation(
+        observation, self._observation_spec.shape, who))
 
   @property
   def success(self) -> bool:
@@ -87,7 +101,7 @@ class DmEnvironment(base.TaskEnvironment):
 
   dm_env has no way to seed an environment but to make it: `reset(seed=...)`
   calls the factory anew. Success is the environment's attribute `success`,
-  where it has one.
+  where it has one: a bool, or a number of 0 or 1.
   """
 
   def __init__(self, environment: dm_env.Environment,
@@ -120,16 +134,19 @@ class DmEnvironment(base.TaskEnvironment):
     if seed is not None:
       self._environment.close()
       self._environment = self._factory(seed)
+    observation = timestep_checks.first_observation(
+        self._environment.reset(), self._observation_spec.shape)
     self._needs_reset = False
     self._is_first = True
-    return dm_env.restart(_to_float32(self._environment.reset().observation))
+    return dm_env.restart(observation)
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
     if self._needs_reset:
       return self.reset()
-    step_type, reward, discount, observation = self._environment.step(
-        self._encoder(action))
+    timestep = self._environment.step(self._encoder(action))
+    timestep_checks.check_step(timestep, self._observation_spec.shape)
+    step_type, reward, discount, observation = timestep
     self._is_first = False
     self._needs_reset = step_type == dm_env.StepType.LAST
     return dm_env.TimeStep(step_type, np.float32(reward), np.float32(discount),
@@ -138,8 +155,8 @@ class DmEnvironment(base.TaskEnvironment):
   @property
   def success(self) -> bool:
     """See base class."""
-    return not self._is_first and bool(
-        getattr(self._environment, 'success', False))
+    return not self._is_first and timestep_checks.as_flag(
+        getattr(self._environment, 'success', False), 'success')
 
   def observation_spec(self) -> specs.Array:
     """See base class."""
@@ -180,6 +197,29 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
       'want a TaskEnvironment, a dm_env.Environment or a gymnasium.Env')
 
 
-def _to_float32(observation: Any) -> np.ndarray:
+def _parts(returned: Any, method: str, *names: str) -> Any:
+  """Checks how many values a gymnasium method returned; the last is an info."""
+  want = f'want {len(names)} values: {", ".join(names)}'
+  if not isinstance(returned, (tuple, list)):
+    raise timestep_checks.BadValue(
+        f'{method} returned {timestep_checks.brief(returned)}, {want}')
+  if len(returned) != len(names):
+    raise timestep_checks.BadValue(
+        f'{method} returned {len(returned)} values, {want}')
+  if not isinstance(returned[-1], (dict, abc.Mapping)):
+    raise timestep_checks.BadValue(
+        f'{method} returned {timestep_checks.brief(returned[-1])} as info, '
+        'want a dict')
+  return returned
+
+
+def _success(info: abc.Mapping) -> bool:
+  for key in ('success', 'is_success'):
+    if key in info:
+      return timestep_checks.as_flag(info[key], f'info[{key!r}]')
+  return False
+
+
+def _to_float32(observation: np.ndarray) -> np.ndarray:
   # A copy: some environments write the next observation into the same array.
   return np.array(observation, np.float32)

@@ -5,6 +5,7 @@ from typing import Any, Generator, List, Mapping, NamedTuple, Tuple
 
 from distillery.environments import base
 from distillery.environments import progress
+from distillery.environments import timestep_checks
 from distillery.environments import units
 from dm_env import specs
 import numpy as np
@@ -111,14 +112,17 @@ def _seconds_per_step(environment: base.TaskEnvironment, spec: specs.Array
                       ) -> float:
   """Median over a few random steps."""
   rng = np.random.default_rng(0)
-  environment.reset(seed=0)
   seconds = []
-  for _ in range(_CALIBRATION_STEPS):
-    action = random_action(spec, rng)
-    begin = time.perf_counter()
-    environment.step(action)
-    seconds.append(time.perf_counter() - begin)
-  return max(float(np.median(seconds)), 1e-9)
+  try:
+    environment.reset(seed=0)
+    for _ in range(_CALIBRATION_STEPS):
+      action = random_action(spec, rng)
+      begin = time.perf_counter()
+      environment.step(action)
+      seconds.append(time.perf_counter() - begin)
+  except timestep_checks.BadValue:
+    pass  # Training meets it as well, and can say in which episode.
+  return max(float(np.median(seconds or [0.])), 1e-9)
 
 
 def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:

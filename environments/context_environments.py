@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Callable, Optional, Tuple
 
 from distillery.environments import base
+from distillery.environments import timestep_checks
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -61,6 +62,7 @@ class ContextEnvironment(base.TaskEnvironment):
     self._centroids = centroids
     self._variations = variations
     self._rng = np.random.default_rng(seed)
+    self._shape = environment.observation_spec().shape
     self._needs_reset = True
 
   def reset(self, *, seed: Optional[int] = None,
@@ -76,7 +78,7 @@ class ContextEnvironment(base.TaskEnvironment):
           rng.integers(self.num_variations))
       timestep = self._environment.reset(
           seed=int(rng.integers(2**31)), variation=self._variations[drawn])
-      observation = np.asarray(timestep.observation, np.float64)
+      observation = timestep_checks.first_observation(timestep, self._shape)
       if self._context == nearest(
           observation[self._coordinates], self._centroids):
         self._needs_reset = False
@@ -90,6 +92,7 @@ class ContextEnvironment(base.TaskEnvironment):
     if self._needs_reset:  # The task's own environment would begin anywhere.
       return self.reset()
     timestep = self._environment.step(action)
+    timestep_checks.check_step(timestep, self._shape)
     self._needs_reset = timestep.step_type == dm_env.StepType.LAST
     return timestep
 

@@ -14,6 +14,7 @@ from typing import List, Tuple, Union
 from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import context_environments
+from distillery.environments import timestep_checks
 import numpy as np
 
 _NUM_STARTS = 10
@@ -45,8 +46,9 @@ def partition(suite: base.TaskSuite, task: Union[str, int], num_contexts: int,
     resets that each context has.
 
   Raises:
-    ValueError: if an argument is out of range, there is no such task, or it has
-      fewer than `num_contexts` distinct initial states.
+    ValueError: if an argument is out of range, there is no such task, it has
+      fewer than `num_contexts` distinct initial states, or a reset returns
+      something else than its first time step.
   """
   arguments.check_seed(seed)
   arguments.check_counts(num_contexts=num_contexts, num_resets=num_resets)
@@ -96,16 +98,22 @@ def _initial_observations(task: base.Task, seed: int, num_resets: int
                           ) -> np.ndarray:
   """Observations [R, V, D] of R resets in each of V variations, float64."""
   environment = task.factory(seed)
-  variations = range(environment.num_variations)
+  variations = range(timestep_checks.num_variations(environment, task.name))
+  shape = environment.observation_spec().shape
   rounds: List[np.ndarray] = []
   try:
     while not rounds or len(rounds) * len(variations) < num_resets:
-      rounds.append(np.array(
-          [environment.reset(variation=i).observation for i in variations],
+      rounds.append(np.array([
+          timestep_checks.first_observation(
+              environment.reset(variation=i), shape) for i in variations],
           np.float64))
       if (len(rounds) == 2 and len(variations) > 1
           and (rounds[0] == rounds[1]).all()):
         return np.stack(rounds[:1])  # More resets would show nothing new.
+  except timestep_checks.BadValue as error:
+    raise ValueError(
+        f'task {task.name!r}, made with seed {seed}, round {len(rounds)} of '
+        f'resets: {error}') from error
   finally:
     environment.close()
   return np.stack(rounds)

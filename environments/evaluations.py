@@ -16,6 +16,7 @@ from distillery.environments import building
 from distillery.environments import guards
 from distillery.environments import progress
 from distillery.environments import rollouts
+from distillery.environments import timestep_checks
 from distillery.environments import units
 import numpy as np
 
@@ -54,7 +55,7 @@ class _Player:
     self._noise_policy = noise_policy  # None: no noise is wanted.
     self._until_success = until_success
     self._episodes = iter(lane.episodes)
-    self._size = environment.observation_spec().shape[0]
+    self._shape = environment.observation_spec().shape
 
   def begin(self, place: np.ndarray) -> Optional[np.ndarray]:
     """The next episode's first observation [D]; None if there is none."""
@@ -70,8 +71,9 @@ class _Player:
           self._seed, self.lane.index, episode))
     timestep = self.environment.reset(
         seed=units.evaluation_seed(self._seed, self.lane.index, episode),
-        variation=episode % self.environment.num_variations)
-    return guards.first_observation(timestep, self._size)
+        variation=episode % timestep_checks.num_variations(
+            self.environment, self.lane.task.name))
+    return timestep_checks.first_observation(timestep, self._shape)
 
   def point(self, place: np.ndarray, step: int) -> None:
     """Says in the shared row that this lane's `step` is what goes on."""
@@ -92,7 +94,8 @@ class _Player:
     """Counts a step; the episode if it ended, by success or by itself."""
     self.length += 1
     self._return += float(reward)
-    self._success |= bool(self.environment.success)
+    self._success |= timestep_checks.as_flag(
+        self.environment.success, 'success')
     if not is_last and not (self._until_success and self._success):
       guards.check_length(self.length)
       return None
@@ -135,7 +138,7 @@ class Evaluator:
       (position of the task, Episode), in the order in which they ended.
 
     Raises:
-      guards.BadRow: on numbers that are not finite; `progress` says where.
+      timestep_checks.BadValue: on what must not go on; `progress` says where.
       rollouts.Stopped: see `rollouts.Leash`.
     """
     if not lanes:
@@ -182,6 +185,7 @@ class Evaluator:
         if not player.is_done:
           player.point(self._place, player.length)
           timesteps[row] = timestep = player.environment.step(actions[row])
+          timestep_checks.check_step(timestep, observation.shape[2:])
           observation[row, 0] = timestep.observation
           reward[row], discount[row] = timestep.reward, timestep.discount
       guards.check_numbers(observation[:, 0], reward, discount)

@@ -2,14 +2,14 @@
 
 from typing import Optional, Tuple
 
-import dm_env
+from distillery.environments import timestep_checks
 from dm_env import specs
 import numpy as np
 
 _MAX_EPISODE_STEPS = 100_000  # Of an evaluation.
 
 
-class BadRow(ValueError):
+class BadRow(timestep_checks.BadValue):
   """A number that must not go on, and the row it was found in."""
 
   def __init__(self, row: int, message: str):
@@ -95,23 +95,6 @@ def check_numbers(observation: np.ndarray, reward: np.ndarray,
   row = int(np.argmin(good_discount))
   raise BadRow(row, f'the environment returned discount {discount[row]}, want '
                     'one in [0, 1]')
-
-
-def first_observation(timestep: dm_env.TimeStep, size: int) -> np.ndarray:
-  """The observation of a reset, checked.
-
-  Raises:
-    ValueError: if its shape is wrong or it is not finite.
-  """
-  observation = np.asarray(timestep.observation)
-  if observation.shape != (size,):
-    raise ValueError(f'reset returned an observation of shape '
-                     f'{observation.shape}, want {(size,)}')
-  if not _all_finite(observation):
-    column = int(np.argmin(np.isfinite(observation)))
-    raise ValueError('reset returned an observation that is not finite: '
-                     f'{observation[column]} at index {column}')
-  return observation
 
 
 def check_length(num_steps: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 from distillery.environments import building
 from distillery.environments import guards
 from distillery.environments import progress
+from distillery.environments import timestep_checks
 from distillery.environments import units
 import dm_env
 import numpy as np
@@ -114,7 +115,7 @@ class Unroller:
       (step of the block, task, Episode) of every episode that ended.
 
     Raises:
-      guards.BadRow: on numbers that are not finite; `progress` says where.
+      timestep_checks.BadValue: on what must not go on; `progress` says where.
       Stopped: see `Leash`.
     """
     if not self._rows:
@@ -160,13 +161,15 @@ class Unroller:
     successes, ends = local['success'][step], local['episode_end'][step]
     ends[:] = False
     last, row_column = dm_env.StepType.LAST, progress.ROW
+    shape = observations.shape[1:]
     ended = []
     for row in self._rows:
       i, _, _, code, environment = row
       place[row_column] = code
-      step_type, rewards[i], discounts[i], observations[i] = environment.step(
-          actions[i])
-      successes[i] = environment.success
+      timestep = environment.step(actions[i])
+      timestep_checks.check_step(timestep, shape)
+      step_type, rewards[i], discounts[i], observations[i] = timestep
+      successes[i] = timestep_checks.as_flag(environment.success, 'success')
       if step_type == last:
         ends[i] = True
         ended.append(row)
@@ -186,8 +189,9 @@ class Unroller:
     self._success[row.row] = False
     timestep = row.environment.reset(seed=units.episode_seed(
         self._plan.seed, row.task, row.index, episode))
-    self._local['observation'][step, row.row] = guards.first_observation(
-        timestep, self._plan.observation_size)
+    self._local['observation'][step, row.row] = (
+        timestep_checks.first_observation(
+            timestep, (self._plan.observation_size,)))
 
   def _end_episode(self, row: building.Row, step: int) -> Episode:
     i = row.row

@@ -11,6 +11,7 @@ import dataclasses
 from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import context_environments
+from distillery.environments import timestep_checks
 
 
 def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
@@ -33,7 +34,7 @@ def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
   tasks = []
   for task in suite.tasks:
     environment = task.factory(0)
-    known = environment.num_variations
+    known = timestep_checks.num_variations(environment, task.name)
     environment.close()
     if known < goals_per_task:
       raise ValueError(f'goals_per_task: got {goals_per_task}, want at most '

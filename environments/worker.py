@@ -15,10 +15,10 @@ from typing import Any, Optional
 
 from distillery.environments import building
 from distillery.environments import evaluations
-from distillery.environments import guards
 from distillery.environments import progress
 from distillery.environments import rollouts
 from distillery.environments import shared_arrays
+from distillery.environments import timestep_checks
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.5
@@ -46,7 +46,7 @@ def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
     text = ''.join(traceback.format_exception(
         type(error), error, error.__traceback__))
     # The pool's own checks need no name of an exception.
-    kind = '' if isinstance(error, guards.BadRow) else (
+    kind = '' if isinstance(error, timestep_checks.BadValue) else (
         f'{type(error).__name__}: ')
     try:
       pipe.send(('error', f'{kind}{error}', text))

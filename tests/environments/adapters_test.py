@@ -120,6 +120,71 @@ def test_gymnasium_success(info, success):
   assert not environment.success
 
 
+@pytest.mark.parametrize('info, words', [
+    ({'success': np.nan}, r"nan as info\['success'\]"),
+    ({'success': 'False'}, r"'False' as info\['success'\]"),
+    ({'success': 0.5}, r"0.5 as info\['success'\]"),
+    ({'success': None, 'is_success': True}, r"None as info\['success'\]"),
+    ({'is_success': -1}, r"-1 as info\['is_success'\]"),
+    (['success'], "'success'. as info, want a dict"),
+])
+def test_what_is_no_success_is_refused(info, words):
+  environment = wrap(Counting(info=info))
+  environment.reset(seed=0)
+  with pytest.raises(ValueError, match=f'the environment returned {words}' if (
+      isinstance(info, dict)) else words):
+    environment.step(np.int32(0))
+
+
+class Returning(Counting):
+  """Returns from one method what it is told to, and is else as it should be."""
+
+  def __init__(self, method, returned):
+    super().__init__()
+    self._told = {method: returned}
+
+  def reset(self, **options):
+    return self._told.get('reset', super().reset(**options))
+
+  def step(self, action):
+    return self._told.get('step', super().step(action))
+
+
+ROW = np.zeros(2)
+
+
+@pytest.mark.parametrize('method, returned, words', [
+    ('reset', ROW, 'reset returned an array of shape .2,. and dtype float64, '
+                   'want 2 values: observation, info'),
+    ('reset', list(ROW), 'reset returned 0.0 as info, want a dict'),
+    ('reset', (ROW, None), 'reset returned None as info, want a dict'),
+    ('reset', (ROW[:1], {}),
+     r'reset returned an observation of shape \(1,\), want \(2,\)'),
+    ('step', (ROW, 0., False, {}), 'step returned 4 values, want 5 values: '
+     'observation, reward, terminated, truncated, info'),
+    ('step', None, 'step returned None, want 5 values'),
+    ('step', (1., 0., False, False, {}),
+     r'returned an observation of shape \(\), want \(2,\)'),
+    ('step', (ROW[:1], 0., False, False, {}),
+     r'returned an observation of shape \(1,\), want \(2,\)'),
+    ('step', (['1', '2'], 0., False, False, {}), "'2'. as observation"),
+    ('step', ({'a': ROW}, 0., False, False, {}), 'as observation, want real'),
+    ('step', (ROW, np.zeros(1), False, False, {}), 'as reward, want a real'),
+    ('step', (ROW, None, False, False, {}), 'None as reward'),
+    ('step', (ROW, '1', False, False, {}), "'1' as reward"),
+    ('step', (ROW, 0., 'False', False, {}), "'False' as terminated, want a"),
+    ('step', (ROW, 0., None, False, {}), 'None as terminated'),
+    ('step', (ROW, 0., True, np.nan, {}), 'nan as truncated'),
+    ('step', (ROW, 0., False, np.zeros(1, bool), {}), 'as truncated'),
+])
+def test_what_gymnasium_would_not_return_is_refused(method, returned, words):
+  environment = wrap(Returning(method, returned))
+  with pytest.raises(ValueError, match=words) as caught:
+    environment.reset(seed=0)
+    environment.step(np.int32(0))
+  assert '\n' not in str(caught.value)
+
+
 def test_gymnasium_actions():
   inner = Counting(action_space=spaces.Discrete(3, start=5))
   environment = wrap(inner)
@@ -188,6 +253,36 @@ def test_dm_env_episodes(discount):
   assert environment.success
   environment.reset()
   assert not environment.success
+
+
+@pytest.mark.parametrize('method, timestep, words', [
+    ('reset', np.zeros(1), 'reset returned .*, want a dm_env.TimeStep'),
+    ('reset', dm_env.transition(0., np.zeros(1)), 'want StepType.FIRST'),
+    ('reset', dm_env.restart(0.), r'of shape \(\), want \(1,\)'),
+    ('step', (np.zeros(1), 0., False, {}), 'want a dm_env.TimeStep'),
+    ('step', dm_env.transition(0., np.zeros(2)), r'\(2,\), want \(1,\)'),
+    ('step', dm_env.transition(np.zeros(1), np.zeros(1)), 'as reward, want'),
+    ('step', dm_env.transition(0., np.zeros(1), None), 'None as discount'),
+    ('step', dm_env.restart(np.zeros(1)), 'FIRST: 0> as step_type'),
+])
+def test_what_dm_env_would_not_return_is_refused(method, timestep, words):
+  inner = Corridor(0)
+  setattr(inner, method, lambda *unused_action: timestep)
+  environment = wrap(inner)
+  with pytest.raises(ValueError, match=words):
+    environment.reset()
+    environment.step(np.zeros(2, np.float32))
+
+
+@pytest.mark.parametrize('success', [np.nan, None, 'False', lambda: False])
+def test_what_is_no_success_of_dm_env_is_refused(success):
+  inner = Corridor(0)
+  inner.success = success
+  environment = wrap(inner)
+  environment.reset()
+  environment.step(np.zeros(2, np.float32))
+  with pytest.raises(ValueError, match='as success, want a bool'):
+    _ = environment.success
 
 
 def test_dm_env_seeds_make_the_environment_anew():

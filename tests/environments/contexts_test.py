@@ -271,6 +271,36 @@ def test_bad_arguments_are_refused(options, words):
   assert '\n' not in str(caught.value)
 
 
+@pytest.mark.parametrize('changes, words', [
+    ({'observation': np.float32(1.)}, r'of shape \(\), want \(2,\)'),
+    ({'observation': np.full(2, np.nan)}, 'not finite: nan at index 0'),
+    ({'step_type': dm_env.StepType.LAST}, 'want StepType.FIRST'),
+])
+def test_a_task_whose_resets_are_wrong_is_refused(
+    monkeypatch, changes, words):
+  reset = fakes.PointMass.reset
+  factory = contexts.partition(
+      fakes.point_mass_suite(1), 0, 2, seed=0).tasks[0].factory
+  monkeypatch.setattr(fakes.PointMass, 'reset', lambda *args, **options: (
+      reset(*args, **options)._replace(**changes)))
+  with pytest.raises(ValueError, match=(
+      rf"^task 'point_mass_0', made with seed \d+, round 0 of resets: .*{words}"
+  )) as caught:
+    contexts.partition(fakes.point_mass_suite(1), 0, 2, seed=0)
+  assert '\n' not in str(caught.value)
+  with pytest.raises(ValueError, match=f'^reset returned .*{words}'):
+    factory(0).reset(seed=0)
+
+
+def test_a_context_checks_the_steps_of_its_task(monkeypatch):
+  environment = contexts.partition(
+      fakes.point_mass_suite(1), 0, 2, seed=0).tasks[0].factory(0)
+  environment.reset(seed=0)
+  monkeypatch.setattr(fakes.PointMass, 'step', lambda *args: None)
+  with pytest.raises(ValueError, match='step returned None, want a dm_env.Ti'):
+    environment.step(np.zeros(2, np.float32))
+
+
 def test_a_task_of_one_initial_state_is_refused():
   suite = jittery_suite(spread=0., num_variations=1)
   with pytest.raises(ValueError, match='initial states, 1 in 20 resets'):

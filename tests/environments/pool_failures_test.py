@@ -40,18 +40,38 @@ FAULTS = {
     'bad_discount': (
         'failed: the environment returned discount 1.5, want one in '
         '[0, 1]'),
+    'one_number': (
+        'failed: the environment returned an observation of shape (1,), want '
+        '(2,)'),
+    'nan_success': (
+        'failed: the environment returned nan as success, want a bool, or a '
+        'number of 0 or 1'),
+}
+# As above; with one worker, since what is checked is the same.
+MORE_FAULTS = {
+    'reward_array': (
+        'failed: the environment returned an array of shape (1,) and dtype '
+        'float32 as reward, want a real number'),
+    'text_success': (
+        "failed: the environment returned 'False' as success, want a bool, or "
+        'a number of 0 or 1'),
+    'first': (
+        'failed: step returned <StepType.FIRST: 0> as step_type, want '
+        'StepType.MID or StepType.LAST'),
 }
 
 
-@pytest.mark.parametrize('fault', FAULTS)
-@pytest.mark.parametrize('num_workers', [1, 2])
-def test_a_faulty_step_is_reported_with_its_place(fault, num_workers):
+@pytest.mark.parametrize('fault, words, num_workers', [
+    *((fault, words, num_workers) for fault, words in FAULTS.items()
+      for num_workers in (1, 2)),
+    *((fault, words, 1) for fault, words in MORE_FAULTS.items())])
+def test_a_faulty_step_is_reported_with_its_place(fault, words, num_workers):
   error = failure_of(helpers.faulty_tasks('', fault, ''),
                      num_workers=num_workers)
   first_line, _, rest = str(error).partition('\n')
   assert first_line == (
       f"Task '1_{fault}' (environment 0, episode 0, seed {EPISODE_SEED}, step "
-      f'30) {FAULTS[fault]}')
+      f'30) {words}')
   assert (error.task, error.environment, error.episode, error.seed,
           error.step) == (f'1_{fault}', 0, 0, EPISODE_SEED, 30)
   assert 'Traceback (most recent call last)' in error.worker_traceback
@@ -184,7 +204,8 @@ def test_a_discrete_action_out_of_range_is_reported(offset):
 
 
 @pytest.mark.parametrize('fault', [
-    'raise', 'nan_observation', 'kill', 'raise_in_constructor'])
+    'raise', 'nan_observation', 'kill', 'raise_in_constructor', 'one_number',
+    'reward_array', 'nan_success', 'text_success', 'tuple'])
 def test_a_failing_evaluation_names_the_evaluated_task(fault):
   healthy = helpers.faulty_tasks('', '')
   faulty = helpers.faulty_tasks('', fault)[1]
@@ -204,6 +225,14 @@ def test_a_failing_evaluation_names_the_evaluated_task(fault):
   assert (f"valuation of task '1_{fault}' (environment 0, episode 0, seed "
           f'{seed}, step 30)') in str(error)
   assert (error.episode, error.seed, error.step) == (0, seed, 30)
+
+
+def test_an_evaluation_needs_a_number_of_variations():
+  with helpers.leaves_nothing(), pytest.raises(pools.PoolError, match=(
+      r"Evaluation of task '0_no_variations' \(.* step 0\) failed: "
+      "num_variations of '0_no_variations': got None, want a positive")):
+    helpers.make_pool(helpers.faulty_tasks('no_variations')).evaluate(
+        helpers.GaussianPolicy(), PARAMETERS, episodes_per_task=1, seed=0)
 
 
 def test_an_evaluation_that_cannot_select_its_task_is_reported():

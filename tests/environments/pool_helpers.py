@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Set
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import pool as pools
+import dm_env
 import numpy as np
 
 HIDDEN = 64
@@ -124,6 +125,16 @@ class FaultyPointMass(fakes.PointMass):
       return timestep
     return _FAULTS.get(self._fault, lambda timestep: timestep)(timestep)
 
+  @property
+  def success(self):
+    if self.horizon - self._steps_left == self._fault_step + 1:
+      return _SUCCESSES.get(self._fault, super().success)
+    return super().success
+
+  @property
+  def num_variations(self):
+    return None if self._fault == 'no_variations' else super().num_variations
+
   def observation_spec(self):
     spec = super().observation_spec()
     return spec.replace(shape=(5,)) if self._fault == 'wrong_spec' else spec
@@ -142,6 +153,7 @@ def _slow(timestep):
   return timestep
 
 
+_SUCCESSES = {'nan_success': np.nan, 'text_success': 'False'}
 _FAULTS = {
     'raise': _raise,
     'exit': lambda timestep: sys.exit(3),
@@ -155,6 +167,12 @@ _FAULTS = {
         reward=np.float32(np.inf)),
     'bad_discount': lambda timestep: timestep._replace(
         discount=np.float32(1.5)),
+    'one_number': lambda timestep: timestep._replace(
+        observation=timestep.observation[:1]),
+    'reward_array': lambda timestep: timestep._replace(
+        reward=np.ones(1, np.float32)),
+    'first': lambda timestep: dm_env.restart(timestep.observation),
+    'tuple': tuple,
 }
 
 

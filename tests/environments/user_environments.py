@@ -16,6 +16,26 @@ def inverted_pendulum(seed: int) -> gymnasium.Env:
   return gymnasium.make('InvertedPendulum-v5')
 
 
+class OneNumber(gymnasium.Env):
+  """Observes three numbers, and in its last step one."""
+  observation_space = gymnasium.spaces.Box(-9., 9., (3,))
+  action_space = gymnasium.spaces.Box(-1., 1., (1,))
+
+  def __init__(self, seed: int, last: int):
+    del seed
+    self._last = last
+
+  def reset(self, *, seed=None, options=None):
+    super().reset(seed=seed)
+    self._steps = 0
+    return np.zeros(3, np.float32), {}
+
+  def step(self, action):
+    self._steps += 1
+    size = 1 if self._steps > self._last else 3
+    return np.zeros(size, np.float32), 0., False, self._steps == 40, {}
+
+
 def broken(seed: int):
   raise RuntimeError(f'out of order ({seed})')
 

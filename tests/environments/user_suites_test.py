@@ -86,6 +86,18 @@ def test_dm_env_environments_in_a_pool():
   assert len(np.unique(starts)) == 10  # Each episode has a seed of its own.
 
 
+@pytest.mark.parametrize('num_workers', [1, 2])
+def test_one_number_for_three_is_reported_with_its_place(num_workers):
+  """Also where it is met in what comes before training."""
+  suite = user_suites.suite_from_factories('One', {
+      name: functools.partial(user_environments.OneNumber, last=last)
+      for name, last in (('good', 40), ('bad', 7))})
+  with pytest.raises(pools.PoolError, match=(
+      r"Task 'bad' \(environment 0, episode 0, seed \d+, step 7\) failed: the "
+      r'environment returned an observation of shape \(1,\), want \(3,\)')):
+    collect(suite, 1, num_workers)
+
+
 def test_tasks_that_do_not_go_together_are_named():
   with pytest.raises(ValueError, match=(
       r"suite 'Mix': its tasks must share .* got different observations of "

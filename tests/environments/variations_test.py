@@ -2,6 +2,7 @@
 
 import pickle
 
+from distillery.environments import contexts
 from distillery.environments import fakes
 from distillery.environments import suites
 from distillery.environments import variations
@@ -34,6 +35,17 @@ def test_each_task_always_begins_with_its_own_goal():
 def test_wrong_counts_are_refused(count, words):
   with pytest.raises(ValueError, match=words):
     variations.split(fakes.point_mass_suite(2), count)
+
+
+@pytest.mark.parametrize('split', [
+    lambda suite: variations.split(suite, 2),
+    lambda suite: contexts.partition(suite, 0, 2, seed=0)])
+@pytest.mark.parametrize('number', [None, np.nan, 2.])
+def test_a_number_that_is_no_count_is_refused(monkeypatch, split, number):
+  monkeypatch.setattr(fakes.PointMass, 'num_variations', number)
+  with pytest.raises(ValueError, match=(
+      f"num_variations of 'point_mass_0': got {number}, want a positive")):
+    split(fakes.point_mass_suite(1))
 
 
 def test_test_tasks_have_other_goals():
