@@ -4,6 +4,9 @@ from typing import Any, Optional
 
 from distillery.environments import adapted_specs
 from distillery.environments import base
+from distillery.environments import guards
+from distillery.environments import simulation
+from distillery.environments import timestep_checks
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -25,12 +28,14 @@ class BatchEnvironment(base.TaskEnvironment):
       seed: of the episodes whose `reset` is given none.
     """
     self._batch = batch
+    self._shape = (1, *observation_spec.shape)
     self._observation_spec = observation_spec
     self._action_spec = action_spec
     self._encoder = adapted_specs.ActionEncoder(
         action_spec, action_spec.dtype, start=0)
     self._rng = np.random.default_rng(seed)
     self._is_over = True
+    self._success = False
 
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
@@ -39,24 +44,33 @@ class BatchEnvironment(base.TaskEnvironment):
     if seed is None:
       seed = int(self._rng.integers(_MAX_SEED))
     self._batch.reset(0, seed)
-    self._is_over = False
-    return dm_env.restart(self._batch.observation[0].copy())
+    try:
+      observation, = simulation.read_observation(self._batch, self._shape)
+    except guards.BadRow as error:
+      raise timestep_checks.BadValue(str(error)) from None
+    self._is_over = self._success = False
+    return dm_env.restart(np.array(observation, np.float32))
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
     if self._is_over:
       return self.reset()
-    reward, discount, ended = self._batch.step(
-        np.asarray(self._encoder(action))[np.newaxis])
-    self._is_over = bool(ended[0])
+    returned = self._batch.step(np.asarray(self._encoder(action))[np.newaxis])
+    try:
+      stepped = simulation.read(self._batch, returned, self._shape)
+    except guards.BadRow as error:  # Its row is none of the pool's rows.
+      raise timestep_checks.BadValue(str(error)) from None
+    (observation,), (reward,), (discount,), (ended,), (success,) = stepped
+    self._is_over, self._success = bool(ended), bool(success)
     return dm_env.TimeStep(
-        dm_env.StepType.LAST if ended[0] else dm_env.StepType.MID,
-        reward[0], discount[0], self._batch.observation[0].copy())
+        dm_env.StepType.LAST if ended else dm_env.StepType.MID,
+        np.float32(reward), np.float32(discount),
+        np.array(observation, np.float32))
 
   @property
   def success(self) -> bool:
     """See base class."""
-    return bool(self._batch.success[0])
+    return self._success
 
   def observation_spec(self) -> specs.Array:
     """See base class."""

@@ -26,17 +26,12 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
   seeds = np.array([[units.evaluation_seed(seed, index, episode)
                      for episode in range(episodes_per_task)]
                     for index in indices])
-  batch = suite.make_batch(
-      [task for task in tasks for _ in range(episodes_per_task)])
-  for row, row_seed in enumerate(seeds.ravel().tolist()):
-    batch.reset(row, row_seed)
   policy = memory.with_memory(policy)
   selected = policy.select_tasks(parameters, np.asarray(indices))
   state = np.zeros((*shape, policy.state_size), np.float32)
   rng = units.evaluation_noise_generator(seed, 0, 0)
   is_done, success = np.zeros(shape, bool), np.zeros(shape, bool)
   total, length = np.zeros(shape), np.zeros(shape, int)
-  gate = guards.ActionGate(suite.action_spec, shape)
 
   def place(row: int) -> failures.Place:
     task, episode = divmod(row, episodes_per_task)
@@ -44,6 +39,12 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
         'evaluation of task', tasks[task].name, 0, episode,
         int(seeds[task, episode]), int(length[task, episode]))
 
+  batch = simulation.Simulation(
+      suite.make_batch(
+          [task for task in tasks for _ in range(episodes_per_task)]),
+      suite, shape, place)
+  for row, row_seed in enumerate(seeds.ravel().tolist()):
+    batch.reset(row, row_seed)
   while True:
     observation = batch.observation.reshape(*shape, -1)
     if deterministic:
@@ -53,11 +54,11 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
       action, _, state = policy.sample(
           selected, observation, noise.reshape(*shape, *noise.shape[2:]),
           state)
-    reward, _, ended = (array.reshape(shape) for array in (
-        simulation.step(batch, gate, place, action)))
+    reward, _, ended, solved = (
+        array.reshape(shape) for array in batch.step(action)[1:])
     total += np.where(is_done, 0., reward)
     length += ~is_done
-    success |= batch.success.reshape(shape) & ~is_done
+    success |= solved & ~is_done
     is_done |= ended | (success & until_success)
     if is_done.all():
       break

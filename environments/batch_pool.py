@@ -11,7 +11,6 @@ from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import batch_evaluations
 from distillery.environments import failures
-from distillery.environments import guards
 from distillery.environments import memory
 from distillery.environments import rollouts
 from distillery.environments import simulation
@@ -43,12 +42,13 @@ class BatchPool:
     self._shape = (len(self._tasks), envs_per_task)  # K, E
     self._length = unroll_length
     self._seed = seed
-    self._batch = suite.make_batch(
-        [task for task in self._tasks for _ in range(envs_per_task)])
+    self._simulation = simulation.Simulation(
+        suite.make_batch(
+            [task for task in self._tasks for _ in range(envs_per_task)]),
+        suite, self._shape, self._place)
     self._fields = units.Plan(
         self._tasks, envs_per_task, unroll_length, 1, seed,
         suite.observation_spec.shape[0], suite.action_spec).block_fields()
-    self._gate = guards.ActionGate(suite.action_spec, self._shape)
     self._begun = np.zeros(self._shape, np.int64)
     self._return = np.zeros(self._shape)
     self._steps = np.zeros(self._shape, np.int64)
@@ -109,21 +109,18 @@ class BatchPool:
 
   def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
     """Steps every environment once, and fills `out` [K, E, ...]."""
-    observation = self._batch.observation.reshape(*self._shape, -1)
-    out['observation'][...] = observation
+    out['observation'][...] = self._simulation.observation.reshape(
+        *self._shape, -1)
     action, log_prob, self._state = self._policy.sample(
         self._selected, out['observation'], noise, self._state)
     out['action'][...], out['log_prob'][...] = action, log_prob
     out['episode_step'][...] = self._steps
-    stepped = simulation.step(
-        self._batch, self._gate, self._place, action, log_prob)
-    reward, discount, ended = (
+    observation, *stepped = self._simulation.step(action, log_prob)
+    reward, discount, ended, success = (
         array.reshape(self._shape) for array in stepped)
-    observation = self._batch.observation.reshape(*self._shape, -1)
-    success = self._batch.success.reshape(self._shape)
     out['reward'][...], out['discount'][...] = reward, discount
     out['episode_end'][...], out['success'][...] = ended, success
-    out['next_observation'][...] = observation
+    out['next_observation'][...] = observation.reshape(*self._shape, -1)
     self._return += reward
     self._steps += 1
     self._success |= success
@@ -146,12 +143,12 @@ class BatchPool:
         int(self._steps[task, env]))
 
   def _begin(self, task: int, env: int) -> None:
-    self._batch.reset(task * self._shape[1] + env, units.episode_seed(
-        self._seed, task, env, int(self._begun[task, env])))
     self._begun[task, env] += 1
     self._return[task, env] = self._steps[task, env] = 0
     self._success[task, env] = False
     self._state[task, env] = 0.
+    self._simulation.reset(task * self._shape[1] + env, units.episode_seed(
+        self._seed, task, env, int(self._begun[task, env]) - 1))
 
   def episodes(self) -> List[rollouts.Episode]:
     """The training episodes that ended since this was last called."""
