@@ -1,11 +1,14 @@
 """Actors: NumPy policies fed with variables of a learner."""
 
-from typing import Mapping, Optional
+import contextlib
+from typing import Iterator, Mapping, Optional, Tuple
 
 import acme
 from distillery.agents.core import builders
+from distillery.environments import guards
 from distillery.environments import memory
 from distillery.environments import pool as pools
+from distillery.environments import timestep_checks
 from distillery.networks import acting
 import dm_env
 from dm_env import specs
@@ -13,7 +16,12 @@ import numpy as np
 
 
 class PolicyActor(acme.Actor):
-  """Acts in one environment of one task, for `acme.EnvironmentLoop`."""
+  """Acts in one environment of one task, for `acme.EnvironmentLoop`.
+
+  What the environment returns is checked as the pool does it, and the first
+  observation fixes the shape of the others. A `timestep_checks.BadValue` says
+  in which episode and step it went wrong.
+  """
 
   def __init__(
       self,
@@ -40,7 +48,10 @@ class PolicyActor(acme.Actor):
     self._source = variable_source
     self._action_spec = action_spec
     self._task_index = np.array([task_index])
+    self._seed = seed
     self._rng = np.random.default_rng(seed)
+    self._shape: Optional[Tuple[int, ...]] = None  # Of an observation.
+    self._episode, self._step = -1, 0
     self._deterministic = deterministic
     self.update()
 
@@ -61,9 +72,42 @@ class PolicyActor(acme.Actor):
   def observe_first(self, timestep: dm_env.TimeStep) -> None:
     """Forgets the episode before."""
     self._state = np.zeros_like(self._state)
+    self._episode, self._step = self._episode + 1, 0
+    with self._says_where():
+      timestep_checks.first_observation(timestep, self._wanted_shape(
+          getattr(timestep, 'observation', timestep)))
 
   def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-    """Nothing to remember."""
+    """Checks the step; there is nothing to remember."""
+    with self._says_where():
+      timestep_checks.check_step(next_timestep, self._wanted_shape(
+          getattr(next_timestep, 'observation', next_timestep)))
+      _, reward, discount, observation = next_timestep
+      guards.check_numbers(
+          np.float32([observation]), np.float32([reward]),
+          np.float32([discount]))
+    self._step += 1
+
+  def _wanted_shape(self, observation: np.ndarray) -> Tuple[int, ...]:
+    """The shape that an observation has to have; the first one's."""
+    if self._shape is None:
+      array = timestep_checks.real_numbers(observation)
+      if array is None or array.ndim != 1:
+        raise timestep_checks.BadValue(
+            'the environment returned '
+            f'{timestep_checks.brief(observation)} as observation, want real '
+            'numbers of shape [D]')
+      self._shape = array.shape
+    return self._shape
+
+  @contextlib.contextmanager
+  def _says_where(self) -> Iterator[None]:
+    try:
+      yield
+    except timestep_checks.BadValue as error:
+      raise timestep_checks.BadValue(
+          f'task {self._task_index[0]} (episode {self._episode}, the actor\'s '
+          f'seed {self._seed}, step {self._step}) failed: {error}') from None
 
   def update(self, wait: bool = False) -> None:
     """Fetches the source's variables."""

@@ -25,6 +25,7 @@ import zlib
 
 from distillery.agents.core import display
 from distillery.environments import base
+from distillery.environments import timestep_checks
 import numpy as np
 
 _ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
@@ -212,20 +213,29 @@ def _solve(task: base.Task, expert: Expert, num_episodes: int,
            ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], int]:
   """Observations and actions of the episodes that succeeded; steps of all."""
   environment = task.factory(0)
+  shape = environment.observation_spec().shape
   solved, steps = [], 0
   for number in range(max(_TRIES * num_episodes, _FIRST_TRIES)):
     if number == _FIRST_TRIES and not solved:
       break
-    step = environment.reset()
     observations, actions = [], []
-    while not step.last():
-      action = expert(step.observation)
-      observations.append(step.observation)
-      actions.append(action)
-      noise = noise_std * rng.standard_normal(action.shape)
-      step = environment.step(np.clip(action + noise, -1., 1.))
+    try:
+      step = environment.reset()
+      timestep_checks.first_observation(step, shape)
+      while not step.last():
+        action = expert(step.observation)
+        observations.append(step.observation)
+        actions.append(action)
+        noise = noise_std * rng.standard_normal(action.shape)
+        step = environment.step(np.clip(action + noise, -1., 1.))
+        timestep_checks.check_step(step, shape)
+      success = timestep_checks.as_flag(environment.success, 'success')
+    except timestep_checks.BadValue as error:
+      raise ValueError(
+          f'task {task.name!r} (episode {number}, made with seed 0, step '
+          f'{max(len(actions) - 1, 0)}) failed: {error}') from error
     steps += len(actions)
-    if environment.success:
+    if success:
       solved.append((np.array(observations), np.array(actions)))
       if len(solved) == num_episodes:
         break

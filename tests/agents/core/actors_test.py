@@ -12,6 +12,7 @@ from distillery.environments import pool as pools
 from distillery.environments import suites
 from distillery.launching import quiet
 from distillery.networks import columns
+import dm_env
 from dm_env import specs
 import numpy as np
 import pytest
@@ -110,6 +111,53 @@ def test_acts_under_acmes_loop(kind, deterministic):
              for action, mode in zip(actor.actions, modes[1])]
   assert all(is_mode) if deterministic else not all(is_mode)
   assert not np.allclose(modes[0], modes[1], atol=1e-4)
+
+
+class Broken(fakes.PointMass):
+  """In the fourth step of the second episode, something is wrong."""
+
+  def __init__(self, changes):
+    super().__init__((0.5, 0.5), seed=0, horizon=6)
+    self._changes = changes
+    self._num_steps = 0
+
+  def step(self, action):
+    self._num_steps += 1
+    timestep = super().step(action)
+    if self._num_steps == 10:
+      return timestep._replace(**self._changes)
+    return timestep
+
+
+@pytest.mark.parametrize('changes, words', [
+    ({'observation': np.ones(1, np.float32)}, r'shape \(1,\), want \(2,\)'),
+    ({'observation': np.ones(3, np.float32)}, r'shape \(3,\), want \(2,\)'),
+    ({'observation': np.full(2, np.nan)}, 'observation that is not finite'),
+    ({'reward': np.ones(1, np.float32)}, 'as reward, want a real number'),
+    ({'reward': np.nan}, 'reward that is not finite'),
+    ({'discount': None}, 'None as discount'),
+    ({'discount': 2.}, r'discount 2.0, want one in \[0, 1\]'),
+    ({'step_type': dm_env.StepType.FIRST}, 'FIRST: 0> as step_type, want'),
+])
+def test_what_an_environment_may_not_return_under_acmes_loop(changes, words):
+  actor = make_actor(Source(fakes.point_mass_suite(K)), task_index=2, seed=7)
+  loop = acme.EnvironmentLoop(
+      Broken(changes), actor, logger=loggers.NoOpLogger())
+  with pytest.raises(ValueError, match=(
+      r"^task 2 \(episode 1, the actor's seed 7, step 3\) failed: the "
+      f'environment returned .*{words}|^task 2 .*step 3.* failed: step '
+      f'returned .*{words}')):
+    loop.run(num_episodes=3)
+
+
+@pytest.mark.parametrize('observation', [
+    np.float32(1.), np.ones((2, 1)), np.array(['a', 'b']), None])
+def test_what_a_reset_may_not_return_under_acmes_loop(observation):
+  actor = make_actor(Source(fakes.point_mass_suite(K)))
+  with pytest.raises(ValueError, match=(
+      r'^task 1 .*step 0\) failed: the environment returned .* as observation, '
+      r'want real numbers of shape \[D\]')):
+    actor.observe_first(dm_env.restart(observation))
 
 
 def test_the_seed_fixes_the_samples():

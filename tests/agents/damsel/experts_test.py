@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import threading
 
 from distillery.agents.damsel import experts as damsel_experts
@@ -62,6 +63,30 @@ def test_how_often_an_expert_is_tried(
     with pytest.raises(ValueError, match='no still expert solved its task'):
       collect()
   assert len(begun) == tries
+
+
+@pytest.mark.parametrize('broken, words', [
+    ('success', 'nan as success, want a bool'),
+    ('step', r'an observation of shape \(1,\), want \(12,\)'),
+    ('reset', r'reset returned an observation of shape \(1,\), want \(12,\)'),
+])
+def test_what_an_environment_may_not_return(monkeypatch, broken, words):
+  suite = small.make_suite()
+  kind = type(suite.tasks[0].factory(0))
+
+  def cut(method):
+    return lambda self, *args: (lambda timestep: timestep._replace(
+        observation=timestep.observation[:1]))(method(self, *args))
+
+  monkeypatch.setattr(kind, broken, math.nan if broken == 'success' else cut(
+      getattr(kind, broken)))
+  step = {'success': 149, 'step': 0, 'reset': 0}[broken]
+  with pytest.raises(ValueError, match=(
+      rf"^task '{suite.tasks[0].name}' \(episode 0, made with seed 0, step "
+      rf'{step}\) failed: .*{words}')):
+    damsel_experts.collect(
+        suite, lambda index, task: lambda observation: np.zeros(3, np.float32),
+        source='still', num_episodes=1, noise_std=0., seed=0)
 
 
 def test_each_task_has_the_expert_made_for_it(monkeypatch):
