@@ -199,13 +199,13 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
 
 def _parts(returned: Any, method: str, *names: str) -> Any:
   """Checks how many values a gymnasium method returned; the last is an info."""
-  want = f'want {len(names)} values: {", ".join(names)}'
-  if not isinstance(returned, (tuple, list)):
+  if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+    what = timestep_checks.brief(returned)
+    if isinstance(returned, (tuple, list)):
+      what = f'{len(returned)} values'
     raise timestep_checks.BadValue(
-        f'{method} returned {timestep_checks.brief(returned)}, {want}')
-  if len(returned) != len(names):
-    raise timestep_checks.BadValue(
-        f'{method} returned {len(returned)} values, {want}')
+        f'{method} returned {what}, want {len(names)} values: '
+        f'{", ".join(names)}')
   if not isinstance(returned[-1], (dict, abc.Mapping)):
     raise timestep_checks.BadValue(
         f'{method} returned {timestep_checks.brief(returned[-1])} as info, '
