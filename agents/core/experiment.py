@@ -87,8 +87,9 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
       its checkpoint is of another network.
     pools.PoolError: if an environment or a worker fails.
     errors.NonFiniteError: if a loss is NaN.
-    OSError: if the disk is full. After one of these three the run can go on
-      from its last checkpoint.
+    OSError: if a checkpoint cannot be written. After one of these three the
+      run can go on from its last checkpoint. A table or a picture that cannot
+      be written is a warning.
   """
   builder = make_builder(config)
   prepare(config)
@@ -143,11 +144,15 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
                  'is_program': num_actors > 0}
   if config.run_dir.resume:
     _refuse_other_run(config.run_dir, description)
+    config.run_dir.check_tables()
     versions = config.run_dir.read_json('versions.json')
+    resumed = versions.get('resumed', [])
+    if not isinstance(resumed, list):
+      raise ValueError(f'cannot read {config.run_dir.path}/versions.json: '
+                       f'resumed is {resumed!r}, want a list.')
     config.run_dir.write_json('versions.json', {**versions, 'resumed': [
-        *versions.get('resumed', []), {
-            'num_env_steps': config.num_env_steps,
-            **run_directory.versions()}]})
+        *resumed, {'num_env_steps': config.num_env_steps,
+                   **run_directory.versions()}]})
   else:
     config.run_dir.write_json('versions.json', {
         **run_directory.versions(), **config.suite.info})
@@ -182,6 +187,10 @@ def _refuse_other_run(run_dir: run_directory.RunDirectory,
                       here: Dict[str, Any]) -> None:
   """Refuses to resume with a config that would have given another run."""
   there = run_dir.read_json('config.json')
+  if not isinstance(there.get('agent_config', {}), dict):
+    raise ValueError(
+        f'cannot read {run_dir.path}/config.json: agent_config is '
+        f'{there["agent_config"]!r}, want names and values in braces.')
   # As JSON has it: tuples are lists.
   here = json.loads(json.dumps(here))
   for content in (there, here):
