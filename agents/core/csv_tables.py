@@ -5,7 +5,16 @@ import io
 import math
 import os
 import pathlib
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import (
+  Any,
+  Callable,
+  Dict,
+  List,
+  Mapping,
+  NamedTuple,
+  Sequence,
+  Tuple,
+)
 
 from distillery.environments import base
 

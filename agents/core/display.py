@@ -1,5 +1,6 @@
 """Shows how a run gets on: a live line on a terminal, plain lines elsewhere."""
 
+import pathlib
 import re
 import sys
 import time
@@ -24,6 +25,28 @@ def on_one_line(name: str) -> str:
   """Returns a user's name for a line of text; escapes what would break it."""
   return _CONTROL.sub(
       lambda match: match[0].encode('unicode_escape').decode(), name)
+
+
+class BestEffort:
+  """A context in which what cannot be written is lost, and said once."""
+
+  def __init__(self, path: pathlib.Path):
+    """Initialises the context; `path` is what is written."""
+    self._path = path
+    self._has_failed = False
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, kind, error, traceback) -> bool:
+    if error is not None and not isinstance(error, Exception):
+      return False  # Ctrl-C, say.
+    if error is not None and not self._has_failed:
+      reason = ' '.join(str(error).split()) or kind.__name__
+      say(f'warning: cannot write {self._path}: {reason}; what '
+          'belongs there is lost until it can be written.')
+    self._has_failed = error is not None
+    return True
 
 
 class Display:

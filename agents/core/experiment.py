@@ -145,14 +145,14 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
   if config.run_dir.resume:
     _refuse_other_run(config.run_dir, description)
     config.run_dir.check_tables()
-    versions = config.run_dir.read_json('versions.json')
-    resumed = versions.get('resumed', [])
-    if not isinstance(resumed, list):
-      raise ValueError(f'cannot read {config.run_dir.path}/versions.json: '
-                       f'resumed is {resumed!r}, want a list.')
-    config.run_dir.write_json('versions.json', {**versions, 'resumed': [
-        *resumed, {'num_env_steps': config.num_env_steps,
-                   **run_directory.versions()}]})
+    versions = {'resumed': [], **config.run_dir.read_json('versions.json')}
+    if not isinstance(versions['resumed'], list):
+      raise ValueError(
+          f'cannot read {config.run_dir.path}/versions.json: resumed is '
+          f'{versions["resumed"]!r}; want the list that the run wrote.')
+    versions['resumed'].append({
+        'num_env_steps': config.num_env_steps, **run_directory.versions()})
+    config.run_dir.write_json('versions.json', versions)
   else:
     config.run_dir.write_json('versions.json', {
         **run_directory.versions(), **config.suite.info})
@@ -186,11 +186,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
 def _refuse_other_run(run_dir: run_directory.RunDirectory,
                       here: Dict[str, Any]) -> None:
   """Refuses to resume with a config that would have given another run."""
-  there = run_dir.read_json('config.json')
-  if not isinstance(there.get('agent_config', {}), dict):
-    raise ValueError(
-        f'cannot read {run_dir.path}/config.json: agent_config is '
-        f'{there["agent_config"]!r}, want names and values in braces.')
+  there = run_dir.read_json('config.json', agent_config=dict)
   # As JSON has it: tuples are lists.
   here = json.loads(json.dumps(here))
   for content in (there, here):

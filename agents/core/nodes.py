@@ -219,12 +219,11 @@ class EvaluatorNode:
 
   def run(self) -> None:
     """Evaluates until the learner has finished, and ends the program."""
-    progress = self._learner.progress()
-    run_dir = self._config.run_dir
+    config, env_steps = self._config, self._learner.progress()['env_steps']
     record = records.EvaluationRecord(
-        run_dir, records.Summary(run_dir), progress['env_steps'],
-        self._config.suite.score)
-    last, every = record.last_env_steps(), self._config.evaluate_every
+        config.run_dir, records.Summary(config.run_dir), env_steps,
+        config.suite.score)
+    last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
         progress = self._learner.progress()

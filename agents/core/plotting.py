@@ -1,19 +1,15 @@
 """The picture a run leaves: its score over environment steps, task by task."""
 
-import contextlib
-import io
 import os
 import pathlib
-from typing import Any, Dict, Iterator, List, NamedTuple, Sequence, Tuple
-import warnings
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core import csv_tables
+from distillery.agents.core import pictures
 from distillery.agents.core import run_directory
 
 # More lines than this are drawn in grey, without a legend.
 _MAX_NAMED_TASKS = 12
-# A longer label goes on in another line.
-_LABEL_WIDTH = 60
 SPLIT_NAMES = {'train': 'training', 'test': 'test'}
 _POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
 
@@ -92,52 +88,6 @@ def policies_of(evaluations: Sequence[Evaluation]) -> List[str]:
           *(name for name in found if name not in _POLICY_TITLES)]
 
 
-@contextlib.contextmanager
-def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
-  """Yields a figure to draw into, and writes it, whole or not at all.
-
-  Text is drawn as it is: names of users are no mathematics, and may have
-  characters that the font lacks.
-
-  Args:
-    path: the PNG file.
-    **options: of matplotlib's `Figure`.
-
-  Raises:
-    OSError: if the file cannot be written.
-  """
-  # Costs a third of a second, and most processes draw nothing.
-  import matplotlib
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
-
-  plain = {'text.parse_math': False, 'text.usetex': False}
-  with matplotlib.rc_context(plain), warnings.catch_warnings():
-    warnings.filterwarnings('ignore', 'Glyph|constrained_layout', UserWarning)
-    canvas = backend_agg.FigureCanvasAgg(figure.Figure(**options))
-    yield canvas.figure
-    content = io.BytesIO()
-    canvas.print_png(content)
-  run_directory.write_bytes(pathlib.Path(path), content.getvalue())
-
-
-def add_legend(owner: Any, lines: Sequence[Tuple[Any, str]],
-               **options: Any) -> None:
-  """Adds a legend, whose labels matplotlib neither hides nor changes.
-
-  Args:
-    owner: the figure or the axes.
-    lines: what was drawn, and its label.
-    **options: of matplotlib's `legend`.
-  """
-  # A label that begins with _ would be left out.
-  legend = owner.legend(
-      [artist for artist, _ in lines], ['.'] * len(lines), **options)
-  for text, (_, label) in zip(legend.get_texts(), lines):
-    text.set_text('\n'.join(
-        label[i:i + _LABEL_WIDTH] for i in range(0, len(label), _LABEL_WIDTH)))
-
-
 def task_curves(
     evaluations: Sequence[Evaluation], policy: str, split: str,
     score: str = 'success'
@@ -185,22 +135,25 @@ def learning_curve(
   evaluations = read_evaluations(evaluation_csv_path)
   policies = policies_of(evaluations)
   suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
-  with picture(png_path, figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
-               layout='constrained') as figure:
+  with pictures.picture(
+      png_path, figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
+      layout='constrained') as figure:
     panels = figure.subplots(1, len(policies), sharey=True, squeeze=False)[0]
     lines: List[Tuple[Any, str]] = []
     for axes, policy in zip(panels, policies):
       drawn = _draw_policy(axes, evaluations, policy, score)
       style_axes(axes, is_share=score == 'success')
-      axes.set_title(_POLICY_TITLES.get(policy, policy), fontsize=10)
-      known = {label for _, label in lines}
+      axes.set_title(
+          pictures.label(_POLICY_TITLES.get(policy, policy)), fontsize=10)
+      known = {name for _, name in lines}
       # Test tasks are the shared policy's alone.
       lines += [line for line in drawn if line[1] not in known]
     panels[0].set_ylabel(score)
-    add_legend(figure, lines, loc='outside right upper', frameon=False,
-               fontsize=8)
+    pictures.add_legend(
+        figure, lines, loc='outside right upper', frameon=False, fontsize=8)
     figure.suptitle(
-        score.capitalize() + (f' on {suite}' if suite else ''), fontsize=10)
+        pictures.label(score.capitalize() + (f' on {suite}' if suite else '')),
+        fontsize=10)
 
 
 def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,

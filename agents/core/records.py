@@ -1,7 +1,6 @@
 """What a run leaves while it goes on: tables, TensorBoard, its curve."""
 
 import os
-import pathlib
 import secrets
 import socket
 import time
@@ -40,7 +39,7 @@ class Summary:
         f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.'
         f'{os.getpid()}.{secrets.token_hex(4)}')
     self._restart = restart
-    self._errors = BestEffort(self._path.parent)
+    self._errors = display.BestEffort(self._path.parent)
     self._writer: Optional[tf.io.TFRecordWriter] = None
 
   def open(self) -> None:
@@ -90,7 +89,7 @@ class TrainRecord:
     say_dropped(env_steps, {
         'train.csv': self._csv.truncate(env_steps or -1, learner_steps)})
     self._summary = summary
-    self._table_errors = BestEffort(run_dir.path / 'train.csv')
+    self._table_errors = display.BestEffort(run_dir.path / 'train.csv')
     summary.open()
     self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
     self._task_names = task_names
@@ -154,8 +153,9 @@ class EvaluationRecord:
     say_dropped(env_steps, {
         'evaluation.csv': self._csv.truncate(env_steps or -1)})
     self._summary = summary
-    self._table_errors = BestEffort(run_dir.path / 'evaluation.csv')
-    self._picture_errors = BestEffort(run_dir.path / 'learning_curve.png')
+    self._table_errors = display.BestEffort(run_dir.path / 'evaluation.csv')
+    self._picture_errors = display.BestEffort(
+        run_dir.path / 'learning_curve.png')
 
   def last_env_steps(self) -> int:
     """Of the last evaluation; -1 if there was none."""
@@ -181,28 +181,6 @@ class EvaluationRecord:
     return f'{env_steps:>12,} steps: ' + ', '.join(
         f'{policy} policy {evaluation.score_text(mean, self._score)}'
         for policy, mean in means.items()) + f' {self._score}'
-
-
-class BestEffort:
-  """A context in which what cannot be written is lost, and said once."""
-
-  def __init__(self, path: pathlib.Path):
-    """Initialises the context; `path` is what is written."""
-    self._path = path
-    self._has_failed = False
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, kind, error, traceback) -> bool:
-    if error is not None and not isinstance(error, Exception):
-      return False  # Ctrl-C, say.
-    if error is not None and not self._has_failed:
-      reason = ' '.join(str(error).split()) or kind.__name__
-      display.say(f'warning: cannot write {self._path}: {reason}; the run goes '
-                  'on, and what belongs there is lost until it can be written.')
-    self._has_failed = error is not None
-    return True
 
 
 def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:

@@ -66,9 +66,9 @@ class RunDirectory:
     """Writes a JSON file, whole or not at all."""
     write_text(self.path / name, json.dumps(content, indent=2) + '\n')
 
-  def read_json(self, name: str) -> Dict[str, Any]:
+  def read_json(self, name: str, **types: type) -> Dict[str, Any]:
     """Reads a JSON file, see the function of this name."""
-    return read_json(self.path / name)
+    return read_json(self.path / name, **types)
 
   def check_tables(self) -> None:
     """Checks that the tables of the run in it can be gone on with.
@@ -170,8 +170,12 @@ class CsvFile:
         self._path, {name: csv_tables.whole_number for name in numbers})
 
 
-def read_json(path: pathlib.Path) -> Dict[str, Any]:
+def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
   """Reads a JSON file that a run wrote.
+
+  Args:
+    path: the file.
+    **types: what some of its entries have to be.
 
   Raises:
     OSError: if there is no such file.
@@ -185,6 +189,10 @@ def read_json(path: pathlib.Path) -> Dict[str, Any]:
   if not isinstance(content, dict):
     raise ValueError(f'cannot read {path}: got {str(content)[:40]!r}; want the '
                      'JSON that the run wrote, names and values in braces.')
+  for name, kind in types.items():
+    if not isinstance(content.get(name), kind):
+      raise ValueError(f'cannot read {path}: {name} is {content.get(name)!r}; '
+                       f'want the {kind.__name__} that the run wrote.')
   return content
 
 

@@ -77,7 +77,7 @@ def _last_env_steps(path: pathlib.Path) -> int:
 def _draw_again(path: pathlib.Path, has_rows: bool, score: str) -> None:
   """Draws the learning curve without the rows that were dropped."""
   picture = path / 'learning_curve.png'
-  with records.BestEffort(picture):
+  with display.BestEffort(picture):
     if has_rows:
       plotting.learning_curve(path / 'evaluation.csv', picture, score)
     else:
