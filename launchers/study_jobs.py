@@ -97,6 +97,8 @@ class Runner:
 
   def is_whole(self, job: Job) -> bool:
     """Whether it was evaluated, and saved, at its end."""
+    if not self._is_begun(job):
+      return False
     evaluations = self.evaluations(job)
     saved = [int(path.parent.name) for path in self.run_dir(job).glob(
         'checkpoints/*/manifest.json') if path.parent.name.isdigit()]
