@@ -1,11 +1,12 @@
 """Runs of the shipped launchers, timed from outside."""
 
-import csv
 import pathlib
 import subprocess
 import sys
 import time
 from typing import Dict, List, Mapping, Sequence, Tuple
+
+from distillery.agents.core import csv_tables
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _POLL_S = 0.02
@@ -84,5 +85,4 @@ def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
   """The whole rows of a CSV file that may be growing."""
   if not path.exists():
     return []
-  with open(path, newline='', encoding='utf-8') as f:
-    return [row for row in csv.DictReader(f) if None not in row.values()]
+  return csv_tables.read(path, {}).rows

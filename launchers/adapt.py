@@ -15,6 +15,7 @@ from typing import Any, Dict, List, Sequence, Tuple
 from absl import flags
 from distillery.agents.core import adaptation
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
 from distillery.agents.damsel import adaptation as damsel_adaptation
@@ -59,9 +60,10 @@ def main(_):
   # In the order of the components.
   families = list(dict.fromkeys(task.family for task in suite.train_tasks))
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
+  print(_table(rows, tasks, trajectories[0].block))
+  # The last: what cannot be written has been said.
   run_directory.write_csv(
       run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
-  print(_table(rows, tasks, trajectories[0].block))
 
 
 def _damsel(loaded: loaded_policy.LoadedPolicy, num_tasks: int,
@@ -109,7 +111,8 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
            first: adaptation.Block) -> str:
   """Success by family, a line a trajectory; and what nothing would solve."""
   families = list(dict.fromkeys(row['family'] for row in rows))
-  width = max(9, *(len(name) + 2 for name in families))
+  shown = [display.on_one_line(name) for name in families]
+  width = max(9, *(len(name) + 2 for name in shown))
 
   def line(label: str, values: Sequence[Tuple[str, bool]]) -> str:
     """Of pairs of a family and whether it is so."""
@@ -119,7 +122,7 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
         f'{share:.0%}'.rjust(width) for share in shares)
 
   lines = ['success after trajectory'.ljust(26)
-           + ''.join(name.rjust(width) for name in families)]
+           + ''.join(name.rjust(width) for name in shown)]
   if isinstance(tasks[0].factory, damsel.DamselFactory):
     # Nothing moves by itself.
     lines.append(line('doing nothing', [

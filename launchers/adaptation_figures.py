@@ -1,9 +1,11 @@
 """Draws how meta-learners adapt: from the tables that `adapt.py` writes."""
 
-import csv
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import csv_tables
+from distillery.agents.core import display
+from distillery.agents.core import pictures
 from distillery.agents.core import plotting
 from distillery.launchers import run_scores
 import numpy as np
@@ -12,6 +14,21 @@ import numpy as np
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 _SUCCESS = 'success'
 _DISTANCE = 'final distance to the target'
+
+
+def _distance(text: str) -> float:
+  return csv_tables.number(text) if text else np.nan
+
+
+def _latent(text: str) -> List[float]:
+  return [csv_tables.number(part) for part in text.split()]
+
+
+_COLUMNS = {
+    'env_steps': csv_tables.whole_number,
+    'trajectory': csv_tables.whole_number, 'task': str, 'family': str,
+    'taken_for': str, 'latent': _latent, 'distance': _distance,
+    'success': csv_tables.number}
 
 
 class Adaptation(NamedTuple):
@@ -85,23 +102,32 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
 
 def _read_table(path: pathlib.Path):
   """Tasks and number of trajectories; then what an `Adaptation` has of them."""
-  with open(path, newline='', encoding='utf-8') as f:
-    rows = list(csv.DictReader(f))
   try:
-    tasks = list(dict.fromkeys((row['task'], row['family']) for row in rows))
-    count = max(int(row['trajectory']) for row in rows)
-    by_key = {(row['task'], int(row['trajectory'])): row for row in rows}
-    ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
-    def numbers(name):
-      return [[float(row[name] or 'nan') for row in line] for line in ordered]
-    return (tasks, count), {int(row['env_steps']) for row in rows}, (
-        numbers('success'), numbers('distance'),
-        [[float(z) for z in line[-1]['latent'].split()] for line in ordered],
-        [float(line[-1]['taken_for'] == line[-1]['family'])
-         if line[-1]['taken_for'] else np.nan for line in ordered])
-  except (KeyError, ValueError) as error:
+    rows = csv_tables.read(path, _COLUMNS).rows
+  except ValueError as error:
     raise ValueError(
-        f'{path}: cannot read it as a table of adaptation: {error!r}') from None
+        f'cannot read it as a table of adaptation: {error}') from None
+  if not rows:
+    raise ValueError(f'{path}: got no rows; adapt.py makes them again.')
+  tasks = list(dict.fromkeys((row['task'], row['family']) for row in rows))
+  count = max(row['trajectory'] for row in rows)
+  by_key = {(row['task'], row['trajectory']): row for row in rows}
+  for task, _ in tasks:
+    for j in range(count):
+      if (task, j + 1) not in by_key:
+        raise ValueError(f'{path}: got no row of trajectory {j + 1} of '
+                         f'{task!r}; adapt.py makes it again.')
+  if len({len(row['latent']) for row in rows}) > 1:
+    raise ValueError(f'{path}: latents have more numbers in some rows than in '
+                     'others; adapt.py makes it again.')
+  ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
+  def numbers(name):
+    return [[row[name] for row in line] for line in ordered]
+  return (tasks, count), {row['env_steps'] for row in rows}, (
+      numbers('success'), numbers('distance'),
+      [line[-1]['latent'] for line in ordered],
+      [float(line[-1]['taken_for'] == line[-1]['family'])
+       if line[-1]['taken_for'] else np.nan for line in ordered])
 
 
 def table(found: Dict[str, Adaptation]) -> str:
@@ -109,17 +135,18 @@ def table(found: Dict[str, Adaptation]) -> str:
   lines = []
   for name, runs in found.items():
     families, count = runs.family_names, runs.success.shape[-1]
-    lines.append(f'{name}, {len(runs.success)} '
+    lines.append(f'{display.on_one_line(name)}, {len(runs.success)} '
                  f'{"seed" if len(runs.success) == 1 else "seeds"}')
     lines.append('  trajectory'.ljust(24) + ''.join(
         str(j + 1).rjust(7) for j in range(count)))
     for family in families:
-      lines.append(f'  {family}'.ljust(24) + ''.join(
+      lines.append(f'  {display.on_one_line(family)}'.ljust(24) + ''.join(
           f'{share:7.0%}' for share in
           runs.of(runs.success, family).mean(axis=(0, 1))))
     if not np.isnan(runs.taken_for_its_family).any():
       lines.append('  taken for its family: ' + ', '.join(
-          f'{family} {runs.of(runs.taken_for_its_family, family).mean():.0%}'
+          f'{display.on_one_line(family)} '
+          f'{runs.of(runs.taken_for_its_family, family).mean():.0%}'
           for family in families))
     if np.isfinite(runs.spread()):
       lines.append('  variance of latents between families over within: '
@@ -129,35 +156,33 @@ def table(found: Dict[str, Adaptation]) -> str:
 
 def draw(found: Dict[str, Adaptation], path: str) -> None:
   """A panel a family; below, for each settings a curve a task, and latents."""
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
   families = next(iter(found.values())).family_names
   num_rows, num_columns = 1 + len(found), 1 + len(families)
-  canvas = backend_agg.FigureCanvasAgg(figure.Figure(
-      figsize=(3. * num_columns, 2.5 * num_rows), dpi=110,
-      layout='constrained'))
-  panels = canvas.figure.subplots(num_rows, num_columns, squeeze=False)
-  colors = dict(zip(families, _COLORS * len(families)))
-  for axes, family in zip(panels[0], families):
-    for (name, runs), color in zip(found.items(), _COLORS * len(found)):
+  with pictures.picture(
+      path, figsize=(3. * num_columns, 2.5 * num_rows), dpi=110,
+      layout='constrained') as figure:
+    panels = figure.subplots(num_rows, num_columns, squeeze=False)
+    colors = dict(zip(families, _COLORS * len(families)))
+    for axes, family in zip(panels[0], families):
+      lines = []
+      for (name, runs), color in zip(found.items(), _COLORS * len(found)):
+        values, label = _values(runs)
+        of_runs = runs.of(values, family).mean(axis=1)
+        x = np.arange(1, of_runs.shape[-1] + 1)
+        axes.plot(x, of_runs.T, color=color, lw=.6, alpha=.5)
+        line, = axes.plot(x, of_runs.mean(0), color=color, lw=2.)
+        lines.append((line, name))
+      _style(axes, family, label)
+    pictures.add_legend(panels[0][-1], lines, frameon=False, loc='center')
+    panels[0][-1].axis('off')
+    for row, (name, runs) in zip(panels[1:], found.items()):
       values, label = _values(runs)
-      of_runs = runs.of(values, family).mean(axis=1)
-      x = np.arange(1, of_runs.shape[-1] + 1)
-      axes.plot(x, of_runs.T, color=color, lw=.6, alpha=.5)
-      axes.plot(x, of_runs.mean(0), color=color, lw=2., label=name)
-    _style(axes, family, label)
-  handles, labels = panels[0][0].get_legend_handles_labels()
-  panels[0][-1].legend(handles, labels, frameon=False, loc='center')
-  panels[0][-1].axis('off')
-  for row, (name, runs) in zip(panels[1:], found.items()):
-    values, label = _values(runs)
-    for axes, family in zip(row, families):
-      curves = runs.of(values, family)[0]
-      axes.plot(np.arange(1, curves.shape[-1] + 1), curves.T,
-                color=colors[family], lw=.8, alpha=.8)
-      _style(axes, f'{family}: {name}, a task each', label)
-    _scatter(row[-1], runs, colors, name)
-  canvas.print_png(path)
+      for axes, family in zip(row, families):
+        curves = runs.of(values, family)[0]
+        axes.plot(np.arange(1, curves.shape[-1] + 1), curves.T,
+                  color=colors[family], lw=.8, alpha=.8)
+        _style(axes, f'{family}: {name}, a task each', label)
+      _scatter(row[-1], runs, colors, name)
 
 
 def _values(runs: Adaptation) -> Tuple[np.ndarray, str]:
@@ -167,7 +192,7 @@ def _values(runs: Adaptation) -> Tuple[np.ndarray, str]:
 
 
 def _style(axes, title: str, label: str) -> None:
-  axes.set(title=title, xlabel='trajectory', ylabel=label)
+  axes.set(title=pictures.label(title), xlabel='trajectory', ylabel=label)
   axes.set_ylim(bottom=0.)
   axes.title.set_size(8)
   for part in (axes.xaxis.label, axes.yaxis.label):
@@ -184,10 +209,11 @@ def _scatter(axes, runs: Adaptation, colors: Dict[str, str],
   # Latents of one entry lie on a line.
   plane = np.pad(latents @ directions[:2].T,
                  [(0, 0), (0, 2 - len(directions[:2]))])
-  for family, color in colors.items():
-    axes.scatter(*plane[[f == family for f in runs.families]].T, s=14,
-                 color=color, label=family)
-  axes.set(title=f'latents: {name}')
+  points = [
+      (axes.scatter(*plane[[f == family for f in runs.families]].T, s=14,
+                    color=color), family)
+      for family, color in colors.items()]
+  axes.set(title=pictures.label(f'latents: {name}'))
   axes.title.set_size(8)
   axes.tick_params(labelsize=7)
-  axes.legend(frameon=False, fontsize=7)
+  pictures.add_legend(axes, points, frameon=False, fontsize=7)

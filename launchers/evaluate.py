@@ -59,11 +59,12 @@ def main(_):
         pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
         episodes_per_task=_EPISODES.value, seed=config['seed'],
         deterministic=not is_random)
+  print(f'after {loaded.env_steps:,} steps of training')
+  print(evaluation.table(rows, suite.score))
+  # The last: what cannot be written has been said.
   run_directory.write_csv(run_dir / f'evaluation_{name}.csv', [
       {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
       for row in rows])
-  print(f'after {loaded.env_steps:,} steps of training')
-  print(evaluation.table(rows, suite.score))
 
 
 def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:

@@ -213,4 +213,9 @@ def _flag_line(name: str, value: Any) -> str:
     return f'--{name}' if value else f'--no{name}'
   if isinstance(value, tuple):
     return f'--{name}={_IntTupleSerializer().serialize(value)}'
+  text = str(value)
+  if text != text.rstrip() or len(text.splitlines()) > 1 or (
+      text.encode('utf-8', 'ignore').decode() != text):
+    raise ValueError(f'{name}: got {value!r}, which no flagfile can repeat; '
+                     'want one line of text without a space at its end')
   return f'--{name}={value}'

@@ -12,10 +12,11 @@ distance to the target (or success) is drawn over the trajectories that
 
 import dataclasses
 import itertools
-import textwrap
-from typing import Dict, List, Literal
+from typing import Dict, List, Literal, Tuple
 
+from distillery.agents.core import display
 from distillery.agents.core import intervals
+from distillery.agents.core import pictures
 from distillery.agents.core import plotting
 from distillery.launchers import adaptation_figures
 from distillery.launchers import flag_utils
@@ -74,7 +75,7 @@ def table(scores: run_scores.ByKey, repetitions: int,
   lines = []
   for key, of_key in scores.items():
     lines.append(
-        f'{key.curve}, {len(of_key.tasks)} '
+        f'{display.on_one_line(key.curve)}, {len(of_key.tasks)} '
         f'{plotting.SPLIT_NAMES[key.split]} tasks, {_seeds(of_key)}, '
         f'{of_key.env_steps[-1]:,} steps'
     )
@@ -89,7 +90,7 @@ def table(scores: run_scores.ByKey, repetitions: int,
       )
     for task, last in zip(of_key.tasks, of_key.success[:, :, -1].T):
       lines.append(
-          f'  {task:28}{last.mean():7{fine}}  '
+          f'  {display.on_one_line(task):28}{last.mean():7{fine}}  '
           f'({last.min():{coarse}} to {last.max():{coarse}})'
       )
   return '\n'.join(lines)
@@ -101,22 +102,27 @@ def draw(
     options: PlotOptions,
 ) -> None:
   """Draws the aggregate, and below it a small panel for each task."""
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
-
   tasks = list(dict.fromkeys(
       (task, key.split)
       for key, of_key in scores.items() for task in of_key.tasks
   ))
   num_rows = -(-len(tasks) // _PANELS_A_ROW)
-  canvas = backend_agg.FigureCanvasAgg(
-      figure.Figure(figsize=(11, 4.4 + 1.9 * num_rows), dpi=120)
-  )
   colors = _colors(scores)
-  upper, lower = canvas.figure.subfigures(
-      2, 1, height_ratios=(4.4, 1.9 * num_rows)
-  )
-  _draw_aggregates(upper, suite, scores, colors, options)
+  with pictures.picture(
+      options.output, figsize=(11, 4.4 + 1.9 * num_rows), dpi=120) as figure:
+    upper, lower = figure.subfigures(
+        2, 1, height_ratios=(4.4, 1.9 * num_rows)
+    )
+    _draw_aggregates(upper, suite, scores, colors, options)
+    _draw_tasks(lower, tasks, num_rows, scores, colors, options)
+
+
+def _draw_tasks(
+    lower, tasks: List[Tuple[str, str]], num_rows: int,
+    scores: run_scores.ByKey, colors: Dict[run_scores.Key, str],
+    options: PlotOptions
+) -> None:
+  """Draws a panel a task and split, with every run and their mean."""
   panels = lower.subplots(
       num_rows, _PANELS_A_ROW, sharex=True, sharey=True, squeeze=False
   ).flat
@@ -128,17 +134,23 @@ def draw(
     for key, of_key in scores.items():
       if key.split == split and task in of_key.tasks:
         of_task = of_key.success[:, of_key.tasks.index(task)]
-        look = dict(color=colors[key], ls=_STYLES[key.policy, key.split])
+        look = dict(color=colors[key], ls=_style_of(key))
         times = getattr(of_key, options.over)
         axes.plot(times, of_task.T, **look, lw=0.6, alpha=0.5)
         axes.plot(times, of_task.mean(0), **look, lw=1.8)
     _style(axes, options)
-    axes.set(title=task + (' (test)' if split == 'test' else ''), xlabel='')
+    axes.set(
+        title=pictures.label(task) + (' (test)' if split == 'test' else ''),
+        xlabel='')
     axes.title.set_size(9)
     axes.tick_params(labelsize=7)
   for axes in list(panels):
     axes.set_visible(False)
-  canvas.print_png(options.output)
+
+
+def _style_of(key: run_scores.Key) -> str:
+  """Returns the line's style; of a policy of a user's own, another."""
+  return _STYLES.get((key.policy, key.split), '-.')
 
 
 def _style(axes, options: PlotOptions) -> None:
@@ -150,9 +162,7 @@ def _style(axes, options: PlotOptions) -> None:
 
 def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
   """A color a settings; a color a policy if all have the same settings."""
-  names = {
-      key: key.settings or run_scores.LABELS[key.policy] for key in scores
-  }
+  names = {key: key.settings or key.policy for key in scores}
   palette = dict(zip(
       dict.fromkeys(names.values()), itertools.cycle(_COLORS)))
   return {key: palette[name] for key, name in names.items()}
@@ -165,29 +175,30 @@ def _draw_aggregates(
   """Interquartile mean of each policy and split with its interval."""
   axes = upper.subplots()
   upper.subplots_adjust(0.07, 0.14, 0.98, 0.9)
+  lines = []
   for key, of_key in scores.items():
     found = intervals.bootstrap(
         intervals.interquartile_mean, of_key.success,
         repetitions=options.bootstrap_repetitions,
     )
     color, times = colors[key], getattr(of_key, options.over)
-    axes.plot(
-        times, found.value, _STYLES[key.policy, key.split],
-        color=color, lw=2.2,
-        # Of runs that differ in much, all that they differ in.
-        label=textwrap.fill(
-            f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} tasks',
-            _LEGEND_WIDTH),
-    )
+    line, = axes.plot(
+        times, found.value, _style_of(key), color=color, lw=2.2)
+    # Of runs that differ in much, all that they differ in.
+    lines.append((line, f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} '
+                  'tasks'))
     axes.fill_between(
         times, found.low, found.high, color=color, alpha=0.2, lw=0,
     )
   _style(axes, options)
   axes.set(
       ylabel=f'{options.score}, interquartile mean',
-      title=f'{suite}: {_seeds(*scores.values())}, 95 % bootstrap intervals',
+      title=f'{pictures.label(suite)}: {_seeds(*scores.values())}, 95 % '
+      'bootstrap intervals',
   )
-  axes.legend(frameon=False, loc='upper left', fontsize=8)
+  pictures.add_legend(
+      axes, lines, width=_LEGEND_WIDTH, frameon=False, loc='upper left',
+      fontsize=8)
 
 
 _OPTIONS = flag_utils.define(PlotOptions)

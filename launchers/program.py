@@ -32,6 +32,8 @@ def run(
       none.
   """
   quiet.quiet_tensorflow()
+  # A user's name may have what the terminal has no code for.
+  sys.stdout.reconfigure(errors='backslashreplace')
   warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
   interrupts = []
 
@@ -67,7 +69,7 @@ def _parse_flags(argv: List[str]) -> List[str]:
   """Parses the flags; one that does not parse ends the program."""
   try:
     return flags.FLAGS(argv)
-  except flags.Error as error:
+  except (flags.Error, UnicodeError) as error:  # Of a flagfile, the latter.
     _fail(f'{error} (--help lists the flags)')
 
 

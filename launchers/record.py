@@ -9,6 +9,7 @@ from typing import List
 
 from absl import flags
 from distillery.agents.core import checkpoints
+from distillery.agents.core import display
 from distillery.environments import maze_pictures
 from distillery.environments import mazes
 from distillery.environments import memory
@@ -41,8 +42,8 @@ def main(_):
   loaded = checkpoints.load_policy(_RUN_DIR.value, _POLICY.value)
   frames, total = _episode(batch, loaded, index)
   maze_pictures.save(_OUTPUT.value, frames)
-  print(f'{name}: return {total:g} in {len(frames) - 1} steps; '
-        f'{_OUTPUT.value} is written')
+  print(f'{display.on_one_line(name)}: return {total:g} in '
+        f'{len(frames) - 1} steps; {_OUTPUT.value} is written')
 
 
 def _episode(batch: mazes.MazeBatch, loaded, index: int):

@@ -28,7 +28,7 @@ class Key(NamedTuple):
   @property
   def curve(self) -> str:
     """Names the curve, whatever the split."""
-    label = LABELS[self.policy]
+    label = LABELS.get(self.policy, self.policy)
     return f'{self.settings}: {label}' if self.settings else label
 
 
@@ -82,7 +82,8 @@ def read_runs(run_dirs: Sequence[str],
         plotting.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
         for run_dir in group
     ]
-    for policy in LABELS:
+    for policy in dict.fromkeys(
+        policy for run in runs for policy in plotting.policies_of(run)):
       for split in ('train', 'test'):
         curves = [plotting.task_curves(run, policy, split, score)
                   for run in runs]
@@ -116,7 +117,7 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
         f'{name}={value}' for name, value in own.items()
         if any(other.get(name) != value for other in rivals)
     ]
-    named[' '.join(filter(None, [agent, *differ]))] = group
+    named[' '.join(filter(None, [str(agent), *differ]))] = group
   return named
 
 
@@ -130,7 +131,7 @@ def check_seeds(
   """
   seeds: Dict[Any, str] = {}
   for run_dir in group:
-    seed = configs[run_dir].get('seed', run_dir)
+    seed = str(configs[run_dir].get('seed', run_dir))
     if seed in seeds:
       raise ValueError(
           f'seed: got {seed} in both {seeds[seed]} and {run_dir}, want each '

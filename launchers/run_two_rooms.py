@@ -14,6 +14,7 @@ import multiprocessing
 import pathlib
 from typing import Any, Dict, List
 
+from distillery.agents.core import display
 from distillery.agents.core import run_directory
 from distillery.agents.distral import soft_q_learning
 from distillery.agents.distral import tabular
@@ -81,7 +82,8 @@ def main(_):
   if failed:
     raise MethodFailed(f'{" and ".join(failed)} ended too early; the same '
                        'command makes what is not there yet.')
-  two_rooms_figure.draw(run_dir.path)
+  with display.BestEffort(run_dir.path / 'two_rooms.png'):
+    two_rooms_figure.draw(run_dir.path)
   print(two_rooms_figure.summary(run_dir.path))
   print(f'Results are in {run_dir.path}')
 

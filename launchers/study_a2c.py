@@ -8,14 +8,13 @@ side by side, one a core; what is there already is not made again, and what was
 interrupted goes on with the same command. Writes table1.csv and table2.csv.
 """
 
-import csv
-import json
 import pathlib
 import subprocess
 import sys
 from typing import Any, Dict, List, Sequence
 
 from absl import flags
+from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
 from distillery.environments import half_cheetah
 from distillery.launchers import flag_utils
@@ -148,8 +147,7 @@ def _return_on(run_dir: pathlib.Path, body: str) -> float:
         [sys.executable, str(_FOLDER / 'evaluate.py'), f'--run_dir={run_dir}',
          f'--suite={suite}', '--episodes_per_task=20'], check=True,
         stdout=subprocess.DEVNULL)
-  with open(path, newline='', encoding='utf-8') as f:
-    return float(next(csv.DictReader(f))['return'])
+  return plotting.read_evaluations(path)[0].return_
 
 
 def main(_):
@@ -193,10 +191,12 @@ def _check_scale(path: pathlib.Path) -> None:
   """
   if _SCALE.value <= 0.:
     raise ValueError(f'scale: got {_SCALE.value}, want a number above 0')
-  if path.exists() and json.loads(path.read_text()) != _SCALE.value:
+  begun = (path.read_text(errors='replace').strip() if path.exists()
+           else str(_SCALE.value))
+  if begun != str(_SCALE.value):
     raise ValueError(
         f'scale: got {_SCALE.value}, and {path.parent} holds a study of scale '
-        f'{path.read_text().strip()}; want that, or another directory')
+        f'{begun}; want that, or another directory')
   path.write_text(f'{_SCALE.value}\n')
 
 

@@ -8,6 +8,8 @@ first, which shows how much they depend on setting and seed.
 import pathlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
+from distillery.agents.core import csv_tables
+from distillery.agents.core import display
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
 import numpy as np
@@ -23,11 +25,14 @@ Evaluations = List[plotting.Evaluation]
 
 
 def read_run(path: pathlib.Path) -> Evaluations:
-  """A run's evaluations; none if it has not made one."""
-  try:
-    return plotting.read_evaluations(path)
-  except (OSError, ValueError):
+  """A run's evaluations; none if it has not made one.
+
+  Raises:
+    ValueError: if the table is damaged, see `csv_tables.read`.
+  """
+  if not path.exists() or not csv_tables.read(path, {}).rows:
     return []
+  return plotting.read_evaluations(path)
 
 
 def curve(evaluations: Evaluations, policy: str,
@@ -94,7 +99,8 @@ def write(output_dir: pathlib.Path, name: str, metric: str,
           if evaluations[-1].env_steps >= run.num_env_steps} or runs
   run_directory.write_csv(
       output_dir / 'summary.csv', _summary(metric, runs))
-  _draw(output_dir / 'study.png', name, metric, runs)
+  with display.BestEffort(output_dir / 'study.png'):
+    _draw(output_dir / 'study.png', name, metric, runs)
 
 
 def _summary(metric: str, runs: Mapping[Any, Evaluations]

@@ -97,6 +97,8 @@ class Runner:
 
   def is_whole(self, job: Job) -> bool:
     """Whether it was evaluated, and saved, at its end."""
+    if not self._is_begun(job):
+      return False
     evaluations = self.evaluations(job)
     saved = [int(path.parent.name) for path in self.run_dir(job).glob(
         'checkpoints/*/manifest.json') if path.parent.name.isdigit()]
@@ -111,7 +113,8 @@ class Runner:
       raise ValueError(
           f'{self.run_dir(job)} was not begun by this study, which would have '
           f'left a {record.name} beside it; want another --output_dir.')
-    differ = set(record.read_text().splitlines()) ^ set(self._settings(job))
+    begun = record.read_text(errors='replace').splitlines()
+    differ = set(begun) ^ set(self._settings(job))
     if differ:
       raise ValueError(
           f'{self.run_dir(job)} was begun with other flags: '
@@ -197,11 +200,12 @@ class Runner:
   def write_versions(self) -> None:
     """Writes versions.json: of the figures, and what each run was begun at."""
     revisions = {
-        str(path.parent.relative_to(self._output_dir)): json.loads(
-            path.read_text())['git_revision']
+        str(path.parent.relative_to(self._output_dir)):
+            run_directory.read_json(path).get('git_revision', 'unknown')
         for path in sorted(self._output_dir.rglob('*/versions.json'))}
-    (self._output_dir / 'versions.json').write_text(json.dumps(
-        {**run_directory.versions(), 'runs': revisions}, indent=2) + '\n')
+    run_directory.write_text(
+        self._output_dir / 'versions.json', json.dumps(
+            {**run_directory.versions(), 'runs': revisions}, indent=2) + '\n')
 
   def check(self) -> None:
     """Raises a `RunsFailed` if a run has failed."""

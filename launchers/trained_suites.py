@@ -1,10 +1,10 @@
 """The suite that a run was trained on, made anew from what it recorded."""
 
 import dataclasses
-import json
 import pathlib
 from typing import Any, Dict, Tuple
 
+from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import contexts
 from distillery.environments import suites
@@ -19,12 +19,13 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
   """
   path = pathlib.Path(run_dir)
   try:
-    config = json.loads((path / 'config.json').read_text())
-    info = json.loads((path / 'versions.json').read_text())
+    config = run_directory.read_json(
+        path / 'config.json', suite=str, seed=int, tasks=list)
+    info = run_directory.read_json(path / 'versions.json')
     return config, _make(config, info)
   except FileNotFoundError:
     raise ValueError(f'run_dir {run_dir!r} holds no run.') from None
-  except (KeyError, TypeError, ValueError) as error:
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise ValueError(f'cannot read the config in {path}: {error}') from error
 
 

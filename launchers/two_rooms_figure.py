@@ -1,9 +1,10 @@
 """The picture and the figures of `run_two_rooms.py`, from its tables."""
 
-import csv
+import math
 import pathlib
-from typing import Dict, List, Tuple
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
+from distillery.agents.core import csv_tables
 from distillery.environments import two_rooms
 import numpy as np
 
@@ -14,6 +15,23 @@ _COLORS = {'distral': '#0072B2', 'separate': '#D55E00'}
 # What the distilled policy is to do in the corridor: keep its direction at
 # least so often, and go up or down at most so often.
 _KEPT, _UP_OR_DOWN = 0.7, 0.1
+
+
+_PREVIOUS = ('left', 'right')
+
+
+def _previous(text: str) -> str:
+  if text not in _PREVIOUS:
+    raise ValueError(f'got {text!r}, want {" or ".join(_PREVIOUS)}')
+  return text
+
+
+_RETURNS = {'seed': csv_tables.whole_number,
+            'env_steps': csv_tables.whole_number, 'return': csv_tables.number}
+_CORRIDOR = {
+    'seed': csv_tables.whole_number, 'cell': csv_tables.whole_number,
+    'previous_action': _previous,
+    **{action: csv_tables.number for action in two_rooms.ACTIONS}}
 
 
 def read(run_dir: pathlib.Path) -> Tuple[
@@ -27,22 +45,30 @@ def read(run_dir: pathlib.Path) -> Tuple[
     Mean return `[seeds, evaluations]` by method; environment steps of a task at
     each evaluation; and probabilities `[seeds, cells, actions]` of pi_0 in the
     corridor, by the previous action.
+
+  Raises:
+    OSError: if a table is missing.
+    ValueError: if one is damaged.
   """
   returns = {}
   for method in _NAMES:
-    rows = _rows(run_dir / f'{method}.csv')
-    steps = sorted({int(row['env_steps']) for row in rows})
+    path = run_dir / f'{method}.csv'
+    rows = csv_tables.read(path, _RETURNS).rows
+    steps = sorted({row['env_steps'] for row in rows})
+    _check_whole(path, rows, ('seed', 'env_steps'))
     returns[method] = np.array([
-        float(row['return']) for row in sorted(
-            rows, key=lambda row: (int(row['seed']), int(row['env_steps'])))
+        row['return'] for row in sorted(
+            rows, key=lambda row: (row['seed'], row['env_steps']))
     ]).reshape(-1, len(steps))
-  corridor = _rows(run_dir / 'corridor.csv')
+  corridor = csv_tables.read(run_dir / 'corridor.csv', _CORRIDOR).rows
+  _check_whole(run_dir / 'corridor.csv', corridor,
+               ('seed', 'cell', 'previous_action'))
   probabilities = {
       previous: np.array([
-          [float(row[action]) for action in two_rooms.ACTIONS]
+          [row[action] for action in two_rooms.ACTIONS]
           for row in corridor if row['previous_action'] == previous
       ]).reshape(-1, len(two_rooms.CORRIDOR), len(two_rooms.ACTIONS))
-      for previous in ('left', 'right')}
+      for previous in _PREVIOUS}
   return returns, np.array(steps), probabilities
 
 
@@ -110,6 +136,14 @@ def _draw_rooms(axes, probabilities: np.ndarray) -> None:
            ylim=(first[0] + 2.5, first[0] - 2.5))
 
 
-def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
-  with open(path, newline='', encoding='utf-8') as f:
-    return list(csv.DictReader(f))
+def _check_whole(path: pathlib.Path, rows: Sequence[Mapping[str, Any]],
+                 names: Sequence[str]) -> None:
+  """Refuses a table that has not each combination of its values once."""
+  values = [{row[name] for row in rows} for name in names]
+  found = {tuple(row[name] for name in names) for row in rows}
+  if not rows or len(found) < math.prod(map(len, values)) or (
+      len(found) < len(rows)):
+    raise ValueError(
+        f'{path}: rows are missing, or there twice; want one of each '
+        f'{", ".join(names)}. Without the file the same command makes it '
+        'again.')

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import typing
 from typing import Any, List, Mapping, NamedTuple, Sequence
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import checkpoints
+from distillery.agents.core import run_directory
 import numpy as np
 
 if typing.TYPE_CHECKING:
@@ -39,7 +39,8 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
   checkpoint = checkpoints.newest(run)
   if checkpoint is None:
     raise ValueError(f'initial_run: there is no checkpoint in {run!r}.')
-  about = json.loads((pathlib.Path(run) / 'config.json').read_text())
+  about = run_directory.read_json(
+      pathlib.Path(run) / 'config.json', agent=str, agent_config=dict)
   if about['agent'] not in ('a2c', 'distillation'):
     raise ValueError(f'initial_run: {run!r} is a run of {about["agent"]}, want '
                      'one of a2c or distillation.')

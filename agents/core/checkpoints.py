@@ -20,6 +20,7 @@ from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
 from distillery.agents.core import loaded_policy
+from distillery.agents.core import run_directory
 from distillery.networks import acting
 import numpy as np
 
@@ -95,9 +96,9 @@ def holds(path: pathlib.Path, name: str) -> bool:
 
 def train_task_names(run_dir: pathlib.Path) -> List[str]:
   """Of the tasks that a run was trained on, in order."""
-  tasks = json.loads(
-      (pathlib.Path(run_dir) / 'config.json').read_text())['tasks']
-  return [task.rpartition(' (')[0] for task in tasks
+  tasks = run_directory.read_json(
+      pathlib.Path(run_dir) / 'config.json', tasks=list)['tasks']
+  return [task.rpartition(' (')[0] for task in map(str, tasks)
           if task.endswith('(train)')]
 
 

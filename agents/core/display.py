@@ -1,5 +1,7 @@
 """Shows how a run gets on: a live line on a terminal, plain lines elsewhere."""
 
+import pathlib
+import re
 import sys
 import time
 from typing import Optional
@@ -8,11 +10,43 @@ from rich import progress as rich_progress
 
 # Between plain lines.
 _INTERVAL_S = 15.
+# What moves the cursor or ends a line.
+_CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
 
 def say(text: str) -> None:
   """Prints a line where there is no `Display`: before it, or in a node."""
-  print(text, flush=True)
+  # The name of a file may have what the terminal has no code for.
+  encoding = sys.stdout.encoding or 'utf-8'
+  print(text.encode(encoding, 'backslashreplace').decode(encoding), flush=True)
+
+
+def on_one_line(name: str) -> str:
+  """Returns a user's name for a line of text; escapes what would break it."""
+  return _CONTROL.sub(
+      lambda match: match[0].encode('unicode_escape').decode(), name)
+
+
+class BestEffort:
+  """A context in which what cannot be written is lost, and said once."""
+
+  def __init__(self, path: pathlib.Path):
+    """Initialises the context; `path` is what is written."""
+    self._path = path
+    self._has_failed = False
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, kind, error, traceback) -> bool:
+    if error is not None and not isinstance(error, Exception):
+      return False  # Ctrl-C, say.
+    if error is not None and not self._has_failed:
+      reason = ' '.join(str(error).split()) or kind.__name__
+      say(f'warning: cannot write {self._path}: {reason}; what '
+          'belongs there is lost until it can be written.')
+    self._has_failed = error is not None
+    return True
 
 
 class Display:
@@ -33,7 +67,7 @@ class Display:
     if sys.stdout.isatty():
       self._bar = rich_progress.Progress(
           rich_progress.BarColumn(),
-          rich_progress.TextColumn('{task.description}'),
+          rich_progress.TextColumn('{task.description}', markup=False),
           rich_progress.TimeRemainingColumn())
       self._task = self._bar.add_task('', total=num_env_steps,
                                       completed=env_steps)
@@ -57,11 +91,12 @@ class Display:
     elif now - self._printed > _INTERVAL_S:
       self._printed = now
       left = max(self._total - env_steps, 0) / max(rate, 1e-9)
-      print(f'{text}, {left / 60:.0f} min left', flush=True)
+      say(f'{text}, {left / 60:.0f} min left')
 
   def print(self, text: str) -> None:
     """Prints above the live line."""
     if self._bar:
-      self._bar.console.print(text, highlight=False, markup=False)
+      self._bar.console.print(
+          text, highlight=False, markup=False, emoji=False)
     else:
-      print(text, flush=True)
+      say(text)

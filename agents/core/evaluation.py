@@ -2,6 +2,7 @@
 
 from typing import Any, Dict, List, Mapping, Sequence
 
+from distillery.agents.core import display
 from distillery.environments import base
 from distillery.environments import making_pools
 from distillery.networks import acting
@@ -90,18 +91,26 @@ def table(rows: Sequence[Mapping[str, Any]], score: str = 'success') -> str:
   """A text table: a line a task, a column a policy, the mean at the end."""
   policies = list(dict.fromkeys(row['policy'] for row in rows))
   tasks = list(dict.fromkeys((row['task'], row['split']) for row in rows))
-  width = max(len(task) for task, _ in tasks) + 7
+  shown = {task: display.on_one_line(task) for task, _ in tasks}
+  width = max(map(len, ('mean', *shown.values()))) + 7
   found = {(row['policy'], row['task'], row['split']): row for row in rows}
-  lines = [score.ljust(width) + ''.join(p.rjust(9) for p in policies)]
+
+  def line(label: str, split: str, cells: Sequence[str]) -> str:
+    """Returns a line; `cells` has one of each policy."""
+    label += ' (test)' if split == 'test' else ''
+    # A policy of a user's own may have a longer name than ours.
+    return label.ljust(width) + ''.join(
+        cell.rjust(max(9, len(policy) + 1))
+        for cell, policy in zip(cells, policies))
+
+  lines = [line(score, '', policies)]
   for task, split in tasks:
-    label = task + (' (test)' if split == 'test' else '')
     cells = [found.get((p, task, split)) for p in policies]
-    lines.append(label.ljust(width) + ''.join(
-        score_text(float(cell[score]) if cell else np.nan, score,
-                   digits=0).rjust(9) for cell in cells))
+    lines.append(line(shown[task], split, [
+        score_text(float(cell[score]) if cell else np.nan, score, digits=0)
+        for cell in cells]))
   for split in dict.fromkeys(split for _, split in tasks):
-    label = 'mean' + (' (test)' if split == 'test' else '')
-    lines.append(label.ljust(width) + ''.join(
-        score_text(mean_score(rows, p, split, score), score).rjust(9)
-        for p in policies))
+    lines.append(line('mean', split, [
+        score_text(mean_score(rows, p, split, score), score)
+        for p in policies]))
   return '\n'.join(lines)

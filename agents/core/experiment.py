@@ -87,8 +87,9 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
       its checkpoint is of another network.
     pools.PoolError: if an environment or a worker fails.
     errors.NonFiniteError: if a loss is NaN.
-    OSError: if the disk is full. After one of these three the run can go on
-      from its last checkpoint.
+    OSError: if a checkpoint cannot be written. After one of these three the
+      run can go on from its last checkpoint. A table or a picture that cannot
+      be written is a warning.
   """
   builder = make_builder(config)
   prepare(config)
@@ -143,11 +144,15 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
                  'is_program': num_actors > 0}
   if config.run_dir.resume:
     _refuse_other_run(config.run_dir, description)
-    versions = config.run_dir.read_json('versions.json')
-    config.run_dir.write_json('versions.json', {**versions, 'resumed': [
-        *versions.get('resumed', []), {
-            'num_env_steps': config.num_env_steps,
-            **run_directory.versions()}]})
+    config.run_dir.check_tables()
+    versions = {'resumed': [], **config.run_dir.read_json('versions.json')}
+    if not isinstance(versions['resumed'], list):
+      raise ValueError(
+          f'cannot read {config.run_dir.path}/versions.json: resumed is '
+          f'{versions["resumed"]!r}; want the list that the run wrote.')
+    versions['resumed'].append({
+        'num_env_steps': config.num_env_steps, **run_directory.versions()})
+    config.run_dir.write_json('versions.json', versions)
   else:
     config.run_dir.write_json('versions.json', {
         **run_directory.versions(), **config.suite.info})
@@ -181,7 +186,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
 def _refuse_other_run(run_dir: run_directory.RunDirectory,
                       here: Dict[str, Any]) -> None:
   """Refuses to resume with a config that would have given another run."""
-  there = run_dir.read_json('config.json')
+  there = run_dir.read_json('config.json', agent_config=dict)
   # As JSON has it: tuples are lists.
   here = json.loads(json.dumps(here))
   for content in (there, here):

@@ -16,6 +16,7 @@ from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
 from distillery.agents.core import parts
 from distillery.agents.core import records
+from distillery.agents.core import taking_back
 from distillery.environments import pool as pools
 from distillery.launching import lp
 from distillery.networks import acting
@@ -47,7 +48,7 @@ class LearnerNode:
     if self._env_steps:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
                   f'what it had learned at {self._parts.saved:,}')
-    self._disk = records.BestEffort()
+    self._record = self._make_record()
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
     self._finished = False
@@ -97,10 +98,6 @@ class LearnerNode:
 
   def _learn(self) -> None:
     config = self._config
-    record = records.TrainRecord(
-        config.run_dir, records.Summary(config.run_dir),
-        [task.name for task in config.suite.train_tasks], self._env_steps,
-        self._learner.num_steps)
     last = time.monotonic()
     # Not the steps are the end, but that what was learned from them is saved.
     due = self._env_steps
@@ -113,11 +110,10 @@ class LearnerNode:
       self._wall_s, elapsed, last = self._wall_s + now - last, now - last, now
       with self._lock:
         episodes, self._episodes = self._episodes, []
-      with self._disk:
-        record.add(
-            self._env_steps, self._wall_s, self._learner.num_steps, episodes,
-            {'steps_per_s': (self._env_steps - before) / elapsed,
-             **self._learner.metrics})
+      self._record.add(
+          self._env_steps, self._wall_s, self._learner.num_steps, episodes,
+          {'steps_per_s': (self._env_steps - before) / elapsed,
+           **self._learner.metrics})
       is_due = experiment.is_due(
           config, config.checkpoint_every, due, self._env_steps)
       self._save(is_due)
@@ -128,6 +124,14 @@ class LearnerNode:
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
       self._parts.empty_replay()
     lp.wait_for_stop()
+
+  def _make_record(self) -> records.TrainRecord:
+    config, steps = self._config, (self._env_steps, self._learner.num_steps)
+    is_first = config.run_dir.resume and self._env_steps == self._parts.saved
+    restart = taking_back.take_back(config, *steps) if is_first else None
+    return records.TrainRecord(
+        config.run_dir, records.Summary(config.run_dir, restart),
+        [task.name for task in config.suite.train_tasks], *steps)
 
   def _save(self, is_due: bool) -> None:
     """Writes a checkpoint if it is due, or hears how the last one got on.
@@ -211,17 +215,15 @@ class EvaluatorNode:
     self._config = config
     self._learner = learner
     self._policies = learner.policies(evaluated=True)
-    self._disk = records.BestEffort()
     self._pool = experiment.make_pool(config, num_workers, config.seed)
 
   def run(self) -> None:
     """Evaluates until the learner has finished, and ends the program."""
-    progress = self._learner.progress()
-    run_dir = self._config.run_dir
+    config, env_steps = self._config, self._learner.progress()['env_steps']
     record = records.EvaluationRecord(
-        run_dir, records.Summary(run_dir), progress['env_steps'],
-        self._config.suite.score)
-    last, every = record.last_env_steps(), self._config.evaluate_every
+        config.run_dir, records.Summary(config.run_dir), env_steps,
+        config.suite.score)
+    last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
         progress = self._learner.progress()
@@ -241,10 +243,8 @@ class EvaluatorNode:
   def _evaluate(self, record: records.EvaluationRecord,
                 progress: Dict[str, Any]) -> None:
     parameters, = self._learner.get_variables(['policy'])
+    config = self._config
     rows = evaluation.evaluate(
-        self._pool, self._config.suite, self._policies, parameters,
-        episodes_per_task=self._config.evaluation_episodes,
-        seed=self._config.seed)
-    with self._disk:
-      display.say(
-          record.add(progress['env_steps'], progress['wall_s'], rows))
+        self._pool, config.suite, self._policies, parameters, seed=config.seed,
+        episodes_per_task=config.evaluation_episodes)
+    display.say(record.add(progress['env_steps'], progress['wall_s'], rows))

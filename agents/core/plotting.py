@@ -1,11 +1,11 @@
 """The picture a run leaves: its score over environment steps, task by task."""
 
-import csv
-import json
 import os
 import pathlib
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import csv_tables
+from distillery.agents.core import pictures
 from distillery.agents.core import run_directory
 
 # More lines than this are drawn in grey, without a legend.
@@ -40,32 +40,24 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
 
   Raises:
     OSError: if there is no such file.
-    ValueError: if it is no table of evaluations, or has no rows.
+    ValueError: if it is no table of evaluations, has no rows, or one that is
+      not whole.
   """
-  with open(path, newline='', encoding='utf-8') as f:
-    reader = csv.DictReader(f)
-    columns = tuple(reader.fieldnames or ())
-    lines = list(reader)
-  if columns != run_directory.EVALUATION_COLUMNS:
+  columns, rows = csv_tables.read(path, csv_tables.EVALUATION)
+  if not columns:
     raise ValueError(
-        f'{path}: got the columns {", ".join(columns) or "none"}; want '
+        f'{path}: got the columns none; want '
         f'{", ".join(run_directory.EVALUATION_COLUMNS)}'
     )
-  if lines and None in lines[-1].values():
-    lines.pop()
-  if not lines:
+  if not rows:
     raise ValueError(f'{path}: got no rows, want at least one evaluation')
-  try:
-    return [
-        Evaluation(
-            int(line['env_steps']), float(line['wall_s']), line['policy'],
-            line['task'], line['split'], float(line['success']),
-            float(line['return']),
-        )
-        for line in lines
-    ]
-  except (TypeError, ValueError) as error:
-    raise ValueError(f'{path}: got a row that is not whole: {error}') from None
+  return [
+      Evaluation(
+          row['env_steps'], row['wall_s'], row['policy'], row['task'],
+          row['split'], row['success'], row['return'],
+      )
+      for row in rows
+  ]
 
 
 def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
@@ -76,14 +68,24 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
 
   Returns:
     Names to values; sections of the file are merged. Empty without the file.
+
+  Raises:
+    ValueError: if the file is not what a run writes.
   """
   path = pathlib.Path(run_dir) / 'config.json'
   if not path.exists():
     return {}
   flat: Dict[str, object] = {}
-  for name, value in json.loads(path.read_text(encoding='utf-8')).items():
+  for name, value in run_directory.read_json(path).items():
     flat.update(value if isinstance(value, dict) else {name: value})
   return flat
+
+
+def policies_of(evaluations: Sequence[Evaluation]) -> List[str]:
+  """Returns the names of the policies, task and shared policies first."""
+  found = dict.fromkeys(row.policy for row in evaluations)
+  return [*(name for name in _POLICY_TITLES if name in found),
+          *(name for name in found if name not in _POLICY_TITLES)]
 
 
 def task_curves(
@@ -130,46 +132,38 @@ def learning_curve(
     OSError: if a file cannot be read or written.
     ValueError: if it is no table of evaluations, or has no rows.
   """
-  # Costs a third of a second, and most processes draw nothing.
-  from matplotlib import figure
-  from matplotlib.backends import backend_agg
-
   evaluations = read_evaluations(evaluation_csv_path)
-  policies = [
-      policy for policy in _POLICY_TITLES
-      if any(row.policy == policy for row in evaluations)
-  ]
-  canvas = backend_agg.FigureCanvasAgg(
-      figure.Figure(
-          figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
-          layout='constrained',
-      )
-  )
-  panels = canvas.figure.subplots(1, len(policies), sharey=True, squeeze=False)
-  for axes, policy in zip(panels[0], policies):
-    _draw_policy(axes, evaluations, policy, score)
-    style_axes(axes, is_share=score == 'success')
-    axes.set_title(_POLICY_TITLES[policy], fontsize=10)
-  panels[0, 0].set_ylabel(score)
-  handles, labels = panels[0, 0].get_legend_handles_labels()
-  known = set(labels)
-  for axes in panels[0, 1:]:  # test tasks are the shared policy's alone
-    for handle, label in zip(*axes.get_legend_handles_labels()):
-      if label not in known:
-        handles.append(handle)
-        labels.append(label)
-  canvas.figure.legend(
-      handles, labels, loc='outside right upper', frameon=False, fontsize=8
-  )
+  policies = policies_of(evaluations)
   suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
-  canvas.figure.suptitle(
-      score.capitalize() + (f' on {suite}' if suite else ''), fontsize=10)
-  canvas.print_png(os.fspath(png_path))
+  with pictures.picture(
+      png_path, figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
+      layout='constrained') as figure:
+    panels = figure.subplots(1, len(policies), sharey=True, squeeze=False)[0]
+    lines: List[Tuple[Any, str]] = []
+    for axes, policy in zip(panels, policies):
+      drawn = _draw_policy(axes, evaluations, policy, score)
+      style_axes(axes, is_share=score == 'success')
+      axes.set_title(
+          pictures.label(_POLICY_TITLES.get(policy, policy)), fontsize=10)
+      known = {name for _, name in lines}
+      # Test tasks are the shared policy's alone.
+      lines += [line for line in drawn if line[1] not in known]
+    panels[0].set_ylabel(score)
+    pictures.add_legend(
+        figure, lines, loc='outside right upper', frameon=False, fontsize=8)
+    figure.suptitle(
+        pictures.label(score.capitalize() + (f' on {suite}' if suite else '')),
+        fontsize=10)
 
 
 def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,
-                 score: str) -> None:
-  """Draws the tasks and the mean of one policy; test tasks are dashed."""
+                 score: str) -> List[Tuple[Any, str]]:
+  """Draws the tasks and the mean of one policy; test tasks are dashed.
+
+  Returns:
+    What was drawn that has a label, and the label.
+  """
+  labelled = []
   for split, style in (('train', '-'), ('test', '--')):
     curves = task_curves(evaluations, policy, split, score)
     if not curves:
@@ -178,16 +172,19 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,
     mean = mean_curve(curves)
     marker = 'o' if len(mean) < 2 else ''  # one point makes no line
     for index, (task, points) in enumerate(curves.items()):
-      axes.plot(
+      line, = axes.plot(
           *zip(*points), style, marker=marker, linewidth=0.9,
           alpha=0.8 if are_named else 0.4,
           color=f'C{index % 10}' if are_named else '0.6',
-          label=task if are_named else None,
       )
-    axes.plot(
-        *zip(*mean), style, marker=marker, linewidth=2.5, color='black',
-        label=f'mean of {len(curves)} {SPLIT_NAMES[split]} tasks',
-    )
+      if are_named:
+        labelled.append((line, task))
+    if mean:  # else no time has a row of every task
+      line, = axes.plot(
+          *zip(*mean), style, marker=marker, linewidth=2.5, color='black')
+      labelled.append(
+          (line, f'mean of {len(curves)} {SPLIT_NAMES[split]} tasks'))
+  return labelled
 
 
 def style_axes(axes, is_share: bool = True) -> None:

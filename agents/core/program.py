@@ -12,16 +12,15 @@ an unroll. Imports no TensorFlow.
 """
 
 import copy
-import csv
 import dataclasses
 import functools
 import shutil
 import threading
 from typing import Any, Dict, List
 
+from distillery.agents.core import csv_tables
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
-from distillery.environments import base
 from distillery.launching import lp
 from distillery.launching import quiet
 
@@ -107,10 +106,10 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
     shutil.rmtree(config.run_dir.path / run_directory.REPLAY_FOLDER,
                   ignore_errors=True)
   path = config.run_dir.path / 'evaluation.csv'
-  with open(path, newline='', encoding='utf-8') as f:
-    rows = list(csv.DictReader(f))
-  return [{**row, **{score: float(row[score]) for score in base.SCORES}}
-          for row in rows if row['env_steps'] == rows[-1]['env_steps']]
+  if not path.exists():  # It could not be written.
+    return []
+  rows = csv_tables.read(path, csv_tables.EVALUATION).rows
+  return [row for row in rows if row['env_steps'] == rows[-1]['env_steps']]
 
 
 # Each is called in its node's process, where TensorFlow is imported at last.

@@ -1,11 +1,10 @@
 """What a run leaves while it goes on: tables, TensorBoard, its curve."""
 
-import contextlib
 import os
 import secrets
 import socket
 import time
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from distillery.agents.core import display
 from distillery.agents.core import evaluation
@@ -26,36 +25,48 @@ class Summary:
   kilobyte of each number that it is given, for ever.
   """
 
-  def __init__(self, run_dir: run_directory.RunDirectory):
-    """Begins a file in the run's directory.
+  def __init__(self, run_dir: run_directory.RunDirectory,
+               restart: Optional[int] = None):
+    """Initialises the summary; nothing is written.
 
-    Raises:
-      OSError: if it cannot be written.
+    Args:
+      run_dir: the directory of the run.
+      restart: the step from which on TensorBoard forgets what older files
+        have; None: it forgets nothing.
     """
-    folder = run_dir.path / 'tensorboard'
-    folder.mkdir(exist_ok=True)
     # Their order is that of time; a program's nodes have one each.
-    name = (f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.'
-            f'{os.getpid()}.{secrets.token_hex(4)}')
-    with _os_errors():
-      self._writer = tf.io.TFRecordWriter(str(folder / name))
-    self._write(file_version='brain.Event:2')
+    self._path = run_dir.path / 'tensorboard' / (
+        f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.'
+        f'{os.getpid()}.{secrets.token_hex(4)}')
+    self._restart = restart
+    self._errors = display.BestEffort(self._path.parent)
+    self._writer: Optional[tf.io.TFRecordWriter] = None
+
+  def open(self) -> None:
+    """Begins a file in the run's directory, if none is begun."""
+    with self._errors:
+      self._open()
 
   def write(self, env_steps: int, scalars: Mapping[str, float]) -> None:
-    """Adds some, by name; flushed on return.
+    """Adds some, by name; flushed on return."""
+    with self._errors:
+      self._open()
+      _write(self._writer, step=env_steps, summary=tf.compat.v1.Summary(value=[
+          # A name of a user may have what UTF-8 has no code for.
+          tf.compat.v1.Summary.Value(
+              tag=name.encode('utf-8', 'backslashreplace').decode(),
+              simple_value=value)
+          for name, value in scalars.items()]))
 
-    Raises:
-      OSError: if they cannot be written.
-    """
-    self._write(step=env_steps, summary=tf.compat.v1.Summary(value=[
-        tf.compat.v1.Summary.Value(tag=name, simple_value=value)
-        for name, value in scalars.items()]))
-
-  def _write(self, **event: Any) -> None:
-    with _os_errors():
-      self._writer.write(tf.compat.v1.Event(
-          wall_time=time.time(), **event).SerializeToString())
-      self._writer.flush()
+  def _open(self) -> None:
+    if self._writer is None:
+      self._path.parent.mkdir(exist_ok=True)
+      writer = tf.io.TFRecordWriter(str(self._path))
+      _write(writer, file_version='brain.Event:2')
+      if self._restart is not None:
+        _write(writer, step=self._restart, session_log=tf.compat.v1.SessionLog(
+            status=tf.compat.v1.SessionLog.START))
+      self._writer = writer
 
 
 class TrainRecord:
@@ -75,8 +86,11 @@ class TrainRecord:
     """
     self._csv = run_dir.open_csv('train.csv')
     # A run that begins again writes the rows of step 0 again too.
-    self._csv.truncate(env_steps or -1, learner_steps)
+    say_dropped(env_steps, {
+        'train.csv': self._csv.truncate(env_steps or -1, learner_steps)})
     self._summary = summary
+    self._table_errors = display.BestEffort(run_dir.path / 'train.csv')
+    summary.open()
     self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
     self._task_names = task_names
 
@@ -106,7 +120,8 @@ class TrainRecord:
         **{name: round(value, 6) for name, value in metrics.items()},
     }
     if learner_steps:
-      self._csv.append([row])
+      with self._table_errors:
+        self._csv.append([row])
     if not episodes and env_steps < self._summed_up + _SUMMARY_EVERY:
       return row
     self._summed_up = env_steps
@@ -135,8 +150,12 @@ class EvaluationRecord:
     self._path = run_dir.path
     self._csv = run_dir.open_csv(
         'evaluation.csv', run_directory.EVALUATION_COLUMNS)
-    self._csv.truncate(env_steps or -1)
+    say_dropped(env_steps, {
+        'evaluation.csv': self._csv.truncate(env_steps or -1)})
     self._summary = summary
+    self._table_errors = display.BestEffort(run_dir.path / 'evaluation.csv')
+    self._picture_errors = display.BestEffort(
+        run_dir.path / 'learning_curve.png')
 
   def last_env_steps(self) -> int:
     """Of the last evaluation; -1 if there was none."""
@@ -145,15 +164,17 @@ class EvaluationRecord:
   def add(self, env_steps: int, wall_s: float,
           rows: List[Dict[str, Any]]) -> str:
     """Adds the rows of an evaluation; returns a line that sums them up."""
-    self._csv.append([
-        {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
-        for row in rows])
+    with self._table_errors:
+      self._csv.append([
+          {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
+          for row in rows])
     self._summary.write(env_steps, {
         f'evaluation_{row["policy"]}/{row["task"]}': row[self._score]
         for row in rows})
-    plotting.learning_curve(
-        self._path / 'evaluation.csv', self._path / 'learning_curve.png',
-        self._score)
+    with self._picture_errors:
+      plotting.learning_curve(
+          self._path / 'evaluation.csv', self._path / 'learning_curve.png',
+          self._score)
     means = {
         policy: evaluation.mean_score(rows, policy, score=self._score)
         for policy in dict.fromkeys(row['policy'] for row in rows)}
@@ -162,32 +183,24 @@ class EvaluationRecord:
         for policy, mean in means.items()) + f' {self._score}'
 
 
-class BestEffort:
-  """A context in which what cannot be written is lost, and said once."""
+def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:
+  """Says how many rows of which tables a resumed run has dropped.
 
-  def __init__(self):
-    """Initialises the context."""
-    self._is_full = False
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, kind, error, traceback) -> bool:
-    if isinstance(error, OSError) and not self._is_full:
-      display.say(f'warning: {error}; rows are lost until it can be written.')
-    if error is None or isinstance(error, OSError):
-      self._is_full = error is not None
-    return self._is_full and isinstance(error, OSError)
+  Args:
+    env_steps: environment steps after which they were.
+    dropped: numbers of rows, by the table's name.
+  """
+  rows = ' and '.join(f'{num:,} row{"s" if num > 1 else ""} of {name}'
+                      for name, num in dropped.items() if num)
+  if rows:
+    display.say(f'dropped {rows} from after {env_steps:,} steps, where the run '
+                'goes on')
 
 
-@contextlib.contextmanager
-def _os_errors() -> Iterator[None]:
-  """What TensorFlow raises of a file becomes an OSError."""
-  try:
-    yield
-  except tf.errors.OpError as error:
-    raise OSError('cannot write for TensorBoard: '
-                  f'{error.message.splitlines()[0]}') from error
+def _write(writer: tf.io.TFRecordWriter, **event: Any) -> None:
+  writer.write(tf.compat.v1.Event(
+      wall_time=time.time(), **event).SerializeToString())
+  writer.flush()
 
 
 def _mean(values: Iterable[float]) -> Any:

@@ -1,9 +1,7 @@
 """The directory of one run, and what is written into it."""
 
-import csv
 import fcntl
 import importlib.metadata
-import io
 import json
 import os
 import pathlib
@@ -11,11 +9,12 @@ import platform
 import subprocess
 from typing import Any, Dict, Mapping, Optional, Sequence
 
+from distillery.agents.core import csv_tables
+
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
              'gymnasium', 'numpy', 'scipy')
-EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
-                      'episodes', 'success', 'return')
+EVALUATION_COLUMNS = tuple(csv_tables.EVALUATION)
 # Where Reverb writes while a run goes on; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
 # What is there already when a run is refused for its flags.
@@ -67,13 +66,20 @@ class RunDirectory:
     """Writes a JSON file, whole or not at all."""
     write_text(self.path / name, json.dumps(content, indent=2) + '\n')
 
-  def read_json(self, name: str) -> Dict[str, Any]:
-    """Reads a JSON file; a ValueError names one that is none."""
-    try:
-      return json.loads((self.path / name).read_text())
-    except ValueError as error:
-      raise ValueError(
-          f'cannot read {self.path / name}: {error}.') from error
+  def read_json(self, name: str, **types: type) -> Dict[str, Any]:
+    """Reads a JSON file, see the function of this name."""
+    return read_json(self.path / name, **types)
+
+  def check_tables(self) -> None:
+    """Checks that the tables of the run in it can be gone on with.
+
+    Raises:
+      ValueError: if one has a row that is not whole; see `csv_tables.read`.
+    """
+    for name, converters in (('train.csv', csv_tables.TRAIN),
+                             ('evaluation.csv', csv_tables.EVALUATION)):
+      if (self.path / name).exists():
+        csv_tables.read(self.path / name, converters)
 
   def open_csv(self, name: str,
                columns: Optional[Sequence[str]] = None) -> 'CsvFile':
@@ -104,78 +110,108 @@ class CsvFile:
     """
     columns = self._columns or list(rows[0])
     size = self._path.stat().st_size if self._path.exists() else 0
-    if self._header is None:
+    if self._header is None or not size:
       self._header = columns
       if size:
-        with open(self._path, newline='', encoding='utf-8') as f:
-          self._header = next(csv.reader(f))
+        self._header = csv_tables.read(self._path, {}).columns or columns
     differ = sorted(set(self._header) ^ set(columns))
     if differ:
       raise ValueError(
           f'{self._path} has other columns ({", ".join(differ)} are on one '
           'side alone); want the version that began the run, or a new run.')
     try:
-      with open(self._path, 'a', newline='') as f:
-        writer = csv.DictWriter(f, self._header)
-        if not size:
-          writer.writeheader()
-        writer.writerows(rows)
+      with open(self._path, 'ab') as f:
+        f.write(csv_tables.encoded(
+            self._header, rows, has_header=not size))
     except OSError:
-      os.truncate(self._path, size)
+      if self._path.exists():
+        os.truncate(self._path, size)
       raise
 
   def last_env_steps(self) -> int:
     """Of the last row; -1 if there is none."""
-    if not self._path.exists():
-      return -1
-    with open(self._path, newline='', encoding='utf-8') as f:
-      return max((int(row['env_steps']) for row in csv.DictReader(f)),
-                 default=-1)
+    return max((row['env_steps'] for row in self._read('env_steps').rows),
+               default=-1)
 
   def truncate(self, env_steps: int,
-               learner_steps: Optional[int] = None) -> None:
+               learner_steps: Optional[int] = None) -> int:
     """Drops rows that a resumed run writes again.
 
     Args:
       env_steps: rows after it go.
       learner_steps: and of those at it, the rows after this many; None: none.
+
+    Returns:
+      How many whole rows were dropped.
+
+    Raises:
+      OSError: if the file cannot be written; it is as it was.
+      ValueError: see `csv_tables.read`.
     """
-    if not self._path.exists():
-      return
-    with open(self._path, newline='') as f:
-      # The last line is half written if the run was killed at the wrong moment.
-      whole = [line for line in f if line.endswith('\n')]
-    header, rows = whole[:1], list(csv.reader(whole[1:]))
-    last = [env_steps]
-    columns = [0]
-    if header and learner_steps is not None:
-      last.append(learner_steps)
-      columns.append(next(csv.reader(header)).index('learner_steps'))
-    text = io.StringIO()
-    text.writelines(header)
-    csv.writer(text).writerows(
-        row for row in rows if [int(row[i]) for i in columns] <= last)
-    if header:
-      write_text(self._path, text.getvalue())
+    limits = {'env_steps': env_steps}
+    if learner_steps is not None:
+      limits['learner_steps'] = learner_steps
+    columns, rows = self._read(*limits)
+    kept = [row for row in rows
+            if [row[name] for name in limits] <= list(limits.values())]
+    if columns:
+      content = csv_tables.encoded(columns, kept)
+      if content != self._path.read_bytes():
+        write_bytes(self._path, content)
     else:
-      self._path.unlink()
+      self._path.unlink(missing_ok=True)
+    return len(rows) - len(kept)
+
+  def _read(self, *numbers: str) -> csv_tables.Table:
+    """Reads the file, and whole numbers in these columns."""
+    if not self._path.exists():
+      return csv_tables.Table((), [])
+    return csv_tables.read(
+        self._path, {name: csv_tables.whole_number for name in numbers})
+
+
+def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
+  """Reads a JSON file that a run wrote.
+
+  Args:
+    path: the file.
+    **types: what some of its entries have to be.
+
+  Raises:
+    OSError: if there is no such file.
+    ValueError: if it is not what a run writes; names the file.
+  """
+  try:
+    content = json.loads(path.read_text(encoding='utf-8-sig'))
+  except ValueError as error:
+    raise ValueError(f'cannot read {path}: {error}; want the JSON that the run '
+                     'wrote.') from error
+  if not isinstance(content, dict):
+    raise ValueError(f'cannot read {path}: got {str(content)[:40]!r}; want the '
+                     'JSON that the run wrote, names and values in braces.')
+  for name, kind in types.items():
+    if not isinstance(content.get(name), kind):
+      raise ValueError(f'cannot read {path}: {name} is {content.get(name)!r}; '
+                       f'want the {kind.__name__} that the run wrote.')
+  return content
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
   """Writes a table, whole or not at all; the keys of a row are its header."""
-  text = io.StringIO()
-  writer = csv.DictWriter(text, list(rows[0]))
-  writer.writeheader()
-  writer.writerows(rows)
-  write_text(path, text.getvalue())
+  write_bytes(path, csv_tables.encoded(list(rows[0]), rows))
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a file aside and renames it, so that it is whole or absent."""
+  write_bytes(path, text.encode('utf-8', 'backslashreplace'))
+
+
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+  """Writes a file aside and renames it, so that it is whole or absent."""
   aside = path.with_name(path.name + '.tmp')
   try:
-    with open(aside, 'w', newline='') as f:
-      f.write(text)
+    with open(aside, 'wb') as f:
+      f.write(content)
       f.flush()
       os.fsync(f.fileno())
     os.replace(aside, path)

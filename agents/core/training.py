@@ -23,6 +23,7 @@ from distillery.agents.core import experiment as experiments
 from distillery.agents.core import parts
 from distillery.agents.core import records
 from distillery.agents.core import serving
+from distillery.agents.core import taking_back
 from distillery.environments import pool as pools
 import reverb
 
@@ -57,12 +58,20 @@ class Training:
     self._status = 'first episodes'
     if checkpoint is not None:
       self._restore(checkpoint)
-    summary = records.Summary(self._dir)
+    restart = taking_back.take_back(
+        config, self._env_steps, self._learner.num_steps
+        ) if self._dir.resume else None
+    summary = records.Summary(self._dir, restart)
     self._train_record = records.TrainRecord(
         self._dir, summary, [task.name for task in config.suite.train_tasks],
         self._env_steps, self._learner.num_steps)
     self._evaluation_record = records.EvaluationRecord(
         self._dir, summary, self._env_steps, config.suite.score)
+    every, evaluated = (
+        config.evaluate_every, self._evaluation_record.last_env_steps())
+    if self._env_steps and evaluated // every < self._env_steps // every:
+      taking_back.say_gap(
+          self._dir, 'evaluation.csv', evaluated, self._env_steps)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
         builder.make_inserter(experiments.agent_spec(config.suite), client))

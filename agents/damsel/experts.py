@@ -106,8 +106,9 @@ def read(folder: str) -> Experts:
       raise ValueError(f'the experts in {path} are spoilt: want {name} float32 '
                        f'[K, E, T, n] and finite, got {array.dtype} '
                        f'{array.shape}.')
-  if not isinstance(about, dict):
-    raise ValueError(f'the experts in {path} are spoilt: {_ABOUT} is no table.')
+  if not isinstance(about, dict) or not isinstance(about.get('tasks'), list):
+    raise ValueError(
+        f'the experts in {path} are spoilt: {_ABOUT} is no table with tasks.')
   return experts
 
 

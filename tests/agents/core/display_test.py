@@ -1,6 +1,7 @@
 """How a run shows itself on a terminal and elsewhere."""
 
 import errno
+import io
 import os
 import pty
 import subprocess
@@ -50,13 +51,32 @@ def test_announcements_are_plain_off_a_terminal(capsys):
   assert capsys.readouterr() == ('[bold]5 steps: 50% success\n', '')
 
 
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(monkeypatch):
+  shown = io.BytesIO()
+  monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(shown, 'ascii'))
+  displays.say('warning: runs/\u00fc \udcff')
+  with displays.Display(10, 0) as display:
+    display.update(5, '\U0001f600')
+    display.print('\u00fc')
+  lines = shown.getvalue().decode().splitlines()
+  assert lines[0] == r'warning: runs/\xfc \udcff'
+  assert r'\U0001f600' in lines[1] and lines[2] == r'\xfc'
+
+
+def test_a_name_stays_on_its_line():
+  assert displays.on_one_line('a\r\n\x1b[2J\u2028') == r'a\r\n\x1b[2J\u2028'
+  for name in ('', '\u00fc', '\U0001f468\u200d\U0001f9b0', r'a\nb', '[red]'):
+    assert displays.on_one_line(name) == name
+
+
 def test_a_live_line_on_a_terminal():
   program = (
       'from distillery.agents.core import display as displays\n'
       'with displays.Display(10_000, 0) as display:\n'
       '  display.update(2_500, "training success 7%")\n'
       '  display.print("[bold]5 steps: 50% success")\n'
-      '  display.update(5_000, "training success 9%")\n')
+      '  display.print(":bug: [/]")\n'
+      '  display.update(5_000, "training success 9% [/] [red]x")\n')
   parent, child = pty.openpty()
   environment = {**os.environ, 'COLUMNS': '120', 'TERM': 'xterm'}
   with subprocess.Popen([sys.executable, '-c', program], stdout=child,
@@ -73,5 +93,7 @@ def test_a_live_line_on_a_terminal():
   assert b'\x1b[' in output
   # Words in brackets are not taken for markup.
   assert b'[bold]5 steps: 50% success' in output
+  assert b':bug: [/]' in output
+  assert b'[/] [red]x' in output
   assert b'5,000 of 10,000 steps' in output
   assert b'training success 9%' in output

@@ -151,3 +151,20 @@ def test_table_has_a_line_a_task_and_the_means():
       ['mean', '(test)', '-', '75.0%'],
   ]
   assert len({len(line) for line in evaluation.table(ROWS).splitlines()}) == 1
+
+
+def test_a_table_has_users_names_as_they_are():
+  names = ['line\nbreak', '', '[red]x[/red]', '{x}', '%d', 'n' * 300]
+  rows = [dict(policy=policy, task=name, split='train', success=1.)
+          for policy in ('task', 'a_policy_of_my_own') for name in names]
+  lines = evaluation.table(rows).splitlines()
+  assert [line[:310].rstrip().split(' ')[0] for line in lines[1:-1]] == [
+      r'line\nbreak', *names[1:]]
+  assert len({len(line) for line in lines}) == 1
+  assert lines[0].split() == ['success', 'task', 'a_policy_of_my_own']
+
+
+def test_short_names_are_in_line_with_the_mean():
+  rows = [dict(policy='shared', task='a', split=split, success=1.)
+          for split in ('train', 'test')]
+  assert len({len(line) for line in evaluation.table(rows).splitlines()}) == 1

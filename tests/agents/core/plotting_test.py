@@ -1,11 +1,13 @@
 """Reading evaluations, and the picture of one run."""
 
+import csv
 import json
 import subprocess
 import sys
 
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from matplotlib.backends import backend_agg
 import pytest
 
 HEADER = ','.join(run_directory.EVALUATION_COLUMNS) + '\n'
@@ -84,6 +86,45 @@ def test_config_is_flattened(tmp_path):
 def test_a_picture_is_written(text, tmp_path):
   plotting.learning_curve(write(tmp_path, text), tmp_path / 'curve.png')
   assert (tmp_path / 'curve.png').read_bytes().startswith(PNG)
+
+
+def test_the_legend_has_every_name(tmp_path, monkeypatch):
+  figures = []
+  monkeypatch.setattr(
+      backend_agg.FigureCanvasAgg, 'print_png',
+      lambda self, file: figures.append(self.figure))
+  names = ['price $1', r'$\frac$', '_under', '', '[red]x[/red]']
+  with open(tmp_path / 'evaluation.csv', 'w', newline='') as f:
+    writer = csv.writer(f)
+    writer.writerow(run_directory.EVALUATION_COLUMNS)
+    writer.writerows([0, 1, policy, name, 'train', 1, 0.5, 0]
+                     for policy in ('_mine', 'task') for name in names)
+  (tmp_path / 'config.json').write_text(json.dumps({'suite': '$\\frac$'}))
+  plotting.learning_curve(tmp_path / 'evaluation.csv', tmp_path / 'curve.png')
+  legend, = figures[0].legends
+  texts = legend.get_texts()
+  assert [text.get_text() for text in texts] == [
+      *names, 'mean of 5 training tasks']
+  assert [axes.get_title() for axes in figures[0].axes] == [
+      'Task policies', '_mine']
+  assert figures[0].get_suptitle() == 'Success on $\\frac$'
+
+
+def test_tasks_without_a_common_time_have_no_mean(tmp_path):
+  rows = '0,1,task,a,train,1,1,1\n10,1,task,b,train,1,1,1\n'
+  plotting.learning_curve(write(tmp_path, HEADER + rows), tmp_path / 'c.png')
+  assert (tmp_path / 'c.png').read_bytes().startswith(PNG)
+
+
+@pytest.mark.parametrize('text, says', [
+    ('[1]', 'got .*want the JSON that the run wrote, names and'),
+    ('{"a": ', 'Expecting value'), ('null', 'want the JSON'),
+    ('{"a": "\udcff"}', "can't decode byte 0xff")])
+def test_a_damaged_config_is_named(tmp_path, text, says):
+  (tmp_path / 'config.json').write_bytes(
+      text.encode('utf-8', 'surrogateescape'))
+  with pytest.raises(ValueError, match=f'cannot read .*config.json: .*{says}'):
+    plotting.read_config(tmp_path)
 
 
 def test_drawing_loads_nothing_heavy(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import shutil
 import threading
 
 from acme.utils import counting
@@ -25,6 +26,7 @@ import numpy as np
 import pytest
 import reverb
 import run_helpers
+import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)
 BLOCK = 2 * 2 * 32
@@ -110,6 +112,47 @@ def test_a_program_goes_on_from_its_checkpoint(tmp_path):
   run(path, 2_000, 'sac', resume=True)
   assert read(path, 'train.csv') == both
   assert read(path, 'evaluation.csv') == evaluated
+
+
+def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
+  path = tmp_path / 'run'
+  run(path, 500)
+  rows = len(read(path, 'train.csv'))
+  shutil.rmtree(path / 'checkpoints')
+  capsys.readouterr()
+  run(path, 500, resume=True)
+  said = capsys.readouterr().out
+  assert f'there is no checkpoint in {path}; the run begins anew' in said
+  assert f'dropped {rows} rows of train.csv and ' in said
+  for name in ('train.csv', 'evaluation.csv'):
+    steps = steps_of(read(path, name))
+    assert steps == sorted(steps)
+  learner_steps = [int(row['learner_steps']) for row in read(path, 'train.csv')]
+  assert learner_steps == list(range(1, len(learner_steps) + 1))
+
+
+def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
+  path = tmp_path / 'run'
+  run(path, 1_000)
+  saved = checkpoints.env_steps(checkpoints.newest(path))
+  for name in ('train.csv', 'evaluation.csv'):
+    with open(path / name, newline='') as f:
+      lines = f.read().splitlines(keepends=True)
+    # As if it had gone on for long; the evaluator never saw these steps.
+    with open(path / name, 'a', newline='') as f:
+      f.write(lines[-1].replace(str(saved), '900000', 1))
+  capsys.readouterr()
+  assert run(path, 1_000, resume=True)
+  assert ('dropped 1 row of train.csv and 1 row of evaluation.csv from after '
+          f'{saved:,} steps') in capsys.readouterr().out
+  for name in ('train.csv', 'evaluation.csv'):
+    assert steps_of(read(path, name))[-1] == saved
+  resumed, = json.loads((path / 'versions.json').read_text())['resumed']
+  assert resumed['env_steps'] == saved
+  event, = (event for file in (path / 'tensorboard').iterdir()
+            for event in tf.compat.v1.train.summary_iterator(str(file))
+            if event.HasField('session_log'))
+  assert event.step == saved + 1
 
 
 def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):

@@ -147,6 +147,38 @@ def test_truncating_no_file_makes_none(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_tables_are_in_one_encoding_wherever_they_are_written(tmp_path):
+  program = (
+      'import pathlib\n'
+      'from distillery.agents.core import run_directory\n'
+      'table = run_directory.CsvFile(pathlib.Path("a.csv"), None)\n'
+      'table.append([{"env_steps": 1, "task": "\\u00fc\\U0001f600"}])\n'
+      'table.truncate(1)\n'
+      'run_directory.write_csv(pathlib.Path("b.csv"), [{"task": "\\u00fc"}])\n')
+  result = subprocess.run(
+      [sys.executable, '-X', 'utf8=0', '-c', program], cwd=tmp_path, text=True,
+      env={**os.environ, 'LC_ALL': 'POSIX', 'PYTHONCOERCECLOCALE': '0'},
+      capture_output=True)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert lines_of(tmp_path / 'a.csv')[1] == '1,\u00fc\U0001f600'
+  assert lines_of(tmp_path / 'b.csv')[1] == '\u00fc'
+
+
+def test_truncating_says_how_many_rows_go(tmp_path):
+  table = run_directory.CsvFile(tmp_path / 'train.csv', ['env_steps'])
+  assert table.truncate(0) == 0
+  table.append([{'env_steps': step} for step in (1, 2, 3)])
+  assert [table.truncate(limit) for limit in (3, 1, 1)] == [0, 2, 0]
+
+
+def test_rows_are_not_glued_to_a_line_without_an_end(tmp_path):
+  (tmp_path / 'train.csv').write_bytes(b'\xef\xbb\xbfenv_steps\n1')
+  table = run_directory.CsvFile(tmp_path / 'train.csv', ['env_steps'])
+  table.truncate(5)
+  table.append([{'env_steps': 2}])
+  assert lines_of(tmp_path / 'train.csv') == ['env_steps', '1', '2', '']
+
+
 def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
   path = tmp_path / 'flags.cfg'
   run_directory.write_text(path, 'old')

@@ -252,7 +252,78 @@ def test_without_a_checkpoint_a_run_begins_again(finished, run_dir, capfd):
   shutil.rmtree(run_dir / 'checkpoints')
   helpers.run(run_dir, STEPS, resume=True)
   assert_same_results(finished, run_dir)
-  assert ' 0 steps: going on from here' in capfd.readouterr().out
+  said = capfd.readouterr().out
+  assert f'there is no checkpoint in {run_dir}; the run begins anew' in said
+  assert (f'dropped {STEPS // BLOCK} rows of train.csv and 16 rows of '
+          'evaluation.csv from after 0 steps') in said
+  assert ' 0 steps: going on from here' in said
+
+
+@pytest.mark.parametrize('table, line, damaged', [
+    ('train.csv', 3, 'x'), ('train.csv', 13, '1,2'),
+    ('evaluation.csv', 2, '0,1.0,task'), ('evaluation.csv', 9, '"')])
+def test_a_damaged_table_is_named_before_anything_is_touched(
+    run_dir, table, line, damaged):
+  lines = (run_dir / table).read_text().splitlines()
+  lines[line - 1] = damaged
+  (run_dir / table).write_text('\n'.join(lines) + '\n')
+  before = {path: path.read_bytes() for path in run_dir.glob('*.*')}
+  with pytest.raises(ValueError, match=(
+      f'{run_dir}/{table}: line {line} is not whole: .*; mend the line or')):
+    helpers.run(run_dir, STEPS, resume=True)
+  assert {path: path.read_bytes() for path in run_dir.glob('*.*')} == before
+
+
+def test_blank_lines_in_tables_change_nothing(finished, run_dir):
+  for table in ('train.csv', 'evaluation.csv'):
+    text = (run_dir / table).read_text()
+    (run_dir / table).write_text(text.replace('\n', '\n\n', 3) + '\n')
+  helpers.run(run_dir, STEPS, resume=True)
+  assert_same_results(finished, run_dir)
+
+
+@pytest.mark.parametrize('name, content, says', [
+    ('versions.json', '[]', "got '.*want the JSON that the run wrote"),
+    ('versions.json', '{"resumed": 3}', 'resumed is 3; want the list'),
+    ('config.json', 'null', 'want the JSON that the run wrote'),
+    ('config.json', '{"agent_config": 3}', 'agent_config is 3; want the dict'),
+    ('config.json', '{', 'Expecting')])
+def test_damaged_notes_are_named(run_dir, name, content, says):
+  (run_dir / name).write_text(content)
+  with pytest.raises(ValueError, match=f'cannot read {run_dir}/{name}: .*{says}'):
+    helpers.run(run_dir, STEPS, resume=True)
+
+
+def test_what_cannot_be_written_ends_no_run(tmp_path, monkeypatch, capfd):
+  def fail(self, rows):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  monkeypatch.setattr(run_directory.CsvFile, 'append', fail)
+  rows = helpers.run(tmp_path / 'run', INTERVAL)
+  assert {row['task'] for row in rows} == {'point_mass_0', 'point_mass_1'}
+  assert checkpoint_steps(tmp_path / 'run') == [INTERVAL]
+  said = capfd.readouterr().out
+  for name in ('train.csv', 'evaluation.csv', 'learning_curve.png'):
+    assert said.count(f'warning: cannot write {tmp_path}/run/{name}: ') == 1
+  monkeypatch.undo()
+  helpers.run(tmp_path / 'run', INTERVAL, resume=True)
+  said = capfd.readouterr().out
+  assert f'run/train.csv has no rows from 0 to {INTERVAL:,} steps' in said
+  assert f'run/evaluation.csv has no rows from 0 to {INTERVAL:,} steps' in said
+
+
+def test_names_of_users_end_no_run(tmp_path, capfd):
+  suite = helpers.make_suite()
+  names = r'price $\frac$1', '_[/red]\n'
+  suite = dataclasses.replace(
+      suite, name='$\\frac$ [/]', tasks=tuple(
+          dataclasses.replace(task, name=name)
+          for task, name in zip(suite.tasks, names)))
+  helpers.run(tmp_path / 'run', BLOCK, suite=suite)
+  assert 'warning' not in capfd.readouterr().out
+  assert {row['task'] for row in read_csv(
+      tmp_path / 'run' / 'evaluation.csv')} == set(names)
+  assert (tmp_path / 'run' / 'learning_curve.png').exists()
 
 
 def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(
