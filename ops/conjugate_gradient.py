@@ -1,5 +1,6 @@
 """Linear systems that are known by their products alone."""
 
+import functools
 from typing import Callable, Tuple
 
 import tensorflow as tf
@@ -25,6 +26,11 @@ def conjugate_gradient(
   curvature (p^T A p <= 0). All but the product is in float64: P numbers are few
   beside what a product costs.
 
+  In exact arithmetic every residual is orthogonal to all earlier ones. Rounding
+  in the product brings back directions that were solved, and later iterations
+  are spent on them again. So each residual is made orthogonal to the earlier
+  ones, which are kept: `[K, num_iterations, P]` float64.
+
   Args:
     product: v to A v, both `[K, P]` and of b's type; row k by A_k alone.
     b: right-hand sides, `[K, P]`, floating.
@@ -42,29 +48,45 @@ def conjugate_gradient(
     raise ValueError(f'b must be [K, P], got shape {b.shape}.')
   if num_iterations < 1:
     raise ValueError(f'num_iterations must be >= 1, got {num_iterations}.')
-  b_64 = r = tf.cast(b, tf.float64)
-  square = _dot(r, r)
-
-  def step(x, r, p, square, active):
-    a_p = tf.cast(product(tf.cast(p, b.dtype)), tf.float64)
-    curvature = _dot(p, a_p)
-    # Negated, so that a NaN goes on and is seen in x.
-    active &= ~(curvature <= 0.)
-    size = (square / tf.where(active, curvature, 1.))[:, tf.newaxis]
-    moves = active[:, tf.newaxis]
-    x = tf.where(moves, x + size * p, x)
-    r = tf.where(moves, r - size * a_p, r)
-    square_new = _dot(r, r)
-    active &= ~(square_new < tolerance)
-    ratio = square_new / tf.where(active, square, 1.)
-    p = tf.where(active[:, tf.newaxis], r + ratio[:, tf.newaxis] * p, p)
-    return x, r, p, square_new, active
-
+  b_64 = tf.cast(b, tf.float64)
+  square = _dot(b_64, b_64)
+  begin = (tf.zeros_like(b_64), b_64, b_64, square, ~(square < tolerance),
+           tf.zeros([b.shape[0], 0, b.shape[1]], tf.float64))
   x, r, *_ = tf.while_loop(
-      lambda *state: tf.reduce_any(state[-1]), step,
-      (tf.zeros_like(r), r, r, square, ~(square < tolerance)),
+      lambda x, r, p, square, active, earlier: tf.reduce_any(active),
+      functools.partial(
+          _iteration, lambda p: tf.cast(product(tf.cast(p, b.dtype)), p.dtype),
+          tolerance),
+      begin, shape_invariants=(
+          *(part.shape for part in begin[:-1]),
+          tf.TensorShape([b.shape[0], None, b.shape[1]])),
       maximum_iterations=num_iterations)
   return x, b_64 - r
+
+
+def _iteration(product, tolerance, x, r, p, square, active, earlier):
+  """One iteration; `earlier` `[K, I, P]` holds the residuals before r."""
+  unit = tf.math.divide_no_nan(r, tf.sqrt(square)[:, tf.newaxis])
+  earlier = tf.concat([earlier, unit[:, tf.newaxis]], axis=1)
+  a_p = product(p)
+  curvature = _dot(p, a_p)
+  # Negated, so that a NaN goes on and is seen in x.
+  active &= ~(curvature <= 0.)
+  size = (square / tf.where(active, curvature, 1.))[:, tf.newaxis]
+  moves = active[:, tf.newaxis]
+  x = tf.where(moves, x + size * p, x)
+  r = tf.where(moves, _orthogonal(r - size * a_p, earlier), r)
+  square_new = _dot(r, r)
+  active &= ~(square_new < tolerance)
+  ratio = square_new / tf.where(active, square, 1.)
+  p = tf.where(active[:, tf.newaxis], r + ratio[:, tf.newaxis] * p, p)
+  return x, r, p, square_new, active, earlier
+
+
+def _orthogonal(r: tf.Tensor, units: tf.Tensor) -> tf.Tensor:
+  """r `[K, P]` without its parts along the orthonormal units `[K, I, P]`."""
+  parts = tf.linalg.matvec(units, r)
+  return r - tf.linalg.matvec(units, parts, transpose_a=True)
 
 
 def _dot(x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:

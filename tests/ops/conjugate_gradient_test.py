@@ -59,6 +59,33 @@ def test_first_iterations_by_hand():
   np.testing.assert_allclose(solve(matrix, b, 2), [[1., 1. / 3.]])
 
 
+def exact_iterations(matrix, b, num_iterations):
+  """What exact arithmetic gives: the best x in span(b, A b, A^2 b, ...)."""
+  basis = b[:, np.newaxis] / np.linalg.norm(b)
+  for _ in range(num_iterations - 1):
+    new = matrix @ basis[:, -1]
+    for _ in range(2):  # The second time takes away the rounding of the first.
+      new -= basis @ (basis.T @ new)
+    basis = np.column_stack([basis, new / np.linalg.norm(new)])
+  return basis @ np.linalg.solve(basis.T @ matrix @ basis, basis.T @ b)
+
+
+def test_rounding_in_the_product_costs_no_iterations():
+  """Of ill-conditioned systems, with products in float32."""
+  rng = np.random.default_rng(0)
+  size, num_iterations = 40, 20
+  rotation = np.linalg.qr(rng.normal(size=(K, size, size)))[0]
+  matrix = (rotation * np.geomspace(1e-3, 100., size)
+            @ rotation.transpose(0, 2, 1)).astype(np.float32)
+  b = rng.normal(size=(K, size)).astype(np.float32)
+  x = solve(matrix, b, num_iterations)
+  for k in range(K):
+    want = exact_iterations(
+        matrix[k].astype(np.float64), b[k].astype(np.float64), num_iterations)
+    np.testing.assert_allclose(
+        x[k], want, rtol=0., atol=1e-3 * np.linalg.norm(want))
+
+
 def test_a_solved_system_stays_while_a_slow_one_goes_on():
   matrix, b = systems()
   matrix[1] = 2. * np.eye(P)  # Solved by one iteration.

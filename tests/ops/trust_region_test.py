@@ -163,6 +163,22 @@ def test_direction_is_the_natural_gradient():
       atol=1e-7)
 
 
+@KINDS
+def test_a_step_in_float32_points_where_that_in_float64_does(kind):
+  """Also where some observations vary ten times as much as others."""
+  changes = []
+  for dtype in (np.float32, np.float64):
+    problem = Problem(kind, dtype=dtype)
+    problem.observation *= np.array([1., 2., 5., 10.], dtype)
+    problem.old_log_prob = problem.policy().log_prob(problem.action)
+    before = problem.flat()
+    assert problem.step().accepted.all()
+    changes.append((problem.flat() - before).astype(np.float64))
+  cosine = np.sum(changes[0] * changes[1], axis=1) / np.prod(
+      np.linalg.norm(changes, axis=2), axis=0)
+  np.testing.assert_allclose(cosine, 1., atol=1e-6)
+
+
 def test_a_rejected_region_is_restored_bit_for_bit_while_others_move():
   problem = Problem()
   before = problem.flat()
