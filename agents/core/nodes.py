@@ -71,6 +71,7 @@ class LearnerNode:
   def add_episodes(self, episodes: List[pools.Episode]) -> bool:
     """Takes in what ended in an actor; returns whether there is more to do."""
     with self._lock:
+      self._config.run_dir.note_step()
       self._episodes += episodes
     return not self._finished
 
@@ -187,7 +188,8 @@ class ActorNode:
     self._actor = actors.UnrollActor(
         learner.policies(evaluated=False), learner, self._pool,
         config.make_builder.make_inserter(
-            experiment.agent_spec(config.suite), replay))
+            experiment.agent_spec(config.suite), replay),
+        config.make_builder.needs_whole_episodes)
 
   def run(self) -> None:
     """Collects."""
@@ -216,11 +218,10 @@ class EvaluatorNode:
 
   def run(self) -> None:
     """Evaluates until the learner has finished, and ends the program."""
-    progress = self._learner.progress()
     run_dir = self._config.run_dir
     record = records.EvaluationRecord(
-        run_dir, records.Summary(run_dir), progress['env_steps'],
-        self._config.suite.score)
+        run_dir, records.Summary(run_dir),
+        self._learner.progress()['env_steps'], self._config.suite.score)
     last, every = record.last_env_steps(), self._config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
@@ -246,5 +247,4 @@ class EvaluatorNode:
         episodes_per_task=self._config.evaluation_episodes,
         seed=self._config.seed)
     with self._disk:
-      display.say(
-          record.add(progress['env_steps'], progress['wall_s'], rows))
+      display.say(record.add(progress['env_steps'], progress['wall_s'], rows))

@@ -9,6 +9,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Mapping, Sequence
 
 from distillery.agents.core import display
 from distillery.agents.core import evaluation
+from distillery.agents.core import folders
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
 from distillery.environments import pool as pools
@@ -33,7 +34,7 @@ class Summary:
       OSError: if it cannot be written.
     """
     folder = run_dir.path / 'tensorboard'
-    folder.mkdir(exist_ok=True)
+    folders.make(folder)
     # Their order is that of time; a program's nodes have one each.
     name = (f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.'
             f'{os.getpid()}.{secrets.token_hex(4)}')
