@@ -197,8 +197,9 @@ class TaskSuite:
       raise ValueError(f'TaskSuite.score of {self.name!r}: got {self.score!r}, '
                        f'want one of {SCORES}')
     if self.horizon is not None and (
-        isinstance(self.horizon, bool) or self.horizon < 1
-        or not isinstance(self.horizon, (int, np.integer))):
+        isinstance(self.horizon, bool)
+        or not isinstance(self.horizon, (int, np.integer))
+        or self.horizon < 1):
       raise ValueError(
           f'TaskSuite.horizon of {self.name!r}: got {self.horizon!r}, want a '
           'positive integer, or None if episodes vary')

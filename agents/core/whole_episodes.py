@@ -24,12 +24,12 @@ def check_one_each(block: Block) -> None:
   if not lengths.size:
     raise ValueError(f'{cut}: none ended within it; want the number of steps '
                      'that every episode has.')
-  # Those that go on may turn out to be longer.
-  longest = max(lengths[-1], step[-1].max() + 1)
+  # Those that go on have one step more, at least.
+  longest = np.append(lengths, step[-1][~ends[-1]] + 2).max()
   if lengths[0] == longest:
     raise ValueError(f'{cut}, want {longest}.')
   raise ValueError(
-      f'{cut}: episodes of {lengths[0]} steps and of {longest} or more were '
+      f'{cut}: episodes of {lengths[0]} and of at least {longest} steps were '
       'seen; want tasks whose episodes all have one length.')
 
 

@@ -2,10 +2,6 @@
 
 import dataclasses
 import functools
-import os
-import pathlib
-import signal
-import subprocess
 import sys
 import types
 
@@ -22,8 +18,15 @@ from distillery.launching import supervisor
 import pool_helpers
 import pytest
 import run_helpers as helpers
+import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(autouse=True)
+def fixture_eagerly(run_eagerly):
+  """One block is sooner learned from than a step is compiled."""
+  tf.config.run_functions_eagerly(True)
 
 
 def config_of(path, resume=False, **changes):
@@ -194,28 +197,27 @@ def test_a_program_that_fails(tmp_path, monkeypatch, has_stepped):
   run_directory.RunDirectory(tmp_path / 'other', resume=False)
 
 
-_KILLED = """
-import os, signal, sys
-from distillery.agents.core import experiment
-import experiment_test as test
-def kill(*args, **kwargs):
-  os.kill(os.getpid(), signal.SIGKILL)
-test.evaluation.evaluate = kill
-if __name__ == '__main__':
-  experiment.run_experiment(test.config_of(sys.argv[1]))
-"""
-
-
 def test_a_directory_of_a_run_that_was_killed_before_its_first_step(tmp_path):
-  (tmp_path / 'killed.py').write_text(_KILLED)
-  result = subprocess.run(
-      [sys.executable, str(tmp_path / 'killed.py'), str(tmp_path / 'run')],
-      env={**os.environ, 'PYTHONPATH': os.pathsep.join(
-          [str(pathlib.Path(__file__).parent), *filter(None, sys.path)])},
-      capture_output=True, text=True, timeout=300.)
-  assert result.returncode == -signal.SIGKILL, result.stderr
-  assert (tmp_path / 'run' / 'config.json').exists()
-  experiment.run_experiment(config_of(tmp_path / 'run'))
+  killed = config_of(tmp_path / 'run')
+  experiment.prepare(killed)
+  (tmp_path / 'run' / 'tensorboard').mkdir()
+  (tmp_path / 'run' / 'tensorboard' / 'events').write_text('')
+  (tmp_path / 'run' / 'evaluation.csv').write_text('env_steps\n')
+  with pytest.raises(ValueError, match='in use by another process'):
+    config_of(tmp_path / 'run')
+  killed.run_dir._lock.close()  # As the system does.
+  config = config_of(tmp_path / 'run')
+  experiment.prepare(config)
+  config.run_dir.note_step()
+  config.run_dir._lock.close()
+  with pytest.raises(ValueError, match='is not empty; give --resume'):
+    config_of(tmp_path / 'run')
+
+
+def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
+  (tmp_path / 'config.json').write_text('{}')
+  with pytest.raises(ValueError, match='is not empty; give --resume'):
+    config_of(tmp_path)
 
 
 def test_held_out_tasks_of_modules_are_fine():
