@@ -196,6 +196,13 @@ class TaskSuite:
     if self.score not in SCORES:
       raise ValueError(f'TaskSuite.score of {self.name!r}: got {self.score!r}, '
                        f'want one of {SCORES}')
+    if self.horizon is not None and (
+        isinstance(self.horizon, bool)
+        or not isinstance(self.horizon, (int, np.integer))
+        or self.horizon < 1):
+      raise ValueError(
+          f'TaskSuite.horizon of {self.name!r}: got {self.horizon!r}, want a '
+          'positive integer, or None if episodes vary')
     for split in SPLITS:
       names = [task.name for task in self.tasks if task.split == split]
       duplicates = sorted({name for name in names if names.count(name) > 1})

@@ -10,6 +10,7 @@ import weakref
 from distillery.environments import failures
 from distillery.environments import processes
 from distillery.environments import progress
+from distillery.environments import sending
 from distillery.environments import shared_arrays
 from distillery.environments import units
 
@@ -30,9 +31,9 @@ class Crew:
       env_timeout_s: seconds that a busy worker may go without a sign of life.
 
     Raises:
-      ValueError: if the plan's tasks cannot be pickled.
+      ValueError: if the plan's tasks cannot be sent to a worker.
     """
-    pickled = processes.dump(plan, 'a task')
+    pickled = sending.dump(plan, 'a task')
     self.control = shared_arrays.SharedArrays.create(plan.control_fields())
     self._plan = plan
     self._env_timeout_s = env_timeout_s

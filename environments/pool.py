@@ -12,8 +12,8 @@ from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import crew
 from distillery.environments import failures
-from distillery.environments import processes
 from distillery.environments import rollouts
+from distillery.environments import sending
 from distillery.environments import shared_arrays
 from distillery.environments import units
 from dm_env import specs
@@ -89,7 +89,7 @@ class Pool:
     """
     self._crew.check_open('set_policy')
     arguments.check_forgetful(policy)
-    pickled = processes.dump(policy, 'the policy')
+    pickled = sending.dump(policy, 'the policy')
     with arguments.share(parameters) as segment:
       self._crew.tell(('policy', pickled), segment)
     self._parameters = segment
@@ -192,14 +192,14 @@ class Pool:
     indices = arguments.task_indices(tasks, self._plan.tasks)
     hands = units.deal_episodes(
         len(tasks), episodes_per_task, self._plan.num_workers)
-    pickled = [processes.dump(task, f'task {task.name!r}') for task in tasks]
+    pickled = [sending.dump(task, f'task {task.name!r}') for task in tasks]
     options = dict(deterministic=deterministic, until_success=until_success,
                    seed=int(seed))
     commands = []
     for hand in hands:
       lanes = [(position, indices[position], pickled[position], episodes)
                for position, episodes in hand.items()]
-      request = processes.dump((policy, lanes, options), 'the policy')
+      request = sending.dump((policy, lanes, options), 'the policy')
       commands.append(('evaluate', request))
     with arguments.share(parameters) as segment:
       finished = self._crew.ask(commands, segment, failures.Evaluation(

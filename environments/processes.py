@@ -3,16 +3,17 @@
 import contextlib
 import multiprocessing
 from multiprocessing import connection
-from multiprocessing import reduction
 from multiprocessing import resource_tracker
 import os
 import signal
 import socket
 import struct
+import sys
 import threading
 import time
-from typing import Any, Iterator, List, NamedTuple
+from typing import Iterator, List, NamedTuple
 
+from distillery.environments import sending
 from distillery.environments import worker
 import numpy as np
 
@@ -28,27 +29,16 @@ class Member(NamedTuple):
   pipe: connection.Connection
 
 
-def dump(value: Any, what: str) -> bytes:
-  """Pickles for a worker.
-
-  Raises:
-    ValueError: if that is not possible; says what to do.
-  """
-  try:
-    return bytes(reduction.ForkingPickler.dumps(value))
-  except Exception as error:
-    raise ValueError(
-        f'{what} cannot be sent to a worker process ({error}): make it of '
-        'functions and classes of a module, without lambdas') from error
-
-
 @contextlib.contextmanager
 def worker_environment() -> Iterator[None]:
-  """What workers inherit: one thread each, and no Ctrl-C.
+  """What workers inherit: one thread each, no Ctrl-C, and the script's file.
 
   They compute with small matrices, and there are as many workers as cores.
-  Until a worker ignores Ctrl-C by itself, the signal is blocked.
+  Until a worker ignores Ctrl-C by itself, the signal is blocked. A script from
+  standard input is said to have a file, which they would try to run.
   """
+  main = vars(sys.modules['__main__'])
+  no_file = main.pop('__file__', None) if not sending.main_file() else None
   # It unblocks SIGINT when it starts, which it would do with the first worker.
   resource_tracker.ensure_running()
   saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
@@ -62,6 +52,8 @@ def worker_environment() -> Iterator[None]:
         os.environ.pop(name, None)
       else:
         os.environ[name] = value
+    if no_file is not None:
+      main['__file__'] = no_file
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

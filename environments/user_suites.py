@@ -11,10 +11,12 @@
 
 import dataclasses
 import pickle
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 from distillery.environments import adapters
+from distillery.environments import arguments
 from distillery.environments import base
+from distillery.environments import sending
 from dm_env import specs
 import numpy as np
 
@@ -31,32 +33,41 @@ class AdaptedFactory:
 
 def suite_from_factories(
     name: str, factories: Mapping[str, Callable[[int], Any]],
-    score: str = 'success',
+    score: str = 'success', *, horizon: Optional[int] = None,
 ) -> base.TaskSuite:
-  """A suite of tasks to train on.
+  """Makes a suite of tasks to train on.
 
-  Makes every environment once, to see that they go together.
+  Makes every environment once, to see that they go together. In training and
+  in evaluation a factory is called once for each environment, and for a
+  `dm_env.Environment` again at the beginning of every episode, as dm_env has no
+  other way to seed one. If that takes long, return a TaskEnvironment: its
+  `reset` takes the seed.
 
   Args:
-    name: of the suite.
+    name: the suite's name.
     factories: task name -> function that makes the environment from a seed: a
       TaskEnvironment, any `dm_env.Environment` or any `gymnasium.Env`. It is
-      pickled on its way to the workers, so it is a function or class of a
-      module, or a `functools.partial` of one.
+      pickled on its way to the workers, which import it: it is a function or
+      class of a module, or a `functools.partial` of one. In a script with a
+      `__main__` guard that is run as a file, but for programs of many
+      processes, it may also be the script's own.
     score: what says how good a policy is: 'success', which `adapters` reads
       off an environment, or 'return'.
+    horizon: the steps of every episode; None if they vary, or are not known.
 
   Raises:
-    ValueError: if a factory cannot be pickled or fails, if an environment
-      cannot be used, or if tasks do not share one observation and action spec;
-      names the tasks.
+    ValueError: if a worker could not import a factory, if one fails, if an
+      environment cannot be used, if tasks do not share one observation and
+      action spec, or if `horizon` is not positive; names the tasks.
   """
+  if horizon is not None:
+    arguments.check_counts(horizon=horizon)
   if not factories:
     raise ValueError(
         f'factories of suite {name!r}: got none, want at least one')
   tasks, found = [], {}
   for task_name, factory in factories.items():
-    _check_picklable(task_name, factory)
+    _check_goes_to_workers(task_name, factory)
     task = base.Task(task_name, name, 'train', AdaptedFactory(factory))
     tasks.append(task)
     found[task_name] = _specs(task)
@@ -66,17 +77,19 @@ def suite_from_factories(
                 'actions')
   observation_spec, action_spec = found[tasks[0].name]
   return base.TaskSuite(
-      name, tuple(tasks), observation_spec, action_spec, score=score)
+      name, tuple(tasks), observation_spec, action_spec, score=score,
+      horizon=horizon)
 
 
-def _check_picklable(task_name: str, factory: Callable[[int], Any]) -> None:
+def _check_goes_to_workers(task_name: str, factory: Callable[[int], Any]
+                           ) -> None:
+  what = f'factory of task {task_name!r}: got {factory!r}, which'
+  data = sending.dump(factory, what)
   try:
-    pickle.dumps(factory)
+    pickle.loads(data)  # noqa: S301; it was pickled in the line above.
   except Exception as error:
-    raise ValueError(
-        f'factory of task {task_name!r}: got {factory!r}, which cannot be sent '
-        f'to a worker process ({error}); want a function of a module or a '
-        'functools.partial of one, not a lambda') from error
+    raise ValueError(f'{what} can be pickled and not be unpickled again '
+                     f'({type(error).__name__}: {error})') from error
 
 
 def _specs(task: base.Task) -> Tuple[specs.Array, specs.Array]:

@@ -51,7 +51,9 @@ def main(_):
   loaded = checkpoints.load_policy(run_dir, 'task')
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with pools.Pool(
-      tasks, envs_per_task=1, unroll_length=suite.horizon,
+      # A whole episode: the agent had learned from none but those.
+      tasks, envs_per_task=1,
+      unroll_length=config['agent_config']['unroll_length'],
       num_workers=_WORKERS.value or run_options.usable_cores(),
       seed=config['seed'], observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:

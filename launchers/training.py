@@ -47,7 +47,8 @@ def train(
       run.suite, seed=run.seed,
       reward_function_version=run.reward_function_version)
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
-  suite = change_suite(suite)
+  with run_dir.kept_once_stepped():
+    suite = change_suite(suite)
   # Launchpad's flag has a default; it is given if it is to be a program.
   launch_type = flags.FLAGS[lp_flags.LAUNCH_TYPE]
   if not run.resume:

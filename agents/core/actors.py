@@ -5,6 +5,7 @@ from typing import Iterator, Mapping, Optional, Tuple
 
 import acme
 from distillery.agents.core import builders
+from distillery.agents.core import whole_episodes
 from distillery.environments import guards
 from distillery.environments import memory
 from distillery.environments import pool as pools
@@ -124,6 +125,7 @@ class UnrollActor(acme.Worker):
       variable_source: acme.VariableSource,
       pool: pools.Pool,
       insert: builders.Inserter,
+      needs_whole_episodes: bool = False,
   ):
     """Initialises the actor.
 
@@ -132,11 +134,13 @@ class UnrollActor(acme.Worker):
       variable_source: a learner, or what stands for one; serves 'policy'.
       pool: steps the environments.
       insert: takes each block, and the name of the policy that acted.
+      needs_whole_episodes: see `builders.Builder`.
     """
     self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
     self._insert = insert
+    self._needs_whole_episodes = needs_whole_episodes
     self._acts: Optional[str] = None  # Which policy the pool has now.
     self.update()
 
@@ -149,6 +153,9 @@ class UnrollActor(acme.Worker):
 
     Returns:
       The number of steps, of all environments and policies together.
+
+    Raises:
+      ValueError: if a block should be whole episodes, and is not.
     """
     num_steps = 0
     for name, policy in self._policies.items():
@@ -156,6 +163,8 @@ class UnrollActor(acme.Worker):
         self._pool.set_policy(policy, self._parameters)
         self._acts = name
       block = self._pool.collect(restart=restart or len(self._policies) > 1)
+      if self._needs_whole_episodes:
+        whole_episodes.check_one_each(block)
       self._insert(name, block)
       num_steps += block['reward'].size
     return num_steps

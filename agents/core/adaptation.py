@@ -61,6 +61,9 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
 
   Returns:
     The trajectories, in order.
+
+  Raises:
+    ValueError: if the pool's unroll is no whole episode.
   """
   found: List[Trajectory] = []
   blocks: List[Block] = []
@@ -73,9 +76,21 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
     # The pool writes over its arrays.
     block = {name: array.copy() for name, array in pool.collect(
         restart=True).items()}
-    success = {episode.task: episode.success for episode in pool.episodes()}
+    ended = pool.episodes()
+    _check_whole(ended, len(task_names), len(block['reward']))
+    success = {episode.task: episode.success for episode in ended}
     found.append(Trajectory(
         block, np.array([success[name] for name in task_names]),
         adapter.latents(blocks), adapter.taken_for(blocks)))
     blocks.append(block)
   return found
+
+
+def _check_whole(ended: Sequence[pools.Episode], num_tasks: int,
+                 unroll_length: int) -> None:
+  lengths = sorted({episode.length for episode in ended})
+  if len(ended) != num_tasks or lengths != [unroll_length]:
+    raise ValueError(
+        f'unroll_length={unroll_length} is no whole episode of each task: '
+        f'{len(ended)} episodes of {num_tasks} tasks ended in it, of '
+        f'{lengths} steps; want the number of steps that every episode has.')

@@ -19,6 +19,7 @@ from typing import (
   Tuple,
 )
 
+from distillery.agents.core import config_checks
 from dm_env import specs
 import numpy as np
 
@@ -52,6 +53,9 @@ class AgentSpec(NamedTuple):
 
 class Builder(abc.ABC):
   """Makes the parts of one agent, from its config and an `AgentSpec`."""
+
+  # Whether each block has to be one whole episode of each environment.
+  needs_whole_episodes = False
 
   @property
   @abc.abstractmethod
@@ -127,6 +131,8 @@ class OnPolicyBuilder(Builder):
         spec.action_spec, specs.DiscreteArray):
       raise ValueError(f'noise_color={config.noise_color} has no effect on '
                        'discrete actions; set it to 0.')
+    config_checks.warn_of_width(
+        config, spec.action_spec, *action_bounds(spec.action_spec))
     self.config = config
     self.spec = spec
 
@@ -210,10 +216,10 @@ def check_meta_learner(spec: AgentSpec, *, unroll_length: int,
   """Refuses what updates of whole episodes, of some tasks, cannot be made of.
 
   Raises:
-    ValueError: if a block is no whole episode, or an update has more tasks than
-      there are.
+    ValueError: if a block is no whole episode, where its length is known, or an
+      update has more tasks than there are.
   """
-  if spec.horizon != unroll_length:
+  if spec.horizon not in (None, unroll_length):
     raise ValueError(f'unroll_length={unroll_length} is no whole episode, want '
                      f'{spec.horizon}.')
   if tasks_per_update > spec.num_tasks:

@@ -15,6 +15,7 @@ manifest is found by scanning; there is no file that points to it.
 
 import hashlib
 import json
+import os
 import pathlib
 from typing import Any, Dict, List, Mapping, Optional
 import warnings
@@ -40,8 +41,12 @@ def newest(run_dir: pathlib.Path,
 
   Raises:
     ValueError: if there are checkpoints and none is whole.
+    OSError: if their folder is a link to nothing: a disk is not mounted.
   """
   folder = pathlib.Path(run_dir) / 'checkpoints'
+  if folder.is_symlink() and not folder.exists():
+    raise OSError(f'{folder} is a link to {os.path.realpath(folder)}, which is '
+                  'not there; is its disk mounted?')
   found = paths(folder)
   for path in reversed(found):
     fault = _fault(path, whole)

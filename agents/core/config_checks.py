@@ -1,9 +1,17 @@
 """What the agents' config dataclasses refuse, one sentence each."""
 
 import math
+import os
 import typing
-from typing import Any
+from typing import Any, Sequence
 import warnings
+
+from distillery.launching import ray_engine
+import numpy as np
+
+# Of half the width of an action's bounds to the width of the noise, or the
+# other way round: beyond it is worth a warning.
+_MAX_RATIO = 10.
 
 
 def choices(config: Any) -> None:
@@ -120,3 +128,29 @@ def contexts_of_both_behaviours(config: Any) -> None:
         f'context_episodes={config.context_episodes} is less than the {block} '
         'episodes of a task in a block: contexts would have none from before '
         'anything is inferred.')
+
+
+def warn_of_width(config: Any, action_spec: Any, low: Sequence[float],
+                  high: Sequence[float]) -> None:
+  """Warns, once, of actions that a policy's first noise hardly explores.
+
+  Args:
+    config: an agent's, with `initial_std`.
+    action_spec: the tasks' actions, for the warning.
+    low: the actions' lower bounds; empty if there are none.
+    high: the actions' upper bounds.
+  """
+  # A program's nodes make their builder, and come here, again.
+  if not hasattr(config, 'initial_std') or (
+      ray_engine.NODE_VARIABLE in os.environ):
+    return
+  lows, highs = np.array([low, high]) / config.initial_std
+  ratio = (highs - lows)[np.isfinite(highs - lows)] / 2.
+  distance = np.maximum(lows, -highs)  # Of the nearest action from 0.
+  if ((ratio > _MAX_RATIO) | (ratio < 1. / _MAX_RATIO)).any() or (
+      distance > _MAX_RATIO).any():
+    warnings.warn(
+        'actions are at first drawn around 0 with a standard deviation of '
+        f'initial_std={config.initial_std}, which hardly explores '
+        f'{action_spec}; rescale them to [-1, 1], in gymnasium by '
+        'gymnasium.wrappers.RescaleAction.', stacklevel=3)

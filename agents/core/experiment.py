@@ -13,6 +13,7 @@ from distillery.agents.core import config_checks
 from distillery.agents.core import run_directory
 from distillery.environments import base
 from distillery.environments import making_pools
+from distillery.environments import sending
 from distillery.launching import quiet
 
 # What a resumed run may have otherwise than the run it goes on with.
@@ -64,15 +65,21 @@ class ExperimentConfig:
   env_timeout_s: float = 60.
 
   def __post_init__(self):
-    config_checks.positive(
-        self, 'num_env_steps', 'num_workers', 'evaluate_every',
-        'evaluation_episodes', 'checkpoint_every', 'env_timeout_s')
-    if not 0 <= self.seed < 2**32:
-      raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
+    try:
+      config_checks.positive(
+          self, 'num_env_steps', 'num_workers', 'evaluate_every',
+          'evaluation_episodes', 'checkpoint_every', 'env_timeout_s')
+      if not 0 <= self.seed < 2**32:
+        raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
+    except ValueError:
+      with self.run_dir.kept_once_stepped():  # It was made for this run.
+        raise
 
 
 def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
   """Runs an experiment to its end.
+
+  If it fails before its first step, nothing of it is left in its directory.
 
   Args:
     config: the experiment.
@@ -82,23 +89,26 @@ def run_experiment(config: ExperimentConfig) -> List[Dict[str, Any]]:
     to resume was at its end.
 
   Raises:
-    ValueError: if agent and suite do not fit, the agent's policy could not be
-      loaded back from a checkpoint, the run to resume has another config, or
-      its checkpoint is of another network.
+    ValueError: if agent and suite do not fit, workers could not import what a
+      task is made of, the agent's policy could not be loaded back from a
+      checkpoint, the run to resume has another config, or its checkpoint is of
+      another network.
     pools.PoolError: if an environment or a worker fails.
     errors.NonFiniteError: if a loss is NaN.
     OSError: if a checkpoint cannot be written. After one of these three the
       run can go on from its last checkpoint. A table or a picture that cannot
       be written is a warning.
   """
-  builder = make_builder(config)
-  prepare(config)
-  with make_pool(config, config.num_workers, config.seed) as pool:
-    quiet.quiet_tensorflow()
-    from distillery.agents.core import devices  # pylint: disable=g-import-not-at-top
-    devices.choose(config.device)
-    from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
-    return training.train(config, pool, builder)
+  with config.run_dir.kept_once_stepped():
+    builder = make_builder(config)
+    check_tasks(config.suite)
+    prepare(config)
+    with make_pool(config, config.num_workers, config.seed) as pool:
+      quiet.quiet_tensorflow()
+      from distillery.agents.core import devices  # pylint: disable=g-import-not-at-top
+      devices.choose(config.device)
+      from distillery.agents.core import training  # pylint: disable=g-import-not-at-top
+      return training.train(config, pool, builder)
 
 
 def make_builder(config: ExperimentConfig) -> builders.Builder:
@@ -108,6 +118,17 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
     ValueError: if agent and suite do not fit.
   """
   return config.make_builder(config.agent_config, agent_spec(config.suite))
+
+
+def check_tasks(suite: base.TaskSuite) -> None:
+  """Checks that worker processes can make the tasks, those held out too.
+
+  Raises:
+    ValueError: if not; names the task.
+  """
+  if suite.make_batch is None:
+    for task in suite.tasks:
+      sending.dump(task, f'task {task.name!r}')
 
 
 def agent_spec(suite: base.TaskSuite) -> builders.AgentSpec:

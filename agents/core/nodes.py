@@ -72,6 +72,7 @@ class LearnerNode:
   def add_episodes(self, episodes: List[pools.Episode]) -> bool:
     """Takes in what ended in an actor; returns whether there is more to do."""
     with self._lock:
+      self._config.run_dir.note_step()
       self._episodes += episodes
     return not self._finished
 
@@ -191,7 +192,8 @@ class ActorNode:
     self._actor = actors.UnrollActor(
         learner.policies(evaluated=False), learner, self._pool,
         config.make_builder.make_inserter(
-            experiment.agent_spec(config.suite), replay))
+            experiment.agent_spec(config.suite), replay),
+        config.make_builder.needs_whole_episodes)
 
   def run(self) -> None:
     """Collects."""

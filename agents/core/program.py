@@ -12,7 +12,6 @@ an unroll. Imports no TensorFlow.
 """
 
 import copy
-import dataclasses
 import functools
 import shutil
 import threading
@@ -21,6 +20,7 @@ from typing import Any, Dict, List
 from distillery.agents.core import csv_tables
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.environments import sending
 from distillery.launching import lp
 from distillery.launching import quiet
 
@@ -28,6 +28,27 @@ from distillery.launching import quiet
 # import at once what imports each other, as the modules of these do, Python
 # resolves the deadlock by giving one of them a module that is half made.
 _importing = threading.Lock()
+
+
+class _Config(experiment.ExperimentConfig):
+  """An experiment as its nodes get it, in this process or in others."""
+
+  def __getstate__(self) -> Dict[str, Any]:
+    """Checks that other processes can import what it is made of.
+
+    Raises:
+      ValueError: if not; says what to do.
+    """
+    _check_modules(self)
+    return dict(vars(self))
+
+
+def _check_modules(config: experiment.ExperimentConfig) -> None:
+  tasks = {f'task {task.name!r}': task for task in config.suite.tasks}
+  for what, part in {**tasks, 'suite': config.suite,
+                     'agent_config': config.agent_config,
+                     'make_builder': config.make_builder}.items():
+    sending.check_for_program(part, what)
 
 
 def make_program(config: experiment.ExperimentConfig,
@@ -41,7 +62,8 @@ def make_program(config: experiment.ExperimentConfig,
     num_actors: how many.
 
   Raises:
-    ValueError: if there is no actor, or agent and suite do not fit.
+    ValueError: if there is no actor, agent and suite do not fit, or workers
+      could not import what a task is made of.
   """
   if num_actors < 1:
     raise ValueError(f'num_actors: got {num_actors}, want at least 1.')
@@ -49,8 +71,9 @@ def make_program(config: experiment.ExperimentConfig,
   # may live in another working directory.
   run_dir = copy.copy(config.run_dir)
   run_dir.path = run_dir.path.absolute()
-  config = dataclasses.replace(config, run_dir=run_dir)
+  config = _Config(**{**vars(config), 'run_dir': run_dir})
   builder = experiment.make_builder(config)
+  experiment.check_tasks(config.suite)
   if builder.max_actors is not None and num_actors > builder.max_actors:
     raise ValueError(
         f'num_actors: got {num_actors}, and {config.agent} with these settings '
@@ -83,6 +106,9 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
                 ) -> List[Dict[str, Any]]:
   """Runs an experiment as a program, to its end.
 
+  What it is made of comes from modules, and not from the script that was
+  started, if its nodes are processes: they do not run the script.
+
   Args:
     config: of the experiment.
     num_actors: see `make_program`.
@@ -98,13 +124,16 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
       its last checkpoint.
     ImportError: if Ray is wanted and not installed.
   """
-  program = make_program(config, num_actors)
-  experiment.prepare(config, num_actors)
-  try:
-    lp.launch_and_wait(program, launch_type, ray_address)
-  finally:
-    shutil.rmtree(config.run_dir.path / run_directory.REPLAY_FOLDER,
-                  ignore_errors=True)
+  with config.run_dir.kept_once_stepped():
+    if str(getattr(launch_type, 'value', launch_type)).endswith('_mp'):
+      _check_modules(config)
+    program = make_program(config, num_actors)
+    experiment.prepare(config, num_actors)
+    try:
+      lp.launch_and_wait(program, launch_type, ray_address)
+    finally:
+      shutil.rmtree(config.run_dir.path / run_directory.REPLAY_FOLDER,
+                    ignore_errors=True)
   path = config.run_dir.path / 'evaluation.csv'
   if not path.exists():  # It could not be written.
     return []

@@ -8,6 +8,7 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from distillery.agents.core import display
 from distillery.agents.core import evaluation
+from distillery.agents.core import folders
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
 from distillery.environments import pool as pools
@@ -60,7 +61,7 @@ class Summary:
 
   def _open(self) -> None:
     if self._writer is None:
-      self._path.parent.mkdir(exist_ok=True)
+      folders.make(self._path.parent)
       writer = tf.io.TFRecordWriter(str(self._path))
       _write(writer, file_version='brain.Event:2')
       if self._restart is not None:

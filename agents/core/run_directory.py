@@ -1,5 +1,6 @@
 """The directory of one run, and what is written into it."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -7,9 +8,10 @@ import os
 import pathlib
 import platform
 import subprocess
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 from distillery.agents.core import csv_tables
+from distillery.agents.core import folders
 
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
@@ -19,6 +21,11 @@ EVALUATION_COLUMNS = tuple(csv_tables.EVALUATION)
 REPLAY_FOLDER = 'replay.tmp'
 # What is there already when a run is refused for its flags.
 _BEFORE_A_RUN = {'.lock', 'flags.cfg', 'versions.json'}
+# And when it was killed before its first step.
+_BEFORE_A_STEP = _BEFORE_A_RUN | {
+    'config.json', 'evaluation.csv', 'learning_curve.png', 'tensorboard'}
+# What may be there before a run, if it is empty or a link to what is empty.
+_FOLDERS = ('checkpoints', 'tensorboard')
 
 
 class RunDirectory:
@@ -34,33 +41,64 @@ class RunDirectory:
     Raises:
       ValueError: if the directory holds a run and `resume` is false, if it
         holds none and `resume` is true, or if another process works in it.
+      OSError: if it cannot be made.
     """
     self.path = pathlib.Path(path)
     self.resume = resume
     if self.path.exists() and not self.path.is_dir():
       raise ValueError(f'run_dir {self.path} is not a directory.')
-    found = ({path.name for path in self.path.iterdir()
-              if path.suffix != '.tmp'} if self.path.exists() else set())
-    if found - _BEFORE_A_RUN and not resume:
-      raise ValueError(
-          f'run_dir {self.path} is not empty; give --resume to go on with the '
-          'run in it, or another directory.')
     if resume and not (self.path / 'config.json').exists():
       raise ValueError(
           f'run_dir {self.path} holds no run to resume (no config.json).')
-    self.path.mkdir(parents=True, exist_ok=True)
+    self._take()
+
+  def _take(self) -> None:
+    self._before = folders.Snapshot(self.path, _FOLDERS)
+    if not self.resume:
+      found = {name for name in self._before.names - self._before.empty
+               if not name.endswith('.tmp')}
+      is_unused = '.lock' in found and not self._has_stepped()
+      if not found <= (_BEFORE_A_STEP if is_unused else _BEFORE_A_RUN):
+        raise ValueError(
+            f'run_dir {self.path} is not empty; give --resume to go on with '
+            'the run in it, or another directory.')
+      self._before.make()
     # Held until this process ends, however it ends.
-    self._lock = open(self.path / '.lock', 'w')
+    self._lock = open(self.path / '.lock', 'a')
     try:
       fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       raise ValueError(
           f'run_dir {self.path} is in use by another process.') from None
+    if not self.resume:
+      self._lock.truncate(0)
+
+  def _has_stepped(self) -> bool:
+    return bool((self.path / '.lock').read_text())
+
+  def note_step(self) -> None:
+    """Says that environments were stepped, so that there is a run to keep."""
+    with contextlib.suppress(OSError):  # On a full disk it keeps nothing yet.
+      if not self._has_stepped():
+        (self.path / '.lock').write_text('stepped')
+
+  @contextlib.contextmanager
+  def kept_once_stepped(self) -> Iterator[None]:
+    """Removes what a run added if it fails before its first step."""
+    if self._lock.closed:  # It has failed before, and is tried again.
+      self._take()
+    try:
+      yield
+    except BaseException:  # Ctrl-C as well.
+      # It is closed if an inner context has removed the run already.
+      if not (self.resume or self._lock.closed or self._has_stepped()):
+        self._lock.close()
+        self._before.restore()
+      raise
 
   def __getstate__(self) -> Dict[str, Any]:
     """For other processes of the same run; the lock stays with the first."""
-    return {name: value for name, value in vars(self).items()
-            if name != '_lock'}
+    return {'path': self.path, 'resume': self.resume}
 
   def write_json(self, name: str, content: Mapping[str, Any]) -> None:
     """Writes a JSON file, whole or not at all."""

@@ -8,6 +8,7 @@ import shutil
 from typing import Any, Callable, Iterator, Mapping, Optional
 
 from distillery.agents.core import checkpoints
+from distillery.agents.core import folders
 from distillery.networks import acting
 import numpy as np
 
@@ -40,9 +41,9 @@ def begin(
   """
   import tensorflow as tf  # pylint: disable=g-import-not-at-top
   folder = pathlib.Path(run_dir) / 'checkpoints'
-  folder.mkdir(exist_ok=True)
+  folders.make(folder)
   for litter in folder.glob('*.tmp'):
-    shutil.rmtree(litter)
+    folders.remove(litter)
   aside = folder / f'{env_steps:012d}.tmp'
   aside.mkdir()
   with _all_or_nothing(aside):
@@ -62,8 +63,8 @@ def finish(aside: pathlib.Path,
 
   Args:
     aside: what it returned.
-    write_replay: has Reverb write its tables, on the same disk, and returns
-      where; they are moved. None: there is no replay.
+    write_replay: has Reverb write its tables and returns where; they are moved,
+      or copied if that is another disk. None: there is no replay.
 
   Returns:
     The checkpoint's directory.
@@ -76,22 +77,22 @@ def finish(aside: pathlib.Path,
     if write_replay is not None:
       replay = write_replay()
       (aside / 'replay').mkdir()
-      os.rename(replay, aside / 'replay' / replay.name)
+      folders.move(replay, aside / 'replay' / replay.name)
     _write_json(aside / 'manifest.json', {
         path.relative_to(aside).as_posix(): checkpoints.sha256(path)
         for path in sorted(aside.rglob('*')) if path.is_file()})
     for path in aside.rglob('*'):
       _sync(path)
     _sync(aside)
-    if final.exists():
-      shutil.rmtree(final)
+    if os.path.lexists(final):
+      folders.remove(final)
     os.rename(aside, final)
     _sync(final.parent)
   found = checkpoints.paths(final.parent)
   # Those beyond were damaged: the run was taken up from before them.
   kept = [path for path in found if path <= final][-_KEPT:]
   for path in set(found) - set(kept):
-    shutil.rmtree(path)
+    folders.remove(path)
   return final
 
 

@@ -1,12 +1,12 @@
 """Reverb's server, and the replay that a run goes on with."""
 
 import contextlib
-import os
 import pathlib
 import shutil
 from typing import Iterator, Optional
 
 from distillery.agents.core import builders
+from distillery.agents.core import folders
 from distillery.agents.core import run_directory
 from distillery.launching import quiet
 import reverb
@@ -46,8 +46,8 @@ def make_checkpointer(
   """What a server loads its tables from, and writes them with.
 
   Reverb loads the newest checkpoint in its folder, writes beside it, and then
-  deletes it. So the folder is one of its own, on the same disk, and holds the
-  checkpoint's files under a second name.
+  deletes it. So the folder is one of its own, and holds the checkpoint's files
+  under a second name, or copies if the checkpoint is on another disk.
 
   Args:
     run_dir: of the run.
@@ -55,6 +55,7 @@ def make_checkpointer(
 
   Raises:
     ValueError: if the checkpoint has no replay.
+    OSError: if the replay cannot be copied (a full disk).
   """
   clean(run_dir)
   folder = run_dir / run_directory.REPLAY_FOLDER
@@ -64,8 +65,13 @@ def make_checkpointer(
     if not found:
       raise ValueError(
           f'checkpoint {checkpoint} holds no replay to go on with.')
-    for path in found:
-      shutil.copytree(path, folder / path.name, copy_function=os.link)
+    try:
+      for path in found:
+        folders.copy(path, folder / path.name)
+    except OSError as error:
+      clean(run_dir)
+      raise OSError(
+          f'cannot go on with the replay of {checkpoint}: {error}') from error
   return reverb.checkpointers.DefaultCheckpointer(str(folder))
 
 

@@ -74,7 +74,8 @@ class Training:
           self._dir, 'evaluation.csv', evaluated, self._env_steps)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
-        builder.make_inserter(experiments.agent_spec(config.suite), client))
+        builder.make_inserter(experiments.agent_spec(config.suite), client),
+        builder.needs_whole_episodes)
     self._num_learner_steps = builder.num_learner_steps
 
   def run(self) -> List[Dict[str, Any]]:
@@ -121,6 +122,8 @@ class Training:
     begin = time.monotonic()
     num_steps = self._actor.collect(restart=self._restart)
     self._restart = False
+    if not self._env_steps:
+      self._dir.note_step()
     self._env_steps += num_steps
     self._counter.increment(env_steps=num_steps)
     collected = time.monotonic()

@@ -6,6 +6,7 @@ import typing
 
 from distillery.agents.core import builders
 from distillery.agents.core import trust_region_config
+from distillery.agents.core import whole_episodes
 
 if typing.TYPE_CHECKING:
   from distillery.agents.core import trust_region_networks
@@ -24,12 +25,9 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
           'observes_task: a held-out task is none of those that the policy was '
           'told of; want --noobserves_task with a suite that has '
           f'{spec.num_test_tasks} test tasks.')
-    if (config.baseline == 'linear' and spec.horizon
-        and config.unroll_length % spec.horizon):
-      raise ValueError(
-          f'unroll_length={config.unroll_length} cuts episodes, which have '
-          f'{spec.horizon} steps here: a linear baseline is fitted to whole '
-          f'ones; want a multiple of {spec.horizon}, or --baseline=neural.')
+    # If it is not known, the learner looks at the first blocks.
+    if config.baseline == 'linear' and spec.horizon:
+      whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)
 
   def make_networks(

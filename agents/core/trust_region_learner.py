@@ -1,12 +1,13 @@
 """What the learners that step within trust regions have in common."""
 
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Iterator, Mapping
 
 from distillery.agents.core import critics
 from distillery.agents.core import errors
 from distillery.agents.core import learners
 from distillery.agents.core import trust_region_config
 from distillery.agents.core import trust_region_networks
+from distillery.agents.core import whole_episodes
 from distillery.ops import advantages
 from distillery.ops import policy_gradient
 from distillery.ops import regions
@@ -31,6 +32,7 @@ class TrustRegionLearner(learners.Learner):
       seed: int,
       *,
       checkpointables: Mapping[str, Any],
+      iterator: Iterator[Mapping[str, Any]],
       **kwargs,
   ):
     """Initialises the learner.
@@ -40,6 +42,7 @@ class TrustRegionLearner(learners.Learner):
       networks: what is trained.
       seed: of all that is drawn in a step.
       checkpointables: of the learner's state, beside policy and critic.
+      iterator: gives blocks, or for each behaviour one, by name.
       **kwargs: of `learners.Learner`.
     """
     self._config = config
@@ -48,7 +51,27 @@ class TrustRegionLearner(learners.Learner):
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
         checkpointables={'policy': networks.policy, 'critic': networks.critic,
-                         **checkpointables}, **kwargs)
+                         **checkpointables},
+        iterator=(self._check_first(iterator) if config.baseline == 'linear'
+                  else iterator), **kwargs)
+
+  def _check_first(self, batches: Iterator[Mapping[str, Any]]
+                   ) -> Iterator[Mapping[str, Any]]:
+    """Refuses blocks that cut episodes, if all have one length.
+
+    It shows when the first of them end. Later, policies may have become so good
+    that all episodes last until a time limit, but then they vary. So a run that
+    is gone on with is not looked at.
+    """
+    limit = None
+    for number, batch in enumerate(batches):
+      if limit is None and number == self.num_steps:
+        block = {name: batch.get('task', batch)[name].numpy() for name in (
+            'episode_end', 'episode_step', 'discount')}
+        limit = whole_episodes.time_limit(block)
+        if limit:
+          whole_episodes.check_uncut(len(block['discount']), limit)
+      yield batch
 
   def _trust_region_step(self, variables, **kwargs
                          ) -> trust_region.TrustRegionResult:

@@ -25,6 +25,8 @@ class DamselBuilder(builders.Builder):
   inferred of the task.
   """
 
+  needs_whole_episodes = True
+
   def __init__(self, config: damsel_config.DamselConfig,
                spec: builders.AgentSpec):
     """Reads the experts.

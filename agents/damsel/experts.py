@@ -169,7 +169,7 @@ def collect(
     of the first twenty.
 
   Raises:
-    ValueError: if no expert solved its task.
+    ValueError: if no expert solved its task, or episodes differ in length.
   """
   episodes, failed, env_steps = [], [], 0
   for index, task in enumerate(suite.train_tasks):
@@ -183,6 +183,12 @@ def collect(
       failed.append(task.name)
   if not episodes:
     raise ValueError(f'no {source} expert solved its task.')
+  lengths = sorted({len(actions) for solved in episodes
+                    for _, actions in solved})
+  if len(lengths) > 1:
+    raise ValueError(
+        f'experts: got episodes of {lengths[0]} to {lengths[-1]} steps, want '
+        'tasks whose episodes all have one length.')
   observation, action = (
       np.array([[episode[part] for episode in of_task]
                 for of_task in episodes], np.float32) for part in (0, 1))

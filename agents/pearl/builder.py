@@ -26,6 +26,8 @@ class PearlBuilder(builders.Builder):
   'task' from one of the posterior. Everything learns from both.
   """
 
+  needs_whole_episodes = True
+
   def __init__(self, config: pearl_config.PearlConfig,
                spec: builders.AgentSpec):
     """Initialises the builder.

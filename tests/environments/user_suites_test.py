@@ -1,5 +1,6 @@
 """A user's own environments as a suite, down to the pool."""
 
+import dataclasses
 import functools
 
 from distillery.environments import fakes
@@ -131,6 +132,19 @@ def test_what_cannot_be_a_suite_is_refused():
       "TaskSuite.score of 'Walks': got 'reward', want one of .'success', 're")):
     user_suites.suite_from_factories(
         'Walks', {'a': user_environments.Walk}, score='reward')
+
+
+def test_a_suite_may_say_how_long_episodes_are():
+  walks = {'a': user_environments.Walk}
+  make = user_suites.suite_from_factories
+  assert make('Walks', walks).horizon is None
+  assert make('Walks', walks, horizon=5).horizon == 5
+  for horizon in (0, -3, 2.5, True, '5'):
+    with pytest.raises(ValueError, match=f'horizon: got {horizon!r}, want a p'):
+      make('Walks', walks, horizon=horizon)
+    with pytest.raises(ValueError, match=(
+        f"TaskSuite.horizon of 'PointMass1': got {horizon!r}, want a posit")):
+      dataclasses.replace(fakes.point_mass_suite(1), horizon=horizon)
 
 
 def test_suites_of_task_environments_are_left_as_they_are():

@@ -10,6 +10,7 @@ from distillery.environments import base
 from distillery.environments import damsel
 from distillery.environments import damsel_controllers
 from distillery.environments import damsel_tasks
+from distillery.environments import fakes
 import numpy as np
 import pytest
 import small_damsel as small
@@ -87,6 +88,19 @@ def test_what_an_environment_may_not_return(monkeypatch, broken, words):
     damsel_experts.collect(
         suite, lambda index, task: lambda observation: np.zeros(3, np.float32),
         source='still', num_episodes=1, noise_std=0., seed=0)
+
+
+def test_episodes_of_several_lengths_are_refused():
+  tasks = [base.Task(f'{horizon}', 'f', 'train', functools.partial(
+      fakes.PointMass, (.5, .5), horizon=horizon)) for horizon in (40, 50)]
+  suite = dataclasses.replace(
+      fakes.point_mass_suite(1), tasks=tasks, horizon=None)
+  with pytest.raises(ValueError, match=(
+      '^experts: got episodes of 40 to 50 steps, want tasks whose episodes')):
+    damsel_experts.collect(
+        suite, lambda index, task: (
+            lambda observation: (.5 - observation) / np.float32(.1)),
+        source='straight', num_episodes=1, noise_std=0., seed=0)
 
 
 def test_each_task_has_the_expert_made_for_it(monkeypatch):

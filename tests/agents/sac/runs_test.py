@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 
+import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
 from distillery.agents.core import experiment
@@ -60,6 +61,24 @@ def test_a_resumed_run_goes_on_with_its_replay(compiled, tmp_path):
   size, = ((newest / 'replay').glob('*/items.tfrecord'))
   old, = ((first / 'replay').glob('*/items.tfrecord'))
   assert size.stat().st_size > 1.8 * old.stat().st_size
+
+
+def test_checkpoints_may_lie_on_another_disk(compiled, tmp_path, monkeypatch):
+  path, disk = tmp_path / 'run', disks.other_disk(monkeypatch, tmp_path)
+  try:
+    path.mkdir()
+    (path / 'checkpoints').symlink_to(disk)
+    run(path, 5)
+    run(path, 10, resume=True)
+    assert learner_steps(path) == [
+        (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+    assert sorted(found.name for found in disk.iterdir()) == [
+        '000000000100', '000000000200']
+    first, second = (found.stat().st_size for found in sorted(
+        disk.glob('*/replay/*/items.tfrecord')))
+    assert second > 1.8 * first
+  finally:
+    shutil.rmtree(disk)
 
 
 def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):

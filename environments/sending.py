@@ -1,0 +1,141 @@
+"""What goes to other processes: pickled, and looked through first.
+
+A pickle holds names of functions and classes, not their code: who unpickles it
+imports them. What another process cannot import is found here, and not when
+that process has long been started.
+"""
+
+import ast
+from multiprocessing import process
+from multiprocessing import reduction
+import os
+import pickletools
+import sys
+from typing import Any, Callable, Iterable, Iterator, Optional, Set
+
+# Of pickles; later ones do not spell out the names that they import.
+_PROTOCOL = 3
+# What the script is called in a process that has run its file again.
+_COPY_OF_MAIN = '__mp_main__'
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_GUARDS = ("__name__ == '__main__'", "'__main__' == __name__")
+
+
+def dump(value: Any, what: str) -> bytes:
+  """Pickles for a worker process.
+
+  Args:
+    value: anything.
+    what: what it is, as a sentence about it begins: 'the policy'.
+
+  Raises:
+    ValueError: if it cannot be pickled, or a worker could not import what it is
+      made of; says what to do.
+  """
+  return _dump(value, what, 'a worker process', _main_fault)
+
+
+def check_for_program(value: Any, what: str) -> None:
+  """Checks what goes to the processes of a program.
+
+  They do not run the script, as worker processes of one process do.
+
+  Args:
+    value: anything.
+    what: what it is, as in `dump`.
+
+  Raises:
+    ValueError: as `dump`, and if it is made of something in the script.
+  """
+  _dump(value, what, "a program's processes",
+        lambda name: 'is the script that was started')
+
+
+def main_file() -> Optional[str]:
+  """The path of the script that was started; None if there is no such file."""
+  path = getattr(sys.modules['__main__'], '__file__', None)
+  if path is None:
+    return None
+  path = os.path.join(process.ORIGINAL_DIR or '', path)
+  return path if os.path.isfile(path) else None
+
+
+def _dump(value: Any, what: str, where: str, main_fault: Callable[[str], str]
+          ) -> bytes:
+  try:
+    data = bytes(reduction.ForkingPickler.dumps(value, _PROTOCOL))
+    why = _fault(data, main_fault)
+  except Exception as error:
+    why = str(error) or repr(error)
+  if why:
+    raise ValueError(
+        f'{what} cannot be sent to {where} ({why}): want functions and classes '
+        'that are put in a module, a file of its own, and imported from there, '
+        'not a lambda')
+  return data
+
+
+def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
+  """Why a pickle could not be read elsewhere; empty if it can."""
+  found = {tuple(argument.split(' ', 1))
+           for code, argument, _ in pickletools.genops(data)
+           if code.name == 'GLOBAL'}
+  for module, name in sorted(found):
+    if module == '__main__':
+      fault = main_fault(name)
+    elif module == _COPY_OF_MAIN or _is_found(module.partition('.')[0]):
+      continue
+    else:
+      fault = 'is not found on sys.path'
+    if fault:
+      return f'{name!r} cannot be imported there: {module} {fault}'
+  return ''
+
+
+def _is_found(package: str) -> bool:
+  """Whether another process, with this one's sys.path, finds it too."""
+  return any(finder.find_spec(package, None) is not None
+             for finder in sys.meta_path if hasattr(finder, 'find_spec'))
+
+
+def _main_fault(name: str) -> str:
+  """Why a worker, which runs the script's file again, would not find a name."""
+  spec = getattr(sys.modules['__main__'], '__spec__', None)
+  if spec is not None and spec.name.rpartition('.')[2] == '__main__':
+    return 'is a __main__.py, which a worker does not run'
+  path = main_file()
+  if path is None:
+    return ('has no file, as in a notebook, at a prompt, in python -c or from '
+            'standard input')
+  try:
+    with open(path, 'rb') as f:
+      tree = ast.parse(f.read())
+  except (OSError, SyntaxError, ValueError):
+    return ''  # It is no source, and may have the name.
+  if name in _names(_executed(tree)) or name not in _names(ast.walk(tree)):
+    return ''
+  return ("has it under `if __name__ == '__main__'` or in a function, where a "
+          'worker does not see it')
+
+
+def _names(nodes: Iterable[ast.AST]) -> Set[str]:
+  """What some nodes of a syntax tree give a name."""
+  found = set()
+  for node in nodes:
+    if isinstance(node, _DEFINITIONS):
+      found.add(node.name)
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+      found.add(node.id)
+    elif isinstance(node, ast.alias):
+      found.add(node.asname or node.name)
+  return found
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+  """What of a file runs when it is imported; no bodies of functions."""
+  is_guard = isinstance(node, ast.If) and any(
+      guard in ast.unparse(node.test) for guard in _GUARDS)
+  for child in node.orelse if is_guard else ast.iter_child_nodes(node):
+    yield child
+    if not isinstance(child, _DEFINITIONS):
+      yield from _executed(child)
