@@ -5,6 +5,7 @@ import json
 import pathlib
 from typing import Any, Dict, Tuple
 
+from distillery.agents.core import user_paths
 from distillery.environments import base
 from distillery.environments import contexts
 from distillery.environments import suites
@@ -17,7 +18,7 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
   Raises:
     ValueError: if there is no run, or its records cannot be read.
   """
-  path = pathlib.Path(run_dir)
+  path = pathlib.Path(user_paths.expand(run_dir))
   try:
     config = json.loads((path / 'config.json').read_text())
     info = json.loads((path / 'versions.json').read_text())

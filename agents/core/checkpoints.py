@@ -20,6 +20,7 @@ from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
 from distillery.agents.core import loaded_policy
+from distillery.agents.core import user_paths
 from distillery.networks import acting
 import numpy as np
 
@@ -40,7 +41,7 @@ def newest(run_dir: pathlib.Path,
   Raises:
     ValueError: if there are checkpoints and none is whole.
   """
-  folder = pathlib.Path(run_dir) / 'checkpoints'
+  folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
   found = paths(folder)
   for path in reversed(found):
     fault = _fault(path, whole)
@@ -95,8 +96,8 @@ def holds(path: pathlib.Path, name: str) -> bool:
 
 def train_task_names(run_dir: pathlib.Path) -> List[str]:
   """Of the tasks that a run was trained on, in order."""
-  tasks = json.loads(
-      (pathlib.Path(run_dir) / 'config.json').read_text())['tasks']
+  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
+  tasks = json.loads(path.read_text())['tasks']
   return [task.rpartition(' (')[0] for task in tasks
           if task.endswith('(train)')]
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import user_paths
 from distillery.agents.core import run_directory
 
 # More lines than this are drawn in grey, without a legend.
@@ -77,7 +78,7 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
   Returns:
     Names to values; sections of the file are merged. Empty without the file.
   """
-  path = pathlib.Path(run_dir) / 'config.json'
+  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
   if not path.exists():
     return {}
   flat: Dict[str, object] = {}

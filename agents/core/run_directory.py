@@ -9,7 +9,11 @@ import os
 import pathlib
 import platform
 import subprocess
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import IO, Any, Dict, Mapping, Optional, Sequence
+
+from distillery.agents.core import run_contents
+from distillery.agents.core import surroundings
+from distillery.agents.core import user_paths
 
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
@@ -18,8 +22,6 @@ EVALUATION_COLUMNS = ('env_steps', 'wall_s', 'policy', 'task', 'split',
                       'episodes', 'success', 'return')
 # Where Reverb writes while a run goes on; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
-# What is there already when a run is refused for its flags.
-_BEFORE_A_RUN = {'.lock', 'flags.cfg', 'versions.json'}
 
 
 class RunDirectory:
@@ -29,34 +31,38 @@ class RunDirectory:
     """Makes the directory, or takes up that of an earlier run.
 
     Args:
-      path: of the directory.
+      path: of the directory; may begin with `~`.
       resume: whether to go on with the run that is in it.
 
     Raises:
-      ValueError: if the directory holds a run and `resume` is false, if it
-        holds none and `resume` is true, or if another process works in it.
+      ValueError: if the directory holds a run, or what one would overwrite, and
+        `resume` is false, if it holds none and `resume` is true, or if another
+        process works in it.
     """
-    self.path = pathlib.Path(path)
+    self.path = pathlib.Path(user_paths.expand(path))
     self.resume = resume
     if self.path.exists() and not self.path.is_dir():
       raise ValueError(f'run_dir {self.path} is not a directory.')
-    found = ({path.name for path in self.path.iterdir()
-              if path.suffix != '.tmp'} if self.path.exists() else set())
-    if found - _BEFORE_A_RUN and not resume:
-      raise ValueError(
-          f'run_dir {self.path} is not empty; give --resume to go on with the '
-          'run in it, or another directory.')
-    if resume and not (self.path / 'config.json').exists():
-      raise ValueError(
-          f'run_dir {self.path} holds no run to resume (no config.json).')
+    # First of all: in a directory in use, no other advice would help.
+    if (self.path / run_contents.LOCK).exists():
+      self._hold().close()
+    refusal = run_contents.refusal(self.path, resume)
+    if refusal:
+      raise ValueError(f'run_dir {self.path} {refusal}.')
     self.path.mkdir(parents=True, exist_ok=True)
     # Held until this process ends, however it ends.
-    self._lock = open(self.path / '.lock', 'w')
+    self._lock = self._hold()
+
+  def _hold(self) -> IO[str]:
+    """Keeps other processes out of the directory until the file is closed."""
+    lock = open(self.path / run_contents.LOCK, 'w')
     try:
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+      lock.close()
       raise ValueError(
           f'run_dir {self.path} is in use by another process.') from None
+    return lock
 
   def __getstate__(self) -> Dict[str, Any]:
     """For other processes of the same run; the lock stays with the first."""
@@ -184,7 +190,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
     raise
 
 
-def versions() -> Dict[str, str]:
+def versions() -> Dict[str, Any]:
   """What a result depends on besides its config."""
   found = {'python': platform.python_version()}
   for name in _PACKAGES:
@@ -192,8 +198,9 @@ def versions() -> Dict[str, str]:
       found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       found[name] = 'not installed'
-  found['git_revision'] = _git_revision()
-  return found
+  return {**found, 'git_revision': _git_revision(),
+          'processor': surroundings.processor(),
+          'environment_variables': surroundings.variables()}
 
 
 def _git_revision() -> str:

@@ -19,7 +19,8 @@ class PictureOptions:
     width: of a body, in pixels.
   """
 
-  output: str = 'half_cheetahs.png'
+  output: str = dataclasses.field(
+      default='half_cheetahs.png', metadata={'is_path': True})
   height: int = 200
   width: int = 320
 

@@ -1,6 +1,8 @@
 """Flags from dataclasses: what they accept, refuse, and write back."""
 
 import dataclasses
+import pathlib
+import re
 import subprocess
 import sys
 from typing import Dict, Literal, Tuple
@@ -125,6 +127,45 @@ def test_docstring_and_fields_must_agree():
   undocumented = dataclasses.make_dataclass('Undocumented', [('x', int, 1)])
   with pytest.raises(ValueError, match=r"Undocumented: .*\['x'\]"):
     flag_utils.define(undocumented, flags.FlagValues())
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+  """An example.
+
+  Attributes:
+    one: a path.
+    some: paths, commas between them.
+    name: no path.
+  """
+
+  one: str = dataclasses.field(default='~/x', metadata={'is_path': True})
+  some: str = dataclasses.field(default='', metadata={'is_path': True})
+  name: str = '~'
+
+
+def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOME', '/home/me')
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Paths, flag_values)
+  flag_values(['program', '--some=~/a,b/~,~/c'])
+  assert holder.value() == Paths('/home/me/x', '/home/me/a,b/~,/home/me/c', '~')
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, holder.value())
+  assert path.read_text().startswith('--one=/home/me/x\n')
+  with pytest.raises(flags.Error, match="there is no such user; want './~nob"):
+    flag_values(['program', '--one=~nobody.here/x'])
+
+
+def test_every_flag_that_is_a_path_says_so():
+  launchers = pathlib.Path(flag_utils.__file__).parent
+  texts = [path.read_text() for pattern in (
+      'launchers/**/*.py', 'agents/*/config.py', 'benchmarks/*.py')
+           for path in launchers.parent.glob(pattern)]
+  others = {name for text in texts for name in re.findall(
+      r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text)}
+  assert others == {
+      'regularizer', 'suite', 'ray_address', 'initial_task', 'task', 'camera'}
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_draws_and_prints_a_table(tmp_path):
   assert result.stdout.endswith('wrote c.png\n')
 
 
+def test_runs_and_the_picture_may_lie_in_the_home(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path))
+  make_run(tmp_path / 'run')
+  (tmp_path / 'here').mkdir()
+  result = run_plot('~/run', '--output=~/c.png', cwd=tmp_path / 'here')
+  assert (result.returncode, result.stderr) == (0, '')
+  assert (tmp_path / 'c.png').exists()
+  assert not list((tmp_path / 'here').iterdir())
+
+
 def test_one_run_is_enough(tmp_path):
   result = run_plot(make_run(tmp_path / 'run'), cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
