@@ -5,6 +5,7 @@
 
 import dataclasses
 
+from distillery.environments import drawing
 from distillery.environments import half_cheetah
 from distillery.launchers import flag_utils
 
@@ -47,7 +48,8 @@ def main(_):
     mujoco.mj_forward(model, data)
     for part in parts:
       model.geom(part).rgba[:] = _RED
-    with mujoco.Renderer(model, options.height, options.width) as renderer:
+    with drawing.open_renderer(
+        model, options.height, options.width) as renderer:
       renderer.update_scene(data, camera)
       axis.imshow(renderer.render())
     axis.set_title(f'{body}: {factor:g}')

@@ -8,6 +8,7 @@ import sys
 from distillery.agents.core import run_directory
 from distillery.launchers import plot
 from distillery.launchers import run_scores
+import matplotlib
 from matplotlib import axes
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ def test_draws_and_prints_a_table(tmp_path):
 
 
 def test_runs_and_the_picture_may_lie_in_the_home(tmp_path, monkeypatch):
+  monkeypatch.setenv('MPLCONFIGDIR', matplotlib.get_configdir())
   monkeypatch.setenv('HOME', str(tmp_path))
   make_run(tmp_path / 'run')
   (tmp_path / 'here').mkdir()
