@@ -217,6 +217,7 @@ def test_what_does_not_repeat_a_run_is_not_written(tmp_path):
 
 _PROGRAM = """
 import json
+import logging
 import signal
 import sys
 signal.signal(signal.SIGINT, {handler})
@@ -242,6 +243,7 @@ def main(_):
       signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
       raise TypeError
+  logging.getLogger('matplotlib').info('chatter')
   print('seed', run.seed)
 
 if __name__ == '__main__':
@@ -305,6 +307,11 @@ def test_ctrl_c_leaves_no_traceback(suite, tmp_path):
 def test_ctrl_c_stays_ignored_in_the_background_of_a_shell(tmp_path):
   result = run_program(tmp_path, '--suite=ctrl-c', handler='signal.SIG_IGN')
   assert (result.returncode, result.stderr) == (0, '')
+
+
+def test_what_other_packages_log_is_shown_to_who_asks_for_it(tmp_path):
+  assert run_program(tmp_path).stderr == ''
+  assert 'chatter' in run_program(tmp_path, '--verbosity=0').stderr
 
 
 def test_flags_reach_main_and_help_lists_them(tmp_path):

@@ -54,7 +54,7 @@ def test_draws_and_prints_a_table(tmp_path):
 
 
 def test_runs_and_the_picture_may_lie_in_the_home(tmp_path, monkeypatch):
-  monkeypatch.setenv('MPLCONFIGDIR', matplotlib.get_configdir())
+  monkeypatch.setenv('MPLCONFIGDIR', matplotlib.get_cachedir())
   monkeypatch.setenv('HOME', str(tmp_path))
   make_run(tmp_path / 'run')
   (tmp_path / 'here').mkdir()
