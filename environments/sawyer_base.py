@@ -6,7 +6,6 @@ equal to the stock's to the bit.
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
-from distillery.environments import drawing  # noqa: F401  # Before mujoco.
 from distillery.environments import sawyer_grasping
 from distillery.environments import sawyer_model
 from distillery.environments import sawyer_numpy

@@ -16,8 +16,8 @@ import textwrap
 from typing import Dict, List, Literal
 
 from distillery.agents.core import intervals
-from distillery.agents.core import user_paths
 from distillery.agents.core import plotting
+from distillery.agents.core import user_paths
 from distillery.launchers import adaptation_figures
 from distillery.launchers import flag_utils
 from distillery.launchers import run_scores

@@ -47,6 +47,8 @@ class LearnerNode:
     if self._env_steps:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
                   f'what it had learned at {self._parts.saved:,}')
+    self._display = display.Display(config.num_env_steps, self._env_steps)
+    self._status = records.Status(config.suite.score)
     self._disk = records.BestEffort()
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
@@ -91,7 +93,8 @@ class LearnerNode:
   def run(self) -> None:
     """Learns to the end."""
     try:
-      self._learn()
+      with self._display:
+        self._learn()
     finally:  # Before another learner takes this one's place.
       self._parts.close()
 
@@ -114,15 +117,15 @@ class LearnerNode:
       with self._lock:
         episodes, self._episodes = self._episodes, []
       with self._disk:
-        record.add(
+        self._status.update(record.add(
             self._env_steps, self._wall_s, self._learner.num_steps, episodes,
             {'steps_per_s': (self._env_steps - before) / elapsed,
-             **self._learner.metrics})
+             **self._learner.metrics}))
+      self._display.update(self._env_steps, self._status.text)
       is_due = experiment.is_due(
           config, config.checkpoint_every, due, self._env_steps)
       self._save(is_due)
-      if is_due:
-        due = self._env_steps
+      due = self._env_steps if is_due else due
     self._finished = True
     # Actors may wait for room in a full queue, and would not hear of the end.
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
@@ -135,10 +138,7 @@ class LearnerNode:
     Learning goes on without one, but not to the end.
     """
     try:
-      if is_due:
-        self._parts.finish_saving()
-      else:
-        self._parts.check_saving()
+      (self._parts.finish_saving if is_due else self._parts.check_saving)()
     except OSError as error:
       self._warn(error)
     if not is_due:

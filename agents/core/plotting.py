@@ -6,8 +6,8 @@ import os
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import user_paths
 from distillery.agents.core import run_directory
+from distillery.agents.core import user_paths
 
 # More lines than this are drawn in grey, without a legend.
 _MAX_NAMED_TASKS = 12

@@ -97,9 +97,11 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
     ValueError: as `experiment.run_experiment`.
     supervisor.ProgramError: if a node failed for good. The run can go on from
       its last checkpoint.
-    ImportError: if Ray is wanted and not installed.
+    ImportError, ValueError, ConnectionError: if Ray is wanted and cannot be
+      had, before anything is written.
   """
   program = make_program(config, num_actors)
+  lp.check(launch_type, ray_address)
   experiment.prepare(config, num_actors)
   try:
     lp.launch_and_wait(program, launch_type, ray_address)

@@ -1,4 +1,4 @@
-"""What is written for TensorBoard, on a disk that is full."""
+"""What is recorded of a run, also on a disk that is full."""
 
 from distillery.agents.core import records
 from distillery.agents.core import run_directory
@@ -12,3 +12,11 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
   run_dir = run_directory.RunDirectory(tmp_path / 'run', resume=False)
   with pytest.raises(OSError, match='cannot write for TensorBoard: .*space'):
     records.Summary(run_dir)
+
+
+def test_the_status_is_of_the_episodes_that_ended_last():
+  status = records.Status('return')
+  assert status.text == 'first episodes'
+  status.update({'episodes': 2, 'episode_return': 1234.5})
+  status.update({'episodes': 0, 'episode_return': ''})
+  assert status.text == 'training return 1,234'

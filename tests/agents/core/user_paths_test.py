@@ -11,11 +11,11 @@ import pytest
 
 
 @pytest.mark.parametrize('given, wanted', [
-    ('~', '/home/me'), ('~/a/', '/home/me/a/'), (pathlib.Path('~/a'),
-                                                 '/home/me/a'),
+    ('~', '/my/home'), ('~/a/', '/my/home/a/'), (pathlib.Path('~/a'),
+                                                 '/my/home/a'),
     ('a/~', 'a/~'), ('./~', './~'), ('', ''), ('/a', '/a')])
 def test_only_a_leading_tilde_is_a_home(monkeypatch, given, wanted):
-  monkeypatch.setenv('HOME', '/home/me')
+  monkeypatch.setenv('HOME', '/my/home')
   assert user_paths.expand(given) == wanted
 
 
