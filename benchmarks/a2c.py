@@ -49,7 +49,8 @@ class A2COptions:
   peer_steps: int = 64_000
   repetitions: int = 5
   time_limit_s: float = 240.0
-  output: str = 'results/bench/a2c.csv'
+  output: str = dataclasses.field(
+      default='results/bench/a2c.csv', metadata={'is_path': True})
 
 
 def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:

@@ -35,7 +35,8 @@ class CollectionOptions:
 
   repetitions: int = 7
   unroll_length: int = _EPISODE_LENGTH
-  output: str = 'results/bench/collection.csv'
+  output: str = dataclasses.field(
+      default='results/bench/collection.csv', metadata={'is_path': True})
 
 
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:

@@ -30,10 +30,12 @@ class EndToEndOptions:
     output: the table to write.
   """
 
-  run_flagfile: str = 'launchers/flags/distral_mt10.cfg'
+  run_flagfile: str = dataclasses.field(
+      default='launchers/flags/distral_mt10.cfg', metadata={'is_path': True})
   bench_env_steps: int = 400_000
   time_limit_s: float = 240.0
-  output: str = 'results/bench/end_to_end.csv'
+  output: str = dataclasses.field(
+      default='results/bench/end_to_end.csv', metadata={'is_path': True})
 
 
 def figures_of(

@@ -46,7 +46,8 @@ class MazesOptions:
   peer_steps: int = 5000
   bench_env_steps: int = 200_000
   time_limit_s: float = 240.0
-  output: str = 'results/bench/mazes.csv'
+  output: str = dataclasses.field(
+      default='results/bench/mazes.csv', metadata={'is_path': True})
 
 
 def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:

@@ -38,7 +38,8 @@ class MetaLearningOptions:
   repetitions: int = 5
   updates: int = 25
   unroll_length: int = 150
-  output: str = 'results/bench/meta_learning.csv'
+  output: str = dataclasses.field(
+      default='results/bench/meta_learning.csv', metadata={'is_path': True})
 
 
 def collection_figures(

@@ -47,7 +47,8 @@ class OffPolicyOptions:
   agents: int = 60
   train_blocks: int = 8
   transitions: int = 10_000
-  output: str = 'results/bench/off_policy.csv'
+  output: str = dataclasses.field(
+      default='results/bench/off_policy.csv', metadata={'is_path': True})
 
 
 def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],

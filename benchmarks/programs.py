@@ -44,7 +44,8 @@ class ProgramsOptions:
   seconds: float = 15.
   kills: int = 3
   transitions: int = 100_000
-  output: str = 'results/bench/programs.csv'
+  output: str = dataclasses.field(
+      default='results/bench/programs.csv', metadata={'is_path': True})
 
 
 def mt10(folder: str) -> experiment.ExperimentConfig:

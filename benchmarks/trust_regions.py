@@ -38,7 +38,8 @@ class TrustRegionOptions:
   batch_size: int = 20_000
   repetitions: int = 7
   train_updates: int = 4
-  output: str = 'results/bench/trust_regions.csv'
+  output: str = dataclasses.field(
+      default='results/bench/trust_regions.csv', metadata={'is_path': True})
 
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:

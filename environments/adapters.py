@@ -1,6 +1,7 @@
 """Environments of gymnasium and of dm_env as tasks; see `user_suites`."""
 
 from collections import abc
+import os
 import sys
 from typing import Any, Callable, Optional
 
@@ -183,6 +184,9 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
   Raises:
     ValueError: if it returns something else, or its spaces cannot be used.
   """
+  if os.environ.get('MUJOCO_GL'):
+    # The factory may import mujoco, which that alone could make impossible.
+    from distillery.environments import drawing  # noqa: F401  # pylint: disable=g-import-not-at-top
   environment = factory(seed)
   if isinstance(environment, base.TaskEnvironment):
     return environment

@@ -22,6 +22,7 @@ class _Share:
 
   def __init__(self, rows: slice, models: Sequence[Any], num_threads: int):
     """Deals the `rows` of N models to threads; with none, the caller's own."""
+    from distillery.environments import drawing  # noqa: F401  # pylint: disable=g-import-not-at-top
     import mujoco  # pylint: disable=g-import-not-at-top
     from mujoco import rollout  # pylint: disable=g-import-not-at-top
     self._rows = rows
@@ -62,6 +63,7 @@ class CheetahBatch:
     Args:
       models: N `mujoco.MjModel`; one may be given more than once.
     """
+    from distillery.environments import drawing  # noqa: F401  # pylint: disable=g-import-not-at-top
     import mujoco  # pylint: disable=g-import-not-at-top
     self._models = list(models)
     num_rows, model = len(self._models), self._models[0]

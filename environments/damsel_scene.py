@@ -11,6 +11,7 @@ import pathlib
 from typing import List
 
 from distillery.environments import damsel_tasks
+from distillery.environments import drawing  # noqa: F401  # Before mujoco.
 from distillery.environments import sawyer_model
 import mujoco
 import numpy as np

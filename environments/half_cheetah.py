@@ -48,6 +48,7 @@ def make_cheetah(body: str) -> Any:
   Args:
     body: one of `BODIES`.
   """
+  from distillery.environments import drawing  # noqa: F401  # pylint: disable=g-import-not-at-top
   from gymnasium.envs import mujoco  # pylint: disable=g-import-not-at-top
   from gymnasium.envs.mujoco import half_cheetah_v5  # pylint: disable=g-import-not-at-top
   assets = pathlib.Path(mujoco.__file__).parent / 'assets'

@@ -190,6 +190,9 @@ class MetaWorldEnvironment(base.TaskEnvironment):
 
     Returns:
       uint8 [height, width, 3].
+
+    Raises:
+      OSError: if nothing can be drawn here; says what is missing.
     """
     return self._painter.draw(
         self._simulator.model, self._simulator.data, height=height, width=width,

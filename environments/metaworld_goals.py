@@ -53,6 +53,7 @@ def task_class(task_name: str) -> Type[Any]:
   """The stock environment class of a task, e.g. of 'reach-v3'."""
   # Imported here, and not above: it costs a second and 40 MB, and whoever only
   # describes a suite needs none of it.
+  from distillery.environments import drawing  # noqa: F401  # pylint: disable=import-outside-toplevel
   from metaworld import env_dict  # pylint: disable=import-outside-toplevel
   if task_name not in env_dict.ALL_V3_ENVIRONMENTS:
     raise ValueError(
@@ -69,6 +70,7 @@ def _unsimulated(task_name: str) -> Any:
   called its superclass. A class that is placed between the two in the method
   resolution order takes that call and does nothing.
   """
+  from distillery.environments import drawing  # noqa: F401  # pylint: disable=import-outside-toplevel
   from metaworld import sawyer_xyz_env  # pylint: disable=import-outside-toplevel
 
   class WithoutSimulator(sawyer_xyz_env.SawyerXYZEnv):

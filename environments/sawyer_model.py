@@ -9,6 +9,7 @@ keep their numbers, and whatever has a name keeps that.
 
 from typing import Any, Callable, Dict, Optional, Tuple
 
+from distillery.environments import drawing
 import mujoco
 import numpy as np
 
@@ -135,7 +136,7 @@ class Painter:
     screen.offheight = max(height, screen.offheight)
     screen.offwidth = max(width, screen.offwidth)
     self._data = mujoco.MjData(self._model)
-    self._renderer = mujoco.Renderer(self._model, height, width)
+    self._renderer = drawing.open_renderer(self._model, height, width)
     self._size = height, width
 
   def close(self) -> None:

@@ -17,6 +17,7 @@ import math
 import types
 from typing import Any, Mapping
 
+from distillery.environments import drawing  # noqa: F401  # Before mujoco.
 from metaworld.utils import reward_utils
 import numpy as np
 from scipy.spatial import transform

@@ -29,7 +29,7 @@ from distillery.launchers import run_options
 from distillery.launchers import trained_suites
 import numpy as np
 
-_RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
     'num_trajectories', 8, 'of each task, one after another', lower_bound=1)
 _SPLIT = flags.DEFINE_enum('split', 'test', list(base.SPLITS),

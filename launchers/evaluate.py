@@ -25,7 +25,7 @@ from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import trained_suites
 
-_RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
     'policy', 'task', ['task', 'shared', 'random'],
     'the task policies, the shared one, or uniformly random actions to compare '

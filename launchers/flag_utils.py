@@ -16,6 +16,7 @@ import typing
 from typing import Any, Dict, Generic, List, Tuple, Type, TypeVar
 
 from absl import flags
+from distillery.agents.core import user_paths
 from distillery.launchers import program
 from distillery.launchers import run_options
 
@@ -37,6 +38,13 @@ class _FiniteFloatParser(flags.FloatParser):
     if not math.isfinite(value):
       raise ValueError(f'got {argument}, want a finite number')
     return value
+
+
+class _PathParser(flags.ArgumentParser):
+  """Replaces a leading `~`, of each path where commas are between several."""
+
+  def parse(self, argument):
+    return ','.join(map(user_paths.expand, argument.split(',')))
 
 
 class _IntTupleParser(flags.ArgumentParser):
@@ -96,7 +104,8 @@ def define(
   Args:
     config_class: a frozen dataclass. Every field has a default and one of the
       types int, float, bool, str, `Literal` of strings, `Tuple[int, ...]`, and
-      is described in the `Attributes:` section of the class docstring.
+      is described in the `Attributes:` section of the class docstring. A path
+      has `metadata={'is_path': True}`.
     flag_values: where to define them.
 
   Returns:
@@ -144,6 +153,8 @@ def _define_flag(
     flags.DEFINE_integer(field.name, field.default, **common)
   elif field_type is float:
     flags.DEFINE(_FiniteFloatParser(), field.name, field.default, **common)
+  elif field_type is str and field.metadata.get('is_path'):
+    define_path(field.name, field.default, **common)
   elif field_type is str:
     flags.DEFINE_string(field.name, field.default, **common)
   elif typing.get_origin(field_type) is typing.Literal:
@@ -162,6 +173,28 @@ def _define_flag(
         f'{where}: got the type {field_type}, want int, float, bool, str, a '
         'Literal of strings or Tuple[int, ...]'
     )
+
+
+def define_path(
+    name: str,
+    default: str,
+    help: str,  # pylint: disable=redefined-builtin
+    flag_values: flags.FlagValues = flags.FLAGS,
+) -> flags.FlagHolder[str]:
+  """Defines a flag of a file or a directory; its value has no `~`.
+
+  Args:
+    name: the flag's name.
+    default: the path if none is given.
+    help: the text that --help prints.
+    flag_values: where to define it.
+
+  Returns:
+    What gives the path once the flags are parsed.
+  """
+  return flags.DEFINE(
+      _PathParser(), name, default, help, flag_values,
+      serializer=flags.ArgumentSerializer())
 
 
 def _attributes_section(config_class: type) -> Dict[str, str]:

@@ -18,6 +18,7 @@ from distillery.agents.core import display
 from distillery.agents.core import intervals
 from distillery.agents.core import pictures
 from distillery.agents.core import plotting
+from distillery.agents.core import user_paths
 from distillery.launchers import adaptation_figures
 from distillery.launchers import flag_utils
 from distillery.launchers import run_scores
@@ -46,7 +47,8 @@ class PlotOptions:
       '' does not.
   """
 
-  output: str = 'learning_curves.png'
+  output: str = dataclasses.field(
+      default='learning_curves.png', metadata={'is_path': True})
   bootstrap_repetitions: int = 2000
   over: Literal['env_steps', 'hours'] = 'env_steps'
   score: Literal['success', 'return'] = 'success'
@@ -207,6 +209,7 @@ _OPTIONS = flag_utils.define(PlotOptions)
 def main(run_dirs: List[str]) -> None:
   """Reads the runs, prints a table and writes the picture."""
   options = _OPTIONS.value()
+  run_dirs = [user_paths.expand(run_dir) for run_dir in run_dirs]
   if options.adaptation:
     found = adaptation_figures.read(run_dirs, options.adaptation)
     adaptation_figures.draw(found, options.output)

@@ -7,6 +7,7 @@ import warnings
 
 from absl import app
 from absl import flags
+from absl import logging
 from distillery.launching import quiet
 
 
@@ -42,6 +43,9 @@ def run(
     signal.default_int_handler(number, frame)
 
   def guarded_main(argv):
+    if not flags.FLAGS['verbosity'].present:
+      # absl would show what other packages think worth knowing.
+      logging.set_verbosity(logging.WARNING)
     arguments = argv[1:]
     if arguments and not positional:
       _fail(f'unexpected argument {arguments[0]!r}, want only --flags')

@@ -17,13 +17,14 @@ from distillery.launchers import flag_utils
 from distillery.launchers import trained_suites
 import numpy as np
 
-_RUN_DIR = flags.DEFINE_string('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
     'policy', 'task', ['task', 'shared'], 'which policy acts')
 _TASK = flags.DEFINE_string('task', '', 'which task; empty: the first')
 _SEED = flags.DEFINE_integer('seed', 0, 'of the episode', lower_bound=0)
-_OUTPUT = flags.DEFINE_string('output', 'film.gif', 'the film, or with .png '
-                              'the episode\'s first picture')
+_OUTPUT = flag_utils.define_path(
+    'output', 'film.gif',
+    'the film, or with .png the episode\'s first picture')
 
 
 def main(_):

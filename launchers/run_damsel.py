@@ -42,7 +42,8 @@ class ExpertOptions:
       solved.
   """
   expert_source: Literal[expert_sources.SOURCES] = 'scripted'
-  expert_run: str = ''
+  expert_run: str = dataclasses.field(
+      default='', metadata={'is_path': True})
   expert_episodes: int = 20
   expert_noise_std: float = 0.3
   leave_out_failed_experts: bool = False

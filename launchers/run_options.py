@@ -39,7 +39,8 @@ class RunOptions:
   suite: str = 'MT10'
   seed: int = 0
   num_env_steps: int = 5_000_000
-  run_dir: str = ''
+  run_dir: str = dataclasses.field(
+      default='', metadata={'is_path': True})
   num_workers: int = 0
   evaluate_every: int = 250_000
   evaluation_episodes: int = 10

@@ -27,6 +27,7 @@ import numpy as np
 
 # By the name of the curve: whether it distils.
 METHODS = {'distral': True, 'separate': False}
+_TABLES = (*(f'{method}.csv' for method in METHODS), 'corridor.csv')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +45,8 @@ class TwoRoomsOptions:
   num_seeds: int = 20
   num_env_steps: int = 200_000
   evaluate_every: int = 2_000
-  run_dir: str = 'runs/two_rooms'
+  run_dir: str = dataclasses.field(
+      default='runs/two_rooms', metadata={'is_path': True})
 
   def __post_init__(self):
     for name in ('num_tasks', 'num_seeds', 'num_env_steps', 'evaluate_every'):
@@ -96,21 +98,26 @@ def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
     ValueError: if it holds anything else, or another process works in it.
   """
   is_begun = (path / 'config.json').exists()
-  if not is_begun and path.is_dir() and (
-      {file.name for file in path.iterdir()} - {'.lock', 'flags.cfg'}):
-    raise ValueError(f'run_dir {path} is not empty, and holds no run of two '
-                     'rooms; want another directory.')
+  found = [name for name in _TABLES if (path / name).exists()]
+  if found and not is_begun:
+    raise ValueError(
+        f'run_dir {path} has {", ".join(found)}, which a run would overwrite, '
+        'and holds no run of two rooms (no config.json); want another '
+        'directory.')
   run_dir = run_directory.RunDirectory(path, resume=is_begun)
   description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
   del description['run_dir']  # Where it lies is no part of what it is.
-  found = {'config.json': description,
-           'versions.json': run_directory.versions()}
-  for name, content in found.items():
+  for name, here in (('config.json', description),
+                     ('versions.json', run_directory.versions())):
     if not (path / name).exists():
-      run_dir.write_json(name, content)
-    elif run_dir.read_json(name) != content:
-      raise ValueError(f'run_dir {path} was begun with others than these '
-                       f'({name}); want another directory.')
+      run_dir.write_json(name, here)
+    there = run_dir.read_json(name)
+    differ = [key for key in {**there, **here}
+              if there.get(key) != here.get(key)]
+    if differ:
+      raise ValueError(
+          f'run_dir {path} was begun with others than these ({name}: '
+          f'{", ".join(differ)}); want another directory.')
   flag_utils.flags_to_file(path / 'flags.cfg', config, options)
   return run_dir
 

@@ -42,7 +42,7 @@ _PUBLISHED_TUNED = {  # On the first body, on the second.
     'second to first, 5M': (1493.02, 1425.64),
 }
 
-_OUTPUT_DIR = flags.DEFINE_string(
+_OUTPUT_DIR = flag_utils.define_path(
     'output_dir', 'runs/study_a2c', 'directory of the runs and the tables; it '
     'may hold some of them already')
 _SEEDS = flags.DEFINE_integer('num_seeds', 3, 'of each run', lower_bound=1)

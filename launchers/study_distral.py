@@ -21,7 +21,7 @@ from distillery.launchers import study_runs
 
 _STUDY = flags.DEFINE_enum(
     'study', 'mazes', list(study_runs.STUDIES), 'what to compare')
-_OUTPUT_DIR = flags.DEFINE_string(
+_OUTPUT_DIR = flag_utils.define_path(
     'output_dir', '', 'directory of the runs and the figure; it may hold some '
     'of them already. Empty: runs/study_<study>')
 _SEEDS = flags.DEFINE_integer(

@@ -5,13 +5,13 @@ import json
 import os
 import pathlib
 import queue
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 from typing import List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import run_contents
 from distillery.agents.core import run_directory
 from distillery.launchers import study_figures
 
@@ -166,7 +166,7 @@ class Runner:
       if (run_dir / 'config.json').exists():
         # Refuses, in a sentence, what another process works in.
         run_directory.RunDirectory(run_dir, resume=True)
-      shutil.rmtree(run_dir)
+      run_contents.clear(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     self._record(job).write_text('\n'.join(self._settings(job)) + '\n')
     log = run_dir.with_name(f'{run_dir.name}.log')

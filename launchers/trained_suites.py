@@ -5,6 +5,7 @@ import pathlib
 from typing import Any, Dict, Tuple
 
 from distillery.agents.core import run_directory
+from distillery.agents.core import user_paths
 from distillery.environments import base
 from distillery.environments import contexts
 from distillery.environments import suites
@@ -17,7 +18,7 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
   Raises:
     ValueError: if there is no run, or its records cannot be read.
   """
-  path = pathlib.Path(run_dir)
+  path = pathlib.Path(user_paths.expand(run_dir))
   try:
     config = run_directory.read_json(
         path / 'config.json', suite=str, seed=int, tasks=list)

@@ -9,6 +9,7 @@ from absl import flags
 from distillery.launching import engines
 from distillery.launching import flags as lp_flags
 from distillery.launching import programs
+from distillery.launching import ray_checks
 from distillery.launching import stopping
 from distillery.launching import supervisor
 from distillery.launching import threads
@@ -94,6 +95,20 @@ def _raise(number: int, frame: Any) -> None:
   raise SystemExit(128 + number)
 
 
+def check(launch_type: Union[LaunchType, str], ray_address: str) -> None:
+  """Refuses what `launch` would refuse, before anything is written.
+
+  Args:
+    launch_type: see `launch`.
+    ray_address: see `launch`.
+
+  Raises:
+    ImportError, ValueError, ConnectionError: see `ray_checks.check`.
+  """
+  if _is_ray(LaunchType(launch_type)):
+    ray_checks.check(ray_address)
+
+
 def launch(
     program: programs.Program,
     launch_type: Union[LaunchType, str, None] = None,
@@ -145,10 +160,14 @@ def launch(
   return manager
 
 
+def _is_ray(launch_type: LaunchType) -> bool:
+  return launch_type.value.endswith('_mp')
+
+
 def _make_engine(launch_type: LaunchType,
                  local_resources: Mapping[str, PythonProcess],
                  ray_address: str) -> engines.Engine:
-  if launch_type.value.endswith('_mt'):
+  if not _is_ray(launch_type):
     return threads.ThreadEngine()
   from distillery.launching import ray_engine  # pylint: disable=g-import-not-at-top
 

@@ -36,6 +36,20 @@ unregister_stop_handler = _names.unregister_stop_handler
 wait_for_stop = _names.wait_for_stop
 
 
+def check(launch_type: Any, ray_address: str) -> None:
+  """Refuses what cannot be launched here, before anything is written.
+
+  Args:
+    launch_type: see `launch_and_wait`.
+    ray_address: see `launch_and_wait`.
+
+  Raises:
+    ImportError, ValueError, ConnectionError: see `launching.check`.
+  """
+  if not flags.HAS_LAUNCHPAD:
+    _names.check(launch_type, ray_address)
+
+
 def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
   """Runs a program to its end.
 

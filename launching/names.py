@@ -13,6 +13,7 @@ LaunchType = launching.LaunchType
 Program = programs.Program
 PythonProcess = launching.PythonProcess
 ReverbNode = nodes.ReverbNode
+check = launching.check
 launch = launching.launch
 register_stop_handler = stopping.register_stop_handler
 stop = stopping.stop

@@ -4,7 +4,6 @@ import contextlib
 import functools
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import threading
@@ -15,12 +14,13 @@ from distillery.launching import addresses
 from distillery.launching import engines
 from distillery.launching import nodes
 from distillery.launching import quiet
+from distillery.launching import ray_checks
+from distillery.launching import ray_output
 from distillery.launching import reaper
 from distillery.launching import servants
 from distillery.launching import stopping
 
 _POLL_S = 0.1
-_CONNECT_S = 10.
 _ANSWER_S = 600.  # A method that takes longer is hanging.
 _MAX_CALLS = 64  # At a time, of one node.
 _OBJECT_STORE_BYTES = 2 * 10**8
@@ -50,17 +50,9 @@ class RayEngine(engines.Engine):
       environment: by the label of a group, environment variables of its nodes.
 
     Raises:
-      ImportError: if Ray is not installed.
-      ValueError: if `address` is none.
-      ConnectionError: if there is no such cluster.
+      ImportError, ValueError, ConnectionError: see `ray_checks.check`.
     """
-    try:
-      import ray  # pylint: disable=g-import-not-at-top
-    except ImportError as error:
-      raise ImportError(
-          'processes are run by Ray, which is not installed: pip install '
-          "'acme-distillery[distributed]'.") from error
-    self._ray = ray
+    self._ray = ray = ray_checks.check(address)
     self._environment = environment or {}
     self._namespace = f'distillery-{secrets.token_hex(8)}'
     self._hosts: Dict[str, _RayHost] = {}
@@ -68,16 +60,17 @@ class RayEngine(engines.Engine):
       os.environ.setdefault(name, value)
     common = dict(namespace=self._namespace, log_to_driver=True,
                   configure_logging=True, logging_level='ERROR')
-    if address:
-      _check_answers(address)
     before = reaper.descendants([os.getpid()])
-    with quiet.quiet_native_code():
-      if address:
-        ray.init(address=address, **common)
-      else:
-        ray.init(address='local', _node_ip_address='127.0.0.1',
-                 include_dashboard=False,
-                 object_store_memory=_OBJECT_STORE_BYTES, **common)
+    with contextlib.ExitStack() as printing:
+      printing.enter_context(ray_output.of_nodes_alone())
+      with quiet.quiet_native_code(), ray_output.without_tips():
+        if address:
+          ray.init(address=address, **common)
+        else:
+          ray.init(address='local', _node_ip_address='127.0.0.1',
+                   include_dashboard=False,
+                   object_store_memory=_OBJECT_STORE_BYTES, **common)
+      self._printing = printing.pop_all()
     daemons = set(reaper.descendants([os.getpid()])) - set(before)
     # Its pipe closes with this process, however that ends.
     self._reaper = subprocess.Popen(
@@ -120,20 +113,8 @@ class RayEngine(engines.Engine):
 
   def close(self) -> None:
     self._ray.shutdown()
+    self._printing.close()
     self._reaper.communicate(reaper.ALL_IS_WELL)
-
-
-def _check_answers(address: str) -> None:
-  """Looks for a cluster; Ray itself would look for minutes."""
-  host, _, port = address.rpartition(':')
-  if not host or not port.isdigit():
-    raise ValueError(f'ray_address: got {address!r}, want HOST:PORT.')
-  try:
-    socket.create_connection((host, int(port)), _CONNECT_S).close()
-  except OSError as error:
-    raise ConnectionError(
-        f'no Ray cluster answers at {address} ({error}); `ray start --head` '
-        'begins one.') from error
 
 
 class _Process:
@@ -155,7 +136,7 @@ class _Process:
     self._servant = servants.Servant(name, node)
 
   def __repr__(self) -> str:
-    return self._name  # Ray writes it before each line of the process.
+    return self._name  # It comes before each line of the process.
 
   def main(self) -> engines.Outcome:
     thread = threading.Thread(target=self._servant.main, daemon=True)

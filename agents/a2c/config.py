@@ -49,7 +49,8 @@ class A2CConfig:
   """
   architecture: Literal['multi_head', 'separate'] = 'multi_head'
   order: Literal['joint', 'turns'] = 'joint'
-  initial_run: str = ''
+  initial_run: str = dataclasses.field(
+      default='', metadata={'is_path': True})
   initial_task: str = ''
   trainable: Literal['all', 'last', 'last_two'] = 'all'
   envs_per_task: int = 16

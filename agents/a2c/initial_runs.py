@@ -9,6 +9,7 @@ from typing import Any, List, Mapping, NamedTuple, Sequence
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
+from distillery.agents.core import user_paths
 import numpy as np
 
 if typing.TYPE_CHECKING:
@@ -35,7 +36,7 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
     ValueError: if there is no such run, or it is of another agent or of other
       tasks, or has other networks or values in another unit; says which.
   """
-  run = config.initial_run
+  run = user_paths.expand(config.initial_run)
   checkpoint = checkpoints.newest(run)
   if checkpoint is None:
     raise ValueError(f'initial_run: there is no checkpoint in {run!r}.')

@@ -22,6 +22,7 @@ import warnings
 
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
+from distillery.agents.core import user_paths
 from distillery.networks import acting
 import numpy as np
 
@@ -43,7 +44,7 @@ def newest(run_dir: pathlib.Path,
     ValueError: if there are checkpoints and none is whole.
     OSError: if their folder is a link to nothing: a disk is not mounted.
   """
-  folder = pathlib.Path(run_dir) / 'checkpoints'
+  folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
   if folder.is_symlink() and not folder.exists():
     raise OSError(f'{folder} is a link to {os.path.realpath(folder)}, which is '
                   'not there; is its disk mounted?')
@@ -101,8 +102,8 @@ def holds(path: pathlib.Path, name: str) -> bool:
 
 def train_task_names(run_dir: pathlib.Path) -> List[str]:
   """Of the tasks that a run was trained on, in order."""
-  tasks = run_directory.read_json(
-      pathlib.Path(run_dir) / 'config.json', tasks=list)['tasks']
+  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
+  tasks = run_directory.read_json(path, tasks=list)['tasks']
   return [task.rpartition(' (')[0] for task in map(str, tasks)
           if task.endswith('(train)')]
 

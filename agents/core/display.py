@@ -1,11 +1,13 @@
 """Shows how a run gets on: a live line on a terminal, plain lines elsewhere."""
 
+import atexit
 import pathlib
 import re
 import sys
 import time
 from typing import Optional
 
+from rich import console as rich_console
 from rich import progress as rich_progress
 
 # Between plain lines.
@@ -68,18 +70,23 @@ class Display:
       self._bar = rich_progress.Progress(
           rich_progress.BarColumn(),
           rich_progress.TextColumn('{task.description}', markup=False),
-          rich_progress.TimeRemainingColumn())
+          rich_progress.TimeRemainingColumn(),
+          # A console has one live line, and a learner may be left behind.
+          console=rich_console.Console())
       self._task = self._bar.add_task('', total=num_env_steps,
                                       completed=env_steps)
 
   def __enter__(self) -> 'Display':
     if self._bar:
       self._bar.start()
+      # A node's thread may not come to its end, and the cursor is hidden.
+      atexit.register(self._bar.stop)
     return self
 
   def __exit__(self, *unused_exc) -> None:
     if self._bar:
       self._bar.stop()
+      atexit.unregister(self._bar.stop)
 
   def update(self, env_steps: int, status: str) -> None:
     """Shows the latest step and a few words."""

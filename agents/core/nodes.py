@@ -49,6 +49,8 @@ class LearnerNode:
       display.say(f'the learner goes on at {self._env_steps:,} steps, with '
                   f'what it had learned at {self._parts.saved:,}')
     self._record = self._make_record()
+    self._display = display.Display(config.num_env_steps, self._env_steps)
+    self._status = records.Status(config.suite.score)
     self._lock = threading.Lock()
     self._episodes: List[pools.Episode] = []
     self._finished = False
@@ -93,7 +95,8 @@ class LearnerNode:
   def run(self) -> None:
     """Learns to the end."""
     try:
-      self._learn()
+      with self._display:
+        self._learn()
     finally:  # Before another learner takes this one's place.
       self._parts.close()
 
@@ -111,15 +114,15 @@ class LearnerNode:
       self._wall_s, elapsed, last = self._wall_s + now - last, now - last, now
       with self._lock:
         episodes, self._episodes = self._episodes, []
-      self._record.add(
+      self._status.update(self._record.add(
           self._env_steps, self._wall_s, self._learner.num_steps, episodes,
           {'steps_per_s': (self._env_steps - before) / elapsed,
-           **self._learner.metrics})
+           **self._learner.metrics}))
+      self._display.update(self._env_steps, self._status.text)
       is_due = experiment.is_due(
           config, config.checkpoint_every, due, self._env_steps)
       self._save(is_due)
-      if is_due:
-        due = self._env_steps
+      due = self._env_steps if is_due else due
     self._finished = True
     # Actors may wait for room in a full queue, and would not hear of the end.
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
@@ -140,10 +143,7 @@ class LearnerNode:
     Learning goes on without one, but not to the end.
     """
     try:
-      if is_due:
-        self._parts.finish_saving()
-      else:
-        self._parts.check_saving()
+      (self._parts.finish_saving if is_due else self._parts.check_saving)()
     except OSError as error:
       self._warn(error)
     if not is_due:

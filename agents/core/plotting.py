@@ -7,6 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 from distillery.agents.core import csv_tables
 from distillery.agents.core import pictures
 from distillery.agents.core import run_directory
+from distillery.agents.core import user_paths
 
 # More lines than this are drawn in grey, without a legend.
 _MAX_NAMED_TASKS = 12
@@ -72,7 +73,7 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
   Raises:
     ValueError: if the file is not what a run writes.
   """
-  path = pathlib.Path(run_dir) / 'config.json'
+  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
   if not path.exists():
     return {}
   flat: Dict[str, object] = {}

@@ -122,12 +122,14 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
     ValueError: as `experiment.run_experiment`.
     supervisor.ProgramError: if a node failed for good. The run can go on from
       its last checkpoint.
-    ImportError: if Ray is wanted and not installed.
+    ImportError, ValueError, ConnectionError: if Ray is wanted and cannot be
+      had, before anything is written.
   """
   with config.run_dir.kept_once_stepped():
     if str(getattr(launch_type, 'value', launch_type)).endswith('_mp'):
       _check_modules(config)
     program = make_program(config, num_actors)
+    lp.check(launch_type, ray_address)
     experiment.prepare(config, num_actors)
     try:
       lp.launch_and_wait(program, launch_type, ray_address)

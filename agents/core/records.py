@@ -133,6 +133,25 @@ class TrainRecord:
     return row
 
 
+class Status:
+  """How the episodes go that are learned from.
+
+  Attributes:
+    text: the latest of it, in a few words.
+  """
+
+  def __init__(self, score: str):
+    """Initialises the words; `score` is the suite's, a column."""
+    self._score = score
+    self.text = 'first episodes'
+
+  def update(self, row: Mapping[str, Any]) -> None:
+    """Takes in a row of `TrainRecord.add`."""
+    if row['episodes']:  # Else those that ended last are still the latest.
+      self.text = f'training {self._score} ' + evaluation.score_text(
+          row[f'episode_{self._score}'], self._score, digits=0)
+
+
 class EvaluationRecord:
   """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
 

@@ -8,10 +8,13 @@ import os
 import pathlib
 import platform
 import subprocess
-from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
+from typing import IO, Any, Dict, Iterator, Mapping, Optional, Sequence
 
 from distillery.agents.core import csv_tables
 from distillery.agents.core import folders
+from distillery.agents.core import run_contents
+from distillery.agents.core import surroundings
+from distillery.agents.core import user_paths
 
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
@@ -19,13 +22,6 @@ _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
 EVALUATION_COLUMNS = tuple(csv_tables.EVALUATION)
 # Where Reverb writes while a run goes on; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
-# What is there already when a run is refused for its flags.
-_BEFORE_A_RUN = {'.lock', 'flags.cfg', 'versions.json'}
-# And when it was killed before its first step.
-_BEFORE_A_STEP = _BEFORE_A_RUN | {
-    'config.json', 'evaluation.csv', 'learning_curve.png', 'tensorboard'}
-# What may be there before a run, if it is empty or a link to what is empty.
-_FOLDERS = ('checkpoints', 'tensorboard')
 
 
 class RunDirectory:
@@ -35,52 +31,53 @@ class RunDirectory:
     """Makes the directory, or takes up that of an earlier run.
 
     Args:
-      path: of the directory.
+      path: of the directory; may begin with `~`.
       resume: whether to go on with the run that is in it.
 
     Raises:
-      ValueError: if the directory holds a run and `resume` is false, if it
-        holds none and `resume` is true, or if another process works in it.
+      ValueError: if the directory holds a run, or what one would overwrite, and
+        `resume` is false, if it holds none and `resume` is true, or if another
+        process works in it.
       OSError: if it cannot be made.
     """
-    self.path = pathlib.Path(path)
+    self.path = pathlib.Path(user_paths.expand(path))
     self.resume = resume
     if self.path.exists() and not self.path.is_dir():
       raise ValueError(f'run_dir {self.path} is not a directory.')
-    if resume and not (self.path / 'config.json').exists():
-      raise ValueError(
-          f'run_dir {self.path} holds no run to resume (no config.json).')
     self._take()
 
   def _take(self) -> None:
-    self._before = folders.Snapshot(self.path, _FOLDERS)
+    # First of all: in a directory in use, no other advice would help.
+    if (self.path / run_contents.LOCK).exists():
+      self._hold().close()
+    self._before = folders.Snapshot(self.path, run_contents.FOLDERS)
+    refusal = run_contents.refusal(
+        self.path, self.resume, self._before.empty)
+    if refusal:
+      raise ValueError(f'run_dir {self.path} {refusal}.')
     if not self.resume:
-      found = {name for name in self._before.names - self._before.empty
-               if not name.endswith('.tmp')}
-      is_unused = '.lock' in found and not self._has_stepped()
-      if not found <= (_BEFORE_A_STEP if is_unused else _BEFORE_A_RUN):
-        raise ValueError(
-            f'run_dir {self.path} is not empty; give --resume to go on with '
-            'the run in it, or another directory.')
       self._before.make()
     # Held until this process ends, however it ends.
-    self._lock = open(self.path / '.lock', 'a')
-    try:
-      fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      raise ValueError(
-          f'run_dir {self.path} is in use by another process.') from None
+    self._lock = self._hold()
     if not self.resume:
       self._lock.truncate(0)
 
-  def _has_stepped(self) -> bool:
-    return bool((self.path / '.lock').read_text())
+  def _hold(self) -> IO[str]:
+    """Keeps other processes out of the directory until the file is closed."""
+    lock = open(self.path / run_contents.LOCK, 'a')
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      lock.close()
+      raise ValueError(
+          f'run_dir {self.path} is in use by another process.') from None
+    return lock
 
   def note_step(self) -> None:
     """Says that environments were stepped, so that there is a run to keep."""
     with contextlib.suppress(OSError):  # On a full disk it keeps nothing yet.
-      if not self._has_stepped():
-        (self.path / '.lock').write_text('stepped')
+      if not run_contents.has_stepped(self.path):
+        (self.path / run_contents.LOCK).write_text('stepped')
 
   @contextlib.contextmanager
   def kept_once_stepped(self) -> Iterator[None]:
@@ -91,7 +88,8 @@ class RunDirectory:
       yield
     except BaseException:  # Ctrl-C as well.
       # It is closed if an inner context has removed the run already.
-      if not (self.resume or self._lock.closed or self._has_stepped()):
+      if not (self.resume or self._lock.closed
+              or run_contents.has_stepped(self.path)):
         self._lock.close()
         self._before.restore()
       raise
@@ -258,7 +256,7 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
     raise
 
 
-def versions() -> Dict[str, str]:
+def versions() -> Dict[str, Any]:
   """What a result depends on besides its config."""
   found = {'python': platform.python_version()}
   for name in _PACKAGES:
@@ -266,8 +264,9 @@ def versions() -> Dict[str, str]:
       found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       found[name] = 'not installed'
-  found['git_revision'] = _git_revision()
-  return found
+  return {**found, 'git_revision': _git_revision(),
+          'processor': surroundings.processor(),
+          'environment_variables': surroundings.variables()}
 
 
 def _git_revision() -> str:

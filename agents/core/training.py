@@ -55,7 +55,7 @@ class Training:
     self._wall_s = 0.
     # Whether the next block begins with new episodes.
     self._restart = False
-    self._status = 'first episodes'
+    self._status = records.Status(config.suite.score)
     if checkpoint is not None:
       self._restore(checkpoint)
     restart = taking_back.take_back(
@@ -141,11 +141,8 @@ class Training:
     row = self._train_record.add(
         self._env_steps, self._wall_s, self._learner.num_steps,
         self._pool.episodes(), metrics)
-    if row['episodes']:  # Else those that ended last are still the latest.
-      score = self._config.suite.score
-      self._status = f'training {score} ' + evaluation.score_text(
-          row[f'episode_{score}'], score, digits=0)
-    display.update(self._env_steps, self._status)
+    self._status.update(row)
+    display.update(self._env_steps, self._status.text)
 
   def _evaluate(self, display: displays.Display) -> List[Dict[str, Any]]:
     config = self._config

@@ -39,7 +39,8 @@ class DamselConfig:
     noise_std: of the actions in training, in the unit box.
     learning_rate: Adam's step size.
   """
-  experts: str = ''
+  experts: str = dataclasses.field(
+      default='', metadata={'is_path': True})
   envs_per_task: int = 1
   unroll_length: int = 150
   single_prior: bool = False

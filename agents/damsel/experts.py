@@ -24,6 +24,7 @@ import zipfile
 import zlib
 
 from distillery.agents.core import display
+from distillery.agents.core import user_paths
 from distillery.environments import base
 from distillery.environments import timestep_checks
 import numpy as np
@@ -53,13 +54,13 @@ class Experts(NamedTuple):
 
 def exist(folder: str) -> bool:
   """Whether there are experts in a folder."""
-  return (pathlib.Path(folder) / _ABOUT).exists()
+  return (pathlib.Path(user_paths.expand(folder)) / _ABOUT).exists()
 
 
 @contextlib.contextmanager
 def held(folder: str) -> Iterator[None]:
   """Waits until nobody else makes experts in a folder, and keeps others out."""
-  path = pathlib.Path(folder)
+  path = pathlib.Path(user_paths.expand(folder))
   path.mkdir(parents=True, exist_ok=True)
   with open(path / '.experts.lock', 'w') as lock:
     try:
@@ -73,7 +74,7 @@ def held(folder: str) -> Iterator[None]:
 
 def write(folder: str, experts: Experts) -> None:
   """Writes both files, each whole or not at all; the JSON last."""
-  path = pathlib.Path(folder)
+  path = pathlib.Path(user_paths.expand(folder))
   path.mkdir(parents=True, exist_ok=True)
   with open(path / f'{_ARRAYS}.tmp', 'wb') as f:
     np.savez_compressed(
@@ -89,7 +90,7 @@ def read(folder: str) -> Experts:
   Raises:
     ValueError: if there are none, or they cannot be read.
   """
-  path = pathlib.Path(folder)
+  path = pathlib.Path(user_paths.expand(folder))
   if not folder or not exist(folder):
     raise ValueError(f'experts: found none in {folder!r}.')
   try:
@@ -114,8 +115,8 @@ def read(folder: str) -> Experts:
 
 def digest(folder: str) -> str:
   """SHA-256 of the stored arrays, hexadecimal."""
-  return hashlib.sha256(
-      (pathlib.Path(folder) / _ARRAYS).read_bytes()).hexdigest()
+  path = pathlib.Path(user_paths.expand(folder)) / _ARRAYS
+  return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_suite(experts: Experts, suite: base.TaskSuite) -> None:

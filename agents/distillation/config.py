@@ -28,7 +28,8 @@ class DistillationConfig:
     min_observation_std: floor of the standard deviation that the student's
       observations are divided by, in units of the observation.
   """
-  teachers: str = ''
+  teachers: str = dataclasses.field(
+      default='', metadata={'is_path': True})
   student_probability: float = 1.
   envs_per_task: int = 16
   unroll_length: int = 5

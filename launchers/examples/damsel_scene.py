@@ -26,7 +26,8 @@ class PictureOptions:
     camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.
   """
 
-  folder: str = 'pictures'
+  folder: str = dataclasses.field(
+      default='pictures', metadata={'is_path': True})
   height: int = 360
   width: int = 480
   camera: str = 'corner3'

@@ -5,6 +5,7 @@
 
 import dataclasses
 
+from distillery.environments import drawing
 from distillery.environments import half_cheetah
 from distillery.launchers import flag_utils
 
@@ -19,7 +20,8 @@ class PictureOptions:
     width: of a body, in pixels.
   """
 
-  output: str = 'half_cheetahs.png'
+  output: str = dataclasses.field(
+      default='half_cheetahs.png', metadata={'is_path': True})
   height: int = 200
   width: int = 320
 
@@ -46,7 +48,8 @@ def main(_):
     mujoco.mj_forward(model, data)
     for part in parts:
       model.geom(part).rgba[:] = _RED
-    with mujoco.Renderer(model, options.height, options.width) as renderer:
+    with drawing.open_renderer(
+        model, options.height, options.width) as renderer:
       renderer.update_scene(data, camera)
       axis.imshow(renderer.render())
     axis.set_title(f'{body}: {factor:g}')

@@ -1,6 +1,8 @@
 """Flags from dataclasses: what they accept, refuse, and write back."""
 
 import dataclasses
+import pathlib
+import re
 import subprocess
 import sys
 from typing import Dict, Literal, Tuple
@@ -127,6 +129,45 @@ def test_docstring_and_fields_must_agree():
     flag_utils.define(undocumented, flags.FlagValues())
 
 
+@dataclasses.dataclass(frozen=True)
+class Paths:
+  """An example.
+
+  Attributes:
+    one: a path.
+    some: paths, commas between them.
+    name: no path.
+  """
+
+  one: str = dataclasses.field(default='~/x', metadata={'is_path': True})
+  some: str = dataclasses.field(default='', metadata={'is_path': True})
+  name: str = '~'
+
+
+def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOME', '/my/home')
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Paths, flag_values)
+  flag_values(['program', '--some=~/a,b/~,~/c'])
+  assert holder.value() == Paths('/my/home/x', '/my/home/a,b/~,/my/home/c', '~')
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, holder.value())
+  assert path.read_text().startswith('--one=/my/home/x\n')
+  with pytest.raises(flags.Error, match="there is no such user; want './~nob"):
+    flag_values(['program', '--one=~nobody.here/x'])
+
+
+def test_every_flag_that_is_a_path_says_so():
+  launchers = pathlib.Path(flag_utils.__file__).parent
+  texts = [path.read_text() for pattern in (
+      'launchers/**/*.py', 'agents/*/config.py', 'benchmarks/*.py')
+           for path in launchers.parent.glob(pattern)]
+  others = {name for text in texts for name in re.findall(
+      r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text)}
+  assert others == {
+      'regularizer', 'suite', 'ray_address', 'initial_task', 'task', 'camera'}
+
+
 @pytest.mark.parametrize(
     'field, says',
     [
@@ -176,6 +217,7 @@ def test_what_does_not_repeat_a_run_is_not_written(tmp_path):
 
 _PROGRAM = """
 import json
+import logging
 import signal
 import sys
 signal.signal(signal.SIGINT, {handler})
@@ -201,6 +243,7 @@ def main(_):
       signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
       raise TypeError
+  logging.getLogger('matplotlib').info('chatter')
   print('seed', run.seed)
 
 if __name__ == '__main__':
@@ -264,6 +307,11 @@ def test_ctrl_c_leaves_no_traceback(suite, tmp_path):
 def test_ctrl_c_stays_ignored_in_the_background_of_a_shell(tmp_path):
   result = run_program(tmp_path, '--suite=ctrl-c', handler='signal.SIG_IGN')
   assert (result.returncode, result.stderr) == (0, '')
+
+
+def test_what_other_packages_log_is_shown_to_who_asks_for_it(tmp_path):
+  assert run_program(tmp_path).stderr == ''
+  assert 'chatter' in run_program(tmp_path, '--verbosity=0').stderr
 
 
 def test_flags_reach_main_and_help_lists_them(tmp_path):

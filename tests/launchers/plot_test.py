@@ -8,6 +8,7 @@ import sys
 from distillery.agents.core import run_directory
 from distillery.launchers import plot
 from distillery.launchers import run_scores
+import matplotlib
 from matplotlib import axes
 import numpy as np
 import pytest
@@ -50,6 +51,17 @@ def test_draws_and_prints_a_table(tmp_path):
   words = [line.split() for line in result.stdout.splitlines()]
   assert ['a', '30.0%', '(20%', 'to', '40%)'] in words
   assert result.stdout.endswith('wrote c.png\n')
+
+
+def test_runs_and_the_picture_may_lie_in_the_home(tmp_path, monkeypatch):
+  monkeypatch.setenv('MPLCONFIGDIR', matplotlib.get_cachedir())
+  monkeypatch.setenv('HOME', str(tmp_path))
+  make_run(tmp_path / 'run')
+  (tmp_path / 'here').mkdir()
+  result = run_plot('~/run', '--output=~/c.png', cwd=tmp_path / 'here')
+  assert (result.returncode, result.stderr) == (0, '')
+  assert (tmp_path / 'c.png').exists()
+  assert not list((tmp_path / 'here').iterdir())
 
 
 def test_one_run_is_enough(tmp_path):

@@ -36,7 +36,7 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
     assert abs(values.sum(axis=-1) - 1.).max() < 1e-3
   launches.assert_refused(
       launch('--run_dir=run', cwd=tmp_path),
-      'run_dir run was begun with others than these .config.json')
+      'run_dir run was begun with others than these .config.json: num_')
 
 
 def test_what_was_interrupted_is_made_by_the_same_command(tmp_path):
@@ -97,12 +97,24 @@ def test_a_process_that_dies_is_named(tmp_path):
       'the same command makes what is not there yet.')
 
 
-def test_a_directory_of_something_else_is_refused(tmp_path):
+def test_tables_of_something_else_are_not_overwritten(tmp_path):
   (tmp_path / 'run').mkdir()
-  (tmp_path / 'run' / 'thesis.txt').write_text('years of work')
+  (tmp_path / 'run' / 'corridor.csv').write_text('years of work')
   launches.assert_refused(
       launch('--run_dir=run', cwd=tmp_path),
-      'run_dir run is not empty, and holds no run of two rooms')
+      'run_dir run has corridor.csv, which a run would overwrite, and holds no '
+      'run of two rooms')
+  assert [path.name for path in (tmp_path / 'run').iterdir()] == [
+      'corridor.csv']
+
+
+def test_a_log_may_lie_in_the_directory(tmp_path):
+  (tmp_path / 'run').mkdir()
+  (tmp_path / 'run' / 'log.txt').write_text('two rooms')
+  result = launch('--num_seeds=1', '--num_env_steps=100', '--run_dir=run',
+                  cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert (tmp_path / 'run' / 'log.txt').read_text() == 'two rooms'
 
 
 def test_a_summary_counts_the_seeds_that_keep_their_direction(tmp_path):

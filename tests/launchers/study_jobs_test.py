@@ -40,6 +40,17 @@ def test_a_run_that_fails_is_named_and_stops_no_other(tmp_path, capfd):
     runner.check()
 
 
+def test_what_was_begun_is_made_anew_and_nothing_else_deleted(tmp_path):
+  folder = tmp_path / 'a'
+  (folder / 'tensorboard').mkdir(parents=True)
+  for name in ('config.json', 'train.csv', 'train.csv.tmp', 'thesis.txt'):
+    (folder / name).write_text('{}')
+  runner = Commands(
+      tmp_path, 1, line='import os; print(*sorted(os.listdir("{0}")))')
+  runner.make([job('a')])
+  assert (tmp_path / 'a.log').read_text() == '.lock thesis.txt\n'
+
+
 def test_processes_that_cannot_start_keep_no_core(tmp_path, monkeypatch):
   def refuse(*args, **kwargs):
     raise OSError(12, 'Cannot allocate memory')

@@ -94,6 +94,27 @@ def test_a_process_that_is_killed_is_started_anew(capfd):
   assert 'killed/0 will be started anew in 0.5 s.' in capfd.readouterr().err
 
 
+def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
+  program, _ = helpers.program(
+      one=node(helpers.Speaker), two=node(helpers.Speaker))
+  manager = launching.launch(program, 'test_mp')
+  out, err = [], []
+
+  def both_have_spoken():
+    more = capfd.readouterr()
+    out.extend(more.out.splitlines())
+    err.extend(more.err.splitlines())
+    return len(out) + len(err) >= 4
+
+  try:
+    wait_for(both_have_spoken)
+  finally:
+    manager.stop()
+  both_have_spoken()
+  assert sorted(out) == ['(one/0) said', '(two/0) said']
+  assert sorted(err) == ['(one/0) complained', '(two/0) complained']
+
+
 def test_one_that_fails_again_and_again_ends_the_program():
   program, _ = helpers.program(
       counter=node(helpers.Counter),

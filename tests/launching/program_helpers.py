@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 from distillery.launching import lp
@@ -47,6 +48,16 @@ class Once:
 
   def run(self):
     self._counter.add(1)
+
+
+class Speaker:
+  """Says a line to each stream, and what Ray would say."""
+
+  def run(self):
+    for stream, line in (
+        (sys.stdout, '[2026-11-29 05:40:57,197 I 80 80] logging.cc:303: Hear'),
+        (sys.stdout, 'said'), (sys.stderr, 'complained')):
+      stream.write(f'{line}\n')
 
 
 class Failing:

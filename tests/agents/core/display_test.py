@@ -69,14 +69,8 @@ def test_a_name_stays_on_its_line():
     assert displays.on_one_line(name) == name
 
 
-def test_a_live_line_on_a_terminal():
-  program = (
-      'from distillery.agents.core import display as displays\n'
-      'with displays.Display(10_000, 0) as display:\n'
-      '  display.update(2_500, "training success 7%")\n'
-      '  display.print("[bold]5 steps: 50% success")\n'
-      '  display.print(":bug: [/]")\n'
-      '  display.update(5_000, "training success 9% [/] [red]x")\n')
+def on_a_terminal(program):
+  """What a program writes to its terminal."""
   parent, child = pty.openpty()
   environment = {**os.environ, 'COLUMNS': '120', 'TERM': 'xterm'}
   with subprocess.Popen([sys.executable, '-c', program], stdout=child,
@@ -89,7 +83,18 @@ def test_a_live_line_on_a_terminal():
     except OSError as error:  # The other end is closed.
       assert error.errno == errno.EIO
   os.close(parent)
-  assert process.returncode == 0
+  assert process.returncode == 0, output
+  return output
+
+
+def test_a_live_line_on_a_terminal():
+  output = on_a_terminal(
+      'from distillery.agents.core import display as displays\n'
+      'with displays.Display(10_000, 0) as display:\n'
+      '  display.update(2_500, "training success 7%")\n'
+      '  display.print("[bold]5 steps: 50% success")\n'
+      '  display.print(":bug: [/]")\n'
+      '  display.update(5_000, "training success 9% [/] [red]x")\n')
   assert b'\x1b[' in output
   # Words in brackets are not taken for markup.
   assert b'[bold]5 steps: 50% success' in output
@@ -97,3 +102,22 @@ def test_a_live_line_on_a_terminal():
   assert b'[/] [red]x' in output
   assert b'5,000 of 10,000 steps' in output
   assert b'training success 9%' in output
+
+
+def test_a_thread_that_is_left_behind_leaves_the_terminal_as_it_was():
+  """As a learner's is that waits in vain; another takes its place."""
+  output = on_a_terminal(
+      'import threading, time\n'
+      'from distillery.agents.core import display as displays\n'
+      'def learn(begun):\n'
+      '  with displays.Display(10_000, 0) as display:\n'
+      '    display.update(2_500, "training success 7%")\n'
+      '    begun.set()\n'
+      '    time.sleep(600)\n'
+      'for _ in range(2):\n'
+      '  begun = threading.Event()\n'
+      '  threading.Thread(target=learn, args=[begun], daemon=True).start()\n'
+      '  assert begun.wait(60)\n')
+  hide, show = b'\x1b[?25l', b'\x1b[?25h'
+  assert output.count(hide) == output.count(show) == 2
+  assert output.rfind(show) > output.rfind(hide)

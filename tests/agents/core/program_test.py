@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import json
+import re
 import shutil
 import threading
 
@@ -74,7 +75,8 @@ def steps_of(rows):
 
 @pytest.mark.parametrize('agent, columns', [
     ('distral', {'task', 'shared'}), ('sac', {'shared'}), ('pearl', {'task'})])
-def test_a_program_leaves_what_a_run_leaves(tmp_path, agent, columns):
+def test_a_program_leaves_what_a_run_leaves(
+    tmp_path, capsys, agent, columns):
   path = tmp_path / 'run'
   rows = run(path, 1_000, agent)
   assert {row['policy'] for row in rows} == columns
@@ -93,6 +95,20 @@ def test_a_program_leaves_what_a_run_leaves(tmp_path, agent, columns):
   assert evaluated[0] == 0 and evaluated[-1] == found[-1]
   loaded = checkpoints.load_policy(path, sorted(columns)[0])
   assert loaded.env_steps == found[-1]
+  # Between evaluations too it says how it gets on.
+  assert re.search(
+      r'(?m)^[\d,]+ of 1,000 steps, [\d,]+/s, (first episodes|training \w+ .*)'
+      r', \d+ min left$', capsys.readouterr().out)
+
+
+def test_what_ray_lacks_is_said_before_anything_is_written(
+    tmp_path, monkeypatch):
+  monkeypatch.delenv('RAY_TMPDIR', raising=False)
+  monkeypatch.setenv('TMPDIR', f'/tmp/{100 * "a"}')
+  with pytest.raises(ValueError, match='^TMPDIR: got '):
+    program.run_program(config_of(tmp_path / 'run', 1_000), num_actors=1,
+                        launch_type='local_mp')
+  assert not (tmp_path / 'run').exists()
 
 
 def test_a_program_goes_on_from_its_checkpoint(tmp_path):

@@ -215,3 +215,11 @@ def test_tensorboard_forgets_what_is_taken_back(run_dir):
   third.write(4, {'b': 2.})
   second.write(6, {'a': 2.})
   assert events(run_dir) == {'a': [0, 1, 2, 6], 'b': [0, 1, 2, 4]}
+
+
+def test_the_status_is_of_the_episodes_that_ended_last():
+  status = records.Status('return')
+  assert status.text == 'first episodes'
+  status.update({'episodes': 2, 'episode_return': 1234.5})
+  status.update({'episodes': 0, 'episode_return': ''})
+  assert status.text == 'training return 1,234'

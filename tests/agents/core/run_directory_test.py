@@ -27,11 +27,70 @@ def test_a_run_that_was_refused_for_its_flags_leaves_room(tmp_path):
   assert run.path == tmp_path / 'run'
 
 
-def test_a_directory_in_use_is_refused(tmp_path):
+def refusal(path, *, resume):
+  with pytest.raises(ValueError) as error:
+    run_directory.RunDirectory(path, resume=resume)
+  return str(error.value)
+
+
+def contents(path):
+  return {file.name: file.read_text() for file in path.iterdir()}
+
+
+def test_files_that_no_run_writes_are_in_nobodys_way(tmp_path):
+  # The shell makes the log before the launcher runs.
+  (tmp_path / 'log.txt').write_text('')
   (tmp_path / 'thesis.txt').write_text('years of work')
-  with pytest.raises(ValueError, match='is not empty; give --resume'):
-    run_directory.RunDirectory(tmp_path, resume=False)
-  assert [path.name for path in tmp_path.iterdir()] == ['thesis.txt']
+  said = refusal(tmp_path, resume=True)
+  assert said.endswith(
+      'holds no run to resume (no config.json): it has log.txt, thesis.txt; '
+      'without --resume, a run begins there.')
+  run_directory.RunDirectory(tmp_path, resume=False)
+  assert contents(tmp_path) == {
+      'log.txt': '', 'thesis.txt': 'years of work', '.lock': ''}
+
+
+@pytest.mark.parametrize('name', [
+    'train.csv', 'evaluation.csv', 'evaluation_task.csv', 'adaptation_test.csv',
+    'learning_curve.png', 'flags.cfg', 'versions.json'])
+@pytest.mark.parametrize('resume', [False, True])
+def test_what_a_run_would_overwrite_is_in_the_way(tmp_path, name, resume):
+  (tmp_path / name).write_text('years of work')
+  said = refusal(tmp_path, resume=resume)
+  assert name in said and said.endswith('; want another directory.')
+  assert 'no run to resume' in said and 'give --resume' not in said
+  assert contents(tmp_path) == {name: 'years of work'}
+
+
+@pytest.mark.parametrize('name', ['checkpoints', 'tensorboard'])
+def test_folders_that_a_run_writes_into_are_in_the_way(tmp_path, name):
+  (tmp_path / name).mkdir()
+  (tmp_path / name / 'thesis.txt').touch()
+  assert f'has {name}, which a run would' in refusal(tmp_path, resume=False)
+
+
+def test_a_run_that_is_there_is_named(tmp_path):
+  (tmp_path / 'config.json').write_text('{"agent": "sac", "suite": "MT10"}')
+  assert refusal(tmp_path, resume=False).endswith(
+      'is not empty; give --resume to go on with the run of sac on MT10 in it, '
+      'or another directory.')
+  run_directory.RunDirectory(tmp_path, resume=True)
+
+
+@pytest.mark.parametrize('text', ['{"port": 80}', '[1]', 'years of work'])
+def test_a_config_of_no_run_is_not_to_be_resumed(tmp_path, text):
+  (tmp_path / 'config.json').write_text(text)
+  said = refusal(tmp_path, resume=False)
+  assert 'give --resume' not in said and 'want another directory' in said
+  assert contents(tmp_path) == {'config.json': text}
+
+
+def test_a_home_is_not_a_folder_of_that_name(tmp_path, monkeypatch):
+  monkeypatch.setenv('HOME', str(tmp_path / 'home'))
+  monkeypatch.chdir(tmp_path)
+  run = run_directory.RunDirectory('~/runs/a', resume=False)
+  assert run.path == tmp_path / 'home' / 'runs' / 'a' and run.path.is_dir()
+  assert [path.name for path in tmp_path.iterdir()] == ['home']
 
 
 def test_a_file_is_refused(tmp_path):
@@ -66,8 +125,8 @@ def test_two_processes_cannot_share_a_directory(tmp_path):
   )
   with owner:
     assert owner.stdout.readline() == 'taken\n'
-    with pytest.raises(ValueError, match='in use by another process'):
-      run_directory.RunDirectory(tmp_path, resume=True)
+    for resume in (True, False):  # Advice to resume would not help.
+      assert 'in use by another process' in refusal(tmp_path, resume=resume)
     owner.kill()
   # However the owner ended, the directory is free again.
   run_directory.RunDirectory(tmp_path, resume=True)
@@ -193,13 +252,15 @@ def test_a_text_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
   assert [p.name for p in tmp_path.iterdir()] == ['flags.cfg']
 
 
-def test_versions_name_what_a_result_depends_on():
+def test_versions_name_what_a_result_depends_on(monkeypatch):
+  monkeypatch.setenv('TF_ENABLE_ONEDNN_OPTS', '0')
   versions = run_directory.versions()
   assert json.loads(json.dumps(versions)) == versions
   assert versions['python'].startswith('3.')
   assert versions['tensorflow'].startswith('2.')
   assert {'acme-distillery', 'dm-reverb', 'metaworld', 'mujoco', 'numpy',
-          'git_revision'} <= set(versions)
+          'git_revision', 'processor'} <= set(versions)
+  assert versions['environment_variables']['TF_ENABLE_ONEDNN_OPTS'] == '0'
 
 
 def test_a_table_with_other_columns_is_not_appended_to(tmp_path):
