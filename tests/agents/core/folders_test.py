@@ -134,7 +134,7 @@ def test_links_are_made_ready_before_a_run(tmp_path, disk, exists):
       (disk / name).mkdir()
   run = run_directory.RunDirectory(run_dir, resume=False)
   with pytest.raises(KeyError), run.kept_once_stepped():
-    records.Summary(run)
+    records.Summary(run).open()
     assert list((disk / 'tensorboard').iterdir())
     raise KeyError
   assert {path.name for path in run_dir.iterdir()} == {
@@ -146,7 +146,7 @@ def test_links_are_made_ready_before_a_run(tmp_path, disk, exists):
 def test_a_folder_that_is_not_empty_is_no_place_for_a_run(tmp_path, disk):
   (disk / 'thesis.txt').write_text('years of work')
   (tmp_path / 'checkpoints').symlink_to(disk)
-  with pytest.raises(ValueError, match='is not empty; give --resume'):
+  with pytest.raises(ValueError, match='has checkpoints, which a run would'):
     run_directory.RunDirectory(tmp_path, resume=False)
 
 
