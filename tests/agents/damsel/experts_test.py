@@ -91,15 +91,16 @@ def test_what_an_environment_may_not_return(monkeypatch, broken, words):
 
 
 def test_episodes_of_several_lengths_are_refused():
-  tasks = [base.Task(f'{horizon}', 'f', 'train', functools.partial(
-      fakes.PointMass, (.5, .5), horizon=horizon)) for horizon in (40, 50)]
+  tasks = [dataclasses.replace(
+      fakes.point_mass_suite(1, horizon=horizon).tasks[0], name=f'{horizon}')
+           for horizon in (40, 50)]
   suite = dataclasses.replace(
       fakes.point_mass_suite(1), tasks=tasks, horizon=None)
   with pytest.raises(ValueError, match=(
       '^experts: got episodes of 40 to 50 steps, want tasks whose episodes')):
     damsel_experts.collect(
         suite, lambda index, task: (
-            lambda observation: (.5 - observation) / np.float32(.1)),
+            lambda observation: task.factory(0).goal - observation),
         source='straight', num_episodes=1, noise_std=0., seed=0)
 
 
