@@ -135,12 +135,13 @@ def test_a_factory_that_fails_in_a_worker(tmp_path):
   # It was there before; and so was what a run was refused with.
   path = tmp_path / 'run'
   path.mkdir()
+  (path / '.lock').touch()
   (path / 'flags.cfg').write_text('--mine')
   (path / 'notes.tmp').write_text('mine')
   with pytest.raises(pools.PoolError, match='no such scene'):
     experiment.run_experiment(config_of(path, suite=suite))
   assert {inner.name: inner.read_text() for inner in path.iterdir()} == {
-      'flags.cfg': '--mine', 'notes.tmp': 'mine'}
+      '.lock': '', 'flags.cfg': '--mine', 'notes.tmp': 'mine'}
 
 
 def test_ctrl_c_before_the_first_step_and_again(tmp_path, monkeypatch):
@@ -216,7 +217,7 @@ def test_a_directory_of_a_run_that_was_killed_before_its_first_step(tmp_path):
 
 def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
   (tmp_path / 'config.json').write_text('{}')
-  with pytest.raises(ValueError, match='is not empty; give --resume'):
+  with pytest.raises(ValueError, match='has a config.json, which is of no run'):
     config_of(tmp_path)
 
 
