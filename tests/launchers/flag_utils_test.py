@@ -1,6 +1,7 @@
 """Flags from dataclasses: what they accept, refuse, and write back."""
 
 import dataclasses
+import os
 import pathlib
 import re
 import subprocess
@@ -320,3 +321,42 @@ def test_flags_reach_main_and_help_lists_them(tmp_path):
   result = run_program(tmp_path, '--help')
   assert '--num_env_steps' in result.stdout
   assert '5000000' in result.stdout
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
+  path = tmp_path / 'program.py'
+  path.write_text(
+      'from distillery.launchers import flag_utils\n'
+      'def main(_):\n'
+      '  print("\\u00fc \\udcff")\n'
+      'flag_utils.run(main)\n')
+  result = subprocess.run(
+      [sys.executable, path], capture_output=True, text=True, timeout=60,
+      env={**os.environ, 'PYTHONIOENCODING': 'ascii'})
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout == '\\xfc \\udcff\n'
+
+
+def test_a_flagfile_that_is_no_text_is_one_sentence(tmp_path):
+  (tmp_path / 'flags.cfg').write_bytes(b'--seed=\xff\n')
+  result = run_program(tmp_path, f'--flagfile={tmp_path}/flags.cfg')
+  assert result.returncode == 1
+  assert result.stderr.startswith('error: ') and result.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', ['a\nb', 'a\r', 'a ', 'a\udcff'])
+def test_what_no_flagfile_can_repeat_is_refused(tmp_path, name):
+  with pytest.raises(ValueError, match='run_dir: got .*no flagfile can repeat'):
+    flag_utils.flags_to_file(
+        tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name))
+  assert not (tmp_path / 'flags.cfg').exists()
+
+
+@pytest.mark.parametrize('name', ['$1', '_a', '#a', '\u00fc', 'a b', '%d,"x"'])
+def test_names_come_back_from_a_flagfile(tmp_path, name):
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, flag_utils.RunOptions(run_dir=name))
+  flag_values = flags.FlagValues()
+  options = flag_utils.define(flag_utils.RunOptions, flag_values)
+  flag_values(['launcher', f'--flagfile={path}'])
+  assert options.value().run_dir == name

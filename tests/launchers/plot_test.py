@@ -1,15 +1,18 @@
 """The plot of several runs, used as a user uses it."""
 
+import contextlib
 import json
 import pathlib
 import subprocess
 import sys
 
 from distillery.agents.core import run_directory
+from distillery.launchers import adaptation_figures
 from distillery.launchers import plot
 from distillery.launchers import run_scores
 import matplotlib
 from matplotlib import axes
+from matplotlib.backends import backend_agg
 import numpy as np
 import pytest
 
@@ -224,3 +227,96 @@ def test_tables_of_adaptation_that_do_not_go_together(tmp_path):
   (tmp_path / 'one' / 'adaptation_test.csv').write_text('a,b\n1,2\n')
   result = run_plot(one, '--adaptation=test', cwd=tmp_path)
   assert 'cannot read it as a table of adaptation' in result.stderr
+
+
+@contextlib.contextmanager
+def pictures_kept(figures):
+  """Collects the figures that are drawn, which are written nowhere."""
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(backend_agg.FigureCanvasAgg, 'print_png',
+                  lambda self, file: figures.append(self.figure))
+    yield
+
+
+def test_names_of_users_are_drawn_as_they_are(tmp_path):
+  figures = []
+  names = (
+      'price $1', r'$\frac$', '_under', '', '[red]x[/red]', '%d')
+  runs = [make_run(tmp_path / f'$run{i}', tasks=names, suite='$x_$',
+                   agent='_mine', note=note)
+          for i, note in enumerate((r'$\frac$', 'b'))]
+  suite, scores = run_scores.read_runs(runs)
+  with pictures_kept(figures):
+    plot.draw(suite, scores, plot.PlotOptions(
+        str(tmp_path / 'c.png'), bootstrap_repetitions=10))
+  upper, *panels = figures[0].subfigs[0].axes + figures[0].subfigs[1].axes
+  assert upper.get_title().startswith('$x_$: 1 seed')
+  labels = [text.get_text() for text in upper.get_legend().get_texts()]
+  assert labels[0] == r'_mine note=$\frac$: task policies, training tasks'
+  assert len(labels) == 4
+  assert [axes.get_title() for axes in panels[:len(names)]] == list(names)
+  lines = plot.table(scores, 10).splitlines()
+  assert lines[0].startswith(r'_mine note=$\frac$: task policies, 6 training')
+  assert [line[2:30].rstrip() for line in lines[3:9]] == list(names)
+
+
+def test_policies_of_a_users_own_are_drawn_too(tmp_path):
+  run = pathlib.Path(make_run(tmp_path / 'run'))
+  text = (run / 'evaluation.csv').read_text()
+  (run / 'evaluation.csv').write_text(
+      text.replace('shared', '$mine').replace('task,', '_own,'))
+  (run / 'evaluation.csv').write_text(
+      (run / 'evaluation.csv').read_text().replace(
+          'policy,_own,', 'policy,task,'))
+  result = run_plot(run, cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert '$mine, 2 training tasks' in result.stdout
+  assert '_own, 2 training tasks' in result.stdout
+
+
+@pytest.mark.parametrize('name, line, text, says', [
+    ('evaluation.csv', 3, '0,1', 'line 3 is not whole: got 2 columns, want 8'),
+    ('evaluation.csv', 4, '0,1,task,a,train,1,high,1',
+     "line 4 is not whole: success: got 'high', want a finite number"),
+    ('evaluation.csv', 4, '0,1,task,a,train,1,nan,1', "got 'nan', want a fin"),
+    ('config.json', 1, '[3]', 'want the JSON that the run wrote'),
+    ('config.json', 1, '{"seed": ', 'cannot read run/config.json'),
+    ('adaptation_test.csv', 4, '100,1,push-1',
+     'line 4 is not whole: got 3 columns, want 10'),
+    ('adaptation_test.csv', 3, '', 'no row of trajectory 1 of \'push-1\''),
+    ('adaptation_test.csv', 3, '100,1,push-1,push,test,push,0 x,5,.5,1',
+     "line 3 is not whole: latent: got 'x', want a finite number"),
+    ('adaptation_test.csv', 3, '100,1,push-1,push,test,push,0,5,.5,1',
+     'latents have more numbers in some rows')])
+def test_damaged_files_are_named(tmp_path, name, line, text, says):
+  path = pathlib.Path(make_adapted(tmp_path / 'run', 0, 'push')) / name
+  lines = path.read_text().splitlines()
+  lines[line - 1] = text
+  path.write_text('\n'.join(lines) + '\n')
+  result = run_plot('run', '--bootstrap_repetitions=10', *(
+      ['--adaptation=test'] if 'adaptation' in name else []), cwd=tmp_path)
+  assert_is_sentence(result, says)
+  assert f'run/{name}' in result.stderr
+
+
+def test_blank_lines_lose_nothing(tmp_path):
+  path = pathlib.Path(make_run(tmp_path / 'run')) / 'evaluation.csv'
+  whole = run_plot('run', '--bootstrap_repetitions=10', cwd=tmp_path)
+  path.write_text(path.read_text().replace('\n', '\n\n', 4))
+  again = run_plot('run', '--bootstrap_repetitions=10', cwd=tmp_path)
+  assert again.stdout == whole.stdout and again.returncode == 0
+
+
+def test_families_of_users_are_drawn_as_they_are(tmp_path):
+  run = make_adapted(
+      tmp_path / 'run', 0, '$', tasks=('$-0', r'$\frac$-1', '_under-2'))
+  result = run_plot(run, '--adaptation=test', cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  found = adaptation_figures.read([run], 'test')
+  figures = []
+  with pictures_kept(figures):
+    adaptation_figures.draw(found, str(tmp_path / 'a.png'))
+  axes = figures[0].axes
+  assert [a.get_title() for a in axes[:3]] == ['$', r'$\frac$', '_under']
+  assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == [
+      '$', r'$\frac$', '_under']

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 
+from distillery.agents.core import run_directory
+from distillery.environments import two_rooms
 from distillery.launchers import two_rooms_figure
 import launches
 import pytest
@@ -37,6 +39,44 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
   launches.assert_refused(
       launch('--run_dir=run', cwd=tmp_path),
       'run_dir run was begun with others than these .config.json: num_')
+
+
+def write_tables(path):
+  """What a run of two seeds leaves."""
+  for method in ('distral', 'separate'):
+    run_directory.write_csv(path / f'{method}.csv', [
+        {'seed': seed, 'env_steps': steps, 'return': 1.}
+        for seed in range(2) for steps in (0, 100)])
+  run_directory.write_csv(path / 'corridor.csv', [
+      {'seed': seed, 'cell': cell, 'previous_action': previous,
+       **dict.fromkeys(two_rooms.ACTIONS, .25)}
+      for seed in range(2) for cell in two_rooms.CORRIDOR
+      for previous in ('left', 'right')])
+
+
+@pytest.mark.parametrize('name, line, text, says', [
+    ('distral.csv', 2, 'x,0,1', 'line 2 is not whole: seed'),
+    ('separate.csv', 3, '0,100', 'line 3 is not whole: got 2 columns, want 3'),
+    ('corridor.csv', 3, '0,1,on,1,1,1,1', "got 'on', want left or right"),
+    ('distral.csv', 2, '', 'rows are missing, or there twice'),
+    ('distral.csv', 3, '0,0,1', 'rows are missing, or there twice'),
+    ('corridor.csv', 4, '', 'rows are missing, or there twice'),
+    ('corridor.csv', 1, 'a,b', 'got the columns a, b; want seed, cell')])
+def test_damaged_tables_are_named(tmp_path, name, line, text, says):
+  write_tables(tmp_path)
+  two_rooms_figure.read(tmp_path)
+  lines = (tmp_path / name).read_text().splitlines()
+  lines[line - 1] = text
+  (tmp_path / name).write_text('\n'.join(lines) + '\n')
+  with pytest.raises(ValueError, match=f'{tmp_path}/{name}: .*{says}'):
+    two_rooms_figure.read(tmp_path)
+
+
+def test_blank_lines_lose_nothing(tmp_path):
+  write_tables(tmp_path)
+  path = tmp_path / 'corridor.csv'
+  path.write_text(path.read_text().replace('\n', '\n\n'))
+  assert two_rooms_figure.read(tmp_path)[2]['left'].shape[0] == 2
 
 
 def test_what_was_interrupted_is_made_by_the_same_command(tmp_path):

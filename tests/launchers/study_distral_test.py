@@ -103,6 +103,15 @@ def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
     assert len(list(csv.DictReader(f))) == 8 * 2 * 3 + 2 * 2
 
 
+def test_a_picture_that_cannot_be_drawn_leaves_the_tables(tmp_path, capsys):
+  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  (tmp_path / 'study.png').mkdir()
+  study_figures.write(tmp_path, 'mazes', 'return', {
+      study_runs.Run('A3C', 0.1, 1e-3, 0, 200): evaluations([0., 1.])})
+  assert 'warning: cannot write' in capsys.readouterr().out
+  assert (tmp_path / 'summary.csv').exists()
+
+
 def test_single_runs_are_drawn_as_curves_alone(tmp_path):
   from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
   heights = []

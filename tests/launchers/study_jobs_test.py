@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 
+from distillery.agents.core import run_directory
 from distillery.launchers import study_jobs
 import pytest
 
@@ -49,6 +50,47 @@ def test_what_was_begun_is_made_anew_and_nothing_else_deleted(tmp_path):
       tmp_path, 1, line='import os; print(*sorted(os.listdir("{0}")))')
   runner.make([job('a')])
   assert (tmp_path / 'a.log').read_text() == '.lock thesis.txt\n'
+
+
+def begun(tmp_path, name, evaluation):
+  """A job that was saved, with this table of evaluations."""
+  runner = study_jobs.Runner(tmp_path, 1)
+  checkpoint = tmp_path / name / 'checkpoints' / '000000000010'
+  checkpoint.mkdir(parents=True)
+  (checkpoint / 'manifest.json').write_text('{}')
+  (tmp_path / name / 'evaluation.csv').write_text(evaluation)
+  runner._record(job(name)).write_text(
+      '\n'.join(runner._settings(job(name))) + '\n')
+  return runner
+
+
+HEADER = ','.join(run_directory.EVALUATION_COLUMNS) + '\n'
+
+
+@pytest.mark.parametrize('evaluation, is_whole', [
+    ('', False), ('env_st', False), (HEADER, False),
+    (HEADER + '10,1,task,a', False), (HEADER + '10,1,task,a,train,1,1,1\n', True),
+    (HEADER + '\n10,1,task,a,train,1,1,1\n\n', True)])
+def test_a_table_that_grows_is_no_damage(tmp_path, evaluation, is_whole):
+  runner = begun(tmp_path, 'a', evaluation)
+  assert runner.is_whole(job('a')) == is_whole
+
+
+@pytest.mark.parametrize('damaged', ['10,1,task,a', 'x,1,task,a,train,1,1,1'])
+def test_a_damaged_table_is_named_before_any_run_begins(tmp_path, damaged):
+  runner = begun(tmp_path, 'b', (
+      HEADER + damaged + '\n' + '10,1,task,a,train,1,1,1\n'))
+  with pytest.raises(ValueError, match=(
+      f'{tmp_path}/b/evaluation.csv: line 2 is not whole')):
+    runner.make([job('a'), job('b')])
+  assert not (tmp_path / 'a').exists()
+
+
+def test_a_damaged_note_of_a_run_is_named(tmp_path):
+  (tmp_path / 'a').mkdir()
+  (tmp_path / 'a' / 'versions.json').write_text('[]')
+  with pytest.raises(ValueError, match='cannot read .*a/versions.json'):
+    study_jobs.Runner(tmp_path, 1).write_versions()
 
 
 def test_processes_that_cannot_start_keep_no_core(tmp_path, monkeypatch):

@@ -149,7 +149,7 @@ def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
 
 def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
   path = tmp_path / 'run'
-  run(path, 1_000)
+  run(path, 500)
   saved = checkpoints.env_steps(checkpoints.newest(path))
   for name in ('train.csv', 'evaluation.csv'):
     with open(path / name, newline='') as f:
@@ -158,7 +158,7 @@ def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
     with open(path / name, 'a', newline='') as f:
       f.write(lines[-1].replace(str(saved), '900000', 1))
   capsys.readouterr()
-  assert run(path, 1_000, resume=True)
+  assert run(path, 500, resume=True)
   assert ('dropped 1 row of train.csv and 1 row of evaluation.csv from after '
           f'{saved:,} steps') in capsys.readouterr().out
   for name in ('train.csv', 'evaluation.csv'):
