@@ -70,6 +70,45 @@ def _float_vector(shape: Tuple[int, ...], low: Any, high: Any) -> specs.Array:
   return specs.BoundedArray(shape, np.float32, low, high, name='action')
 
 
+def is_choice(action: Any, num_values: int) -> bool:
+  """Returns whether an action is a single integer in [0, num_values).
+
+  Args:
+    action: what somebody steps with.
+    num_values: how many discrete actions there are.
+  """
+  try:
+    choice = np.asarray(action)
+  except (TypeError, ValueError):
+    return False
+  return (not choice.shape and choice.dtype.kind in 'iu'
+          and bool(0 <= choice < num_values))
+
+
+def as_floats(action: Any, dtype: Any) -> np.ndarray:
+  """Returns a continuous action as floats; it may be infinite then.
+
+  Args:
+    action: numbers.
+    dtype: of the floats.
+
+  Raises:
+    ValueError: if they are no real numbers. NumPy would read strings and cut
+      off imaginary parts.
+  """
+  try:
+    array = np.asarray(action)
+  except (TypeError, ValueError):
+    raise ValueError(f'action: got {action!r}, want an array of floats'
+                     ) from None
+  if array.dtype.kind not in 'fiu':
+    raise ValueError(f'action: got dtype {array.dtype}, want floats')
+  if array.dtype != dtype:
+    with np.errstate(over='ignore'):
+      array = array.astype(dtype)
+  return array
+
+
 class ActionEncoder:
   """From actions of our spec to those of a wrapped environment."""
 
@@ -92,18 +131,17 @@ class ActionEncoder:
       ValueError: if it is not one of the spec's, or not finite.
     """
     spec = self._spec
-    action = np.asarray(action)
     if isinstance(spec, specs.DiscreteArray):
-      if action.shape or action.dtype.kind not in 'iu' or not (
-          0 <= action < spec.num_values):
+      if not is_choice(action, spec.num_values):
         raise ValueError(
             f'action: got {action}, want one of 0..{spec.num_values - 1}')
-      return self._dtype.type(action + self._start)
+      return self._dtype.type(np.asarray(action) + self._start)
+    action = as_floats(action, self._dtype)
     if action.shape != spec.shape:
       raise ValueError(f'action: got shape {action.shape}, want {spec.shape}')
     if not np.isfinite(action).all():
       raise ValueError(f'action: got {action}, want finite numbers')
-    return action.astype(self._dtype)
+    return action.copy()
 
 
 def _observation(given: Any, shape: Optional[Tuple[int, ...]], dtype: Any

@@ -1,6 +1,6 @@
 """What a pool is handed: checked at once, and made ready for its workers."""
 
-from typing import Any, List, Mapping, Sequence
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments import shared_arrays
@@ -53,7 +53,15 @@ def check_timeout(env_timeout_s: float) -> None:
 
 def check_same_layout(have: Mapping[str, np.ndarray],
                       got: Mapping[str, np.ndarray]) -> None:
-  """Raises ValueError unless `got` has the names and shapes of `have`."""
+  """Checks that fresh parameters can take the place of others.
+
+  Args:
+    have: those of `set_policy`.
+    got: the fresh ones.
+
+  Raises:
+    ValueError: if names or shapes differ, or numbers would be cut off.
+  """
   missing, unknown = sorted(set(have) - set(got)), sorted(set(got) - set(have))
   if missing or unknown:
     raise ValueError(
@@ -63,19 +71,36 @@ def check_same_layout(have: Mapping[str, np.ndarray],
     if np.shape(got[name]) != array.shape:
       raise ValueError(f'parameters[{name!r}]: got shape {np.shape(got[name])},'
                        f' want {array.shape} as in set_policy')
+    dtype = np.asarray(got[name]).dtype
+    if not np.can_cast(dtype, array.dtype, 'same_kind'):
+      raise ValueError(f'parameters[{name!r}]: got dtype {dtype}, want '
+                       f'{array.dtype} as in set_policy')
+
+
+def as_arrays(parameters: Mapping[str, Any]) -> Dict[str, np.ndarray]:
+  """Returns parameters as arrays; copies none that is one.
+
+  Raises:
+    ValueError: if they have no names, or one is not an array of numbers.
+  """
+  if not isinstance(parameters, Mapping):
+    raise ValueError(f'parameters: got a {type(parameters).__name__}, want a '
+                     'mapping from names to arrays')
+  arrays = {name: np.asarray(value) for name, value in parameters.items()}
+  for name, array in arrays.items():
+    if array.dtype.kind not in 'biuf':
+      raise ValueError(
+          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers')
+  return arrays
 
 
 def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
   """Copies parameters into a new shared segment.
 
   Raises:
-    ValueError: if one is not an array of numbers.
+    ValueError: see `as_arrays`.
   """
-  arrays = {name: np.asarray(value) for name, value in parameters.items()}
-  for name, array in arrays.items():
-    if array.dtype.hasobject:
-      raise ValueError(
-          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers')
+  arrays = as_arrays(parameters)
   segment = shared_arrays.SharedArrays.create(
       {name: (array.shape, array.dtype) for name, array in arrays.items()})
   for name, array in arrays.items():
@@ -101,6 +126,33 @@ def task_indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
     before = sum(other.split == task.split for other in tasks[:position])
     indices.append(known.get((task.name, task.split), before))
   return indices
+
+
+def counters_of(state: Mapping[str, Any], shape: Tuple[int, int],
+                caller: str) -> Tuple[np.ndarray, int]:
+  """Returns the counts in a pool's state: of episodes [K, E], and of blocks.
+
+  Args:
+    state: what `state` of such a pool returned.
+    shape: numbers of tasks and of environments of each.
+    caller: the method's name, for the message.
+
+  Raises:
+    ValueError: if the state is that of other tasks or environments, or none.
+  """
+  missing = sorted({'episodes_begun', 'num_blocks'} - set(state))
+  if missing:
+    raise ValueError(f'{caller}: got a state without {missing}')
+  begun, num_blocks = np.asarray(state['episodes_begun']), state['num_blocks']
+  if begun.shape != shape:
+    raise ValueError(f'{caller}: got the state of [tasks, environments] '
+                     f'{begun.shape}, want {shape}')
+  if (begun.dtype.kind not in 'iu' or (begun < 0).any()
+      or not _is_integer(num_blocks) or num_blocks < 0):
+    raise ValueError(
+        f'{caller}: got episodes_begun={begun.tolist()} and num_blocks='
+        f'{num_blocks!r}, want integers of at least 0')
+  return begun, int(num_blocks)
 
 
 def _is_integer(value: Any) -> bool:

@@ -57,7 +57,7 @@ class TaskEnvironment(dm_env.Environment):
       The next time step.
 
     Raises:
-      ValueError: if the action has the wrong shape or is not finite.
+      ValueError: if the action has the wrong shape or type, or is not finite.
     """
 
   @property
@@ -88,14 +88,31 @@ class TaskEnvironment(dm_env.Environment):
         shape=(), dtype=np.float32, minimum=0., maximum=1., name='discount')
 
 
+def is_index(value: Any, size: int) -> bool:
+  """Returns whether a value is an integer in [0, size), and no bool or float.
+
+  Args:
+    value: what somebody counts by.
+    size: how many there are.
+  """
+  return (isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+          and 0 <= value < size)
+
+
 def check_only_variation(variation: Optional[int]) -> None:
   """Checks the argument of `reset` where there is one variation.
 
   Raises:
     ValueError: if another one is wanted.
   """
-  if variation not in (None, 0):
+  if variation is not None and not is_index(variation, 1):
     raise ValueError(f'variation: got {variation}, want 0: there is only one')
+
+
+def check_row(row: Any, num_rows: int) -> None:
+  """Raises ValueError unless `row` is that of one of `num_rows`."""
+  if not is_index(row, num_rows):
+    raise ValueError(f'row: got {row}, want an integer in [0, {num_rows})')
 
 
 class Batch(Protocol):

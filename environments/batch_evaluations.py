@@ -21,6 +21,8 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
   arguments.check_counts(episodes_per_task=episodes_per_task)
   arguments.check_seed(seed)
   tasks = own if tasks is None else tuple(tasks)
+  arguments.check_tasks(tasks)
+  parameters = arguments.as_arrays(parameters)
   indices = arguments.task_indices(tasks, own)
   shape = (len(tasks), episodes_per_task)
   seeds = np.array([[units.evaluation_seed(seed, index, episode)

@@ -61,20 +61,33 @@ class BatchPool:
 
   def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
                  ) -> None:
-    """Takes a policy, and its first parameters."""
-    self._policy = memory.with_memory(policy)
-    self._state = np.zeros(
-        (*self._shape, self._policy.state_size), np.float32)
+    """Takes a policy, and its first parameters; see `pool.Pool.set_policy`."""
+    policy = memory.with_memory(policy)
+    self._select(policy, arguments.as_arrays(parameters))
+    self._policy = policy
+    self._state = np.zeros((*self._shape, policy.state_size), np.float32)
     # What another policy remembers says nothing to this one.
     self._must_restart = True
-    self.set_parameters(parameters)
 
   def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
-    """Takes fresh parameters for the next `collect`."""
+    """Takes fresh parameters for the next `collect`.
+
+    Raises:
+      RuntimeError: if there is no policy yet.
+      ValueError: if names, shapes or types are not those of `set_policy`.
+    """
     if self._policy is None:
       raise RuntimeError('BatchPool.set_parameters: call set_policy first')
-    self._selected = self._policy.select_tasks(
+    parameters = arguments.as_arrays(parameters)
+    arguments.check_same_layout(self._parameters, parameters)
+    self._select(self._policy, parameters)
+
+  def _select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
+    # Copies: a policy may keep views of what the caller goes on writing to.
+    parameters = {name: array.copy() for name, array in parameters.items()}
+    self._selected = policy.select_tasks(
         parameters, np.arange(self._shape[0]))
+    self._parameters = parameters
 
   def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
     """Steps every environment for one block; see `pool.Pool.collect`.
@@ -177,13 +190,9 @@ class BatchPool:
     Raises:
       ValueError: if the state is that of other tasks or environments.
     """
-    begun = np.asarray(state['episodes_begun'], np.int64)
-    if begun.shape != self._shape:
-      raise ValueError(
-          f'BatchPool.restore: got the state of [tasks, environments] '
-          f'{begun.shape}, want {self._shape}')
+    begun, self._num_blocks = arguments.counters_of(
+        state, self._shape, 'BatchPool.restore')
     self._begun[...] = begun
-    self._num_blocks = int(state['num_blocks'])
     self._must_restart = True
     self._episodes = []
 

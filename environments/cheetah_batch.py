@@ -4,6 +4,8 @@ from concurrent import futures
 import os
 from typing import Any, List, Sequence, Tuple
 
+from distillery.environments import adapted_specs
+from distillery.environments import base
 import numpy as np
 
 HORIZON = 1000
@@ -77,6 +79,7 @@ class CheetahBatch:
     self._states = np.zeros(
         (num_rows, _FRAME_SKIP, self._state.shape[1]))
     self._steps = np.zeros(num_rows, np.int64)
+    self._shape = (num_rows, model.nu)  # Of actions.
     self.success = np.zeros(num_rows, bool)
 
   @property
@@ -86,6 +89,7 @@ class CheetahBatch:
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row, as gymnasium does with this seed."""
+    base.check_row(row, len(self._models))
     model, rng = self._models[row], np.random.default_rng(seed)
     self._state[row, _TIME] = 0.
     self._state[row, _X:] = np.concatenate([
@@ -95,8 +99,17 @@ class CheetahBatch:
 
   def step(self, action: np.ndarray
            ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps every row; see `base.Batch`."""
-    control = np.repeat(action[:, np.newaxis].astype(float), _FRAME_SKIP, 1)
+    """Steps every row; see `base.Batch`.
+
+    Raises:
+      ValueError: if the actions have another shape or type, or one is not
+        finite. MuJoCo would read beyond an array that is too small.
+    """
+    checked = adapted_specs.as_floats(action, np.float64)
+    if checked.shape != self._shape or not np.isfinite(checked).all():
+      raise ValueError(f'action: got {checked.tolist()}, want '
+                       f'{list(self._shape)} finite numbers')
+    control = np.repeat(checked[:, np.newaxis], _FRAME_SKIP, 1)
     stepped = [
         self._thread.submit(share.step, self._state, control, self._states)
         for share in self._shares[1:]]

@@ -13,7 +13,18 @@ _MAX_RESETS = 10_000  # Of one episode, before a context counts as empty.
 
 
 def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-  """Index of the centroid [k, C] that is nearest to each point [..., C]."""
+  """Returns the index of the centroid that is nearest to each point, [...].
+
+  Args:
+    points: [..., C].
+    centroids: [k, C].
+
+  Raises:
+    ValueError: if they have different numbers of coordinates.
+  """
+  if centroids.ndim != 2 or points.shape[-1:] != centroids.shape[-1:]:
+    raise ValueError(f'centroids: got shape {centroids.shape}, want [k, C] for '
+                     f'points of shape {points.shape}')
   return np.square(points[..., np.newaxis, :] - centroids).sum(-1).argmin(-1)
 
 
@@ -55,7 +66,11 @@ class ContextEnvironment(base.TaskEnvironment):
       centroids: float64 [k, C].
       variations: of `environment`, those to begin episodes in.
       seed: of the stream of episodes.
+
+    Raises:
+      ValueError: if they do not go together.
     """
+    _check(environment, context, coordinates, centroids, variations)
     self._environment = environment
     self._context = context
     self._coordinates = coordinates
@@ -68,7 +83,8 @@ class ContextEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class; resets until the observation lies in the cluster."""
-    if variation is not None and not 0 <= variation < self.num_variations:
+    if variation is not None and not base.is_index(
+        variation, self.num_variations):
       raise ValueError(
           f'variation of context {self._context}: got {variation}, want an '
           f'integer in [0, {self.num_variations})')
@@ -122,3 +138,21 @@ class ContextEnvironment(base.TaskEnvironment):
   def close(self) -> None:
     """Closes the task's environment."""
     self._environment.close()
+
+
+def _check(environment: base.TaskEnvironment, context: int,
+           coordinates: np.ndarray, centroids: np.ndarray,
+           variations: Tuple[int, ...]) -> None:
+  """Raises ValueError unless a `ContextEnvironment` can be made of them."""
+  size, = environment.observation_spec().shape
+  for name, indices, num in (
+      ('context', (context,), len(centroids)),
+      ('coordinates', coordinates, size),
+      ('variations', variations, environment.num_variations)):
+    if not all(base.is_index(index, num) for index in indices):
+      raise ValueError(f'{name}: got {indices}, want integers in [0, {num})')
+  if centroids.shape[1:] != coordinates.shape or not len(variations):
+    raise ValueError(
+        f'centroids: got shape {centroids.shape} with {len(coordinates)} '
+        f'coordinates and {len(variations)} variations, want [k, C] with C '
+        'coordinates and at least one variation')

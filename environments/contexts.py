@@ -87,7 +87,7 @@ def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
   tasks = {known.name: known for known in suite.train_tasks}
   if isinstance(task, str) and task in tasks:
     return tasks[task]
-  if not isinstance(task, str) and 0 <= task < len(tasks):
+  if base.is_index(task, len(tasks)):
     return suite.train_tasks[task]
   raise ValueError(
       f'task: got {task!r}, want one of the train tasks of {suite.name!r}, '

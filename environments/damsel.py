@@ -5,6 +5,7 @@ from importlib import metadata
 import math
 from typing import Any, List, Optional
 
+from distillery.environments import adapted_specs
 from distillery.environments import base
 from distillery.environments import damsel_tasks
 import dm_env
@@ -75,7 +76,7 @@ class DamselEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class. Nothing is random."""
-    if variation not in (None, 0):
+    if variation is not None and not base.is_index(variation, 1):
       raise ValueError(f'variation: got {variation}, want 0, the only one.')
     self._observation = self._simulator.reset()
     self._initial_distance = damsel_tasks.distance(
@@ -87,7 +88,7 @@ class DamselEnvironment(base.TaskEnvironment):
     """See base class."""
     if self._steps == HORIZON:
       return self.reset()
-    action = np.asarray(action, dtype=np.float32)
+    action = adapted_specs.as_floats(action, np.float32)
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
           f'action: got shape {action.shape}, want ({ACTION_SIZE},)')

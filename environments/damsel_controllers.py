@@ -32,7 +32,13 @@ class Controller:
   target: damsel_tasks.Target
 
   def __call__(self, observation: np.ndarray) -> np.ndarray:
-    """The action `[3]` float32 for an observation `[12]`."""
+    """Returns the action `[3]` float32 for an observation `[12]`.
+
+    Raises:
+      ValueError: if the observation has another shape.
+    """
+    damsel_tasks.check_observation(observation)
+    observation = np.asarray(observation)
     act = {'push': self._push, 'door': self._door, 'drawer': self._drawer}
     action = act[self.target.family](
         np.asarray(observation, np.float64),

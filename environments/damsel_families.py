@@ -21,7 +21,16 @@ _TARGET_SIZE = 2
 
 def with_target(observation: np.ndarray,
                 target: damsel_tasks.Target) -> np.ndarray:
-  """DAMSEL's observation `[12]`, and what its task asks for: float32 `[14]`."""
+  """DAMSEL's observation `[12]`, and what its task asks for: float32 `[14]`.
+
+  Args:
+    observation: of the task, without a target.
+    target: what the task asks for.
+
+  Raises:
+    ValueError: if the observation has another shape.
+  """
+  damsel_tasks.check_observation(observation)
   missing = _TARGET_SIZE - len(target.value)
   return np.float32([*observation, *target.value, *[0.] * missing])
 
@@ -52,7 +61,8 @@ class FamilyEnvironment(base.TaskEnvironment):
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
     """See base class."""
-    if variation is not None and not 0 <= variation < self.num_variations:
+    if variation is not None and not base.is_index(
+        variation, len(self._targets)):
       raise ValueError(f'variation: got {variation}, want an integer in '
                        f'[0, {self.num_variations})')
     if variation is None:

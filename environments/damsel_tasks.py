@@ -92,6 +92,13 @@ def check_target(target: Target) -> None:
             f'[{low:g}, {high:g}]' for low, high in bounds) + '.')
 
 
+def check_observation(observation: Sequence[float]) -> None:
+  """Raises ValueError unless an observation is one of the scene, `[12]`."""
+  if np.shape(observation) != (OBSERVATION_SIZE,):
+    raise ValueError(f'observation: got shape {np.shape(observation)}, want '
+                     f'({OBSERVATION_SIZE},)')
+
+
 def door_angle(observation: Sequence[float]) -> float:
   """How far the door is open, radians, from where its handle is."""
   x, y, _ = observation[DOOR]

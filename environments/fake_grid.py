@@ -2,6 +2,7 @@
 
 from typing import Any, Optional
 
+from distillery.environments import adapted_specs
 from distillery.environments import base
 import dm_env
 from dm_env import specs
@@ -50,7 +51,7 @@ class Grid(base.TaskEnvironment):
 
   def reset(self, *, seed: Optional[int] = None,
             variation: Optional[int] = None) -> dm_env.TimeStep:
-    if variation not in (None, 0):
+    if variation is not None and not base.is_index(variation, 1):
       raise ValueError(f'Grid.reset: got variation={variation}, want 0')
     if seed is not None:
       self._rng = np.random.default_rng(seed)
@@ -62,7 +63,7 @@ class Grid(base.TaskEnvironment):
   def step(self, action: Any) -> dm_env.TimeStep:
     if self._steps_left == 0:
       return self.reset()
-    if not 0 <= action < len(self._MOVES):
+    if not adapted_specs.is_choice(action, len(self._MOVES)):
       raise ValueError(f'Grid.step: got action {action}, want 0, 1, 2 or 3')
     if self._rng.random() < self.slip:
       action = self._rng.integers(len(self._MOVES))

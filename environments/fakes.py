@@ -8,6 +8,7 @@ A point mass (continuous actions, no termination but a time limit) and a grid
 import functools
 from typing import Any, Optional, Tuple
 
+from distillery.environments import adapted_specs
 from distillery.environments import base
 from distillery.environments import fake_grid
 import dm_env
@@ -52,6 +53,8 @@ class PointMass(base.TaskEnvironment):
     self._starts = np.random.default_rng(0).uniform(
         -0.5, 0.5, size=(num_variations, 2)).astype(np.float32)
     self._rng = np.random.default_rng(seed)
+    self._encoder = adapted_specs.ActionEncoder(
+        self.action_spec(), np.float32, start=0)
     self._position = self._starts[0]
     self._steps_left = 0
 
@@ -61,7 +64,7 @@ class PointMass(base.TaskEnvironment):
       self._rng = np.random.default_rng(seed)
     if variation is None:
       variation = self._rng.integers(len(self._starts))
-    elif not 0 <= variation < len(self._starts):
+    elif not base.is_index(variation, len(self._starts)):
       raise ValueError(
           f'PointMass.reset: got variation={variation}, want one of '
           f'0..{len(self._starts) - 1}')
@@ -72,8 +75,9 @@ class PointMass(base.TaskEnvironment):
   def step(self, action: Any) -> dm_env.TimeStep:
     if self._steps_left == 0:
       return self.reset()
+    action = self._encoder(action)
     self._position = self._position + np.float32(self.STEP_SIZE) * np.clip(
-        action, -1., 1.).astype(np.float32)
+        action, -1., 1.)
     self._steps_left -= 1
     return dm_env.TimeStep(
         dm_env.StepType.MID if self._steps_left else dm_env.StepType.LAST,
@@ -103,12 +107,18 @@ class PointMass(base.TaskEnvironment):
     Straight for the goal, coordinate by coordinate. It makes the distance in
     every coordinate as small as can be at every step, so nothing does better.
     """
+    if np.shape(observation)[-1:] != (2,):
+      raise ValueError('PointMass.optimal_action: got an observation of shape '
+                       f'{np.shape(observation)}, want [..., 2]')
     return np.clip((self.goal - observation) / np.float32(self.STEP_SIZE),
                    -1., 1.).astype(np.float32)
 
   def optimal_return(self, start: np.ndarray) -> float:
     """The greatest sum of rewards of a whole episode from `start` [2]."""
     steps = np.arange(1, self.horizon + 1)[:, np.newaxis]
+    if np.shape(start) != (2,):
+      raise ValueError(
+          f'PointMass.optimal_return: got start={start}, want two floats')
     gaps = np.abs(np.asarray(start) - self.goal) - self.STEP_SIZE * steps
     return -float(np.linalg.norm(np.maximum(gaps, 0.), axis=-1).sum())
 

@@ -8,6 +8,7 @@ is none of them). The previous action, one-hot, and the previous reward follow.
 
 from typing import List, Sequence, Tuple
 
+from distillery.environments import base
 from distillery.environments import maze_rules
 from dm_env import specs
 import numpy as np
@@ -81,6 +82,7 @@ class MazeBatch:
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row, a function of the seed."""
+    base.check_row(row, len(self._rows))
     task = self._tasks[row]
     self._rngs[row] = rng = np.random.default_rng(seed)
     layout = maze_rules.draw(task, rng)
@@ -107,7 +109,12 @@ class MazeBatch:
       reward float32 `[N]`, discount float32 `[N]` (always 1: nothing ends but
       by time) and whether the episode has ended, bool `[N]`. A row that has
       ended is to be reset.
+
+    Raises:
+      ValueError: if the actions have another shape or type, or one is none.
     """
+    action = np.asarray(action)
+    self._check(action)
     self._heading = (self._heading + _TURN[action]) % 4
     target = self._position + _STRIDE[action] * _AHEAD[self._heading]
     found = self._maps[self._rows, target]
@@ -125,6 +132,14 @@ class MazeBatch:
     self.observation[:, -1] = reward
     self._look(slice(None))
     return (reward, np.ones_like(reward), self._steps >= maze_rules.HORIZON)
+
+  def _check(self, action: np.ndarray) -> None:
+    # As unsigned numbers, those below 0 are the largest: one comparison.
+    if (action.shape != self._rows.shape or action.dtype.kind not in 'iu'
+        or np.count_nonzero(action.astype(np.uint64) >= len(ACTIONS))):
+      raise ValueError(
+          f'action: got {action.tolist()}, want [{len(self._rows)}] integers '
+          f'in [0, {len(ACTIONS)})')
 
   def _look(self, rows) -> None:
     """Writes what `rows`, one or a slice, see now."""
@@ -180,6 +195,7 @@ class MazeBatch:
       What each cell holds, uint8 `[SIZE, SIZE]`; whether it is seen, bool
       likewise; the walker's flat place, and its heading.
     """
+    base.check_row(row, len(self._rows))
     seen = np.zeros(_SIDE * _SIDE, bool)
     seen[self._position[row] + _OFFSETS[self._heading[row]]] = True
     codes, seen = (

@@ -15,6 +15,7 @@ import dataclasses
 import math
 from typing import Any, Optional, Sequence, Tuple
 
+from distillery.environments import adapted_specs
 from distillery.environments import base
 from distillery.environments import metaworld_goals
 import dm_env
@@ -113,7 +114,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     if variation is None:
       rng = self._rng if seed is None else np.random.default_rng(seed)
       variation = int(rng.integers(len(self._goals)))
-    elif not 0 <= variation < len(self._goals):
+    elif not base.is_index(variation, len(self._goals)):
       raise ValueError(
           f'variation of {self._task_name}: got {variation}, want an integer '
           f'in [0, {len(self._goals)})')
@@ -131,7 +132,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """See base class."""
     if self._needs_reset:
       return self.reset()
-    action = np.asarray(action, dtype=np.float32)
+    action = adapted_specs.as_floats(action, np.float32)
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
           f'action of {self._task_name}: got shape {action.shape}, want '

@@ -119,7 +119,11 @@ def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
     ValueError: if it has the wrong length, is not finite, or is one on which
       the task's reset would loop for ever.
   """
-  checked = np.array(vector, dtype=np.float64)
+  checked = np.array(vector)
+  if checked.dtype.kind not in 'fiu':
+    raise ValueError(
+        f'goal of {task_name}: got dtype {checked.dtype}, want floats')
+  checked = checked.astype(np.float64)
   size = _unsimulated(task_name)._random_reset_space.low.size  # pylint: disable=protected-access
   if checked.shape != (size,):
     raise ValueError(

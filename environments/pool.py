@@ -84,7 +84,8 @@ class Pool:
       parameters: name -> array; `set_parameters` keeps to names and shapes.
 
     Raises:
-      ValueError: if the policy cannot be pickled, or remembers.
+      ValueError: if the policy cannot be pickled, or remembers, or parameters
+        are no arrays of numbers.
       PoolError: if a worker has failed.
     """
     self._crew.check_open('set_policy')
@@ -100,7 +101,7 @@ class Pool:
 
     Raises:
       RuntimeError: if there is no policy yet, or the pool is closed.
-      ValueError: if names or shapes are not those of `set_policy`.
+      ValueError: if names, shapes or types are not those of `set_policy`.
     """
     self._crew.check_open('set_parameters')
     if self._parameters is None:
@@ -222,13 +223,10 @@ class Pool:
       ValueError: if the state is that of other tasks or environments.
     """
     self._crew.check_open('restore')
-    begun = np.asarray(state['episodes_begun'], np.int64)
-    if begun.shape != self._crew.control['begun'].shape:
-      raise ValueError(
-          f'Pool.restore: got the state of [tasks, environments] {begun.shape},'
-          f' want {self._crew.control["begun"].shape}')
-    self._crew.control['begun'][...] = begun
-    self._num_blocks = int(state['num_blocks'])
+    control = self._crew.control
+    begun, self._num_blocks = arguments.counters_of(
+        state, control['begun'].shape, 'Pool.restore')
+    control['begun'][...] = begun
     self._must_restart = True
     self._episodes = []
 

@@ -7,6 +7,7 @@ be further to the right.
 
 from typing import NamedTuple, Sequence
 
+from distillery.environments import base
 import numpy as np
 
 MAP = (
@@ -61,7 +62,15 @@ def state_index(cell: int, previous_action: str = '',
     cell: its place in `CELLS`.
     previous_action: one of `ACTIONS`; '': the episode begins.
     was_rewarded: whether the previous reward was another than 0.
+
+  Raises:
+    ValueError: if there is no such cell or action.
   """
+  if not base.is_index(cell, NUM_CELLS):
+    raise ValueError(f'cell: got {cell}, want an integer in [0, {NUM_CELLS}).')
+  if previous_action not in ('', *ACTIONS):
+    raise ValueError(f'previous_action: got {previous_action!r}, want one of '
+                     f"{ACTIONS}, or '' where the episode begins.")
   action = ('', *ACTIONS).index(previous_action)
   return (cell * _NUM_PREVIOUS_ACTIONS + action) * _NUM_PREVIOUS_REWARDS + int(
       was_rewarded)
@@ -77,7 +86,8 @@ def make_tables(goals: np.ndarray) -> Tables:
     ValueError: if a goal is none of the cells.
   """
   goals = np.asarray(goals)
-  if not ((0 <= goals) & (goals < NUM_CELLS)).all():
+  if goals.dtype.kind not in 'iu' or not ((0 <= goals) & (
+      goals < NUM_CELLS)).all():
     raise ValueError(f'goals: got {goals.tolist()}, want numbers of cells, '
                      f'from 0 to {NUM_CELLS - 1}.')
   number = {tuple(cell): i for i, cell in enumerate(CELLS.tolist())}
@@ -108,7 +118,7 @@ def draw_goals(num_goals: int, seeds: Sequence[int]) -> np.ndarray:
   Raises:
     ValueError: if there are not so many cells.
   """
-  if not 0 < num_goals <= NUM_CELLS:
+  if num_goals == 0 or not base.is_index(num_goals, NUM_CELLS + 1):
     raise ValueError(
         f'num_goals: got {num_goals}, want 1 to {NUM_CELLS}, a cell each.')
   return np.stack([

@@ -7,7 +7,7 @@ result does not depend on the others in the call.
 """
 
 import dataclasses
-from typing import Any, Dict, List, NamedTuple, Optional, Protocol, Tuple, Type
+from typing import Any, Dict, NamedTuple, Optional, Protocol, Tuple, Type
 
 from distillery.networks import gaussian_acting
 from distillery.networks import latent_acting
@@ -29,6 +29,9 @@ class ActingPolicy(Protocol):
   def to_json(self) -> Dict[str, Any]:
     """What checkpoints keep of it, see `from_json` and `register`."""
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
+    """Returns the number of tasks K and the size D of an observation."""
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray):
     """Gathers what the tasks `[U]` need; called once a parameter refresh."""
@@ -44,19 +47,11 @@ class ActingPolicy(Protocol):
     """What to do without noise, `[U, C, A]` (int32 `[U, C]` if discrete)."""
 
 
-class _Column(NamedTuple):
-  """One column's weights for U units."""
-  mean: np.ndarray  # [U, 1, D]
-  inverse_std: np.ndarray  # [U, 1, D]
-  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
-  biases: List[np.ndarray]  # [U, 1, H]
-
-
 class Selected(NamedTuple):
   """What U units need of the parameters."""
-  shared: _Column
+  shared: perceptron_acting.Column
   shared_std: np.ndarray  # [A]
-  task: Optional[_Column]
+  task: Optional[perceptron_acting.Column]
   task_std: Optional[np.ndarray]  # [U, 1, A]; of two columns, its bound
 
 
@@ -99,9 +94,16 @@ class ColumnPolicy:
     """What `from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
+    """Returns the number of tasks K and the size D of an observation."""
+    return len(parameters['task/w0']), parameters['shared/mean'].shape[-1]
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    if self.which == 'task' or self.shared_observes_task:
+      task_index = perceptron_acting.checked_tasks(
+          task_index, self.sizes(parameters)[0])
     shared = (self._select_shared(parameters, task_index),
               np.exp(parameters['shared/log_std']))
     if self.which == 'shared':  # A held-out task has no column of its own.
@@ -134,7 +136,7 @@ class ColumnPolicy:
     if self.is_discrete:
       logits = self._logits(selected, observation)
       action = np.argmax(logits + noise, axis=-1)
-      log_prob = logits - _log_sum_exp(logits)
+      log_prob = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
       chosen = np.take_along_axis(log_prob, action[..., np.newaxis], -1)
       return action.astype(np.int32), chosen[..., 0]
     mean, std = self._mean_and_std(selected, observation)
@@ -157,7 +159,7 @@ class ColumnPolicy:
     return mean if not self.low else gaussian_acting.clipped_mean(
         mean, std, np.array(self.low), np.array(self.high))
 
-  def _select_shared(self, parameters, task_index) -> _Column:
+  def _select_shared(self, parameters, task_index) -> perceptron_acting.Column:
     # Weights that all units share stay views; the one-hot of the task selects
     # a row of the first layer, which is added to the bias instead.
     weights = [parameters[f'shared/w{i}'][0] for i in range(self.num_layers)]
@@ -167,9 +169,10 @@ class ColumnPolicy:
       size = mean.shape[-1]
       biases[0] = biases[0] + weights[0][size + task_index][:, np.newaxis]
       weights[0] = np.ascontiguousarray(weights[0][:size])
-    return _Column(mean, parameters['shared/inverse_std'], weights, biases)
+    return perceptron_acting.Column(
+        mean, parameters['shared/inverse_std'], weights, biases)
 
-  def _select_task(self, parameters, task_index) -> _Column:
+  def _select_task(self, parameters, task_index) -> perceptron_acting.Column:
     mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
     if len(mean) > 1:  # Not one row, of statistics that are pooled.
       mean, inverse_std = mean[task_index], inverse_std[task_index]
@@ -181,9 +184,10 @@ class ColumnPolicy:
       rows = weights[0][np.arange(len(task_index)), size + task_index]
       biases[0] = biases[0] + rows[:, np.newaxis]
       weights[0] = np.ascontiguousarray(weights[0][:, :size])
-    return _Column(mean, inverse_std, weights, biases)
+    return perceptron_acting.Column(mean, inverse_std, weights, biases)
 
-  def _forward(self, column: _Column, observation: np.ndarray) -> np.ndarray:
+  def _forward(self, column: perceptron_acting.Column,
+               observation: np.ndarray) -> np.ndarray:
     x = perceptron_acting.standardized(
         observation, column.mean, column.inverse_std, self.max_deviation)
     return perceptron_acting.perceptron(
@@ -212,10 +216,6 @@ class ColumnPolicy:
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
     return mean, np.minimum(1. / np.sqrt(precision), selected.task_std)
-
-
-def _log_sum_exp(x):
-  return np.logaddexp.reduce(x, axis=-1, keepdims=True)
 
 
 def from_json(content: Dict[str, Any]) -> ActingPolicy:

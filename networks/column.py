@@ -5,6 +5,7 @@ from typing import Dict, Optional, Sequence
 
 from distillery.networks import normalizer
 from distillery.networks import stacked
+from distillery.ops import checks
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
@@ -60,7 +61,14 @@ class Column(snt.Module):
       observation: `[K, N, D]`.
       origin: `[K, N]` int32, the task that an observation came from: its
         one-hot is shown. None: row k's is that of task k.
+
+    Raises:
+      ValueError: if the shapes are others.
     """
+    checks.has_shape(
+        self.name, [self._num_tasks, None, None], observation=observation)
+    if origin is not None:
+      checks.has_shape(self.name, observation.shape[:2], origin=origin)
     x = self._normalizer(observation)
     if self.observes_task:
       if origin is None:

@@ -42,6 +42,10 @@ class LatentPolicy:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
+    """Returns the number of tasks K and the size D of an observation."""
+    return len(parameters[self.latents]), parameters['observation_mean'].size
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Selected:
     """Gathers what the tasks `[U]` need; once a parameter refresh."""
@@ -49,7 +53,8 @@ class LatentPolicy:
         [parameters[f'policy/{kind}{i}'][0] for i in range(self.num_layers)]
         for kind in 'wb')
     # What a latent adds to the first layer is a bias of the task's.
-    latent = parameters[self.latents][task_index]
+    latent = parameters[self.latents]
+    latent = latent[perceptron_acting.checked_tasks(task_index, len(latent))]
     size = weights[0].shape[0] - latent.shape[-1]
     biases[0] = (latent @ weights[0][size:] + biases[0])[:, np.newaxis]
     weights[0] = np.ascontiguousarray(weights[0][:size])

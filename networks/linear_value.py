@@ -1,5 +1,6 @@
 """State values that are fitted in closed form."""
 
+from distillery.ops import checks
 import sonnet as snt
 import tensorflow as tf
 
@@ -63,7 +64,11 @@ class LinearValue(snt.Module):
 
     Returns:
       `[K, N]` float32, in units of the targets. No gradient reaches anything.
+
+    Raises:
+      ValueError: if the shapes are others.
     """
+    self._check(observation, step=step)
     value = tf.matmul(_features(observation, step), self.weights)
     return tf.stop_gradient(tf.cast(tf.squeeze(value, axis=-1), tf.float32))
 
@@ -80,7 +85,11 @@ class LinearValue(snt.Module):
       observation: `[K, N, D]`.
       step: index of the step within its episode, `[K, N]`.
       target: what V should be, `[K, N]`.
+
+    Raises:
+      ValueError: if the shapes are others.
     """
+    self._check(observation, step=step, target=target)
     phi = _features(observation, step)  # [K, N, F]
     target = tf.cast(target, tf.float64)[..., tf.newaxis]
     self._gram.assign(
@@ -90,6 +99,13 @@ class LinearValue(snt.Module):
     ridge = _RIDGE * tf.eye(tf.shape(phi)[-1], dtype=tf.float64)
     self.weights.assign(tf.linalg.cholesky_solve(
         tf.linalg.cholesky(self._gram + ridge), self._moment))
+
+  def _check(self, observation: tf.Tensor, **of_samples: tf.Tensor) -> None:
+    num_tasks, num_features, _ = self.weights.shape
+    checks.has_shape(
+        self.name, [num_tasks, None, (num_features - 4) // 2],
+        observation=observation)
+    checks.has_shape(self.name, observation.shape[:2], **of_samples)
 
 
 def _features(observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:

@@ -5,6 +5,7 @@ from typing import Dict, List, Sequence, Union
 from distillery.networks import multi_head_acting
 from distillery.networks import normalizer
 from distillery.networks import stacked
+from distillery.ops import checks
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
@@ -32,7 +33,8 @@ class _Network(snt.Module):
         output_scale=output_scale, rng=rng, name='heads')
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N, O]`."""
+    """`[K, N, D]` to `[K, N, O]`; raises ValueError for another K."""
+    checks.has_shape(self.name, [self._num_tasks, None, None], x=x)
     if self.trunk is not None:
       # One product over all rows: the weights are the same for every task.
       y = tf.tanh(self.trunk(tf.reshape(x, [1, -1, x.shape[-1]])))

@@ -47,9 +47,17 @@ class MultiHeadPolicy:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
+    """Returns the number of tasks K and the size D of an observation."""
+    return (len(parameters[f'{self.prefix}log_std']),
+            parameters[f'{self.prefix}mean'].shape[-1])
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    task_index = perceptron_acting.checked_tasks(
+        task_index, self.sizes(parameters)[0])
+
     def layers(kind: str) -> List[np.ndarray]:
       stacks = [parameters[f'{self.prefix}{kind}{i}']
                 for i in range(self.num_layers)]

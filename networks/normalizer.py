@@ -1,5 +1,6 @@
 """Running standardisation of observations."""
 
+from distillery.ops import checks
 from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
@@ -39,12 +40,22 @@ class RunningNormalizer(snt.Module):
         tf.ones(shape), trainable=False, name='inverse_std')
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N, D]`, within +-`MAX_DEVIATION`."""
+    """`[K, N, D]` to `[K, N, D]`, within +-`MAX_DEVIATION`.
+
+    Raises:
+      ValueError: if the shape is another one.
+    """
+    self._check(x)
     return tf.clip_by_value((x - self.mean) * self.inverse_std,
                             -MAX_DEVIATION, MAX_DEVIATION)
 
   def update(self, x: tf.Tensor) -> None:
-    """Takes in a batch `[K, N, D]`; pooled over K if there is one group."""
+    """Takes in a batch `[K, N, D]`; pooled over K if there is one group.
+
+    Raises:
+      ValueError: if the shape is another one.
+    """
+    self._check(x)
     num_groups, _, size = self.mean.shape
     x = tf.reshape(x, [num_groups, -1, size])
     mean, variance = tf.nn.moments(x, axes=[1], keepdims=True)
@@ -56,3 +67,8 @@ class RunningNormalizer(snt.Module):
     self.variance.assign(after.variance)
     self.inverse_std.assign(
         1. / tf.maximum(tf.sqrt(self.variance), self._min_std))
+
+  def _check(self, x: tf.Tensor) -> None:
+    num_groups, _, size = self.mean.shape
+    checks.has_shape(
+        self.name, [num_groups if num_groups > 1 else None, None, size], x=x)

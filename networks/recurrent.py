@@ -4,6 +4,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from distillery.networks import recurrent_acting
 from distillery.networks import recurrent_column
+from distillery.ops import checks
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
@@ -63,6 +64,7 @@ class RecurrentColumnPolicy(snt.Module):
     self.architecture = architecture
     self.alpha = alpha
     self.num_actions = num_actions
+    self._size = observation_size
     self._image_shape = image_shape if conv_channels else None
     self._sizes = dict(
         num_conv=len(conv_channels), num_hidden=len(hidden_sizes),
@@ -97,7 +99,15 @@ class RecurrentColumnPolicy(snt.Module):
       state: `[K, E, S]`, what was remembered before the first step.
       is_first: `[T, K, E]` bool, where an episode begins; what was remembered
         is forgotten there.
+
+    Raises:
+      ValueError: if the shapes are others.
     """
+    checks.has_shape(self.name, [None, self.num_tasks, None, self._size],
+                     observation=observation, next_observation=next_observation)
+    lead = observation.shape[:3]
+    checks.has_shape(self.name, lead, is_first=is_first)
+    checks.has_shape(self.name, [*lead[1:], self.state_size], state=state)
     keep = 1. - tf.cast(_task_major(is_first), tf.float32)  # [K, T, E]
     now, following = (
         recurrent_column.split(_task_major(x), self._image_shape)

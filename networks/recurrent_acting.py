@@ -1,8 +1,10 @@
 """Acting with a policy that has a memory, in NumPy."""
 
 import dataclasses
+import math
 from typing import Any, Dict, List, Tuple
 
+from distillery.networks import perceptron_acting
 import numpy as np
 
 _KERNEL, _STRIDE = 3, 2
@@ -46,6 +48,25 @@ class RecurrentPolicy:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
+    """Returns the number of tasks K and the size D of an observation.
+
+    K is infinite if all tasks share one column, which does not tell them apart.
+    """
+    num_tasks = (np.inf if self.architecture == 'shared'
+                 else len(parameters['task/lstm/w']))
+    size = parameters['shared/lstm/w'].shape[1] - self.lstm_size
+    if self.num_hidden:
+      size -= parameters[f'shared/hidden{self.num_hidden - 1}/b'].shape[-1]
+    elif self.num_conv:
+      *sides, _ = self.image_shape
+      for _ in range(self.num_conv):
+        sides = [(side - _KERNEL) // _STRIDE + 1 for side in sides]
+      units = parameters[f'shared/conv{self.num_conv - 1}/b'].shape[-1]
+      size -= math.prod(sides) * units
+    return num_tasks, size + (
+        math.prod(self.image_shape) if self.num_conv else 0)
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Dict[str, Weights]:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
@@ -53,6 +74,8 @@ class RecurrentPolicy:
         name.partition('/')[2]: value[0] for name, value in parameters.items()
         if name.startswith('shared/')}}
     if self.which == 'task':
+      task_index = perceptron_acting.checked_tasks(
+          task_index, self.sizes(parameters)[0])
       selected['task'] = {
           name.partition('/')[2]: value[task_index]
           for name, value in parameters.items() if name.startswith('task/')}

@@ -57,9 +57,23 @@ class SquashedPolicy:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
+  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
+    """Returns the number of tasks K and the size D of an observation."""
+    size = parameters['w0'].shape[-2]
+    if self.observes_task:
+      size -= self.num_tasks
+    if not self.latents:
+      return self.num_tasks, size
+    num_tasks, latent_size = parameters[self.latents].shape
+    return num_tasks, size - latent_size
+
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    has_heads = len(parameters[f'w{self.num_layers - 1}']) > 1
+    if has_heads or self.observes_task or self.latents:
+      task_index = perceptron_acting.checked_tasks(
+          task_index, self.sizes(parameters)[0])
     weights, biases = (
         [parameters[f'{kind}{i}'] for i in range(self.num_layers)]
         for kind in 'wb')

@@ -3,6 +3,7 @@
 from typing import Dict, Sequence
 
 from distillery.networks import stacked
+from distillery.ops import checks
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
@@ -66,6 +67,7 @@ class TaskMLP(snt.Module):
     self._architecture = architecture
     self._num_tasks = num_tasks
     self._num_copies = num_copies
+    self._input_size = input_size
     trunk_sizes = (
         input_size + (num_tasks if observes_task else 0), *hidden_sizes)
     self._trunk = stacked.StackedMLP(
@@ -79,8 +81,13 @@ class TaskMLP(snt.Module):
         output_scale=output_scale, rng=rng, name='heads')
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]`, row k of task k, to `[C, K, N, O]`."""
+    """`[K, N, D]`, row k of task k, to `[C, K, N, O]`.
+
+    Raises:
+      ValueError: if the shape is another one.
+    """
     num_copies, num_tasks = self._num_copies, self._num_tasks
+    checks.has_shape(self.name, [num_tasks, None, self._input_size], x=x)
     num_rows = tf.shape(x)[1]
     if self.observes_task:
       tasks = tf.broadcast_to(tf.eye(num_tasks)[:, tf.newaxis],

@@ -52,8 +52,11 @@ def generalized_advantages(
     either.
 
   Raises:
-    ValueError: if the shapes disagree.
+    ValueError: if the shapes disagree, or a factor is not in [0, 1].
   """
+  if not (0. <= gamma <= 1. and 0. <= lambda_ <= 1.):
+    raise ValueError('gamma and lambda_ must be in [0, 1], got '
+                     f'{gamma} and {lambda_}.')
   checks.same_shape('generalized_advantages', reward=reward, discount=discount,
                     episode_end=episode_end, value=value,
                     next_value=next_value)
@@ -85,20 +88,45 @@ def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
 
   For each task by itself, so that one with large rewards has no larger say than
   the others. A deviation below `min_std` counts as that.
+
+  Args:
+    advantage: of each task's samples, `[K, N]`.
+    min_std: the least deviation to divide by.
+
+  Raises:
+    ValueError: if the advantages have another shape.
   """
+  checks.has_shape('standardize', [None, None], advantage=advantage)
   mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
   scale = 1. / tf.maximum(tf.sqrt(variance), min_std)
   return Standardized((advantage - mean) * scale, scale)
 
 
 def explained(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
-  """The share of the targets' variance that values `[K, N]` explain, `[K]`."""
+  """Returns the share of the targets' variance that values explain, `[K]`.
+
+  Args:
+    value: of each task's samples, `[K, N]`.
+    value_target: what they should be, `[K, N]`.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.has_shape('explained', [None, None], value=value)
+  checks.same_shape('explained', value=value, value_target=value_target)
   return 1. - (tf.math.reduce_variance(value_target - value, axis=1)
                / (tf.math.reduce_variance(value_target, axis=1) + 1e-8))
 
 
 def task_major(x: tf.Tensor) -> tf.Tensor:
-  """Unrolls by time, `[T, K, E, ...]`, as samples by task: `[K, T E, ...]`."""
+  """Unrolls by time, `[T, K, E, ...]`, as samples by task: `[K, T E, ...]`.
+
+  Raises:
+    ValueError: if there are fewer axes.
+  """
+  if x.shape.rank < 3:
+    raise ValueError(
+        f'task_major: x has shape {x.shape}, want [T, K, E, ...].')
   num_steps, num_tasks, num_envs = x.shape[:3]
   rest = x.shape[3:]
   x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
@@ -106,7 +134,16 @@ def task_major(x: tf.Tensor) -> tf.Tensor:
 
 
 def time_major(x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-  """The way back: `[K, T E]` to `shape`, `[T, K, E]`."""
+  """The way back: `[K, T E]` to `shape`, `[T, K, E]`.
+
+  Args:
+    x: of samples by task.
+    shape: of the unrolls.
+
+  Raises:
+    ValueError: if `x` has another shape than samples of such unrolls.
+  """
   num_steps, num_tasks, num_envs = shape
+  checks.has_shape('time_major', [num_tasks, num_steps * num_envs], x=x)
   return tf.transpose(
       tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2])

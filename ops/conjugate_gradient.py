@@ -3,6 +3,7 @@
 import functools
 from typing import Callable, Tuple
 
+from distillery.ops import checks
 import tensorflow as tf
 
 
@@ -42,7 +43,8 @@ def conjugate_gradient(
     in a system's b or products spoils that system's x and no other.
 
   Raises:
-    ValueError: if b is not a matrix or num_iterations is below 1.
+    ValueError: if b is not a matrix, products have another shape than b, or
+      num_iterations is below 1.
   """
   if b.shape.rank != 2:
     raise ValueError(f'b must be [K, P], got shape {b.shape}.')
@@ -69,6 +71,7 @@ def _iteration(product, tolerance, x, r, p, square, active, earlier):
   unit = tf.math.divide_no_nan(r, tf.sqrt(square)[:, tf.newaxis])
   earlier = tf.concat([earlier, unit[:, tf.newaxis]], axis=1)
   a_p = product(p)
+  checks.same_shape('conjugate_gradient', b=r, product=a_p)
   curvature = _dot(p, a_p)
   # Negated, so that a NaN goes on and is seen in x.
   active &= ~(curvature <= 0.)

@@ -18,7 +18,11 @@ class Gaussian(NamedTuple):
 
     sum_d log(s_q / s_p) + (s_p^2 + (mu_p - mu_q)^2) / (2 s_q^2) - 1/2, written
     so that nothing large cancels when the two are close.
+
+    Raises:
+      ValueError: if actions have different sizes.
     """
+    _check_sizes(self.mean, other.mean)
     shift = (self.mean - other.mean) / other.std
     log_ratio = tf.math.log(self.std / other.std)
     return tf.reduce_sum(
@@ -37,7 +41,12 @@ class Categorical(NamedTuple):
   logits: tf.Tensor
 
   def kl(self, other: 'Categorical') -> tf.Tensor:
-    """KL(self || other) in nats, `[...]`."""
+    """Returns KL(self || other) in nats, `[...]`.
+
+    Raises:
+      ValueError: if there are different numbers of actions.
+    """
+    _check_sizes(self.logits, other.logits)
     log_prob = tf.nn.log_softmax(self.logits)
     return tf.reduce_sum(
         tf.exp(log_prob) * (log_prob - tf.nn.log_softmax(other.logits)),
@@ -49,6 +58,14 @@ class Categorical(NamedTuple):
     prob = tf.nn.softmax(self.logits)
     mean = tf.reduce_sum(prob * logits, axis=-1, keepdims=True)
     return [prob * (logits - mean)]
+
+
+def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
+  """Refuses different last axes; those before may be broadcast on purpose."""
+  if not first.shape[-1:].is_compatible_with(second.shape[-1:]):
+    raise ValueError(f'kl: the one policy has parameters of shape '
+                     f'{first.shape}, the other of {second.shape}; want last '
+                     'axes that are equal.')
 
 
 def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:

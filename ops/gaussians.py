@@ -90,7 +90,12 @@ def kl_from_standard(gaussian: DiagGaussian) -> tf.Tensor:
 
   Returns:
     `[...]`, nats. Gradients reach mean and standard deviation.
+
+  Raises:
+    ValueError: if mean and deviation have different shapes.
   """
+  checks.same_shape(
+      'kl_from_standard', mean=gaussian.mean, std=gaussian.std)
   return tf.reduce_sum(
       0.5 * (tf.square(gaussian.mean) + tf.square(gaussian.std) - 1.)
       - tf.math.log(gaussian.std), axis=-1)

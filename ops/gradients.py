@@ -20,7 +20,17 @@ def clip_by_task_norm(
 
   Returns:
     The clipped gradients, in the same order and shapes.
+
+  Raises:
+    ValueError: if a leading axis is no multiple of K, or max_norm not positive.
   """
+  if not max_norm > 0.:
+    raise ValueError(f'max_norm must be positive, got {max_norm}.')
+  for gradient in gradients:
+    if not gradient.shape.rank or gradient.shape[0] % num_tasks:
+      raise ValueError(
+          f'gradients: one has shape {gradient.shape}, want a leading axis of '
+          f'a multiple of {num_tasks}, the number of tasks.')
   # [C, K, ...], whatever C.
   split = [tf.reshape(g, [-1, num_tasks, *g.shape[1:]]) for g in gradients]
   square = tf.add_n([

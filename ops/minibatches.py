@@ -23,7 +23,13 @@ def orders(
   Returns:
     int32 `[num_epochs * num_minibatches, K, N / num_minibatches]`, indices for
     `tf.gather(x, orders[i], batch_dims=1)` of `[K, N, ...]`.
+
+  Raises:
+    ValueError: if num_samples is no such multiple.
   """
+  if num_samples % num_minibatches:
+    raise ValueError(f'num_samples must be a multiple of num_minibatches, got '
+                     f'{num_samples} and {num_minibatches}.')
   order = tf.argsort(tf.random.stateless_uniform(
       [num_epochs, num_tasks, num_samples], seed), axis=-1)
   order = tf.reshape(order, [num_epochs, num_tasks, num_minibatches, -1])

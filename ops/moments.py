@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from distillery.ops import checks
 import tensorflow as tf
 
 
@@ -18,7 +19,13 @@ def merged(before: Moments, batch: Moments) -> Moments:
   Args:
     before: of one set; its count may be 0.
     batch: of the other.
+
+  Raises:
+    ValueError: if the shapes disagree.
   """
+  checks.same_shape(
+      'moments.merged', mean=before.mean, variance=before.variance,
+      batch_mean=batch.mean, batch_variance=batch.variance)
   total = before.count + batch.count
   weight = batch.count / total
   delta = batch.mean - before.mean

@@ -37,6 +37,7 @@ def critic_target(
   Raises:
     ValueError: if the shapes disagree.
   """
+  checks.has_shape('critic_target', [None, None, None], next_q=next_q)
   checks.same_shape('critic_target', reward=reward, discount=discount,
                     next_q=next_q[0], next_log_prob=next_log_prob)
   checks.same_shape('critic_target', temperature=temperature,
@@ -59,6 +60,7 @@ def critic_loss(q: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
   Raises:
     ValueError: if the shapes disagree.
   """
+  checks.has_shape('critic_loss', [None, None, None], q=q)
   checks.same_shape('critic_loss', q=q[0], target=target)
   return tf.reduce_sum(tf.reduce_mean(
       tf.square(q - tf.stop_gradient(target)), axis=2), axis=0)
@@ -80,6 +82,7 @@ def actor_loss(q: tf.Tensor, log_prob: tf.Tensor,
   Raises:
     ValueError: if the shapes disagree.
   """
+  checks.has_shape('actor_loss', [None, None, None], q=q)
   checks.same_shape('actor_loss', q=q[0], log_prob=log_prob)
   checks.same_shape('actor_loss', temperature=temperature,
                     log_prob=log_prob[:, 0])
@@ -105,6 +108,7 @@ def temperature_loss(log_temperature: tf.Tensor, log_prob: tf.Tensor,
   Raises:
     ValueError: if the shapes disagree.
   """
+  checks.has_shape('temperature_loss', [None, None], log_prob=log_prob)
   checks.same_shape('temperature_loss', log_temperature=log_temperature,
                     log_prob=log_prob[:, 0])
   excess = tf.reduce_mean(tf.stop_gradient(log_prob), axis=1) + target_entropy

@@ -42,7 +42,8 @@ ALLOWED_IMPORTS = {
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.perceptron_acting'),
     'networks/perceptron_acting.py': ('numpy',),
-    'networks/recurrent_acting.py': ('numpy',),
+    'networks/recurrent_acting.py': (
+        'numpy', 'distillery.networks.perceptron_acting'),
     'networks/squashed_acting.py': (
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.perceptron_acting'),

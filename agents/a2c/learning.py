@@ -5,6 +5,7 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import losses
 from distillery.agents.a2c import networks as a2c_networks
+from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.ops import advantages
@@ -72,6 +73,10 @@ class A2CLearner(learners.Learner):
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
     del step  # Nothing is random.
+    batch_checks.check_block(
+        batch, self._networks.policy.num_tasks,
+        (*batch_checks.STEPS,
+         *['episode_step'] * self._config.normalize_rewards))
     samples = self._make_batch(batch)
     num_tasks = self._networks.policy.num_tasks
     if self._config.order == 'joint':

@@ -45,6 +45,7 @@ def terms(
   Raises:
     ValueError: if shapes disagree.
   """
+  checks.action_of('terms', policy, action)
   checks.same_shape('terms', value=value, value_target=value_target)
   value_target = tf.stop_gradient(value_target)
   advantage = value_target - tf.stop_gradient(value)

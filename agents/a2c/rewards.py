@@ -1,5 +1,6 @@
 """What rewards are divided by, task by task."""
 
+from distillery.ops import checks
 from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
@@ -32,7 +33,12 @@ class RewardScale(snt.Module):
     Args:
       reward: `[T, K, E]`.
       episode_step: `[T, K, E]` int32, 0 where an episode begins.
+
+    Raises:
+      ValueError: if the shapes are others.
     """
+    checks.has_shape(self.name, [None, *self._return.shape], reward=reward,
+                     episode_step=episode_step)
     total, totals = self._return.read_value(), []
     for step in range(reward.shape[0]):
       goes_on = tf.cast(episode_step[step] > 0, tf.float32)

@@ -4,6 +4,7 @@ import contextlib
 from typing import Iterator, Mapping, Optional, Tuple
 
 import acme
+from distillery.agents.core import act_arguments
 from distillery.agents.core import builders
 from distillery.agents.core import whole_episodes
 from distillery.environments import guards
@@ -11,6 +12,7 @@ from distillery.environments import memory
 from distillery.environments import pool as pools
 from distillery.environments import timestep_checks
 from distillery.networks import acting
+from distillery.networks import perceptron_acting
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -40,16 +42,20 @@ class PolicyActor(acme.Actor):
       policy: what acts.
       variable_source: a learner, or what stands for one; serves 'policy'.
       action_spec: continuous actions are clipped to its bounds, if it has any.
-      task_index: of the environment's task.
+      task_index: of the environment's task, an integer.
       seed: of the actions' noise.
       deterministic: whether to act without noise.
+
+    Raises:
+      ValueError: if the policy has no task of this index.
     """
+    self._sizes = getattr(policy, 'sizes', lambda _: (np.inf, None))
     self._policy = memory.with_memory(policy)
     self._state = np.zeros((1, 1, self._policy.state_size), np.float32)
     self._source = variable_source
     self._action_spec = action_spec
-    self._task_index = np.array([task_index])
     self._seed = seed
+    self._task_index = act_arguments.index_of_each(task_index, 1)
     self._rng = np.random.default_rng(seed)
     self._shape: Optional[Tuple[int, ...]] = None  # Of an observation.
     self._episode, self._step = -1, 0
@@ -57,7 +63,8 @@ class PolicyActor(acme.Actor):
     self.update()
 
   def select_action(self, observation: np.ndarray) -> np.ndarray:
-    rows = observation[np.newaxis, np.newaxis]
+    rows = act_arguments.checked_observation(
+        observation, self._observation_size, max_rank=1)[np.newaxis, np.newaxis]
     if self._deterministic:
       action, self._state = self._policy.deterministic(
           self._selected, rows, self._state)
@@ -113,7 +120,10 @@ class PolicyActor(acme.Actor):
   def update(self, wait: bool = False) -> None:
     """Fetches the source's variables."""
     parameters, = self._source.get_variables(['policy'])
-    self._selected = self._policy.select_tasks(parameters, self._task_index)
+    num_tasks, self._observation_size = self._sizes(parameters)
+    self._selected = self._policy.select_tasks(
+        parameters,
+        perceptron_acting.checked_tasks(self._task_index, num_tasks))
 
 
 class UnrollActor(acme.Worker):

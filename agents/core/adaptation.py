@@ -2,6 +2,7 @@
 
 from typing import Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence
 
+from distillery.environments import arguments
 from distillery.environments import pool as pools
 from distillery.networks import acting
 import numpy as np
@@ -45,6 +46,23 @@ class Trajectory(NamedTuple):
   taken_for: Optional[np.ndarray]
 
 
+def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
+  """Refuses trajectories that an adapter cannot go by.
+
+  Args:
+    blocks: the trajectories so far, `[T, K, 1, ...]` each.
+    num_tasks: K.
+
+  Raises:
+    ValueError: if one is of other tasks, or of several environments.
+  """
+  for number, block in enumerate(blocks):
+    shape = block['reward'].shape
+    if shape[1:] != (num_tasks, 1):
+      raise ValueError(f'blocks: number {number} has rewards of shape {shape}, '
+                       f'want [T, {num_tasks}, 1].')
+
+
 def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
           num_trajectories: int) -> List[Trajectory]:
   """Has a meta-learner try its tasks again and again.
@@ -63,8 +81,10 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
     The trajectories, in order.
 
   Raises:
-    ValueError: if the pool's unroll is no whole episode.
+    ValueError: if there are to be none, the names are not the pool's, or its
+      unroll is no whole episode.
   """
+  arguments.check_counts(num_trajectories=num_trajectories)
   found: List[Trajectory] = []
   blocks: List[Block] = []
   for _ in range(num_trajectories):
@@ -77,8 +97,11 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
     block = {name: array.copy() for name, array in pool.collect(
         restart=True).items()}
     ended = pool.episodes()
-    _check_whole(ended, len(task_names), len(block['reward']))
     success = {episode.task: episode.success for episode in ended}
+    if not set(success) <= set(task_names):
+      raise ValueError(f'task_names: got {list(task_names)}, want those of the '
+                       f'pool, {list(success)}.')
+    _check_whole(ended, len(task_names), len(block['reward']))
     found.append(Trajectory(
         block, np.array([success[name] for name in task_names]),
         adapter.latents(blocks), adapter.taken_for(blocks)))

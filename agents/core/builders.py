@@ -206,7 +206,19 @@ def check_bounded(agent: str, action_spec: specs.Array) -> None:
 
 def to_unit_box(
     action: Any, low: Sequence[float], high: Sequence[float]) -> Any:
-  """From the bounds to [-1, 1]; of an array or a tensor `[..., A]`."""
+  """From the bounds to [-1, 1].
+
+  Args:
+    action: an array or a tensor `[..., A]`.
+    low: A lower bounds.
+    high: A upper bounds.
+
+  Raises:
+    ValueError: if there are not as many.
+  """
+  if not action.shape[-1] == len(low) == len(high):
+    raise ValueError(f'action: got shape {tuple(action.shape)}, want [..., '
+                     f'{len(low)}] for bounds {low} and {high}.')
   low, high = np.float32(low), np.float32(high)
   return 2. * (action - low) / (high - low) - 1.
 

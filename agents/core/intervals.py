@@ -20,14 +20,19 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
   """Mean of the middle half: float [..., N] to [...].
 
   A quarter of the N scores, rounded down, is left out at each end.
+
+  Raises:
+    ValueError: if there are no scores.
   """
+  _check_scores(scores)
   cut = scores.shape[-1] // 4
   middle = np.sort(scores, axis=-1)[..., cut:scores.shape[-1] - cut]
   return middle.mean(axis=-1)
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
-  """Mean of all: float [..., N] to [...]."""
+  """Mean of all: float [..., N] to [...]; raises ValueError if N is 0."""
+  _check_scores(scores)
   return scores.mean(axis=-1)
 
 
@@ -54,8 +59,12 @@ def bootstrap(
     The statistic of `success` and its interval, each [F].
 
   Raises:
-    ValueError: if `success` has another shape or is empty.
+    ValueError: if `success` has another shape or is empty, or nothing is to be
+      drawn.
   """
+  success = np.asarray(success)
+  if repetitions < 1:
+    raise ValueError(f'repetitions: got {repetitions}, want at least 1')
   if success.ndim != 3 or not success.size:
     raise ValueError(
         f'success: got the shape {success.shape}, want [runs, tasks, moments], '
@@ -71,3 +80,9 @@ def bootstrap(
     statistics = statistic(samples.reshape(repetitions, -1))
     low[f], high[f] = np.percentile(statistics, (2.5, 97.5))
   return Interval(value, low, high)
+
+
+def _check_scores(scores: np.ndarray) -> None:
+  if not scores.ndim or not scores.shape[-1]:
+    raise ValueError(f'scores: got shape {scores.shape}, want [..., N] with at '
+                     'least one')

@@ -1,13 +1,22 @@
 """A trained policy to act with, in NumPy."""
 
-from typing import Mapping
+from typing import Mapping, Union
 
+from distillery.agents.core import act_arguments
 from distillery.networks import acting
+from distillery.networks import perceptron_acting
 import numpy as np
 
 
 class LoadedPolicy:
-  """A trained policy, in NumPy."""
+  """A trained policy, in NumPy.
+
+  Attributes:
+    policy: what acts.
+    parameters: by name, copies that nobody can write to.
+    env_steps: steps of training.
+    wall_s: seconds of training.
+  """
 
   def __init__(self, policy: acting.ActingPolicy,
                parameters: Mapping[str, np.ndarray], env_steps: int,
@@ -16,34 +25,54 @@ class LoadedPolicy:
     self.env_steps = env_steps
     self.wall_s = wall_s
     self.policy = policy
-    self.parameters = dict(parameters)
+    # What was gathered of them below would not follow if they were changed.
+    self.parameters = {name: np.array(value)
+                       for name, value in parameters.items()}
+    for value in self.parameters.values():
+      value.flags.writeable = False
+    # A user's own policy may not know them.
+    self._num_tasks, self._observation_size = (
+        policy.sizes(self.parameters) if hasattr(policy, 'sizes')
+        else (np.inf, None))
     self._task_index = None
     self._selected = None
 
   def act(self, observation: np.ndarray,
-          task_index: np.ndarray) -> np.ndarray:
-    """What the policy does without noise.
+          task_index: Union[int, np.ndarray]) -> np.ndarray:
+    """Returns what the policy does without noise.
 
     Args:
-      observation: `[N, D]`; without a one-hot of the task.
-      task_index: `[N]` int, the tasks' places in the suite.
+      observation: `[N, D]`, or `[D]` for a single one; finite numbers, without
+        a one-hot of the task.
+      task_index: `[N]` integers, the tasks' places in the suite, from 0; or
+        one integer, the task of all rows.
 
     Returns:
       `[N, A]` float32, within the bounds of the action spec; `[N]` int32 if
-      actions are discrete.
+      actions are discrete. Of a single observation `[A]`, or `[]`.
 
     Raises:
-      ValueError: if the policy has a memory, which rows here have not.
+      ValueError: if the policy has a memory, which rows here have not, or an
+        argument has another shape or type, or is out of range.
     """
     if hasattr(self.policy, 'state_size'):
       raise ValueError(
           'this policy remembers what it has seen; call `policy.deterministic` '
           'with `parameters` and a state, as `actors.PolicyActor` does.')
-    task_index = np.asarray(task_index)
-    # Gathering the weights costs more than a step; rows seldom change tasks.
-    if self._task_index is None or not np.array_equal(
-        task_index, self._task_index):
-      self._selected = self.policy.select_tasks(self.parameters, task_index)
-      self._task_index = task_index.copy()
-    rows = np.asarray(observation, np.float32)[:, np.newaxis]
-    return self.policy.deterministic(self._selected, rows)[:, 0]
+    rows = act_arguments.checked_observation(
+        observation, self._observation_size, max_rank=2)
+    is_single = rows.ndim == 1
+    rows = np.atleast_2d(rows)
+    self._select(act_arguments.index_of_each(task_index, len(rows)))
+    action = self.policy.deterministic(
+        self._selected, rows[:, np.newaxis])[:, 0]
+    return action[0] if is_single else action
+
+  def _select(self, index: np.ndarray) -> None:
+    """Gathers the weights of the rows' tasks."""
+    # That costs more than a step, and rows seldom change tasks.
+    if (self._task_index is None or index.dtype.kind not in 'iu'
+        or not np.array_equal(index, self._task_index)):
+      index = perceptron_acting.checked_tasks(index, self._num_tasks)
+      self._selected = self.policy.select_tasks(self.parameters, index)
+      self._task_index = index

@@ -54,7 +54,18 @@ def width(spec: builders.AgentSpec) -> int:
 
 
 def unpack(rows: tf.Tensor, spec: builders.AgentSpec) -> Transitions:
-  """The parts of rows `[..., W]`."""
+  """The parts of rows `[..., W]`.
+
+  Args:
+    rows: as `pack` makes them.
+    spec: of the tasks.
+
+  Raises:
+    ValueError: if rows have another width.
+  """
+  if rows.shape[-1] != width(spec):
+    raise ValueError(f'transitions: got rows of shape {rows.shape}, want '
+                     f'[..., {width(spec)}].')
   (observation_size,), (action_size,) = (
       spec.observation_spec.shape, spec.action_spec.shape)
   observation, action, reward, discount, next_observation = tf.split(

@@ -2,6 +2,7 @@
 
 from typing import Any, Callable, Dict, Iterator, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import critics
 from distillery.agents.core import errors
 from distillery.agents.core import learners
@@ -9,6 +10,7 @@ from distillery.agents.core import trust_region_config
 from distillery.agents.core import trust_region_networks
 from distillery.agents.core import whole_episodes
 from distillery.ops import advantages
+from distillery.ops import checks
 from distillery.ops import policy_gradient
 from distillery.ops import regions
 from distillery.ops import trust_region
@@ -73,6 +75,13 @@ class TrustRegionLearner(learners.Learner):
           whole_episodes.check_uncut(len(block['discount']), limit)
       yield batch
 
+  def _check_block(self, block: critics.Block) -> None:
+    """Refuses what is no block of all tasks; see `batch_checks`."""
+    batch_checks.check_block(
+        block, self._networks.policy.num_tasks,
+        (*batch_checks.STEPS,
+         *['episode_step'] * (self._config.baseline == 'linear')))
+
   def _trust_region_step(self, variables, **kwargs
                          ) -> trust_region.TrustRegionResult:
     """`ops.trust_region.trust_region_step` with the config's settings."""
@@ -99,8 +108,13 @@ class TrustRegionLearner(learners.Learner):
     """The policy to -mean( pi(a|s) / pi_old(a|s) A(s, a) ) of each region."""
     action, log_prob = (
         advantages.task_major(block[name]) for name in ('action', 'log_prob'))
-    return lambda policy: regions.mean(policy_gradient.surrogate(
-        policy.log_prob(action), log_prob, estimate.advantage), num_regions)
+
+    def loss(policy: tfd.Distribution) -> tf.Tensor:
+      checks.action_of('surrogate', policy, action)
+      return regions.mean(policy_gradient.surrogate(
+          policy.log_prob(action), log_prob, estimate.advantage), num_regions)
+
+    return loss
 
   def _learn_values(self, block: critics.Block, estimate: critics.Estimate,
                     step: tf.Tensor) -> None:

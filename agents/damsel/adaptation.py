@@ -42,6 +42,7 @@ class DamselAdapter:
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """What the next trajectory of each task is made from, `[K, L]`."""
+    adaptation.check_blocks(blocks, self._num_tasks)
     num_families, num_tasks = len(self.components), self._num_tasks
     if len(blocks) < num_families:
       return np.tile(self.components[len(blocks)], [num_tasks, 1])

@@ -2,6 +2,7 @@
 
 from typing import Dict, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import builders
 from distillery.agents.core import episodes
 from distillery.agents.core import learners
@@ -64,6 +65,10 @@ class DamselLearner(learners.Learner):
     """U updates; then what the tasks' latents are inferred to be."""
     config, networks = self._config, self._networks
     num_tasks = self._spec.num_tasks
+    batch_checks.check_rows(batch, num_tasks, {
+        'context': transitions.width(self._spec),
+        'expert': (self._spec.observation_spec.shape[0]
+                   + self._spec.action_spec.shape[0])})
     contexts, experts = batch['context'], batch['expert']
     experts = tf.reshape(experts, [num_tasks, -1, experts.shape[-1]])
 

@@ -2,12 +2,14 @@
 
 from typing import Dict, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks import multi_head
 from distillery.ops import advantages
+from distillery.ops import checks
 from distillery.ops import gradients
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -23,7 +25,15 @@ def distillation_loss(teacher: tfd.Distribution,
   """KL(teacher || student), `[K, N]`: where the teacher goes, so shall it.
 
   The study's equation (4) is the other direction; its code is this one.
+
+  Args:
+    teacher: a policy of every task, batch shape `[K, N]`.
+    student: another one of the same shapes.
+
+  Raises:
+    ValueError: if the shapes disagree.
   """
+  checks.same_shape('distillation_loss', teacher=teacher, student=student)
   return tfd.kl_divergence(teacher, student)
 
 
@@ -69,6 +79,8 @@ class DistillationLearner(learners.Learner):
   def _step(self, batch: Mapping[str, tf.Tensor],
             step: tf.Tensor) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
+    batch_checks.check_block(
+        batch, self._student.num_tasks, ('observation', 'reward'))
     student, max_norm = self._student, self._config.max_gradient_norm
     observation = advantages.task_major(batch['observation'])
     teacher = self.teacher.task(observation)

@@ -2,6 +2,7 @@
 
 from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.distral import config as distral_config
@@ -74,6 +75,7 @@ class DistralLearner(learners.Learner):
   def _step(self, block: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
     """All epochs on one block; `step` counts blocks, int32 []."""
     policy = self._networks.policy
+    batch_checks.check_block(block, policy.num_tasks, batch_checks.STEPS)
     batch, metrics = self._make_batch(block)
     orders = minibatches.orders(
         tf.stack([tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64)]),

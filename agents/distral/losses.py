@@ -68,9 +68,13 @@ def reward_regularizer(
     the log-probabilities inside the return vanish.
 
   Raises:
-    ValueError: if a cost is negative or the regularizer is unknown.
+    ValueError: if shapes disagree, a cost is negative or the regularizer is
+      unknown.
   """
   _check_settings(regularizer, kl_cost, entropy_cost)
+  checks.same_shape('reward_regularizer', task_policy=task_policy,
+                    shared_policy=shared_policy)
+  checks.action_of('reward_regularizer', task_policy, action)
   if regularizer == 'sampled':
     addition = (kl_cost * shared_policy.log_prob(action)
                 - (kl_cost + entropy_cost) * task_policy.log_prob(action))
@@ -93,7 +97,18 @@ def exact_regularizer(
 
   The expectation under pi_k of the bracket of equation (1) without R_k. The
   gradient reaches both policies.
+
+  Args:
+    task_policy: pi_k, batch shape `[K, N]`.
+    shared_policy: pi_0, same batch shape.
+    kl_cost: c_KL >= 0.
+    entropy_cost: c_Ent >= 0.
+
+  Raises:
+    ValueError: if the batch shapes disagree.
   """
+  checks.same_shape('exact_regularizer', task_policy=task_policy,
+                    shared_policy=shared_policy)
   return (-kl_cost * tfd.kl_divergence(task_policy, shared_policy)
           + entropy_cost * task_policy.entropy())
 
@@ -134,8 +149,10 @@ def policy_loss(
       unknown.
   """
   _check_settings(regularizer, kl_cost, entropy_cost)
+  checks.same_shape('policy_loss', task_policy=task_policy,
+                    shared_policy=shared_policy, advantage=advantage)
+  checks.action_of('policy_loss', task_policy, action)
   log_prob = task_policy.log_prob(action)
-  checks.same_shape('policy_loss', log_prob=log_prob, advantage=advantage)
   surrogate = policy_gradient.clipped_surrogate(
       log_prob, behaviour_log_prob, advantage, clip_ratio=clip_ratio)
   entropy = task_policy.entropy()
@@ -165,7 +182,16 @@ def centroid_loss(
 
   Its gradient is that of the cross-entropy E_{sg pi_k}[-log pi_0], the second
   part of the gradient of equation (1) with respect to pi_0.
+
+  Args:
+    task_policy: pi_k, batch shape `[K, N]`.
+    shared_policy: pi_0, same batch shape.
+
+  Raises:
+    ValueError: if the batch shapes disagree.
   """
+  checks.same_shape('centroid_loss', task_policy=task_policy,
+                    shared_policy=shared_policy)
   frozen = tf.nest.map_structure(
       tf.stop_gradient, task_policy, expand_composites=True)
   return tfd.kl_divergence(frozen, shared_policy)

@@ -2,6 +2,7 @@
 
 from typing import Dict, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.distral import config as distral_config
@@ -58,6 +59,8 @@ class RecurrentDistralLearner(learners.Learner):
             step: tf.Tensor) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
     config, policy = self._config, self._policy
+    batch_checks.check_block(
+        batch, policy.num_tasks, (*batch_checks.STEPS, 'state', 'episode_step'))
     shape = batch['reward'].shape
     with tf.GradientTape() as tape:
       output = policy.unroll(

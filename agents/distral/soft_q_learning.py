@@ -58,7 +58,13 @@ class SoftQLearner:
       tables: `[R, K, ...]`, see `two_rooms.Tables`.
       seeds: R of them; a seed's results do not depend on the others.
       distils: whether to distil pi_0. If not, each task is by itself.
+
+    Raises:
+      ValueError: if tables and seeds do not go together.
     """
+    if tables.reward.ndim != 4 or len(tables.reward) != len(seeds):
+      raise ValueError(f'tables: got rewards of shape {tables.reward.shape}, '
+                       f'want [R, K, S, A] with R = {len(seeds)} seeds.')
     self._config = config
     self._tables = tables
     self._distils = distils

@@ -4,6 +4,8 @@ Teh et al. 2017, section 2.1 and 4.1. Arrays are `[..., S, A]` float64, the
 leading axes those of tasks (and of repetitions); NumPy alone.
 """
 
+from typing import Any
+
 from distillery.environments import two_rooms
 import numpy as np
 
@@ -22,8 +24,13 @@ def soft_value(q: np.ndarray, log_prior: np.ndarray, *, alpha: float,
 
   Returns:
     `[..., S]`.
+
+  Raises:
+    ValueError: if log_prior has axes that q has not.
   """
   exponent = alpha * log_prior + beta * q
+  _check_shape('log_prior', log_prior, exponent.shape == np.shape(q),
+               f'what broadcasts to that of q, {np.shape(q)}')
   most = exponent.max(axis=-1, keepdims=True)
   return (most[..., 0] + np.log(
       np.exp(exponent - most).sum(axis=-1))) / beta
@@ -38,7 +45,18 @@ def soft_policy(q: np.ndarray, log_prior: np.ndarray, *, alpha: float,
 
 
 def backup(tables: Tables, value: np.ndarray, gamma: float) -> np.ndarray:
-  """Q(s, a) = R + gamma V(s') (equation 4), from V `[..., S]`."""
+  """Q(s, a) = R + gamma V(s') (equation 4).
+
+  Args:
+    tables: of the tasks.
+    value: V, `[..., S]`.
+    gamma: the discount factor.
+
+  Raises:
+    ValueError: if values are not those of the tables' states.
+  """
+  wanted = tables.reward.shape[:-1]
+  _check_shape('value', value, value.shape == wanted, wanted)
   return tables.reward + gamma * tables.discount * (
       value[..., tables.next_state])
 
@@ -58,7 +76,18 @@ def soft_q_iteration(
 
 def occupancy(tables: Tables, policy: np.ndarray, gamma: float,
               num_steps: int) -> np.ndarray:
-  """sum_t gamma^t P(s_t = s), t < num_steps, not normalised; `[..., S]`."""
+  """sum_t gamma^t P(s_t = s), t < num_steps, not normalised; `[..., S]`.
+
+  Args:
+    tables: of the tasks.
+    policy: `[..., S, A]`.
+    gamma: the discount factor.
+    num_steps: after which an episode is cut off.
+
+  Raises:
+    ValueError: if the policy is not one of the tables' tasks.
+  """
+  _check_policy(tables, policy)
   flow, total = tables.start, np.zeros_like(tables.start)
   shape = tables.discount.shape
   flat_next = np.broadcast_to(
@@ -86,7 +115,13 @@ def distilled(weights: np.ndarray, policy: np.ndarray) -> np.ndarray:
 
   Returns:
     `[S, A]`; uniform where no task ever is.
+
+  Raises:
+    ValueError: if the shapes disagree.
   """
+  _check_shape('policy', policy, weights.ndim == 2
+               and policy.shape[:-1] == weights.shape,
+               f'[K, S, A] for weights [K, S] of shape {weights.shape}')
   total = weights.sum(axis=0)[:, np.newaxis]
   mixed = (weights[..., np.newaxis] * policy).sum(axis=0)
   num_actions = policy.shape[-1]
@@ -105,9 +140,27 @@ def expected_return(tables: Tables, policy: np.ndarray, gamma: float,
     num_steps: after which an episode is cut off.
     costs: of a step, `[..., S, A]` or 0: with c_KL log(pi / pi_0) + c_Ent log
       pi this is Distral's objective (equation 1).
+
+  Raises:
+    ValueError: if policy or costs are not those of the tables' tasks.
   """
+  _check_policy(tables, policy)
+  _check_shape('costs', costs, np.shape(costs) in ((), policy.shape),
+               policy.shape)
   value = np.zeros_like(tables.start)
   for _ in range(num_steps):
     q = backup(tables, value, gamma) - costs
     value = (policy * q).sum(axis=-1)
   return (tables.start * value).sum(axis=-1)
+
+
+def _check_policy(tables: Tables, policy: np.ndarray) -> None:
+  _check_shape('policy', policy, policy.shape == tables.reward.shape,
+               tables.reward.shape)
+
+
+def _check_shape(name: str, array: np.ndarray, is_good: bool, wanted: Any
+                 ) -> None:
+  if not is_good:
+    raise ValueError(
+        f'{name}: got shape {np.shape(array)}, want {wanted}.')

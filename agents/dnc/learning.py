@@ -2,6 +2,7 @@
 
 from typing import Callable, Dict, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import critics
 from distillery.agents.core import errors
 from distillery.agents.core import optimizers
@@ -52,6 +53,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
             step: tf.Tensor) -> Metrics:
     """A step of every local policy; `step` counts blocks, int32 []."""
     policy, critic = self._networks.policy, self._networks.critic
+    batch_checks.check_names(blocks, ['task'])
+    for block in blocks.values():
+      self._check_block(block)
     block = blocks['task']
     observation = advantages.task_major(block['observation'])
     estimate = critic.estimate(block)

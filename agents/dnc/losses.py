@@ -15,6 +15,7 @@ moves: the others are as they were when the step began.
 
 from typing import TypeVar
 
+from distillery.ops import checks
 from distillery.ops import families
 import tensorflow as tf
 
@@ -22,7 +23,17 @@ Family = TypeVar('Family', families.Gaussian, families.Categorical)
 
 
 def pairs(parameters: Family, num_contexts: int) -> Family:
-  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in states of context j."""
+  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in states of context j.
+
+  Args:
+    parameters: of K policies in the states of all contexts.
+    num_contexts: K.
+
+  Raises:
+    ValueError: if they are of another number of policies.
+  """
+  for x in parameters:
+    checks.has_shape('pairs', [num_contexts, *x.shape[1:]], parameters=x)
   return type(parameters)(*(
       tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
       for x in parameters))
@@ -38,7 +49,11 @@ def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
 
   Returns:
     Row i depends on policy i of `new` alone.
+
+  Raises:
+    ValueError: if the shapes are others.
   """
+  _check_pairs('pairwise_penalty', new, old)
   own_states = _diagonal(new).kl(_transpose(old))  # KL(new[i,i] || old[j,i])
   other_states = _transpose(_diagonal(old)).kl(new)  # KL(old[j,j] || new[i,j])
   return _mean_over_others(own_states + other_states)
@@ -46,12 +61,22 @@ def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
 
 def released_penalty(new: Family, old: Family) -> tf.Tensor:
   """That of the released code, `[K]`; arguments as `pairwise_penalty`."""
+  _check_pairs('released_penalty', new, old)
   others = _transpose(_diagonal(old))
   return _mean_over_others(0.5 * (others.kl(new) + new.kl(others)))
 
 
 def central_penalty(local: Family, central: Family) -> tf.Tensor:
-  """KL(pi_i || pi_c) in the states of context i, `[K, M, ...]` to `[K]`."""
+  """KL(pi_i || pi_c) in the states of context i, `[K]`.
+
+  Args:
+    local: parameters of the pi_i, each `[K, M, ...]`.
+    central: those of pi_c, same shapes.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  _check_same('central_penalty', local, central)
   return tf.reduce_mean(local.kl(central), axis=1)
 
 
@@ -59,13 +84,34 @@ def distillation_loss(local: Family, central: Family) -> tf.Tensor:
   """KL(pi_i || pi_c), unreduced: maximum likelihood of the actions of pi_i.
 
   E_{a ~ pi_i}[-log pi_c(a|s)] less the entropy of pi_i, mean and deviation.
+
+  Args:
+    local: parameters of the pi_i.
+    central: those of pi_c, same shapes.
+
+  Raises:
+    ValueError: if the shapes disagree.
   """
+  _check_same('distillation_loss', local, central)
   return local.kl(central)
 
 
 def released_distillation_loss(local: Family, central: Family) -> tf.Tensor:
-  """Mean squared error of the means (of the logits), unreduced."""
+  """Squared error of the means (logits); arguments as `distillation_loss`."""
+  _check_same('released_distillation_loss', local, central)
   return tf.reduce_sum(tf.square(local[0] - central[0]), axis=-1)
+
+
+def _check_same(op: str, first: Family, second: Family) -> None:
+  for one, other in zip(first, second):
+    checks.same_shape(op, first=one, second=other)
+
+
+def _check_pairs(op: str, new: Family, old: Family) -> None:
+  num_contexts = new[0].shape[0]
+  for x in new:
+    checks.has_shape(op, [num_contexts, num_contexts, None, None], new=x)
+  _check_same(op, new, old)
 
 
 def _diagonal(parameters: Family) -> Family:

@@ -39,6 +39,7 @@ class PearlAdapter:
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """See `core.adaptation.Adapter`."""
+    adaptation.check_blocks(blocks, self._num_tasks)
     shape = (self._num_tasks, self._parameters['posterior'].shape[-1])
     noise = np.random.default_rng([self._seed, len(blocks)]).standard_normal(
         shape, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from typing import Dict, List, Mapping
 
+from distillery.agents.core import batch_checks
 from distillery.agents.core import builders
 from distillery.agents.core import episodes
 from distillery.agents.core import learners
@@ -75,6 +76,9 @@ class PearlLearner(learners.Learner):
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
     """U updates; then new latents to act from."""
     config, networks, spec = self._config, self._networks, self._spec
+    width = transitions.width(spec)
+    batch_checks.check_rows(
+        batch, spec.num_tasks, {'context': width, 'replay': width})
     networks.policy.start()
     contexts, replay = batch['context'], batch['replay']
     replay = tf.reshape(replay, [spec.num_tasks, -1, replay.shape[-1]])

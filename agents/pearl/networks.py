@@ -9,6 +9,7 @@ from distillery.networks import conditioned_mlp
 from distillery.networks import squashed_policy
 from distillery.networks import temperatures
 from distillery.networks import twin_critics
+from distillery.ops import checks
 from distillery.ops import gaussians
 import numpy as np
 import sonnet as snt
@@ -62,7 +63,17 @@ def infer(networks: PearlNetworks,
 
 
 def with_latent(observation: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-  """`[M, N, D]` and `[M, L]` to `[M, N, D + L]`."""
+  """`[M, N, D]` and `[M, L]` to `[M, N, D + L]`.
+
+  Args:
+    observation: of each task's rows.
+    latent: of each task.
+
+  Raises:
+    ValueError: if the shapes are others.
+  """
+  checks.has_shape('with_latent', [None, None, None], observation=observation)
+  checks.has_shape('with_latent', [observation.shape[0], None], latent=latent)
   rows = tf.broadcast_to(
       latent[:, tf.newaxis],
       [*tf.unstack(tf.shape(observation)[:2]), latent.shape[-1]])

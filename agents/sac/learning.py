@@ -8,6 +8,7 @@ from distillery.agents.core import optimizers
 from distillery.agents.core import transitions
 from distillery.agents.sac import config as sac_config
 from distillery.agents.sac import networks as sac_networks
+from distillery.ops import checks
 from distillery.ops import gradients
 from distillery.ops import soft_q
 import numpy as np
@@ -72,6 +73,9 @@ class SACLearner(learners.Learner):
   @tf.function
   def _step(self, batch: tf.Tensor, step: tf.Tensor) -> Metrics:
     """U updates, from rows `[U, K, N, W]`; metrics are means over them."""
+    checks.has_shape(
+        'SACLearner', [None, self._spec.num_tasks, None,
+                       transitions.width(self._spec)], batch=batch)
     self._networks.policy.start()
     num_updates = batch.shape[0]
 

@@ -21,6 +21,7 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
   def _step(self, block: Mapping[str, tf.Tensor],
             step: tf.Tensor) -> Dict[str, tf.Tensor]:
     """One trust-region step; `step` counts blocks, int32 []."""
+    self._check_block(block)
     policy, critic = self._networks
     observation = advantages.task_major(block['observation'])
     estimate = critic.estimate(block)

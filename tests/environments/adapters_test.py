@@ -339,3 +339,15 @@ def test_there_is_one_variation(make):
   environment.reset(variation=0)
   with pytest.raises(ValueError, match='variation: got 1, want 0'):
     environment.reset(variation=1)
+
+
+@pytest.mark.parametrize('action', [
+    ['1', '2'], [1j, 0.], [True, False], [None, None], [[1.], [1., 2.]],
+    [1e300, 0.]], ids=repr)
+def test_actions_that_are_no_floats_of_the_environment_are_refused(action):
+  inner = Counting(action_space=spaces.Box(-1., 1., (2,), np.float32))
+  environment = wrap(inner)
+  environment.reset(seed=0)
+  with pytest.raises(ValueError, match='^action: got .*, want'):
+    environment.step(action)
+  assert not inner.actions

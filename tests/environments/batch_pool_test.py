@@ -344,3 +344,40 @@ def test_acme_s_loop_can_act_with_a_memory():
   loaded = loaded_policy.LoadedPolicy(POLICY, parameters(), 0, 0.)
   with pytest.raises(ValueError, match='this policy remembers'):
     loaded.act(timestep.observation[None], np.array([1]))
+
+
+def test_bad_calls_are_refused():
+  pool, good = make_pool(), parameters()
+  before = collect(pool, 1)
+  name = 'shared/lstm/b'
+  for bad, words in (
+      ([1.], 'parameters: got a list'),
+      ({}, 'got other names than those of set_policy'),
+      ({**good, name: good[name][..., :1]}, "shared/lstm/b'.: got shape"),
+      ({**good, name: good[name] + 1j}, "shared/lstm/b'.: got dtype complex")):
+    with pytest.raises(ValueError, match=words):
+      pool.set_parameters(bad)
+  for bad in ([1.], {**good, name: good[name].astype(str)}):
+    with pytest.raises(ValueError, match='^parameters.*: got '):
+      pool.set_policy(POLICY, bad)
+    with pytest.raises(ValueError, match='^parameters.*: got '):
+      pool.evaluate(POLICY, bad, episodes_per_task=1, seed=0)
+  with pytest.raises(ValueError, match='tasks: got none'):
+    pool.evaluate(POLICY, good, episodes_per_task=1, seed=0, tasks=[])
+  for state in ({}, {'num_blocks': -1, 'episodes_begun': [[0] * E] * K},
+                {'num_blocks': 1, 'episodes_begun': [[0.5] * E] * K}):
+    with pytest.raises(ValueError, match='^BatchPool.restore: got '):
+      pool.restore(state)
+  # None of this did any harm.
+  other = make_pool()
+  assert_equal([*before, *collect(pool, 1)], collect(other, 2))
+
+
+def test_what_the_caller_writes_to_is_not_acted_by():
+  pool, other = make_pool(), make_pool()
+  mine = parameters(1)
+  other.set_parameters(parameters(1))
+  pool.set_parameters(mine)
+  for array in mine.values():
+    array[...] = 0.
+  assert_equal(collect(pool, 1), collect(other, 1))

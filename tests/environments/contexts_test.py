@@ -325,3 +325,33 @@ def test_bad_variations_and_empty_contexts_are_told(monkeypatch):
   moved = dataclasses.replace(factory, centroids=((0., 0.), (9., 9.)))
   with pytest.raises(ValueError, match='context 1: none of 5 resets began'):
     moved(0).reset(seed=0)
+
+
+@pytest.mark.parametrize('task', [True, 0., -1, 2])
+def test_a_task_is_named_or_counted(task):
+  with pytest.raises(ValueError, match='^task: got .*, want one of the train'):
+    contexts.partition(fakes.point_mass_suite(2), task, 2, seed=0)
+
+
+@pytest.mark.parametrize('changes, words', [
+    (dict(context=-1), r'context: got .* in \[0, 2\)'),
+    (dict(coordinates=(0, -1)), r'coordinates: got .* in \[0, 2\)'),
+    (dict(variations=(8,)), r'variations: got .* in \[0, 8\)'),
+    (dict(variations=()), 'at least one variation'),
+    (dict(coordinates=(0,)), r'centroids: got shape \(2, 2\)'),
+])
+def test_contexts_that_do_not_hang_together_are_refused(changes, words):
+  factory = context_environments.ContextFactory(
+      fakes.point_mass_suite(1).tasks[0].factory, 0, (0, 1),
+      ((0., 0.), (1., 1.)), (0, 1))
+  factory(0)
+  with pytest.raises(ValueError, match=words):
+    dataclasses.replace(factory, **changes)(0)
+
+
+def test_points_have_the_centroids_coordinates():
+  centroids = np.zeros((2, 3))
+  assert context_environments.nearest(np.ones((5, 3)), centroids).shape == (5,)
+  for points in (np.ones((5, 1)), np.ones(5), np.float64(1.)):
+    with pytest.raises(ValueError, match=r'got shape \(2, 3\), want \[k, C\]'):
+      context_environments.nearest(points, centroids)

@@ -7,6 +7,7 @@ import sys
 
 from distillery.environments import damsel
 from distillery.environments import damsel_controllers
+from distillery.environments import damsel_families
 from distillery.environments import damsel_tasks
 from distillery.environments import pool as pools
 from distillery.environments import suites
@@ -259,3 +260,21 @@ def test_render_draws_the_present_state():
       [sys.executable, '-c', PICTURE], capture_output=True, text=True,
       timeout=100, env={**os.environ, 'MUJOCO_GL': 'egl'})
   assert result.returncode == 0, result.stderr
+
+
+def test_what_is_no_action_or_observation_is_refused():
+  environment = make('door', 0.5)
+  environment.reset()
+  for action in (['1', '0', '0'], [1j, 0., 0.], [True] * 3, [None] * 3):
+    with pytest.raises(ValueError, match='^action: got dtype .*, want floats$'):
+      environment.step(action)
+  for variation in (True, 0.):
+    with pytest.raises(ValueError, match='^variation: got '):
+      environment.reset(variation=variation)
+  target = environment.target
+  for shape in ((14,), (2, 12), ()):
+    for call in (damsel_controllers.Controller(target),
+                 lambda x: damsel_families.with_target(x, target)):
+      with pytest.raises(ValueError, match=(
+          r'^observation: got shape \(.*\), want \(12,\)$')):
+        call(np.zeros(shape, np.float32))

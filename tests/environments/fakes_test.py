@@ -170,3 +170,41 @@ def test_a_grid_refuses_an_action_that_it_does_not_have():
   environment.reset(seed=0)
   with pytest.raises(ValueError, match='got action 4'):
     environment.step(np.int32(4))
+
+
+@pytest.mark.parametrize('action', [
+    -1, 1.5, 1., True, 'x', None, [1], np.array([1, 2]), [[1], [2, 3]]],
+                         ids=repr)
+def test_a_grid_refuses_what_is_no_action(action):
+  environment = fakes.Grid(0, seed=0)
+  environment.reset(seed=0)
+  with pytest.raises(ValueError, match='^Grid.step: got action .*, want 0, 1'):
+    environment.step(action)
+
+
+@pytest.mark.parametrize('action', [
+    1., [1.], [[1., 1.]], [1.] * 3, [np.nan, 1.], [1e300, 0.], ['1', '1'],
+    [1j, 0.], [True, True], [None, None], [[1.], [1., 1.]], None], ids=repr)
+def test_a_point_mass_refuses_what_is_no_action(action):
+  environment = fakes.PointMass((0.5, 0.5), seed=0)
+  first = environment.reset(seed=0).observation
+  with pytest.raises(ValueError, match='^action: got '):
+    environment.step(action)
+  moved = environment.step([1, -1]).observation  # Nothing has moved it before.
+  np.testing.assert_allclose(moved - first, [0.1, -0.1], rtol=1e-5)
+
+
+def test_optima_are_of_positions_in_the_plane():
+  environment = fakes.PointMass((0.5, 0.5), seed=0)
+  with pytest.raises(ValueError, match=r'got an observation of shape \(3, 1\)'):
+    environment.optimal_action(np.zeros((3, 1)))
+  with pytest.raises(ValueError, match='want two floats'):
+    environment.optimal_return(np.zeros(1))
+
+
+@pytest.mark.parametrize('variation', [True, 1., 0.5, '0', [0]], ids=repr)
+@pytest.mark.parametrize('task', [
+    lambda: fakes.PointMass((0., 0.), seed=0), lambda: fakes.Grid(0, seed=0)])
+def test_a_variation_is_an_integer(task, variation):
+  with pytest.raises(ValueError, match='got variation='):
+    task().reset(variation=variation)

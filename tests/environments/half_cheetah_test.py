@@ -128,3 +128,20 @@ def test_every_body_gets_as_many_frames():
   frames = collections.Counter(e.task for e in pool.episodes()
                                for _ in range(e.length))
   assert frames == {body: 2000 for body in half_cheetah.BODIES}
+
+
+def test_what_is_no_action_of_every_row_is_refused():
+  model = half_cheetah.make_cheetah('BigFoot').model
+  batch = cheetah_batch.CheetahBatch([model] * 2)
+  for row in range(2):
+    batch.reset(row, 0)
+  before = batch.observation
+  good = np.zeros((2, 6), np.float32)
+  for action in (good[:1], good[0], good[:, :1], good * np.nan, 0., good + 1j,
+                 good.astype(str), good.astype(bool)):
+    with pytest.raises(ValueError, match='^action: got '):
+      batch.step(action)
+  np.testing.assert_array_equal(batch.observation, before)
+  for row in (-1, 2, 0.):
+    with pytest.raises(ValueError, match=r'^row: got .* integer in \[0, 2\)$'):
+      batch.reset(row, 0)

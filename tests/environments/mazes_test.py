@@ -246,3 +246,26 @@ def test_a_maze_is_a_task_environment_too():
     with pytest.raises(ValueError, match='action: got .*, want one of 0..3'):
       environment.step(wrong)
   assert environment.step(np.int32(0)).mid()
+
+
+@pytest.mark.parametrize('action', [
+    [0, -1, 0], [0, 4, 0], [256, 0, 0], [0, 1], [0], 0, [[0, 1, 2]],
+    [0., 1., 2.], [True, False, True], ['0', '1', '2']], ids=repr)
+def test_what_is_no_action_of_every_row_is_refused(action):
+  batch = mazes.MazeBatch(maze_rules.NAVIGATION[:3])
+  for row in range(3):
+    batch.reset(row, row)
+  before = batch.observation.copy()
+  with pytest.raises(ValueError, match=(
+      r'^action: got .*, want \[3\] integers in \[0, 4\)$')):
+    batch.step(np.array(action))
+  np.testing.assert_array_equal(batch.observation, before)
+  batch.step(np.array([0, 3, 1], np.uint8))
+
+
+@pytest.mark.parametrize('row', [-1, 3, 1., True])
+def test_what_is_no_row_is_refused(row):
+  batch = mazes.MazeBatch(maze_rules.NAVIGATION[:3])
+  for call in (lambda: batch.reset(row, 0), lambda: batch.look_down(row)):
+    with pytest.raises(ValueError, match=r'^row: got .* integer in \[0, 3\)$'):
+      call()

@@ -290,3 +290,18 @@ def test_render_draws_the_present_state():
       [sys.executable, '-c', PICTURE], capture_output=True, text=True,
       timeout=100, env={**os.environ, 'MUJOCO_GL': 'egl'})
   assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize('action', [
+    ['1', '0', '0', '0'], [1j, 0, 0, 0], [True] * 4, [None] * 4,
+    [[1.], [1., 0.]]], ids=repr)
+def test_an_action_that_is_no_numbers_is_refused(reach, action):
+  reach.reset(variation=0)
+  with pytest.raises(ValueError, match='^action: got .*, want .*floats$'):
+    reach.step(action)
+
+
+@pytest.mark.parametrize('variation', [True, 1., 0.5, '0'], ids=repr)
+def test_a_variation_that_is_no_integer_is_refused(reach, variation):
+  with pytest.raises(ValueError, match=r'want an integer in \[0, 50\)'):
+    reach.reset(variation=variation)

@@ -1,5 +1,6 @@
 """What the pool refuses."""
 
+from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import fakes
 import numpy as np
@@ -71,6 +72,26 @@ def test_bad_calls_are_refused():
       pool.evaluate(policy, parameters, episodes_per_task=1, seed=0, tasks=[])
     with pytest.raises(ValueError, match=r'got the state of'):
       pool.restore({'num_blocks': 1, 'episodes_begun': [[1], [1]]})
+    integers = {name: np.ones(np.shape(value), int)
+                for name, value in parameters.items()}
+    for bad in (parameters, integers):
+      for dtype in (complex, str, object):
+        with pytest.raises(ValueError, match=r"'first'\]: got dtype .*, want"):
+          pool.set_parameters(
+              bad | {'first': np.ones((1, 2, 2)).astype(dtype)})
+    for bad in ([1.], {'first': np.ones(2, complex)}, {'first': ['1.']}):
+      with pytest.raises(ValueError, match='^parameters.*: got .*, want'):
+        pool.set_policy(policy, bad)
+      with pytest.raises(ValueError, match='^parameters.*: got .*, want'):
+        pool.evaluate(policy, bad, episodes_per_task=1, seed=0)
+    for state, words in (
+        ({}, r"without \['episodes_begun', 'num_blocks'\]"),
+        ({'num_blocks': 1.5, 'episodes_begun': [[1]]}, 'num_blocks=1.5, want'),
+        ({'num_blocks': -1, 'episodes_begun': [[1]]}, 'num_blocks=-1, want'),
+        ({'num_blocks': 1, 'episodes_begun': [[1.5]]}, r'begun=\[\[1.5\]\]'),
+        ({'num_blocks': 1, 'episodes_begun': [[-1]]}, r'begun=\[\[-1\]\]')):
+      with pytest.raises(ValueError, match=f'^Pool.restore: got .*{words}'):
+        pool.restore(state)
     pool.collect()  # None of this did any harm.
     pool.close()
     pool.close()
@@ -82,3 +103,9 @@ def test_bad_calls_are_refused():
                      policy, parameters, episodes_per_task=1, seed=0)):
       with pytest.raises(RuntimeError, match='the pool is closed'):
         call()
+
+
+def test_fresh_numbers_are_not_cut_off():
+  arguments.check_same_layout({'w': np.zeros(2)}, {'w': np.zeros(2, int)})
+  with pytest.raises(ValueError, match="'w'.: got dtype float64, want int64"):
+    arguments.check_same_layout({'w': np.zeros(2, int)}, {'w': np.zeros(2)})

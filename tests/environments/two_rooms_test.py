@@ -59,3 +59,19 @@ def test_a_wrong_number_of_goals_is_refused(number):
 def test_a_goal_in_no_cell_is_refused():
   with pytest.raises(ValueError, match='goals: got .* want numbers of cells'):
     two_rooms.make_tables(np.array([54]))
+
+
+@pytest.mark.parametrize('call, words', [
+    (lambda: two_rooms.make_tables(np.array([1.5])), r'goals: got \[1.5\]'),
+    (lambda: two_rooms.make_tables(np.array([True])), r'goals: got \[True\]'),
+    (lambda: two_rooms.make_tables(np.array([-1])), r'goals: got \[-1\]'),
+    (lambda: two_rooms.draw_goals(2.5, [0]), 'num_goals: got 2.5'),
+    (lambda: two_rooms.draw_goals(True, [0]), 'num_goals: got True'),
+    (lambda: two_rooms.state_index(-1), 'cell: got -1'),
+    (lambda: two_rooms.state_index(two_rooms.NUM_CELLS), 'cell: got 54'),
+    (lambda: two_rooms.state_index(1.), 'cell: got 1.0'),
+    (lambda: two_rooms.state_index(0, 'down '), "previous_action: got 'down '"),
+])
+def test_what_is_no_cell_is_refused(call, words):
+  with pytest.raises(ValueError, match=words):
+    call()

@@ -305,3 +305,24 @@ def test_deterministic_action_is_the_mean_of_what_is_executed():
   np.testing.assert_allclose(
       gaussian_acting.clipped_mean(mean, std, low, high)[0, 0], executed,
       atol=4e-3)
+
+
+def test_observations_of_another_size_are_refused():
+  policy = make('two_column', False, False)
+  twin = policy.acting_policy('task')
+  selected = twin.select_tasks(arrays(policy), np.arange(K))
+  noise = np.zeros((K, C, 4), np.float32)
+  for size in (1, D - 1, D + K):
+    rows = np.zeros((K, C, size), np.float32)
+    with pytest.raises(ValueError, match=rf'got shape \[3, 2, {size}\], want'):
+      twin.sample(selected, rows, noise)
+    with pytest.raises(ValueError, match=rf'got shape \[3, 2, {size}\], want'):
+      twin.deterministic(selected, rows)
+
+
+@pytest.mark.parametrize('index', [[-1], [K], [1.], [True], ['1'], 1.5])
+def test_tasks_that_there_are_not_are_refused(index):
+  policy = make('two_column', False, True)
+  for which in ('task', 'shared'):
+    with pytest.raises(ValueError, match=r'^task_index: got .* in \[0, 3\)$'):
+      policy.acting_policy(which).select_tasks(arrays(policy), np.array(index))

@@ -186,3 +186,18 @@ def test_one_policy_needs_no_reset(is_discrete):
   before = parameters(policy.task(x))
   policy.reset_tasks()
   np.testing.assert_array_equal(before, parameters(policy.task(x)))
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_states_of_another_number_of_tasks_are_refused(architecture):
+  policy = make(architecture)
+  x = tf.zeros([K, N, D])
+  # As many rows as tasks, or a multiple, would be dealt out among them.
+  for rows in (tf.zeros([1, K, D]), tf.zeros([2 * K, N, D]), x[:, :, :1], x[0]):
+    for which in (policy.task, policy.shared):
+      with pytest.raises(ValueError, match=' has shape .*, want'):
+        which(rows)
+  for origin in (tf.zeros([K], tf.int32), tf.zeros([K, 1], tf.int32)):
+    for which in (policy.task, policy.shared):
+      with pytest.raises(ValueError, match='origin has shape .*, want'):
+        which(x, origin)

@@ -2,6 +2,7 @@
 
 from distillery.networks import linear_value
 import numpy as np
+import pytest
 import tensorflow as tf
 
 K, N, D = 3, 60, 4
@@ -124,3 +125,21 @@ def test_nothing_is_trainable():
     tape.watch(x := tf.constant(observation))
     value = net(x, step)
   assert tape.gradient(value, x) is None
+
+
+@pytest.mark.parametrize('changes, words', [
+    (dict(observation=[1, N, D]), 'observation'),
+    (dict(observation=[K, N, 1]), 'observation'), (dict(step=[N]), 'step'),
+    (dict(step=[K, 1]), 'step'), (dict(target=[N]), 'target'),
+    (dict(target=[K, 1]), 'target')])
+def test_samples_of_another_shape_are_refused(changes, words):
+  shapes = {'observation': [K, N, D], 'step': [K, N], 'target': [K, N]}
+  arrays = {name: tf.zeros(shape)
+            for name, shape in {**shapes, **changes}.items()}
+  net = linear_value.LinearValue(K, D)
+  with pytest.raises(ValueError, match=f'linear_value: {words} has shape .*'):
+    net.fit(**arrays)
+  del arrays['target']
+  if words != 'target':
+    with pytest.raises(ValueError, match=f'linear_value: {words} has shape'):
+      net(**arrays)

@@ -105,3 +105,12 @@ def test_an_architecture_that_is_none_is_refused():
       **{**sizes, 'architecture': 'separate'})
   with pytest.raises(ValueError, match="'multi_head', 'separate'.*'shared'"):
     multi_head.MultiHeadValue(2, policy.normalizer, **sizes)
+
+
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_states_of_another_number_of_tasks_are_refused(architecture):
+  policy, value = make(architecture)
+  for shape in ([1, K, D], [2 * K, N, D], [N, D], [K, N, 1]):
+    for call in (policy.task, value):
+      with pytest.raises(ValueError, match=' x has shape .*, want'):
+        call(tf.zeros(shape))

@@ -88,3 +88,13 @@ def test_large_offset_keeps_its_precision():
   np.testing.assert_allclose(
       net.variance.numpy()[0, 0], samples[0].astype(np.float64).var(axis=0),
       rtol=1e-2)
+
+
+@pytest.mark.parametrize('num_groups, shape', [
+    (K, (1, 5, D)), (K, (5, D)), (K, (K, 5, 1)), (K, (6, 2, D)),
+    (1, (5, D)), (1, (K, 5, 1)), (1, (K, D, 5))])
+def test_observations_of_another_shape_are_refused(num_groups, shape):
+  net = make(num_groups)
+  for call in (net, net.update):
+    with pytest.raises(ValueError, match=r'^normalizer: x has shape .*, want'):
+      call(tf.zeros(shape))

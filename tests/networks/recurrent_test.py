@@ -188,3 +188,17 @@ def test_all_begin_nearly_uniform_and_values_at_nothing():
 def test_too_many_convolutions_are_refused():
   with pytest.raises(ValueError, match='3 convolutions leave nothing .* 2 at '):
     make_policy(conv_channels=(3, 4, 5))
+
+
+@pytest.mark.parametrize('name, shape', [
+    ('observation', (T, K, E, 1)), ('observation', (T, 1, E, SIZE)),
+    ('next_observation', (T, K, E, 1)), ('is_first', (T, K, 1)),
+    ('is_first', (K, E)), ('state', (K, E, 1)), ('state', (1, E, 20))])
+def test_an_unroll_of_another_shape_is_refused(name, shape):
+  policy = make_policy()
+  observation, state, is_first = make_unroll(policy)
+  parts = dict(observation=observation[:-1], next_observation=observation[1:],
+               state=state, is_first=is_first)
+  parts[name] = np.zeros(shape, parts[name].dtype)
+  with pytest.raises(ValueError, match=f' {name} has shape .*, want'):
+    policy.unroll(**{key: tf.constant(x) for key, x in parts.items()})

@@ -227,3 +227,15 @@ def test_refuses():
     with pytest.raises(ValueError, match=words):
       squashed_policy.SquashedPolicy(
           K, D, A, observes_task=False, seed=0, **options)
+
+
+@pytest.mark.parametrize('architecture, observes_task', CASES)
+def test_states_of_another_number_of_tasks_are_refused(
+    architecture, observes_task):
+  policy = make_policy(architecture, observes_task)
+  critics = make_critics(architecture, observes_task)
+  for shape in ((1, K, D), (2 * K, N, D), (K, N, 1)):
+    with pytest.raises(ValueError, match=r'has shape .*, want \(3, None, 5\)'):
+      policy.sample(tf.zeros(shape), tf.zeros([*shape[:2], A]))
+    with pytest.raises(ValueError, match=r'has shape .*, want \(3, None, 7\)'):
+      critics(tf.zeros(shape), tf.zeros([*shape[:2], A]))

@@ -190,3 +190,24 @@ def test_what_values_explain():
   value = tf.stack([target[0], 7. + 0. * target[0], 3. + .5 * target[0]])
   np.testing.assert_allclose(
       advantages.explained(value, target), [1., 0., .75], atol=1e-6)
+
+
+@pytest.mark.parametrize('call, words', [
+    (lambda: advantages.standardize(tf.zeros([6]), min_std=1.),
+     r'standardize: advantage has shape \(6,\), want \(None, None\)'),
+    (lambda: advantages.standardize(tf.zeros([2, 3, 4]), min_std=1.),
+     'standardize: advantage has shape'),
+    (lambda: advantages.explained(tf.zeros([2, 3]), tf.zeros([1, 3])),
+     r'explained: value_target has shape \(1, 3\), but value has'),
+    (lambda: advantages.explained(tf.zeros([2, 3]), tf.zeros([3])),
+     'explained: value_target has shape'),
+    (lambda: advantages.task_major(tf.zeros([2, 3])),
+     r'task_major: x has shape \(2, 3\), want \[T, K, E, \.\.\.\]'),
+    (lambda: advantages.time_major(tf.zeros([6, 2]), [3, 2, 2]),
+     r'time_major: x has shape \(6, 2\), want \(2, 6\)'),
+    (lambda: compute(episode(), 1.5, .9), 'gamma and lambda_ must be'),
+    (lambda: compute(episode(), .9, -.1), 'gamma and lambda_ must be'),
+])
+def test_what_would_fit_together_by_chance_is_refused(call, words):
+  with pytest.raises(ValueError, match=words):
+    call()

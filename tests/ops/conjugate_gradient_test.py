@@ -127,3 +127,9 @@ def test_refuses():
     solve(matrix[0], b[0], 1)
   with pytest.raises(ValueError, match='num_iterations must be >= 1, got 0'):
     solve(matrix, b, 0)
+
+
+def test_products_of_another_shape_are_refused():
+  with pytest.raises(ValueError, match='conjugate_gradient: product has shape'):
+    conjugate_gradient.conjugate_gradient(
+        lambda v: v[:, :1], tf.ones([K, P]), num_iterations=2)

@@ -78,3 +78,12 @@ def test_parameters_are_those_of_the_moment_and_of_one_shape():
 def test_refuses_other_families(policy):
   with pytest.raises(ValueError, match='Categorical, or Independent'):
     families.parameters(policy)
+
+
+def test_policies_of_other_actions_have_no_divergence():
+  zeros = tf.zeros([2, 3])
+  with pytest.raises(ValueError, match=r'kl: the one .*\(2, 3\), the other .*'):
+    families.Gaussian(zeros, zeros + 1.).kl(
+        families.Gaussian(zeros[:, :1], zeros[:, :1] + 1.))
+  with pytest.raises(ValueError, match='want last axes that are equal'):
+    families.Categorical(zeros).kl(families.Categorical(zeros[:, :1]))

@@ -150,3 +150,10 @@ def test_divergence_from_the_standard_normal():
   np.testing.assert_allclose(gaussians.kl_from_standard(
       gaussians.DiagGaussian(tf.constant(mean), tf.constant(std))), want,
                              rtol=1e-10)
+
+
+@pytest.mark.parametrize('shape', [[3], [1, 3], [2, 1]])
+def test_a_deviation_of_another_shape_is_refused(shape):
+  with pytest.raises(ValueError, match='kl_from_standard: std has shape'):
+    gaussians.kl_from_standard(
+        gaussians.DiagGaussian(tf.zeros([2, 3]), tf.ones(shape)))

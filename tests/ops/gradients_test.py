@@ -2,6 +2,7 @@
 
 from distillery.ops import gradients
 import numpy as np
+import pytest
 import tensorflow as tf
 
 
@@ -51,3 +52,12 @@ def test_copies_of_a_task_have_one_norm():
   clipped = gradients.clip_by_task_norm(
       [tf.constant([[3.], [.1], [4.], [.2]])], 1., num_tasks=2)[0]
   np.testing.assert_allclose(clipped, [[.6], [.1], [.8], [.2]], rtol=1e-6)
+
+
+@pytest.mark.parametrize('shape', [[5, 6], [4], []])
+def test_gradients_of_other_tasks_are_refused(shape):
+  with pytest.raises(ValueError, match='one has shape .*multiple of 3, the '):
+    gradients.clip_by_task_norm(
+        [tf.zeros([6, 2]), tf.zeros(shape)], 1., num_tasks=3)
+  with pytest.raises(ValueError, match='max_norm must be positive, got 0.0'):
+    gradients.clip_by_task_norm([tf.zeros([6, 2])], 0., num_tasks=3)

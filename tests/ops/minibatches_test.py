@@ -2,6 +2,7 @@
 
 from distillery.ops import minibatches
 import numpy as np
+import pytest
 import tensorflow as tf
 
 K, N, EPOCHS, MINIBATCHES = 2, 24, 3, 4
@@ -33,3 +34,9 @@ def test_the_seed_fixes_the_orders():
   np.testing.assert_array_equal(orders(), orders())
   for other in ((1, 3), (2, 2)):
     assert (orders() != orders(other)).any(axis=(1, 2)).all()
+
+
+def test_minibatches_are_equally_large():
+  with pytest.raises(ValueError, match='must be a multiple of .* 10 and 4'):
+    minibatches.orders(
+        tf.constant((1, 2)), 2, 10, num_epochs=1, num_minibatches=4)

@@ -91,3 +91,19 @@ def test_the_temperature_rises_while_entropy_is_below_its_target():
 def test_refuses_shapes_that_would_broadcast(loss):
   with pytest.raises(ValueError, match='they must be equal'):
     loss()
+
+
+@pytest.mark.parametrize('call, words', [
+    (lambda: soft_q.critic_loss(Q[0, 0], REWARD), 'critic_loss: q has shape'),
+    (lambda: soft_q.critic_target(
+        REWARD[0], DISCOUNT[0], Q[:, 0], LOG_PROB[0], TEMPERATURE[0], gamma=.9),
+     'critic_target: next_q has shape'),
+    (lambda: soft_q.actor_loss(Q[:, 0], LOG_PROB[0], TEMPERATURE),
+     'actor_loss: q has shape'),
+    (lambda: soft_q.temperature_loss(
+        TEMPERATURE, LOG_PROB[0], target_entropy=-1.),
+     'temperature_loss: log_prob has shape'),
+])
+def test_what_lacks_the_axis_of_tasks_is_refused(call, words):
+  with pytest.raises(ValueError, match=words):
+    call()

@@ -14,6 +14,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+tfd = tfp.distributions
+
 T, K, E, D, A = 4, 2, 3, 5, 2
 SPEC = builders.AgentSpec(
     num_tasks=K, num_test_tasks=0,
@@ -296,3 +298,28 @@ def test_frozen_layers_stay_to_the_last_bit(
 def test_layers_are_frozen_only_if_they_were_learned():
   with pytest.raises(ValueError, match="trainable='last' would leave most"):
     make_config(trainable='last')
+
+
+def test_what_would_be_broadcast_is_refused():
+  policy = tfd.Independent(tfd.Normal(tf.zeros([2, 3, 4]), 1.), 1)
+  zeros = tf.zeros([2, 3])
+  for shape in ([3, 4], [1, 3, 4], [2, 3, 1]):
+    with pytest.raises(ValueError, match='terms: action has shape .*, want'):
+      losses.terms(policy, tf.zeros(shape), zeros, zeros, zeros)
+
+
+def test_a_batch_of_another_layout_is_refused():
+  config = make_config(normalize_rewards=True)
+  networks = make_networks(config)
+  for name, change, words in (
+      ('reward', lambda x: x[..., :1], ' has shape '),
+      ('discount', lambda x: x[0], 'block: discount has shape'),
+      ('episode_step', lambda x: x.astype(np.float32), 'has dtype float32')):
+    block = make_block(networks)
+    block[name] = change(block[name])
+    with pytest.raises(ValueError, match=words):
+      make_learner(config, networks, block).step()
+  block = make_block(networks)
+  del block['episode_step']
+  with pytest.raises(ValueError, match='batch: got none of episode_step'):
+    make_learner(config, networks, block).step()

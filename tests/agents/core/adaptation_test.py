@@ -60,3 +60,16 @@ def test_trajectories_come_one_after_another_and_are_kept(num):
     np.testing.assert_array_equal(each.success, [False, i > 0])
     np.testing.assert_array_equal(each.latent, np.full((K, 3), i))
     np.testing.assert_array_equal(each.taken_for, [10 + i, 10 + i])
+
+
+@pytest.mark.parametrize('names', [
+    ('far',), ('far', 'near', 'new'), ('far', 'new'), ('far', 'near', 'near')])
+def test_other_names_than_the_pools_are_refused(names):
+  with pytest.raises(ValueError, match=r"^task_names: got .*, want .*'near'"):
+    adaptation.adapt(Pool(), Adapter(), names, 1)
+
+
+@pytest.mark.parametrize('num', [0, -1, 1.5, True])
+def test_there_is_at_least_one_trajectory(num):
+  with pytest.raises(ValueError, match='^num_trajectories: got '):
+    adaptation.adapt(Pool(), Adapter(), NAMES, num)

@@ -62,3 +62,12 @@ def test_width_falls_with_the_number_of_runs():
 def test_wrong_shapes_are_refused(shape):
   with pytest.raises(ValueError, match='success: got the shape'):
     intervals.bootstrap(intervals.mean, np.zeros(shape), repetitions=10)
+
+
+def test_of_nothing_there_is_no_mean():
+  for statistic in (intervals.mean, intervals.interquartile_mean):
+    for scores in (np.zeros((2, 0)), np.float64(1.)):
+      with pytest.raises(ValueError, match='scores: got shape .* at least one'):
+        statistic(scores)
+  with pytest.raises(ValueError, match='repetitions: got 0'):
+    intervals.bootstrap(intervals.mean, SUCCESS, repetitions=0)

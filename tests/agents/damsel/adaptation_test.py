@@ -3,6 +3,7 @@
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.networks import latent_acting
 import numpy as np
+import pytest
 
 K, T, F = 4, 3, 3
 COMPONENTS = np.eye(F, 5, dtype=np.float32)
@@ -83,3 +84,10 @@ def test_it_acts_without_noise_by_its_own_latents():
   assert adapter.policy.noise_std == 0.
   parameters = adapter.parameters([])
   assert parameters[adapter.policy.latents].shape == (K, 5)
+
+
+def test_trajectories_of_other_tasks_are_refused():
+  adapter = make_adapter(num_tasks=3)
+  with pytest.raises(ValueError, match=(
+      r'^blocks: number 0 has rewards of shape \(3, 4, 1\), want \[T, 3, 1\]')):
+    adapter.latents([block(1., 2., 3., 4.)])

@@ -199,3 +199,11 @@ def test_who_acts_is_drawn_for_each_unroll_of_an_environment():
     want_action, want_log_prob = policy.sample(own, x, part)
     np.testing.assert_array_equal(action[who], want_action[who])
     np.testing.assert_array_equal(log_prob[who], want_log_prob[who])
+
+
+def test_policies_of_other_tasks_are_not_compared():
+  one, both = (tfd.Independent(tfd.Normal(tf.zeros([num, 3, A]), 1.), 1)
+               for num in (1, 2))
+  for pair in ((one, both), (both, one)):
+    with pytest.raises(ValueError, match='distillation_loss: student has sh'):
+      learning.distillation_loss(*pair)

@@ -238,3 +238,32 @@ def test_shapes_that_would_broadcast_are_refused():
                          clip_ratio=.2, **COSTS)
   with pytest.raises(ValueError, match='value_loss: value_target has shape'):
     losses.value_loss(zero, zero[0])
+
+
+def gaussians(*shape):
+  return tfd.Independent(tfd.Normal(tf.zeros(shape), 1.), 1)
+
+
+@pytest.mark.parametrize('task, shared, action, words', [
+    ((2, 3, 1), (1, 3, 1), (2, 3, 1), 'shared_policy has shape'),
+    ((2, 3, 1), (3, 1), (2, 3, 1), 'shared_policy has shape'),
+    ((2, 3, 1), (2, 3, 1), (3, 1), 'action has shape'),
+    ((2, 3, 1), (2, 3, 1), (1, 3, 1), 'action has shape'),
+    ((2, 3, 2), (2, 3, 2), (2, 3, 1), 'action has shape'),
+])
+@pytest.mark.parametrize('regularizer', ['sampled', 'exact', 'bonus'])
+def test_what_would_be_broadcast_is_refused(
+    regularizer, task, shared, action, words):
+  policies = gaussians(*task), gaussians(*shared)
+  settings = dict(regularizer=regularizer, **COSTS)
+  zeros = tf.zeros(task[:2])
+  with pytest.raises(ValueError, match=f'reward_regularizer: {words}'):
+    losses.reward_regularizer(*policies, tf.zeros(action), **settings)
+  with pytest.raises(ValueError, match=f'policy_loss: {words}'):
+    losses.policy_loss(*policies, tf.zeros(action), zeros, zeros,
+                       clip_ratio=.2, **settings)
+  if 'policy' in words:
+    with pytest.raises(ValueError, match=f'exact_regularizer: {words}'):
+      losses.exact_regularizer(*policies, **COSTS)
+    with pytest.raises(ValueError, match=f'centroid_loss: {words}'):
+      losses.centroid_loss(*policies)

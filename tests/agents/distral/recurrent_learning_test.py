@@ -269,3 +269,19 @@ def test_gradients_are_clipped_the_shared_columns_whole_and_each_tasks_apart():
   # Values are another network's, with a step size of their own.
   for one, other in zip(free['value'], clipped['value']):
     np.testing.assert_array_equal(one, other)
+
+
+def test_a_batch_of_another_layout_is_refused():
+  config = make_config()
+  policy = make_policy(config)
+  block = make_block(policy, number=7)
+  for name, change, words in (
+      ('state', lambda x: x[:1], 'block: state has shape'),
+      ('state', lambda x: x[..., :1], 'state has shape'),
+      ('episode_step', lambda x: x[:1], 'block: episode_step has shape'),
+      ('reward', lambda x: x[:, :1], 'block: reward has shape')):
+    with pytest.raises(ValueError, match=words):
+      make_learner(config, policy, {**block, name: change(block[name])}).step()
+  del block['state']
+  with pytest.raises(ValueError, match='batch: got none of state, want'):
+    make_learner(config, policy, block).step()

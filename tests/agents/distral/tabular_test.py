@@ -185,3 +185,29 @@ def test_distilling_learns_faster_than_separate_learners():
 def test_settings_out_of_range_are_refused(settings):
   with pytest.raises(ValueError, match=list(settings)[0]):
     soft_q_learning.SoftQConfig(**settings)
+
+
+@pytest.mark.parametrize('call, words', [
+    (lambda t: tabular.soft_value(
+        t.reward[0], np.zeros(t.reward.shape), alpha=1., beta=1.),
+     r'log_prior: got shape \(3, 6, 3\), want what broadcasts to'),
+    (lambda t: tabular.backup(t, np.zeros(6), .9),
+     r'value: got shape \(6,\), want \(3, 6\)'),
+    (lambda t: tabular.backup(t, np.zeros((3, 9)), .9), 'value: got shape'),
+    (lambda t: tabular.occupancy(t, np.ones((6, 3)), .9, 2),
+     'policy: got shape'),
+    (lambda t: tabular.expected_return(t, np.ones((3, 6, 1)), .9, 2),
+     'policy: got shape'),
+    (lambda t: tabular.expected_return(
+        t, np.ones(t.reward.shape), .9, 2, np.zeros(3)), 'costs: got shape'),
+    (lambda t: tabular.distilled(np.ones((3, 6)), np.ones((1, 6, 3))),
+     'policy: got shape'),
+    (lambda t: tabular.distilled(np.ones(6), np.ones((6, 3))),
+     'policy: got shape'),
+    (lambda t: soft_q_learning.SoftQLearner(
+        soft_q_learning.SoftQConfig(), t, [0], distils=True),
+     r'tables: got rewards of shape \(3, 6, 3\), want \[R, K, S, A\] with R ='),
+])
+def test_what_would_be_broadcast_is_refused(call, words):
+  with pytest.raises(ValueError, match=words):
+    call(random_tables())

@@ -176,3 +176,22 @@ def test_distillation_matches_moments():
   # The released code's is at its minimum too, and says nothing of deviations.
   mean, std = gradients(losses.released_distillation_loss)
   assert abs(mean) < 1e-12 and std is None
+
+
+def test_what_would_be_broadcast_is_refused():
+  def of(*shape):
+    return families.Gaussian(tf.zeros(shape), tf.ones(shape))
+
+  for loss in (losses.pairwise_penalty, losses.released_penalty):
+    with pytest.raises(ValueError, match='penalty: second has shape'):
+      loss(of(3, 3, M, A), of(3, 1, M, A))
+    for shape in ((3, 1, M, A), (3, M, A), (3, 3, M)):
+      with pytest.raises(ValueError, match='penalty: new has shape .*, want'):
+        loss(of(*shape), of(*shape))
+  for loss in (losses.central_penalty, losses.distillation_loss,
+               losses.released_distillation_loss):
+    for shape in ((1, M, A), (M, A), (3, M, 1)):
+      with pytest.raises(ValueError, match='second has shape .*, but first '):
+        loss(of(3, M, A), of(*shape))
+  with pytest.raises(ValueError, match='pairs: parameters has shape .*, want'):
+    losses.pairs(of(9, 3 * M, A), 3)

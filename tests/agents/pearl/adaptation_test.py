@@ -7,6 +7,7 @@ from distillery.agents.pearl import adaptation
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import networks as pearl_networks
 import numpy as np
+import pytest
 import small_pearl as small
 from small_pearl import A
 from small_pearl import D
@@ -89,3 +90,14 @@ def test_the_policy_acts_by_the_latents_as_the_network_does():
   np.testing.assert_array_equal(
       adapter.policy.sample(selected, observation, noise)[0],
       adapter.policy.deterministic(selected, observation))
+
+
+def test_trajectories_of_other_tasks_are_refused():
+  config = small.make_config()
+  adapter = make_adapter(small.make_networks(config), config)
+  good, bad = make_blocks(2)
+  for change in (lambda x: x[:, :1], lambda x: np.repeat(x, 2, axis=2)):
+    changed = {name: change(value) for name, value in bad.items()}
+    with pytest.raises(ValueError, match=(
+        r'^blocks: number 1 has rewards of shape .*, want \[T, 4, 1\]')):
+      adapter.latents([good, changed])
