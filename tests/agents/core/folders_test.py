@@ -4,13 +4,13 @@ import errno
 import os
 import shutil
 
+import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import folders
 from distillery.agents.core import records
 from distillery.agents.core import run_directory
 from distillery.agents.core import saving
 from distillery.agents.core import serving
-import disks
 import pytest
 import tensorflow as tf
 

@@ -5,6 +5,7 @@ import json
 import shutil
 import time
 
+import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
 from distillery.agents.core import experiment
@@ -12,7 +13,6 @@ from distillery.agents.core import run_directory
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
-import disks
 import pytest
 import reverb
 
