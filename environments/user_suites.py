@@ -86,7 +86,7 @@ def _check_goes_to_workers(task_name: str, factory: Callable[[int], Any]
   what = f'factory of task {task_name!r}: got {factory!r}, which'
   data = sending.dump(factory, what)
   try:
-    pickle.loads(data)  # noqa: S301; it was pickled in the line above.
+    pickle.loads(data)  # noqa: S301  # It was pickled in the line above.
   except Exception as error:
     raise ValueError(f'{what} can be pickled and not be unpickled again '
                      f'({type(error).__name__}: {error})') from error

@@ -1,4 +1,4 @@
-"""What blocks say of the length of episodes, for agents that need them whole."""
+"""What blocks say of how long episodes are, for agents that need whole ones."""
 
 from typing import Mapping, Optional
 

@@ -76,7 +76,7 @@ def write_files(folder):
 
 @pytest.mark.parametrize('arguments, given, words', [
     (['-c', script()], '', '__main__ has no file, as in a notebook, at a pro'),
-    (['-'], script() + _FINE, '__main__ has no file, as in a notebook, at a prompt'),
+    (['-'], script() + _FINE, '__main__ has no file, as in a notebook, at a'),
     (['-m', 'package'], '', '__main__ is a __main__.py, which a worker does'),
     (['package'], '', '__main__ is a __main__.py, which a worker does not run'),
     (['guarded.py'], '', '__main__ has it under `if __name__ == '),
