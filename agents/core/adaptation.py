@@ -97,11 +97,11 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
     block = {name: array.copy() for name, array in pool.collect(
         restart=True).items()}
     ended = pool.episodes()
+    _check_whole(ended, *block['reward'].shape[1::-1])
     success = {episode.task: episode.success for episode in ended}
-    if not set(success) <= set(task_names):
+    if sorted(success) != sorted(task_names):
       raise ValueError(f'task_names: got {list(task_names)}, want those of the '
                        f'pool, {list(success)}.')
-    _check_whole(ended, len(task_names), len(block['reward']))
     found.append(Trajectory(
         block, np.array([success[name] for name in task_names]),
         adapter.latents(blocks), adapter.taken_for(blocks)))

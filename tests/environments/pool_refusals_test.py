@@ -78,7 +78,7 @@ def test_bad_calls_are_refused():
       for dtype in (complex, str, object):
         with pytest.raises(ValueError, match=r"'first'\]: got dtype .*, want"):
           pool.set_parameters(
-              bad | {'first': np.ones((1, 2, 2)).astype(dtype)})
+              bad | {'first': np.ones(parameters['first'].shape).astype(dtype)})
     for bad in ([1.], {'first': np.ones(2, complex)}, {'first': ['1.']}):
       with pytest.raises(ValueError, match='^parameters.*: got .*, want'):
         pool.set_policy(policy, bad)

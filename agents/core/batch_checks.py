@@ -1,0 +1,87 @@
+"""What a learner is given, checked while its step is traced.
+
+A batch comes from any iterator. One of another layout may fit together by
+chance, and would be learned from without a word. Static shapes alone are looked
+at: a step that is traced costs nothing more.
+"""
+
+from typing import Any, Mapping, Sequence
+
+from distillery.ops import checks
+import tensorflow as tf
+
+# What learners from unrolls read.
+STEPS = ('observation', 'next_observation', 'action', 'log_prob', 'reward',
+         'discount', 'episode_end')
+_DTYPES = {
+    'observation': tf.float32, 'next_observation': tf.float32,
+    'log_prob': tf.float32, 'reward': tf.float32, 'discount': tf.float32,
+    'episode_step': tf.int32, 'episode_end': tf.bool, 'state': tf.float32}
+
+
+def check_block(block: Mapping[str, tf.Tensor], num_tasks: int,
+                names: Sequence[str]) -> None:
+  """Refuses a batch that is no block of unrolls, `[T, K, E, ...]`.
+
+  Args:
+    block: by name, see `replay.block_signature`.
+    num_tasks: K.
+    names: what is read of it.
+
+  Raises:
+    ValueError: if something is missing, or has another shape or type.
+  """
+  check_names(block, names)
+  checks.has_shape(
+      'block', [None, num_tasks, None], reward=block['reward'])
+  lead = block['reward'].shape
+  for name in names:
+    value = block[name]
+    if value.dtype != _DTYPES.get(name, value.dtype):
+      raise ValueError(f'block: {name} has dtype {value.dtype.name}, want '
+                       f'{_DTYPES[name].name}.')
+    if name == 'state':
+      checks.has_shape('block', [*lead[1:], None], state=value)
+    elif name.endswith('observation'):
+      checks.has_shape('block', [*lead, None], **{name: value})
+    elif name == 'action':
+      checks.has_shape('block', [*lead, *value.shape[3:]], action=value)
+    else:
+      checks.has_shape('block', lead, **{name: value})
+
+
+def check_rows(rows: Mapping[str, tf.Tensor], num_tasks: int,
+               widths: Mapping[str, int]) -> None:
+  """Refuses a batch that is not of episodes, `[K, E, T, W]` of each kind.
+
+  Args:
+    rows: by the name of a kind, see `episodes.make_iterator`.
+    num_tasks: K.
+    widths: W of each kind that is read.
+
+  Raises:
+    ValueError: if a kind is missing, or has another shape.
+  """
+  check_names(rows, list(widths))
+  for kind, width in widths.items():
+    checks.has_shape(
+        'batch', [num_tasks, None, None, width], **{kind: rows[kind]})
+
+
+def check_names(batch: Any, names: Sequence[str]) -> None:
+  """Refuses a batch that lacks something.
+
+  Args:
+    batch: by name.
+    names: what is read of it.
+
+  Raises:
+    ValueError: if it is no mapping, or a name is missing.
+  """
+  if not isinstance(batch, Mapping):
+    raise ValueError(f'batch: got a {type(batch).__name__}, want a mapping '
+                     f'with {", ".join(names)}.')
+  missing = [name for name in names if name not in batch]
+  if missing:
+    raise ValueError(f'batch: got none of {", ".join(missing)}, want '
+                     f'{", ".join(names)}.')
