@@ -68,8 +68,8 @@ ALLOWED_IMPORTS = {
     ),
 }
 
-MAX_FILE_LINES = 250
-MAX_FUNCTION_LINES = 60
+MAX_FILE_LINES = 400
+MAX_FUNCTION_LINES = 60  # its docstring and its signature apart
 MAX_STEP_LINES = 80  # of a learner's `_step`, which is read top to bottom
 # Longer, each for a reason: path, or path and name of the function.
 LONGER = {}
@@ -183,7 +183,13 @@ def test_nothing_that_only_steps_environments_loads_tensorflow():
   assert result.returncode == 0, result.stderr
 
 
-def functions(path: pathlib.Path) -> Iterator[ast.AST]:
+def code_lines(node: ast.FunctionDef) -> int:
+  """Lines of a function, its signature and its docstring apart."""
+  body = node.body[1:] if ast.get_docstring(node) else node.body
+  return node.end_lineno - body[0].lineno + 1 if body else 0
+
+
+def functions(path: pathlib.Path) -> Iterator[ast.FunctionDef]:
   for node in ast.walk(parsed(path)):
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
       yield node
@@ -199,7 +205,7 @@ def test_functions_and_files_are_short():
     }
     for node in functions(path):
       limit = MAX_STEP_LINES if node.name == '_step' else MAX_FUNCTION_LINES
-      length = node.end_lineno - node.lineno + 1
+      length = code_lines(node)
       lengths[name_of(path), node.name] = (length, limit)
     for key, (length, limit) in lengths.items():
       if length > limit and key in LONGER:

@@ -68,7 +68,10 @@ class TrustRegionLearner(learners.Learner):
     limit = None
     for number, batch in enumerate(batches):
       if limit is None and number == self.num_steps:
-        block = {name: batch.get('task', batch)[name].numpy() for name in (
+        batch_checks.check_names(batch, [])
+        block = batch.get('task', batch)
+        self._check_block(block)
+        block = {name: np.asarray(block[name]) for name in (
             'episode_end', 'episode_step', 'discount')}
         limit = whole_episodes.time_limit(block)
         if limit:
