@@ -12,6 +12,7 @@ import time
 from typing import Any, Dict, Optional
 
 from distillery.launching import addresses
+from distillery.launching import contact
 from distillery.launching import engines
 from distillery.launching import nodes
 from distillery.launching import quiet
@@ -52,7 +53,8 @@ class RayEngine(engines.Engine):
     Raises:
       ImportError: if Ray is not installed.
       ValueError: if `address` is none.
-      ConnectionError: if there is no such cluster.
+      ConnectionError: if there is no such cluster, or this machine does not
+        reach itself.
     """
     try:
       import ray  # pylint: disable=g-import-not-at-top
@@ -70,6 +72,8 @@ class RayEngine(engines.Engine):
                   configure_logging=True, logging_level='ERROR')
     if address:
       _check_answers(address)
+    else:
+      contact.check_loopback()  # Ray would try for minutes.
     before = reaper.descendants([os.getpid()])
     with quiet.quiet_native_code():
       if address:
@@ -82,7 +86,9 @@ class RayEngine(engines.Engine):
     # Its pipe closes with this process, however that ends.
     self._reaper = subprocess.Popen(
         [sys.executable, reaper.__file__, *map(str, daemons)],
-        stdin=subprocess.PIPE)
+        stdin=subprocess.PIPE,
+        # Ctrl-C on a terminal is not for it.
+        start_new_session=True)
 
   def bind(self, name: str, node: nodes.Node) -> None:
     node.address.bind(functools.partial(_Transport, self._namespace, name))
