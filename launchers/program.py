@@ -9,6 +9,7 @@ from absl import app
 from absl import flags
 from absl import logging
 from distillery.launching import quiet
+from distillery.launching import watchdog
 
 
 def run(
@@ -40,7 +41,8 @@ def run(
 
   def interrupt(number, frame):
     interrupts.append(number)
-    signal.default_int_handler(number, frame)
+    if len(interrupts) == 1:  # A second one would break off what cleans up.
+      signal.default_int_handler(number, frame)
 
   def guarded_main(argv):
     if not flags.FLAGS['verbosity'].present:
@@ -51,13 +53,14 @@ def run(
       _fail(f'unexpected argument {arguments[0]!r}, want only --flags')
     if positional and not arguments:
       _fail(f'no {positional} given; --help says more')
+    if signal.getsignal(signal.SIGINT) is interrupt:
+      watchdog.start()
     try:
       return main(arguments)
     except (KeyboardInterrupt, Exception) as error:  # pylint: disable=broad-exception-caught
       # Native code that an interrupt hits may turn it into an error of its own.
       if interrupts or isinstance(error, KeyboardInterrupt):
-        print('stopped by Ctrl-C', file=sys.stderr)
-        sys.exit(130)
+        watchdog.end()
       if isinstance(error, (OSError, *errors)) or (
           isinstance(error, ValueError) and _raised_by_us(error)):
         _fail_with(error)

@@ -14,6 +14,7 @@ Of `CacherNode`, which Launchpad lacks, there is ours alone.
 
 from typing import Any
 
+from distillery.launching import contact
 from distillery.launching import flags
 from distillery.launching import nodes
 
@@ -61,6 +62,8 @@ def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
   Raises:
     supervisor.ProgramError: if a node failed for good.
   """
+  # Here, where no thread reads the environment yet.
+  contact.bypass_proxies()
   if flags.HAS_LAUNCHPAD:
     launched = launch(program, launch_type, terminal='current_terminal')
     if launched is not None:

@@ -12,6 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from distillery.launching import addresses
+from distillery.launching import contact
 from distillery.launching import quiet
 from distillery.launching import stopping
 import tree
@@ -40,12 +41,7 @@ class ReverbHandle(CourierHandle):
   """Of Reverb's server."""
 
   def dereference(self) -> Any:
-    address = super().dereference().server_address()
-    # Not before: a server in this process has imported it by now, and threads
-    # had better not import at once.
-    import reverb  # pylint: disable=g-import-not-at-top
-
-    return reverb.Client(address)
+    return contact.connect(super().dereference().server_address())
 
 
 class Node(abc.ABC):
@@ -200,6 +196,7 @@ class _ReverbServer:
   def run(self) -> None:
     """Waits for the end, checkpointing in between."""
     while not stopping.wait_for_stop(self._seconds):
-      self._server.localhost_client().checkpoint()
+      client = contact.connect(f'localhost:{self._server.port}')
+      contact.PatientCaller(client)(client.checkpoint)
     with quiet.quiet_native_code():
       self._server.stop()

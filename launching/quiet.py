@@ -36,10 +36,10 @@ def quiet_native_code() -> Iterator[None]:
   """Holds back what compiled code writes to stderr inside the block.
 
   Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
-  it. What was held back is written out after all if the block raises. What
-  Python writes to `sys.stderr`, as it finds it inside the block and in whatever
-  thread, is not held back. One thread at a time: another's block holds nothing
-  back.
+  it. What was held back is written out after all if the block raises an error.
+  What Python writes to `sys.stderr`, as it finds it inside the block and in
+  whatever thread, is not held back. One thread at a time: another's block holds
+  nothing back.
   """
   if not _lock.acquire(blocking=False):
     yield
@@ -55,7 +55,7 @@ def quiet_native_code() -> Iterator[None]:
     os.dup2(held.fileno(), 2)
     try:
       yield
-    except BaseException:
+    except Exception:  # Not Ctrl-C: of it there is nothing to tell.
       os.dup2(stderr, 2)
       held.seek(0)
       os.write(stderr, held.read())

@@ -4,6 +4,8 @@ import os
 import socket
 from typing import Any
 
+from distillery.launching import contact
+
 _CONNECT_S = 10.
 # Of Unix: the longest name of a socket, in bytes.
 _MAX_SOCKET_BYTES = 107
@@ -19,7 +21,8 @@ def check(address: str) -> Any:
     ImportError: if Ray is not installed.
     ValueError: if `address` is none, or Ray's sockets would have too long names
       here.
-    ConnectionError: if there is no such cluster.
+    ConnectionError: if there is no such cluster, or this machine does not
+      reach itself.
   """
   try:
     import ray  # pylint: disable=g-import-not-at-top
@@ -31,6 +34,7 @@ def check(address: str) -> Any:
     _check_answers(address)
   else:
     _check_sockets()
+    contact.check_loopback()  # Ray would try for minutes.
   return ray
 
 

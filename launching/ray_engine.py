@@ -75,7 +75,9 @@ class RayEngine(engines.Engine):
     # Its pipe closes with this process, however that ends.
     self._reaper = subprocess.Popen(
         [sys.executable, reaper.__file__, *map(str, daemons)],
-        stdin=subprocess.PIPE)
+        stdin=subprocess.PIPE,
+        # Ctrl-C on a terminal is not for it.
+        start_new_session=True)
 
   def bind(self, name: str, node: nodes.Node) -> None:
     node.address.bind(functools.partial(_Transport, self._namespace, name))

@@ -17,6 +17,7 @@ from typing import (
 )
 
 from distillery.agents.core import replay
+from distillery.launching import contact
 import numpy as np
 import reverb
 import tensorflow as tf
@@ -72,7 +73,20 @@ def make_tables(num_tasks: int, num_steps: int,
 
 
 def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
-  """Writes episodes `[K, E, T, W]` of every task."""
+  """Writes episodes `[K, E, T, W]` of every task.
+
+  Args:
+    client: a client of the server of `make_tables`.
+    kind: the name of the episodes' kind.
+    rows: the episodes, float32.
+
+  Raises:
+    ConnectionError: if the server is silent.
+  """
+  contact.PatientCaller(client)(_insert, client, kind, rows)
+
+
+def _insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
   for task, episodes in enumerate(rows):
     for episode in episodes:
       client.insert({_COLUMN: episode}, {_table_name(kind, task): 1.})
@@ -80,7 +94,8 @@ def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
 
 def is_full(client: reverb.Client, kind: str, num_tasks: int) -> bool:
   """Whether the last of the tasks, as `insert` goes, has all its episodes."""
-  table = client.server_info(timeout=60)[_table_name(kind, num_tasks - 1)]
+  tables = contact.PatientCaller(client)(client.server_info)
+  table = tables[_table_name(kind, num_tasks - 1)]
   return table.current_size >= table.max_size
 
 
@@ -97,6 +112,8 @@ def make_iterator(server_address: str, *, num_tasks: int,
   Returns:
     By the name of a kind, `[K, E, T, W]` float32; see `replay.until_silence`.
   """
+  client = contact.connect(server_address)
+
   def of_task(table: str, num: int) -> tf.data.Dataset:
     dataset = reverb.TimestepDataset.from_table_signature(
         server_address=server_address, table=table,
@@ -111,7 +128,7 @@ def make_iterator(server_address: str, *, num_tasks: int,
         for task in range(num_tasks))).map(lambda *tasks: tf.stack(tasks))
 
   return replay.until_silence(iter(tf.data.Dataset.zip(
-      {kind: of_kind(kind) for kind in num_episodes})))
+      {kind: of_kind(kind) for kind in num_episodes})), client)
 
 
 def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:

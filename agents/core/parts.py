@@ -10,12 +10,12 @@ from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
 from distillery.agents.core import saving
+from distillery.launching import contact
 from distillery.launching import quiet
 from distillery.networks import acting
 import reverb
 import tensorflow as tf
 
-_TIMEOUT_S = 60  # Of Reverb's answer.
 _SILENT_S = 2.  # Of waiting for it.
 
 
@@ -128,8 +128,9 @@ class Parts:
 
   def empty_replay(self) -> None:
     """Drops what is in the tables."""
-    for table in self._client.server_info(_TIMEOUT_S):
-      self._client.reset(table)
+    call = contact.PatientCaller(self._client)
+    for table in call(self._client.server_info):
+      call(self._client.reset, table)
 
   def _finish(self, aside: pathlib.Path) -> None:
     final = saving.finish(
@@ -141,7 +142,8 @@ class Parts:
     # Reverb prints a line about it. Stderr is not held back, which may have to
     # tell of something else meanwhile.
     try:
-      return pathlib.Path(self._client.checkpoint())
+      return pathlib.Path(
+          contact.PatientCaller(self._client)(self._client.checkpoint))
     except Exception as error:  # A full disk is an IndexError of Reverb's.
       raise OSError(f'cannot write the replay: {error}') from error
 

@@ -1,10 +1,12 @@
 """Blocks of unrolls on their way from actors to a learner, through Reverb."""
 
 import contextlib
+import threading
 from typing import Any, Dict, Iterator, Mapping
 import weakref
 
 from distillery.agents.core import builders
+from distillery.launching import contact
 from distillery.launching import quiet
 from dm_env import specs
 import numpy as np
@@ -13,6 +15,7 @@ import tensorflow as tf
 
 # For how long a learner waits for what actors insert.
 PATIENCE_MS = 600_000
+_CLOSE_S = 1.  # For the end of a stream.
 
 
 def block_signature(
@@ -83,6 +86,7 @@ class BlockWriter:
   def __init__(self, client: reverb.Client):
     """Opens the stream; it is closed when this is forgotten."""
     self._writer = client.writer(max_sequence_length=1)
+    self._call = contact.PatientCaller(client)
     weakref.finalize(self, _close, self._writer)
 
   def __call__(self, table: str, block: Mapping[str, np.ndarray]) -> None:
@@ -91,7 +95,11 @@ class BlockWriter:
     Raises:
       ValueError: if it does not have the queue's layout. No more can be written
         then.
+      ConnectionError: if the server is silent.
     """
+    self._call(self._write, table, block)
+
+  def _write(self, table: str, block: Mapping[str, np.ndarray]) -> None:
     self._writer.append(dict(block))
     self._writer.create_item(table, num_timesteps=1, priority=1.)
     self._writer.flush()
@@ -99,17 +107,26 @@ class BlockWriter:
 
 def _close(writer: Any) -> None:
   """Ends a stream; Reverb would tell at length that its server is gone."""
-  # Each block was flushed: nothing is lost with it.
-  with quiet.quiet_native_code(), contextlib.suppress(Exception):
-    writer.close(retry_on_unavailable=False)
+  def close():
+    with contextlib.suppress(Exception):
+      writer.close(retry_on_unavailable=False)
+
+  # Each block was flushed: nothing is lost with it. A server that is silent
+  # would have it wait for ever.
+  thread = threading.Thread(target=close, daemon=True)
+  with quiet.quiet_native_code():
+    thread.start()
+    thread.join(_CLOSE_S)
 
 
 def make_iterator(
     server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
   """Takes blocks from the queue, one at a time; at most one is on its way.
 
-  A TimeoutError tells of a queue that stays empty.
+  A TimeoutError tells of a queue that stays empty, a ConnectionError of a server
+  that is silent.
   """
+  client = contact.connect(server_address)
   options = tf.data.Options()
   # They would take blocks ahead, and who learns from those acts by old weights.
   options.experimental_optimization.apply_default_optimizations = False
@@ -118,19 +135,25 @@ def make_iterator(
       max_in_flight_samples_per_worker=1,
       rate_limiter_timeout_ms=PATIENCE_MS)
   return until_silence(iter(
-      dataset.map(lambda sample: sample.data).with_options(options)))
+      dataset.map(lambda sample: sample.data).with_options(options)), client)
 
 
-def until_silence(batches: Iterator[Any]) -> Iterator[Any]:
+def until_silence(batches: Iterator[Any],
+                  client: reverb.Client) -> Iterator[Any]:
   """Batches of a dataset that ends when its tables give nothing any more.
 
   Args:
     batches: an iterator, of which Reverb may say something when it is made.
+    client: a client of the server with the tables.
 
   Raises:
     TimeoutError: at that end, after `PATIENCE_MS`.
+    ConnectionError: if the server is silent.
   """
-  yield from batches
+  call = contact.PatientCaller(client)
+  while (batch := call(next, batches, None)) is not None:
+    yield batch
+  contact.check_answers(client)
   raise TimeoutError(
       f'nothing to learn from came within {PATIENCE_MS / 6e4:g} min; the '
       'actors are gone, or hang.')

@@ -8,6 +8,7 @@ from typing import Iterator, Optional
 from distillery.agents.core import builders
 from distillery.agents.core import folders
 from distillery.agents.core import run_directory
+from distillery.launching import contact
 from distillery.launching import quiet
 import reverb
 
@@ -24,6 +25,7 @@ def serve(builder: builders.Builder, run_dir: pathlib.Path,
 
   Raises:
     ValueError: if the checkpoint has no replay, and the agent needs one.
+    ConnectionError: if the server cannot be reached.
   """
   try:
     with quiet.quiet_native_code():
@@ -32,7 +34,7 @@ def serve(builder: builders.Builder, run_dir: pathlib.Path,
           checkpointer=make_checkpointer(run_dir, checkpoint)
           if builder.keeps_replay else None)
     try:
-      yield reverb.Client(f'localhost:{server.port}')
+      yield contact.connect(f'localhost:{server.port}')
     finally:
       with quiet.quiet_native_code():
         server.stop()

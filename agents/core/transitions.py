@@ -8,6 +8,7 @@ from typing import Iterator, List, Mapping, NamedTuple, Optional
 
 from distillery.agents.core import builders
 from distillery.agents.core import replay
+from distillery.launching import contact
 import numpy as np
 import reverb
 from reverb import structured_writer
@@ -128,10 +129,18 @@ class Inserter:
         client.structured_writer([structured_writer.create_config(
             pattern, _table_name(task), ())])
         for task in range(num_tasks)]
+    self._call = contact.PatientCaller(client)
 
   def __call__(self, behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-    """Writes a block `[T, K, E, ...]`, whoever acted; waits if it must."""
+    """Writes a block `[T, K, E, ...]`, whoever acted; waits if it must.
+
+    Raises:
+      ConnectionError: if the server is silent.
+    """
     del behaviour
+    self._call(self._write, block)
+
+  def _write(self, block: Mapping[str, np.ndarray]) -> None:
     for writer, rows in zip(self._writers, pack(block)):
       for number, row in enumerate(rows, 1):
         writer.append({_COLUMN: row})
@@ -160,6 +169,7 @@ def make_iterator(
   Returns:
     An iterator of `[U, K, N, W]` float32, see `replay.until_silence`.
   """
+  client = contact.connect(server_address)
   num_samples = num_batches * batch_size
 
   def of_task(task: int) -> tf.data.Dataset:
@@ -179,7 +189,7 @@ def make_iterator(
     return tf.transpose(rows, [1, 0, 2, 3])
 
   return replay.until_silence(iter(tf.data.Dataset.zip(tuple(
-      of_task(task) for task in range(num_tasks))).map(stack)))
+      of_task(task) for task in range(num_tasks))).map(stack)), client)
 
 
 def _table_name(task: int) -> str:

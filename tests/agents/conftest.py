@@ -1,5 +1,6 @@
 """Lets the tests of agents step without compiling."""
 
+from distillery.launching import contact
 import pytest
 import tensorflow as tf
 
@@ -15,6 +16,19 @@ def run_eagerly(request):
   tf.config.run_functions_eagerly(not compiles)
   yield
   tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def fall_silent(monkeypatch):
+  """Has every server of Reverb's be found silent from now on."""
+  def check_answers(client):
+    raise ConnectionError(f'{client.server_address} is silent')
+
+  def fall():
+    monkeypatch.setattr(contact, '_SILENT_S', 0.1)
+    monkeypatch.setattr(contact, 'check_answers', check_answers)
+
+  return fall
 
 
 @pytest.fixture

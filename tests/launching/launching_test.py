@@ -1,10 +1,13 @@
 """Programs on threads and on processes: what their nodes may rely on."""
 
+import socket
 import threading
 import time
 
+from distillery.launching import contact
 from distillery.launching import launching
 from distillery.launching import lp
+from distillery.launching import nodes
 from distillery.launching import supervisor
 import program_helpers as helpers
 import pytest
@@ -72,6 +75,37 @@ def test_reverb_is_a_node(where):
     assert list(info) == ['table']
   finally:
     manager.stop()
+
+
+@BOTH
+def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
+  for name in ('grpc_proxy', 'https_proxy', 'http_proxy'):
+    monkeypatch.setenv(name, 'http://127.0.0.1:9')  # Nobody listens there.
+  # What the program adds is taken back with it.
+  monkeypatch.setenv('no_grpc_proxy', 'corp.org')
+  program, _ = helpers.program(
+      counter=node(helpers.Counter, -41),
+      replay=lambda _: lp.ReverbNode(helpers.make_tables),
+      writer=node(helpers.Tables, 'replay', 'counter'),
+      waits=node(helpers.Waits, 'counter', 1))
+  launching.launch(program, f'local_{where}')
+
+
+def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
+  monkeypatch.setattr(contact, 'ANSWER_S', 0.1)
+  with socket.create_server(('127.0.0.1', 0)) as server:
+    address = f'localhost:{server.getsockname()[1]}'
+    program, handles = helpers.program(
+        counter=node(helpers.Counter),
+        replay=node(helpers.Address, address))
+    with program.group('writer'):
+      program.add_node(lp.CourierNode(
+          helpers.Tables, nodes.ReverbHandle(handles['replay'].address),
+          handles['counter']))
+    with pytest.raises(supervisor.ProgramError, match=(
+        "^writer/0 could not be constructed: ConnectionError: Reverb's server "
+        f'at {address} does not answer within 0.1 s')):
+      launching.launch(program, 'local_mt')
 
 
 def test_a_node_that_fails_is_started_anew(capsys):

@@ -106,6 +106,29 @@ class Tables:
     self._counter.add(int(sample.data[0]) + 41)
 
 
+class Waits:
+  """Ends the program when the counter is at a number."""
+
+  def __init__(self, counter, end):
+    self._counter = counter
+    self._end = end
+
+  def run(self):
+    while not lp.wait_for_stop(0.05):
+      if self._counter.add(0) == self._end:
+        lp.stop()
+
+
+class Address:
+  """Says where Reverb is."""
+
+  def __init__(self, address):
+    self._address = address
+
+  def server_address(self):
+    return self._address
+
+
 class Deaf:
   """Does not hear that the program ends."""
 

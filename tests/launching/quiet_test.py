@@ -62,6 +62,14 @@ def test_native_output_is_held_back(capfd):
   assert capfd.readouterr().err == 'afterwards\n'
 
 
+def test_ctrl_c_brings_no_native_output(capfd):
+  with pytest.raises(KeyboardInterrupt):
+    with quiet.quiet_native_code():
+      os.write(2, b'chatter\n')
+      raise KeyboardInterrupt
+  assert capfd.readouterr().err == ''
+
+
 def test_native_output_comes_after_all_with_an_error(capfd):
   with pytest.raises(ValueError, match='broken'):
     with quiet.quiet_native_code():

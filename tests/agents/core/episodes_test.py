@@ -1,10 +1,13 @@
 """What meta-learners draw."""
 
 import collections
+import functools
 
 from distillery.agents.core import episodes
+from distillery.launching import quiet
 import numpy as np
 import pytest
+import reverb
 import tensorflow as tf
 
 
@@ -59,3 +62,21 @@ def test_contexts_are_of_one_episode_or_of_more():
   assert np.array(seen).shape == (20, num_tasks, 12, 1)
   last = np.array(seen)[..., 0].max(axis=2)  # [20, K]
   assert 30 < last.sum() < 90  # Half of 120 contexts, more or less.
+
+
+def test_a_server_that_falls_silent_ends_every_wait(fall_silent):
+  kind = episodes.Kind('any', 2, 10, functools.partial(
+      reverb.rate_limiters.Queue, 1))
+  with quiet.quiet_native_code():
+    server = reverb.Server(episodes.make_tables(1, 3, [kind]), port=None)
+  client = reverb.Client(f'localhost:{server.port}')
+  iterator = episodes.make_iterator(
+      client.server_address, num_tasks=1, num_episodes={'any': 9})
+  fall_silent()
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    next(iterator)
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    # More than the iterator takes.
+    episodes.insert(client, 'any', np.zeros([1, 40, 3, 2], np.float32))
+  with quiet.quiet_native_code():
+    server.stop()

@@ -110,6 +110,32 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
   assert not second.is_alive()
 
 
+def test_a_server_that_falls_silent_ends_every_wait(make_server, fall_silent):
+  client = make_server(max_blocks=1)
+  writer, another = replay.BlockWriter(client), replay.BlockWriter(client)
+  iterator = replay.make_iterator(client.server_address, 'task')
+  writer('task', random_block(0))
+  next(iterator)
+  fall_silent()
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    next(iterator)
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    for _ in range(4):  # The iterator waits for one, and asks for another.
+      another('task', random_block(0))
+
+
+def test_the_end_of_a_stream_is_not_waited_for_in_vain(monkeypatch):
+  monkeypatch.setattr(replay, '_CLOSE_S', 0.1)
+  closes = threading.Event()
+
+  def close(retry_on_unavailable):
+    closes.set()
+    threading.Event().wait()
+
+  replay._close(types.SimpleNamespace(close=close))
+  assert closes.is_set()
+
+
 def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   """The pool's arrays are views that its next unroll writes to."""
   client = make_server()

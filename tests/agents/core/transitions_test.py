@@ -169,3 +169,18 @@ def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
     # The last table makes them wait; of others more may be sampled ahead.
     ahead = 0 if task == K - 1 else 8. * 6 * 2
     assert abs(sampled - due) <= buffer + samples_per_insert + ahead
+
+
+def test_a_server_that_falls_silent_ends_every_wait(
+    serve, blocks, fall_silent):
+  client = serve(transitions.make_tables(
+      SPEC, max_size=1000, min_size=1,
+      last_limiter=reverb.rate_limiters.Queue(1)))
+  insert = transitions.Inserter(client, K)
+  iterator = transitions.make_iterator(
+      client.server_address, num_tasks=K, batch_size=4, num_batches=1)
+  fall_silent()
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    next(iterator)
+  with pytest.raises(ConnectionError, match='localhost:.* is silent'):
+    insert('task', blocks[0])
