@@ -18,8 +18,8 @@ from typing import NoReturn
 from distillery.launching import reaper
 
 STATUS = 128 + signal.SIGINT
-_NOTICE_S = 0.8  # That the program has to end by itself.
-_THREAD_S = 0.5  # That its thread has then.
+_NOTICE_S = 0.7  # That the program has to end by itself.
+_THREAD_S = 0.4  # That its thread has then.
 _SENTENCE = 'stopped by Ctrl-C\n'
 _is_ending = threading.Lock()
 

@@ -5,6 +5,7 @@ import pathlib
 import re
 import shutil
 import signal
+import subprocess
 
 import launches
 import pytest
@@ -131,12 +132,13 @@ def fixture_started_on_points(tmp_path):
   path = os.pathsep.join(
       [str(helpers), *filter(None, [os.environ.get('PYTHONPATH')])])
 
-  def started_on_points(*arguments, reward=0.):
+  def started_on_points(*arguments, reward=0., before=(), **environment):
     program = tmp_path / 'on_points.py'
     program.write_text(ON_POINTS.format(reward=reward))
     return launches.started(
         *TINY, '--unroll_length=50', '--hidden_sizes=8', '--run_dir=run',
-        *arguments, cwd=tmp_path, program=(program, LAUNCHER), PYTHONPATH=path)
+        *arguments, cwd=tmp_path, program=(*before, program, LAUNCHER),
+        PYTHONPATH=path, **environment)
 
   return started_on_points
 
@@ -155,6 +157,35 @@ def test_numbers_that_are_not_finite_are_one_sentence(
   # What the worker said, if it was one, comes above the sentence.
   launches.assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
+
+
+def test_a_proxy_keeps_no_run_from_its_reverb(started_on_points):
+  nobody = 'http://127.0.0.1:9'
+  with started_on_points(
+      http_proxy=nobody, https_proxy=nobody, no_proxy='corp.org') as process:
+    _, stderr = process.communicate()
+  assert (process.returncode, stderr) == (0, '')
+
+
+@pytest.mark.skipif(
+    shutil.which('unshare') is None
+    or subprocess.run(['unshare', '-rn', 'true']).returncode,
+    reason='network namespaces are not allowed')
+@pytest.mark.parametrize('arguments, words', [
+    ((), r"Reverb's server at localhost:\d+ does not answer within 10 s \(.*"
+     r'unreachable\); look at the loopback device \(`ip link set lo up`\), at'),
+    (('--lp_launch_type=local_mp',),
+     r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\); look'),
+])
+def test_a_run_that_cannot_reach_its_parts_is_one_sentence(
+    tmp_path, started_on_points, arguments, words):
+  unshared = ('-c', 'import os, sys; os.execvp("unshare", '
+              '["unshare", "-rn", sys.executable, *sys.argv[1:]])')
+  with started_on_points(*arguments, before=unshared) as process:
+    _, stderr = process.communicate()
+  assert process.returncode == 1
+  launches.assert_one_sentence(stderr, words)
+  assert not (tmp_path / 'run' / 'replay.tmp').exists()
 
 
 def test_ctrl_c_ends_a_run_in_a_word(started_on_points):

@@ -1,5 +1,6 @@
 """The launcher of the two rooms, used as a user uses it."""
 
+import functools
 import os
 import pathlib
 import signal
@@ -103,7 +104,10 @@ def begin(tmp_path):
   """A long run whose two processes have begun to learn."""
   process = subprocess.Popen(
       [sys.executable, LAUNCHER, '--run_dir=run'], cwd=tmp_path,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+      # What runs in the background of a shell is deaf to Ctrl-C.
+      preexec_fn=functools.partial(
+          signal.signal, signal.SIGINT, signal.SIG_DFL))
   said = ''
   while not ('distral: ' in said and 'separate: ' in said):
     said += process.stdout.readline()

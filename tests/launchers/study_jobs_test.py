@@ -132,14 +132,18 @@ def test_a_stop_ends_what_runs_and_begins_nothing(tmp_path, interrupt):
       time.sleep(0.01)
     os.kill(os.getpid(), interrupt)
 
+  # What runs in the background of a shell is deaf to Ctrl-C.
+  handlers = {signal.SIGINT: signal.signal(
+      signal.SIGINT, signal.default_int_handler),
+              signal.SIGTERM: signal.getsignal(signal.SIGTERM)}
   threading.Thread(target=stop).start()
-  handler = signal.getsignal(signal.SIGTERM)
   begin = time.monotonic()
   try:
     with pytest.raises((KeyboardInterrupt, SystemExit)):
       runner.make([job(name) for name in 'abc'])
   finally:
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+      signal.signal(number, handler)
   assert time.monotonic() - begin < 40.
   assert not (tmp_path / 'b.log').exists()
   runner.check()  # Stopped is not failed.
