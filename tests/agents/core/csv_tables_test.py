@@ -32,10 +32,9 @@ def test_what_is_whole_is_read(tmp_path, content):
 
 
 # Every way in which a kill can cut the last row short, a letter in two, too.
-@pytest.mark.parametrize('cut', range(2, 25))
+@pytest.mark.parametrize('cut', range(2, 22))
 def test_a_row_that_was_cut_is_left_out(tmp_path, cut):
   row = '20,"b\u00fc",train,0.75\r\n'.encode()
-  assert cut <= len(row)
   assert read(tmp_path, HEADER + ROW + row[:-cut]).rows == WHOLE
 
 
@@ -84,7 +83,7 @@ def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
     (ROW, '10, a, train, 0.5')])
 def test_other_columns_are_refused(tmp_path, header, found):
   with pytest.raises(ValueError, match=(
-      f'table.csv: got the columns {found}; want env_steps, task, split, retu')):
+      f'table.csv: got the columns {found}; want env_steps, task, split, ret')):
     read(tmp_path, header + b'\r\n' + ROW)
 
 
