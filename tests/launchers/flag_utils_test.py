@@ -145,14 +145,14 @@ class Paths:
 
 
 def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
-  monkeypatch.setenv('HOME', '/my/home')
+  monkeypatch.setenv('HOME', '/users/me')
   flag_values = flags.FlagValues()
   holder = flag_utils.define(Paths, flag_values)
   flag_values(['program', '--some=~/a,b/~,~/c'])
-  assert holder.value() == Paths('/my/home/x', '/my/home/a,b/~,/my/home/c', '~')
+  assert holder.value() == Paths('/users/me/x', '/users/me/a,b/~,/users/me/c', '~')
   path = tmp_path / 'flags.cfg'
   flag_utils.flags_to_file(path, holder.value())
-  assert path.read_text().startswith('--one=/my/home/x\n')
+  assert path.read_text().startswith('--one=/users/me/x\n')
   with pytest.raises(flags.Error, match="there is no such user; want './~nob"):
     flag_values(['program', '--one=~nobody.here/x'])
 

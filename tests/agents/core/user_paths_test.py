@@ -11,11 +11,11 @@ import pytest
 
 
 @pytest.mark.parametrize('given, wanted', [
-    ('~', '/my/home'), ('~/a/', '/my/home/a/'), (pathlib.Path('~/a'),
-                                                 '/my/home/a'),
+    ('~', '/users/me'), ('~/a/', '/users/me/a/'), (pathlib.Path('~/a'),
+                                                 '/users/me/a'),
     ('a/~', 'a/~'), ('./~', './~'), ('', ''), ('/a', '/a')])
 def test_only_a_leading_tilde_is_a_home(monkeypatch, given, wanted):
-  monkeypatch.setenv('HOME', '/my/home')
+  monkeypatch.setenv('HOME', '/users/me')
   assert user_paths.expand(given) == wanted
 
 
