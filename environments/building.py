@@ -87,6 +87,7 @@ def prepare(plan: units.Plan, worker: int, control: Mapping[str, np.ndarray]
       yield
     place[progress.PHASE] = progress.WAITING
     while not (costs > 0.).all():
+      place[progress.STEP] += 1  # A sign of life.
       time.sleep(_POLL_S)
       yield
   all_units = units.make_units(len(plan.tasks), plan.envs_per_task)

@@ -172,7 +172,7 @@ class Crew:
       phase, limit = row[progress.PHASE], self._env_timeout_s
       if phase == progress.STARTING:
         limit = max(limit, _START_S)
-      if phase == progress.WAITING or row.tobytes() != signs[i][0]:
+      if row.tobytes() != signs[i][0]:
         signs[i] = (row.tobytes(), now)
       elif now - signs[i][1] > limit:
         raise failures.silent(self._locate(i), i, limit)

@@ -23,9 +23,10 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
     config = run_directory.read_json(
         path / 'config.json', suite=str, seed=int, tasks=list)
     info = run_directory.read_json(path / 'versions.json')
-    return config, _make(config, info)
   except FileNotFoundError:
     raise ValueError(f'run_dir {run_dir!r} holds no run.') from None
+  try:
+    return config, _make(config, info)
   except (AttributeError, KeyError, TypeError, ValueError) as error:
     raise ValueError(f'cannot read the config in {path}: {error}') from error
 

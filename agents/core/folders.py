@@ -31,7 +31,9 @@ class Snapshot:
 
   def make(self) -> None:
     """Makes the folder, and what links in it lead to; raises as `make` does."""
-    for path in (self._path, *(self._path / name for name in self.empty)):
+    above = [path for path in self._path.parents if not path.exists()]
+    for path in (*reversed(above), self._path,
+                 *(self._path / name for name in self.empty)):
       self._made = make(path) + self._made
 
   def restore(self) -> None:
@@ -49,7 +51,7 @@ def make(path: pathlib.Path) -> List[pathlib.Path]:
   """Makes a folder, or what a link in its place leads to.
 
   Returns:
-    The folders that were made, the innermost first.
+    The folder that was made; none if it was there.
 
   Raises:
     OSError: if it cannot be made, such as on a disk that is not mounted.
@@ -60,8 +62,8 @@ def make(path: pathlib.Path) -> List[pathlib.Path]:
       raise OSError(f'{path} is a link to {target}, and there is no '
                     f'{target.parent}; is its disk mounted?')
     path = target
-  made = [folder for folder in (path, *path.parents) if not folder.exists()]
-  path.mkdir(parents=True, exist_ok=True)
+  made = [] if path.exists() else [path]
+  path.mkdir(exist_ok=True)
   return made
 
 

@@ -117,9 +117,9 @@ FAULTS = {
     'no config': (remove('config.json'), [], "run_dir 'run' holds no run."),
     'a config of something else': (
         lambda run_dir: (run_dir / 'config.json').write_text('{}'), [],
-        "cannot read the config in run: .*'suite'"),
+        'cannot read run/config.json: suite is None; want the str'),
     'half a config': (lambda run_dir: (run_dir / 'config.json').write_text('{'),
-                      [], 'cannot read the config in run: Expecting'),
+                      [], 'cannot read run/config.json: Expecting'),
     'no checkpoint': (remove('checkpoints'), [], 'no checkpoint in run yet.'),
     'damaged': (damage_all, [], 'none of the 1 checkpoints in run/checkpoints '
                                 'is whole: policy.npz is not what was written'),

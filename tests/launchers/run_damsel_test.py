@@ -79,7 +79,7 @@ def test_only_meta_learners_adapt(tmp_path):
   (tmp_path / 'run' / 'config.json').write_text('{"agent": "sa')
   launches.assert_refused(
       launch('--run_dir=run', program=ADAPT, cwd=tmp_path),
-      'cannot read the config in run')
+      'cannot read run/config.json')
   (tmp_path / 'run' / 'config.json').write_text(
       '{"agent": "sac", "suite": "DAMSEL", "seed": 0, '
       '"tasks": ["push-00 (train)"]}')

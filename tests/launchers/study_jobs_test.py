@@ -69,7 +69,8 @@ HEADER = ','.join(run_directory.EVALUATION_COLUMNS) + '\n'
 
 @pytest.mark.parametrize('evaluation, is_whole', [
     ('', False), ('env_st', False), (HEADER, False),
-    (HEADER + '10,1,task,a', False), (HEADER + '10,1,task,a,train,1,1,1\n', True),
+    (HEADER + '10,1,task,a', False),
+    (HEADER + '10,1,task,a,train,1,1,1\n', True),
     (HEADER + '\n10,1,task,a,train,1,1,1\n\n', True)])
 def test_a_table_that_grows_is_no_damage(tmp_path, evaluation, is_whole):
   runner = begun(tmp_path, 'a', evaluation)

@@ -290,7 +290,8 @@ def test_blank_lines_in_tables_change_nothing(finished, run_dir):
     ('config.json', '{', 'Expecting')])
 def test_damaged_notes_are_named(run_dir, name, content, says):
   (run_dir / name).write_text(content)
-  with pytest.raises(ValueError, match=f'cannot read {run_dir}/{name}: .*{says}'):
+  with pytest.raises(
+      ValueError, match=f'cannot read {run_dir}/{name}: .*{says}'):
     helpers.run(run_dir, STEPS, resume=True)
 
 
