@@ -106,8 +106,8 @@ class PatientCaller:
       client: a `reverb.Client` of the server that calls wait for.
     """
     self._client = client
-    self._calls: 'queue.SimpleQueue[Any]' = queue.SimpleQueue()
-    self._answers: 'queue.SimpleQueue[Any]' = queue.SimpleQueue()
+    self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_serve, args=(self._calls, self._answers),
                      daemon=True).start()
     weakref.finalize(self, self._calls.put, None)

@@ -123,8 +123,8 @@ def make_iterator(
     server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
   """Takes blocks from the queue, one at a time; at most one is on its way.
 
-  A TimeoutError tells of a queue that stays empty, a ConnectionError of a server
-  that is silent.
+  A TimeoutError tells of a queue that stays empty, a ConnectionError of a
+  server that is silent.
   """
   client = contact.connect(server_address)
   options = tf.data.Options()

@@ -150,7 +150,8 @@ def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
   flag_values = flags.FlagValues()
   holder = flag_utils.define(Paths, flag_values)
   flag_values(['program', '--some=~/a,b/~,~/c'])
-  assert holder.value() == Paths('/my/place/x', '/my/place/a,b/~,/my/place/c', '~')
+  assert holder.value() == Paths(
+      '/my/place/x', '/my/place/a,b/~,/my/place/c', '~')
   path = tmp_path / 'flags.cfg'
   flag_utils.flags_to_file(path, holder.value())
   assert path.read_text().startswith('--one=/my/place/x\n')

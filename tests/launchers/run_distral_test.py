@@ -175,7 +175,7 @@ def test_a_proxy_keeps_no_run_from_its_reverb(started_on_points):
     ((), r"Reverb's server at localhost:\d+ does not answer within 10 s \(.*"
      r'unreachable\); look at the loopback device \(`ip link set lo up`\), at'),
     (('--lp_launch_type=local_mp',),
-     r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\); look'),
+     r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\)'),
 ])
 def test_a_run_that_cannot_reach_its_parts_is_one_sentence(
     tmp_path, started_on_points, arguments, words):
