@@ -44,6 +44,11 @@ def run(
     if len(interrupts) == 1:  # A second one would break off what cleans up.
       signal.default_int_handler(number, frame)
 
+  def on_unraisable(unraisable):
+    # Ctrl-C in a callback that cannot raise; the watchdog ends the program.
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+      sys.__unraisablehook__(unraisable)
+
   def guarded_main(argv):
     if not flags.FLAGS['verbosity'].present:
       # absl would show what other packages think worth knowing.
@@ -69,6 +74,7 @@ def run(
   # It is ignored in the background of a shell, and is then to stay so.
   if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, interrupt)
+    sys.unraisablehook = on_unraisable
   app.run(guarded_main, flags_parser=_parse_flags)
 
 

@@ -1,10 +1,14 @@
 """What goes wrong in a worker comes out of the pool at once, and says where."""
 
+import dataclasses
+import functools
 import os
 import signal
+import time
 
 from distillery.environments import fakes
 from distillery.environments import pool as pools
+from distillery.environments import progress
 from distillery.environments import units
 import numpy as np
 import pool_helpers as helpers
@@ -144,6 +148,24 @@ def test_a_hanging_environment_is_reported():
   assert str(error).startswith(
       'Worker 0 has given no sign of life for 5 s; it was at task '
       f"'1_hang' (environment 0, episode 0, seed {EPISODE_SEED}, step 30)")
+
+
+def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
+    tmp_path):
+  path = tmp_path / 'go_on'
+  first, second = helpers.faulty_tasks('', '')
+  pool = helpers.make_pool(
+      [first, dataclasses.replace(second, factory=functools.partial(
+          helpers.make_when_there, path=path))],
+      num_workers=2, env_timeout_s=5.)
+  crew = pool._crew
+  while crew.control['progress'][0, progress.PHASE] != progress.WAITING:
+    time.sleep(0.01)
+  os.kill(crew._members[0].process.pid, signal.SIGSTOP)
+  path.touch()
+  with pytest.raises(pools.PoolError, match=(
+      'Worker 0 has given no sign of life for 5 s; it was at its commands')):
+    pool.wait_until_ready()
 
 
 def test_a_slow_environment_is_not_taken_for_a_hanging_one():

@@ -201,6 +201,14 @@ def make_sleepy(seed: int, *, seconds: float) -> base.TaskEnvironment:
   return SleepyPointMass(seed=seed, seconds=seconds)
 
 
+def make_when_there(
+    seed: int, *, path: pathlib.Path) -> base.TaskEnvironment:
+  """Waits until there is a file."""
+  while not path.exists():
+    time.sleep(0.01)
+  return make_faulty(seed, fault='')
+
+
 def faulty_tasks(*faults: str) -> List[base.Task]:
   """A task for each fault; '' is none."""
   return [

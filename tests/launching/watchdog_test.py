@@ -19,6 +19,12 @@ import time
 from distillery.launchers import flag_utils
 
 
+class Finalized:
+
+  def __del__(self):
+    time.sleep(1000)
+
+
 def main(arguments):
   child = subprocess.Popen(
       ['sleep', '1000'], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -39,6 +45,7 @@ BUSY = {
       time.sleep(1000)
     except KeyboardInterrupt:
       pass""", 130),
+    'cannot raise': ('Finalized(); time.sleep(1000)', 130),
     'cleans up for long': ("""
   try:
     time.sleep(1000)

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import threading
 import time
 
 import disks
@@ -144,6 +145,18 @@ def test_a_replay_that_cannot_be_written_is_told_of_at_once(
     run(tmp_path / 'run', 1000)
   # Before the next checkpoint is due.
   assert 100 < learner_steps(tmp_path / 'run')[-1][0] < 200
+
+
+def test_a_replay_that_is_never_written_ends_the_run(
+    compiled, tmp_path, monkeypatch, fall_silent):
+  def hangs(self):
+    fall_silent()
+    threading.Event().wait()
+
+  monkeypatch.setattr(reverb.Client, 'checkpoint', hangs)
+  with pytest.raises(OSError, match='localhost:.* is silent'):
+    run(tmp_path / 'run', 5)
+  assert not list((tmp_path / 'run').glob('checkpoints/*'))
 
 
 def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
