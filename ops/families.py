@@ -62,7 +62,8 @@ class Categorical(NamedTuple):
 
 def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
   """Refuses different last axes; those before may be broadcast on purpose."""
-  if not first.shape[-1:].is_compatible_with(second.shape[-1:]):
+  one, other = (tf.TensorShape(x.shape)[-1:] for x in (first, second))
+  if not one.is_compatible_with(other):
     raise ValueError(f'kl: the one policy has parameters of shape '
                      f'{first.shape}, the other of {second.shape}; want last '
                      'axes that are equal.')

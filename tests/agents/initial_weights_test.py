@@ -36,7 +36,8 @@ def fixture_make_networks(tmp_path):
   """Makes an agent's networks as its defaults have them."""
   experts.write(str(tmp_path), experts.Experts(*(
       np.random.default_rng(0).uniform(-1., 1., (K, 1, T, size)).astype(
-          np.float32) for size in (D, A)), {}))
+          np.float32) for size in (D, A)),
+      {'tasks': list('xyz')}))
 
   def make_networks(agent, action_spec, seed):
     config, builder = (

@@ -35,7 +35,8 @@ def test_what_a_step_moves(
     expected.remove('shared')  # nothing ties pi_0 to the tasks
   assert small.moved(before, small.trained(networks)) == expected
   # Nothing is evaluated that is not trained.
-  evaluated = builder.DistralBuilder(config, None).evaluated_policies
+  evaluated = builder.DistralBuilder(
+      config, small.make_spec(action_spec)).evaluated_policies
   assert set(evaluated) == expected - {'value'}
   assert all(math.isfinite(value) for value in learner.metrics.values())
 
@@ -49,7 +50,8 @@ def test_a_power_of_zero_unties_pi_0(changes, policies):
   config = small.make_config(**changes)
   before = small.trained(small.make_networks(config, small.DISCRETE))
   networks, _ = small.run(config, small.DISCRETE)
-  assert builder.DistralBuilder(config, None).evaluated_policies == policies
+  assert builder.DistralBuilder(
+      config, small.make_spec(small.DISCRETE)).evaluated_policies == policies
   assert small.moved(
       before, small.trained(networks)) == {*policies, 'value'}
 

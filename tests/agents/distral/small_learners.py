@@ -2,6 +2,7 @@
 
 import itertools
 
+from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import learning
 from distillery.agents.distral import networks as distral_networks
@@ -25,6 +26,12 @@ def make_config(**changes):
       max_gradient_norm=1e6, reward_scale=.5)
   settings.update(changes)
   return distral_config.DistralConfig(**settings)
+
+
+def make_spec(action_spec):
+  return builders.AgentSpec(
+      num_tasks=K, num_test_tasks=0, observation_spec=OBSERVATION,
+      action_spec=action_spec, horizon=T, families=('',) * K)
 
 
 def make_networks(config, action_spec=CONTINUOUS, seed=0):

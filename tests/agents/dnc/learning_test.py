@@ -191,7 +191,7 @@ def trpo_like(networks, config, i, blocks, action_spec):
 @pytest.mark.parametrize('action_spec', [small.CONTINUOUS, small.DISCRETE],
                          ids=['continuous', 'discrete'])
 def test_without_a_penalty_it_is_trpo_of_each_alone(action_spec):
-  """To the last bit, the centre on its own blocks with them."""
+  """Also the centre, on its own blocks."""
   with pytest.warns(UserWarning, match='unconstrained'):
     config = small.make_config(penalty=0., central_trpo=True,
                                observes_task=False, distillation_period=100)
@@ -218,8 +218,10 @@ def test_without_a_penalty_it_is_trpo_of_each_alone(action_spec):
           made.policy.shared_variables(),
           policy.shared_variables() if i == K else policy.task_variables()):
         expected = expected if i == K else expected[i]
-        np.testing.assert_array_equal(
-            found, tf.reshape(expected, found.shape))
+        # A product of K matrices may round otherwise than one of a matrix, and
+        # conjugate gradients make more of it.
+        np.testing.assert_allclose(
+            found, tf.reshape(expected, found.shape), atol=1e-4)
       # Observations are standardised by what all contexts saw.
       for name in STATISTICS:
         made.policy.acting_variables()[name].assign(
