@@ -17,8 +17,8 @@ import time
 from typing import Callable, List, Tuple
 
 import bench_report
-from distillery.environments import cheetah_batch
-from distillery.environments import half_cheetah
+from distillery.environments.half_cheetah import batch as cheetah_batch
+from distillery.environments.half_cheetah import bodies
 from distillery.launchers import flag_utils
 import launcher_runs
 
@@ -75,7 +75,7 @@ def peer_rate(options: A2COptions, num_envs: int) -> Callable[[], float]:
 
   def make() -> gymnasium.Env:
     return wrappers.TimeLimit(
-        half_cheetah.make_cheetah(_BODY), cheetah_batch.HORIZON)
+        bodies.make_cheetah(_BODY), cheetah_batch.HORIZON)
 
   environments = vec_env.DummyVecEnv([make] * num_envs)
   agent = stable_baselines3.A2C(

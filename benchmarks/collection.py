@@ -14,8 +14,8 @@ import time
 from typing import Any, Callable, Dict, List, Tuple
 
 import bench_report
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
 import numpy as np
 
@@ -76,7 +76,7 @@ class PoolWay:
     self._steps = len(suite.train_tasks) * _ENVS_PER_TASK * unroll_length
     others = bench_report.children()
     begin = time.perf_counter()
-    self._pool = pools.Pool(
+    self._pool = process_pool.Pool(
         suite.train_tasks, envs_per_task=_ENVS_PER_TASK,
         unroll_length=unroll_length, num_workers=num_workers, seed=0,
         observation_spec=suite.observation_spec, action_spec=suite.action_spec,
@@ -204,4 +204,4 @@ def main(_: List[str]) -> None:
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(pools.PoolError,))
+  flag_utils.run(main, errors=(process_pool.PoolError,))

@@ -13,8 +13,8 @@ import time
 from typing import Callable, List
 
 import bench_report
-from distillery.environments import maze_rules
-from distillery.environments import mazes
+from distillery.environments.mazes import batch as maze_batch
+from distillery.environments.mazes import rules as maze_rules
 from distillery.launchers import flag_utils
 import gymnasium
 import launcher_runs
@@ -52,12 +52,12 @@ class MazesOptions:
 
 def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:
   """Steps a batch with random actions, resets included; how many steps."""
-  batch = mazes.MazeBatch(
+  batch = maze_batch.MazeBatch(
       [tasks[i % len(tasks)] for i in range(options.batch)])
   for row in range(options.batch):
     batch.reset(row, row)
   actions = np.random.default_rng(0).integers(
-      len(mazes.ACTIONS), size=(options.batch_steps, options.batch),
+      len(maze_batch.ACTIONS), size=(options.batch_steps, options.batch),
       dtype=np.int32)
 
   def step() -> int:

@@ -17,8 +17,8 @@ import bench_report
 from distillery.agents.core import baselines
 from distillery.agents.core import builders
 from distillery.environments import base
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 import numpy as np
@@ -51,7 +51,7 @@ def collection_figures(
     open_pools = []
     for name in names:
       suite = suites.make_suite(name, seed=0)
-      pool = stack.enter_context(pools.Pool(
+      pool = stack.enter_context(process_pool.Pool(
           suite.train_tasks, envs_per_task=1,
           unroll_length=options.unroll_length,
           num_workers=run_options.usable_cores(), seed=0,
@@ -159,4 +159,4 @@ def main(_: List[str]) -> None:
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(pools.PoolError,))
+  flag_utils.run(main, errors=(process_pool.PoolError,))

@@ -64,14 +64,14 @@ def train(batch_size: int, num_updates: int) -> List[float]:
   Returns:
     Environment steps a second of every update but one more, the first.
   """
-  from distillery.environments import metaworld_names  # pylint: disable=g-import-not-at-top
+  from distillery.environments.metaworld import benchmarks  # pylint: disable=g-import-not-at-top
   import gymnasium  # pylint: disable=g-import-not-at-top
   import metaworld  # noqa: F401  # Registers its environments.
   from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
 
   env = vec_env.DummyVecEnv([
       lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)
-      for name in metaworld_names.MULTI_TASK['MT10']])
+      for name in benchmarks.MULTI_TASK['MT10']])
   model = _model(env, batch_size // NUM_TASKS, critic_passes=10)
   values = []
   for _ in range(1 + num_updates):

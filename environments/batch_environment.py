@@ -2,11 +2,11 @@
 
 from typing import Any, Optional
 
-from distillery.environments import adapted_specs
 from distillery.environments import base
-from distillery.environments import guards
-from distillery.environments import simulation
 from distillery.environments import timestep_checks
+from distillery.environments.adapters import specs as adapted_specs
+from distillery.environments.pool import batch_stepping
+from distillery.environments.pool import number_checks
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -45,8 +45,8 @@ class BatchEnvironment(base.TaskEnvironment):
       seed = int(self._rng.integers(_MAX_SEED))
     self._batch.reset(0, seed)
     try:
-      observation, = simulation.read_observation(self._batch, self._shape)
-    except guards.BadRow as error:
+      observation, = batch_stepping.read_observation(self._batch, self._shape)
+    except number_checks.BadRow as error:
       raise timestep_checks.BadValue(str(error)) from None
     self._is_over = self._success = False
     return dm_env.restart(np.array(observation, np.float32))
@@ -57,8 +57,8 @@ class BatchEnvironment(base.TaskEnvironment):
       return self.reset()
     returned = self._batch.step(np.asarray(self._encoder(action))[np.newaxis])
     try:
-      stepped = simulation.read(self._batch, returned, self._shape)
-    except guards.BadRow as error:  # Its row is none of the pool's rows.
+      stepped = batch_stepping.read(self._batch, returned, self._shape)
+    except number_checks.BadRow as error:  # Its row is none of the pool's rows.
       raise timestep_checks.BadValue(str(error)) from None
     (observation,), (reward,), (discount,), (ended,), (success,) = stepped
     self._is_over, self._success = bool(ended), bool(success)

@@ -2,8 +2,8 @@
 
 from typing import Any, Optional
 
-from distillery.environments import adapted_specs
 from distillery.environments import base
+from distillery.environments.adapters import specs as adapted_specs
 import dm_env
 from dm_env import specs
 import numpy as np

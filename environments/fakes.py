@@ -8,9 +8,9 @@ A point mass (continuous actions, no termination but a time limit) and a grid
 import functools
 from typing import Any, Optional, Tuple
 
-from distillery.environments import adapted_specs
 from distillery.environments import base
 from distillery.environments import fake_grid
+from distillery.environments.adapters import specs as adapted_specs
 import dm_env
 from dm_env import specs
 import numpy as np

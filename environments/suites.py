@@ -10,25 +10,27 @@ from importlib import metadata
 from typing import List, Sequence
 
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_families
-from distillery.environments import half_cheetah
-from distillery.environments import maze_suites
-from distillery.environments import metaworld
-from distillery.environments import metaworld_names
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import families as damsel_families
+from distillery.environments.half_cheetah import bodies
+from distillery.environments.mazes import suite as maze_suite
+from distillery.environments.metaworld import benchmarks
+from distillery.environments.metaworld import (
+  environment as metaworld_environment,
+)
 
 _SINGLE = ('MT1', 'ML1')
 # From the name of a suite that is not Meta-World's to itself.
 _OWN = {
-    'DAMSEL': functools.partial(damsel.damsel_suite, sparse=False),
-    'DAMSEL/sparse': functools.partial(damsel.damsel_suite, sparse=True),
-    'DAMSEL/train': damsel.training_suite,
+    'DAMSEL': functools.partial(damsel_environment.damsel_suite, sparse=False),
+    'DAMSEL/sparse': functools.partial(damsel_environment.damsel_suite, sparse=True),
+    'DAMSEL/train': damsel_environment.training_suite,
     'DAMSEL/families': damsel_families.families_suite,
-    'MAZES': maze_suites.maze_suite,
-    'NAVIGATION': maze_suites.maze_suite,
-    'HALF_CHEETAH': half_cheetah.half_cheetah_suite,
-    **{f'HALF_CHEETAH/{body}': half_cheetah.half_cheetah_suite
-       for body in half_cheetah.BODIES},
+    'MAZES': maze_suite.maze_suite,
+    'NAVIGATION': maze_suite.maze_suite,
+    'HALF_CHEETAH': bodies.half_cheetah_suite,
+    **{f'HALF_CHEETAH/{body}': bodies.half_cheetah_suite
+       for body in bodies.BODIES},
 }
 _MAX_SEED = 2**32
 
@@ -54,18 +56,18 @@ def make_suite(name: str, *, seed: int,
   Raises:
     ValueError: for an unknown name or version, or a seed out of range.
   """
-  metaworld.check_reward_function_version(reward_function_version)
+  metaworld_environment.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in _OWN:
     return _own_suite(name, reward_function_version)
-  if name in metaworld_names.MULTI_TASK:
-    train, test = metaworld_names.MULTI_TASK[name], ()
-  elif name in metaworld_names.META:
-    train, test = metaworld_names.META[name]
+  if name in benchmarks.MULTI_TASK:
+    train, test = benchmarks.MULTI_TASK[name], ()
+  elif name in benchmarks.META:
+    train, test = benchmarks.META[name]
   else:
     kind, _, task_name = name.partition('/')
-    if kind not in _SINGLE or task_name not in metaworld_names.ALL:
+    if kind not in _SINGLE or task_name not in benchmarks.ALL:
       raise ValueError(_unknown(name))
     train = (task_name,)
     test = train if kind == 'ML1' else ()
@@ -78,20 +80,20 @@ def make_suite(name: str, *, seed: int,
     return [
         base.Task(
             name=task_name, family=task_name, split=split,
-            factory=metaworld.MetaWorldFactory(
+            factory=metaworld_environment.MetaWorldFactory(
                 task_name, tuple(task_names), goal_seed, goal_visible,
                 reward_function_version)) for task_name in task_names]
 
   return base.TaskSuite(
       name=name,
       tasks=tuple(tasks('train', train, seed) + tasks('test', test, test_seed)),
-      observation_spec=metaworld.observation_spec(goal_visible),
-      action_spec=metaworld.action_spec(),
+      observation_spec=metaworld_environment.observation_spec(goal_visible),
+      action_spec=metaworld_environment.action_spec(),
       info={
           'reward_function_version': reward_function_version,
           'metaworld': metadata.version('metaworld'),
       },
-      horizon=metaworld.HORIZON)
+      horizon=metaworld_environment.HORIZON)
 
 
 def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
@@ -104,16 +106,16 @@ def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
 def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
-      list(metaworld_names.MULTI_TASK) + list(metaworld_names.META)
+      list(benchmarks.MULTI_TASK) + list(benchmarks.META)
       + list(_OWN)
-      + [f'{kind}/{task}' for kind in _SINGLE for task in metaworld_names.ALL])
+      + [f'{kind}/{task}' for kind in _SINGLE for task in benchmarks.ALL])
 
 
 def _unknown(name: str) -> str:
   """What to say about a name that does not exist."""
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
-  groups = ', '.join([*metaworld_names.MULTI_TASK, *metaworld_names.META,
+  groups = ', '.join([*benchmarks.MULTI_TASK, *benchmarks.META,
                       *_OWN])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '

@@ -21,9 +21,9 @@ from distillery.agents.core import run_directory
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_tasks
-from distillery.environments import pool as pools
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import tasks as damsel_tasks
+from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import trained_suites
@@ -50,7 +50,7 @@ def main(_):
   run_dir = pathlib.Path(_RUN_DIR.value)
   loaded = checkpoints.load_policy(run_dir, 'task')
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
-  with pools.Pool(
+  with process_pool.Pool(
       # A whole episode: the agent had learned from none but those.
       tasks, envs_per_task=1,
       unroll_length=config['agent_config']['unroll_length'],
@@ -92,7 +92,7 @@ def _rows(tasks: Sequence[base.Task],
   for number, (block, success, latent, taken_for) in enumerate(trajectories):
     for k, task in enumerate(tasks):
       distance = ''
-      if isinstance(task.factory, damsel.DamselFactory):
+      if isinstance(task.factory, damsel_environment.DamselFactory):
         distance = round(
             _distance(task, block['next_observation'][-1, k, 0]), 5)
       rows.append({
@@ -125,7 +125,7 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
 
   lines = ['success after trajectory'.ljust(26)
            + ''.join(name.rjust(width) for name in shown)]
-  if isinstance(tasks[0].factory, damsel.DamselFactory):
+  if isinstance(tasks[0].factory, damsel_environment.DamselFactory):
     # Nothing moves by itself.
     lines.append(line('doing nothing', [
         (task.family, _distance(task, first['observation'][0, k, 0])
@@ -143,4 +143,4 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(pools.PoolError,))
+  flag_utils.run(main, errors=(process_pool.PoolError,))

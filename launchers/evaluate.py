@@ -18,9 +18,9 @@ from distillery.agents.core import evaluation
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
 from distillery.environments import base
-from distillery.environments import making_pools
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.pool import factory as pool_factory
+from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import trained_suites
@@ -51,7 +51,7 @@ def main(_):
         baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.)
   else:
     loaded = checkpoints.load_policy(run_dir, _POLICY.value)
-  with making_pools.make_pool(
+  with pool_factory.make_pool(
       suite, envs_per_task=1, unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),
       seed=config['seed']) as pool:
@@ -84,4 +84,4 @@ def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:
 
 
 if __name__ == '__main__':
-  flag_utils.run(main, errors=(pools.PoolError,))
+  flag_utils.run(main, errors=(process_pool.PoolError,))

@@ -7,10 +7,10 @@ from distillery.agents.core import checkpoints
 from distillery.agents.core import loaded_policy
 from distillery.agents.damsel import experts
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_families
-from distillery.environments import damsel_tasks
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import families as damsel_families
+from distillery.environments.damsel import tasks as damsel_tasks
 from distillery.launchers import trained_suites
 import numpy as np
 
@@ -33,7 +33,7 @@ def makers(source: str, run_dir: str, suite: base.TaskSuite
     ValueError: if the tasks are none of DAMSEL's, or there is no such run.
   """
   for task in suite.train_tasks:
-    if not isinstance(task.factory, damsel.DamselFactory):
+    if not isinstance(task.factory, damsel_environment.DamselFactory):
       raise ValueError(f'there is no {source} expert for {task.name!r} of '
                        f'{suite.name}; want a suite of DAMSEL.')
   if source == 'scripted':

@@ -10,9 +10,9 @@ from typing import List
 from absl import flags
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
-from distillery.environments import maze_pictures
-from distillery.environments import mazes
-from distillery.environments import memory
+from distillery.environments.mazes import batch as maze_batch
+from distillery.environments.mazes import pictures as maze_pictures
+from distillery.environments.pool import stateful_policies
 from distillery.launchers import flag_utils
 from distillery.launchers import trained_suites
 import numpy as np
@@ -32,7 +32,7 @@ def main(_):
     raise ValueError(
         f'output: got {_OUTPUT.value!r}, want a name in .gif or .png')
   _, suite = trained_suites.read(_RUN_DIR.value)
-  if suite.image_shape != mazes.IMAGE_SHAPE:
+  if suite.image_shape != maze_batch.IMAGE_SHAPE:
     raise ValueError(f'run_dir: films are made of mazes, got {suite.name}')
   names = [task.name for task in suite.train_tasks]
   name = _TASK.value or names[0]
@@ -47,9 +47,9 @@ def main(_):
         f'{len(frames) - 1} steps; {_OUTPUT.value} is written')
 
 
-def _episode(batch: mazes.MazeBatch, loaded, index: int):
+def _episode(batch: maze_batch.MazeBatch, loaded, index: int):
   """A picture for each step of one episode, and its return."""
-  policy = memory.with_memory(loaded.policy)
+  policy = stateful_policies.with_memory(loaded.policy)
   selected = policy.select_tasks(loaded.parameters, np.array([index]))
   state = np.zeros((1, 1, policy.state_size), np.float32)
   rng = np.random.default_rng(_SEED.value)

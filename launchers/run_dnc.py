@@ -9,7 +9,7 @@ import dataclasses
 
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
-from distillery.environments import contexts
+from distillery.environments.derived import contexts
 from distillery.launchers import flag_utils
 from distillery.launchers import training
 

@@ -8,7 +8,7 @@ import dataclasses
 
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
-from distillery.environments import variations
+from distillery.environments.derived import goals as goal_suites
 from distillery.launchers import flag_utils
 from distillery.launchers import training
 
@@ -39,7 +39,7 @@ def main(_):
 
   def split(suite):
     if options.goals_per_task:
-      return variations.split(suite, options.goals_per_task)
+      return goal_suites.split(suite, options.goals_per_task)
     environment = suite.train_tasks[0].factory(0)
     num_goals = environment.num_variations
     environment.close()

@@ -18,9 +18,9 @@ from distillery.agents.core import display
 from distillery.agents.core import run_directory
 from distillery.agents.distral import soft_q_learning
 from distillery.agents.distral import tabular
-from distillery.environments import processes
 from distillery.environments import two_rooms
-from distillery.environments import worker
+from distillery.environments.pool import worker_main
+from distillery.environments.pool import workers
 from distillery.launchers import flag_utils
 from distillery.launchers import two_rooms_figure
 import numpy as np
@@ -74,7 +74,7 @@ def main(_):
       context.Process(target=_make, args=(path, config, options, method),
                       name=method, daemon=True)
       for method in METHODS if not (path / f'{method}.csv').exists()]
-  with processes.worker_environment():
+  with workers.worker_environment():
     for method in methods:
       method.start()
   for method in methods:
@@ -125,7 +125,7 @@ def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
 def _make(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
           options: TwoRoomsOptions, method: str) -> None:
   """Writes a method's tables; its process."""
-  worker.follow_parent(dies_with_thread=True)
+  worker_main.follow_parent(dies_with_thread=True)
   seeds = range(options.num_seeds)
   tables = two_rooms.make_tables(
       two_rooms.draw_goals(options.num_tasks, seeds))

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Sequence
 from absl import flags
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
-from distillery.environments import half_cheetah
+from distillery.environments.half_cheetah import bodies
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
 from distillery.launchers import study_figures
@@ -113,7 +113,7 @@ def _table2(runner: study_jobs.Runner,
             columns: Dict[str, List[study_jobs.Job]]) -> List[Dict[str, Any]]:
   rows = []
   for column, jobs in columns.items():
-    for i, body in enumerate(half_cheetah.BODIES):
+    for i, body in enumerate(bodies.BODIES):
       values = [
           [e.return_ for e in runner.evaluations(job) if e.task == body][-1]
           for job in jobs if runner.is_whole(job)]

@@ -7,9 +7,9 @@ from typing import Any, Dict, Tuple
 from distillery.agents.core import run_directory
 from distillery.agents.core import user_paths
 from distillery.environments import base
-from distillery.environments import contexts
 from distillery.environments import suites
-from distillery.environments import variations
+from distillery.environments.derived import contexts
+from distillery.environments.derived import goals as goal_suites
 
 
 def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
@@ -43,7 +43,7 @@ def _make(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
         seed=int(info['partition_seed']),
         num_resets=int(info['partition_resets']))
   if 'undivided_suite' in info:
-    return variations.split(suite, int(info['goals_per_task']))
+    return goal_suites.split(suite, int(info['goals_per_task']))
   # Some may have been left out.
   return dataclasses.replace(suite, tasks=tuple(
       task for task in suite.tasks

@@ -9,14 +9,14 @@ from distillery.agents.core import experiment
 from distillery.agents.core import program
 from distillery.agents.core import run_directory
 from distillery.environments import base
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
 from distillery.launching import flags as lp_flags
 from distillery.launching import supervisor
 
 # What `flag_utils.run` reports in one sentence.
-ERRORS = (pools.PoolError, errors.NonFiniteError, supervisor.ProgramError,
+ERRORS = (process_pool.PoolError, errors.NonFiniteError, supervisor.ProgramError,
           ImportError, ConnectionError)
 
 

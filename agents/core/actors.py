@@ -7,10 +7,10 @@ import acme
 from distillery.agents.core import act_arguments
 from distillery.agents.core import builders
 from distillery.agents.core import whole_episodes
-from distillery.environments import guards
-from distillery.environments import memory
-from distillery.environments import pool as pools
 from distillery.environments import timestep_checks
+from distillery.environments.pool import number_checks
+from distillery.environments.pool import process_pool
+from distillery.environments.pool import stateful_policies
 from distillery.networks import acting
 from distillery.networks import perceptron_acting
 import dm_env
@@ -50,7 +50,7 @@ class PolicyActor(acme.Actor):
       ValueError: if the policy has no task of this index.
     """
     self._sizes = getattr(policy, 'sizes', lambda _: (np.inf, None))
-    self._policy = memory.with_memory(policy)
+    self._policy = stateful_policies.with_memory(policy)
     self._state = np.zeros((1, 1, self._policy.state_size), np.float32)
     self._source = variable_source
     self._action_spec = action_spec
@@ -91,7 +91,7 @@ class PolicyActor(acme.Actor):
       timestep_checks.check_step(next_timestep, self._wanted_shape(
           getattr(next_timestep, 'observation', next_timestep)))
       _, reward, discount, observation = next_timestep
-      guards.check_numbers(
+      number_checks.check_numbers(
           np.float32([observation]), np.float32([reward]),
           np.float32([discount]))
     self._step += 1
@@ -133,7 +133,7 @@ class UnrollActor(acme.Worker):
       self,
       policies: Mapping[str, acting.ActingPolicy],
       variable_source: acme.VariableSource,
-      pool: pools.Pool,
+      pool: process_pool.Pool,
       insert: builders.Inserter,
       needs_whole_episodes: bool = False,
   ):

@@ -2,8 +2,8 @@
 
 from typing import Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence
 
-from distillery.environments import arguments
-from distillery.environments import pool as pools
+from distillery.environments.pool import argument_checks
+from distillery.environments.pool import process_pool
 from distillery.networks import acting
 import numpy as np
 
@@ -63,7 +63,7 @@ def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
                        f'want [T, {num_tasks}, 1].')
 
 
-def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
+def adapt(pool: process_pool.Pool, adapter: Adapter, task_names: Sequence[str],
           num_trajectories: int) -> List[Trajectory]:
   """Has a meta-learner try its tasks again and again.
 
@@ -84,7 +84,7 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
     ValueError: if there are to be none, the names are not the pool's, or its
       unroll is no whole episode.
   """
-  arguments.check_counts(num_trajectories=num_trajectories)
+  argument_checks.check_counts(num_trajectories=num_trajectories)
   found: List[Trajectory] = []
   blocks: List[Block] = []
   for _ in range(num_trajectories):
@@ -109,7 +109,7 @@ def adapt(pool: pools.Pool, adapter: Adapter, task_names: Sequence[str],
   return found
 
 
-def _check_whole(ended: Sequence[pools.Episode], num_tasks: int,
+def _check_whole(ended: Sequence[process_pool.Episode], num_tasks: int,
                  unroll_length: int) -> None:
   lengths = sorted({episode.length for episode in ended})
   if len(ended) != num_tasks or lengths != [unroll_length]:

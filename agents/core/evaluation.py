@@ -4,7 +4,7 @@ from typing import Any, Dict, List, Mapping, Sequence
 
 from distillery.agents.core import display
 from distillery.environments import base
-from distillery.environments import making_pools
+from distillery.environments.pool import factory as pool_factory
 from distillery.networks import acting
 import numpy as np
 
@@ -13,7 +13,7 @@ _STREAM = 1_000_003
 
 
 def evaluate(
-    pool: making_pools.AnyPool,
+    pool: pool_factory.AnyPool,
     suite: base.TaskSuite,
     policies: Mapping[str, acting.ActingPolicy],
     parameters: Mapping[str, np.ndarray],

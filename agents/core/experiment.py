@@ -12,8 +12,8 @@ from distillery.agents.core import builders
 from distillery.agents.core import config_checks
 from distillery.agents.core import run_directory
 from distillery.environments import base
-from distillery.environments import making_pools
-from distillery.environments import sending
+from distillery.environments import pickling
+from distillery.environments.pool import factory as pool_factory
 from distillery.launching import quiet
 
 # What a resumed run may have otherwise than the run it goes on with.
@@ -128,7 +128,7 @@ def check_tasks(suite: base.TaskSuite) -> None:
   """
   if suite.make_batch is None:
     for task in suite.tasks:
-      sending.dump(task, f'task {task.name!r}')
+      pickling.dump(task, f'task {task.name!r}')
 
 
 def agent_spec(suite: base.TaskSuite) -> builders.AgentSpec:
@@ -142,9 +142,9 @@ def agent_spec(suite: base.TaskSuite) -> builders.AgentSpec:
 
 
 def make_pool(config: ExperimentConfig, num_workers: int,
-              seed: int) -> making_pools.AnyPool:
+              seed: int) -> pool_factory.AnyPool:
   """Environments of the tasks that an experiment trains on."""
-  return making_pools.make_pool(
+  return pool_factory.make_pool(
       config.suite, envs_per_task=config.agent_config.envs_per_task,
       unroll_length=config.agent_config.unroll_length,
       num_workers=num_workers, seed=seed,

@@ -17,7 +17,7 @@ from distillery.agents.core import experiment
 from distillery.agents.core import parts
 from distillery.agents.core import records
 from distillery.agents.core import taking_back
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 from distillery.launching import lp
 from distillery.networks import acting
 import numpy as np
@@ -52,7 +52,7 @@ class LearnerNode:
     self._display = display.Display(config.num_env_steps, self._env_steps)
     self._status = records.Status(config.suite.score)
     self._lock = threading.Lock()
-    self._episodes: List[pools.Episode] = []
+    self._episodes: List[process_pool.Episode] = []
     self._finished = False
     self._variables: List[Dict[str, np.ndarray]] = []
     self._publish()
@@ -71,7 +71,7 @@ class LearnerNode:
     """
     return self._parts.policies if evaluated else self._parts.behaviours
 
-  def add_episodes(self, episodes: List[pools.Episode]) -> bool:
+  def add_episodes(self, episodes: List[process_pool.Episode]) -> bool:
     """Takes in what ended in an actor; returns whether there is more to do."""
     with self._lock:
       self._config.run_dir.note_step()

@@ -20,7 +20,7 @@ from typing import Any, Dict, List
 from distillery.agents.core import csv_tables
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
-from distillery.environments import sending
+from distillery.environments import pickling
 from distillery.launching import lp
 from distillery.launching import quiet
 
@@ -48,7 +48,7 @@ def _check_modules(config: experiment.ExperimentConfig) -> None:
   for what, part in {**tasks, 'suite': config.suite,
                      'agent_config': config.agent_config,
                      'make_builder': config.make_builder}.items():
-    sending.check_for_program(part, what)
+    pickling.check_for_program(part, what)
 
 
 def make_program(config: experiment.ExperimentConfig,

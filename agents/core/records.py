@@ -11,7 +11,7 @@ from distillery.agents.core import evaluation
 from distillery.agents.core import folders
 from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import numpy as np
 import tensorflow as tf
 
@@ -96,7 +96,7 @@ class TrainRecord:
     self._task_names = task_names
 
   def add(self, env_steps: int, wall_s: float, learner_steps: int,
-          episodes: Sequence[pools.Episode],
+          episodes: Sequence[process_pool.Episode],
           metrics: Mapping[str, float]) -> Dict[str, Any]:
     """Adds a row, to the table only if something was learned; returns it.
 

@@ -24,11 +24,11 @@ from distillery.agents.core import parts
 from distillery.agents.core import records
 from distillery.agents.core import serving
 from distillery.agents.core import taking_back
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import reverb
 
 
-def train(config: experiments.ExperimentConfig, pool: pools.Pool,
+def train(config: experiments.ExperimentConfig, pool: process_pool.Pool,
           builder: builders.Builder) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
   checkpoint = None
@@ -41,7 +41,7 @@ def train(config: experiments.ExperimentConfig, pool: pools.Pool,
 class Training:
   """A run: the agent's parts, and where it has got to."""
 
-  def __init__(self, config: experiments.ExperimentConfig, pool: pools.Pool,
+  def __init__(self, config: experiments.ExperimentConfig, pool: process_pool.Pool,
                builder: builders.Builder, client: reverb.Client,
                checkpoint: Optional[pathlib.Path]):
     """Makes the parts, and takes up a checkpoint if there is one."""

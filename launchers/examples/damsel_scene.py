@@ -9,9 +9,9 @@ import dataclasses
 import os
 import pathlib
 
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_tasks
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import tasks as damsel_tasks
 from distillery.launchers import flag_utils
 
 
@@ -45,7 +45,7 @@ def main(_):
   by_family = {
       target.family: target for target in damsel_tasks.targets('train')[:-1]}
   for family, target in by_family.items():
-    environment = damsel.DamselEnvironment(target, sparse=False)
+    environment = damsel_environment.DamselEnvironment(target, sparse=False)
     controller = damsel_controllers.Controller(target)
     step = environment.reset()
     while not step.last():

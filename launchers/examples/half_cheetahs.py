@@ -5,8 +5,8 @@
 
 import dataclasses
 
-from distillery.environments import drawing
-from distillery.environments import half_cheetah
+from distillery.environments import rendering
+from distillery.environments.half_cheetah import bodies
 from distillery.launchers import flag_utils
 
 
@@ -42,13 +42,13 @@ def main(_):
   camera.distance, camera.azimuth, camera.elevation = _DISTANCE, 90., -5.
   figure, axes = pyplot.subplots(2, 3, figsize=(9, 4))
   for axis, (body, (parts, factor)) in zip(
-      axes.flat, half_cheetah.BODIES.items()):
-    model = half_cheetah.make_cheetah(body).model
+      axes.flat, bodies.BODIES.items()):
+    model = bodies.make_cheetah(body).model
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     for part in parts:
       model.geom(part).rgba[:] = _RED
-    with drawing.open_renderer(
+    with rendering.open_renderer(
         model, options.height, options.width) as renderer:
       renderer.update_scene(data, camera)
       axis.imshow(renderer.render())

@@ -14,7 +14,7 @@ from distillery.agents.sac import config as sac_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import psutil
 import pytest
 
@@ -51,7 +51,7 @@ def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
       seed=0, num_env_steps=10**9, num_workers=1, evaluate_every=10**9,
       evaluation_episodes=1, checkpoint_every=10**9,
       run_dir=run_directory.RunDirectory(tmp_path, resume=False))
-  with pools.Pool(
+  with process_pool.Pool(
       suite.tasks, envs_per_task=config.envs_per_task,
       unroll_length=config.unroll_length, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,

@@ -1,7 +1,9 @@
 """Environments of gymnasium and dm_env as tasks."""
 
-from distillery.environments import adapters
 from distillery.environments import fakes
+from distillery.environments.adapters import (
+  environments as adapted_environments,
+)
 import dm_env
 from dm_env import specs
 import gymnasium
@@ -70,7 +72,7 @@ class Corridor(dm_env.Environment):
 
 
 def wrap(environment, seed=0):
-  return adapters.make_task_environment(lambda unused_seed: environment, seed)
+  return adapted_environments.make_task_environment(lambda unused_seed: environment, seed)
 
 
 @pytest.mark.parametrize('action, last, discount', [
@@ -235,7 +237,7 @@ def test_other_spaces_of_gymnasium_are_refused(spaces_, words):
 
 @pytest.mark.parametrize('discount', [0., 1.])
 def test_dm_env_episodes(discount):
-  environment = adapters.make_task_environment(
+  environment = adapted_environments.make_task_environment(
       lambda seed: Corridor(seed, discount=discount), 0)
   timestep = environment.reset(seed=3)
   assert timestep.first() and timestep.observation.dtype == np.float32
@@ -292,7 +294,7 @@ def test_dm_env_seeds_make_the_environment_anew():
     made.append(Corridor(seed))
     return made[-1]
 
-  environment = adapters.make_task_environment(factory, 1)
+  environment = adapted_environments.make_task_environment(factory, 1)
   a = environment.reset(seed=4).observation
   b = environment.reset().observation
   np.testing.assert_array_equal(a, environment.reset(seed=4).observation)

@@ -5,20 +5,20 @@ import itertools
 
 from distillery.agents.core import actors
 from distillery.agents.core import loaded_policy
-from distillery.environments import batch_pool
-from distillery.environments import failures
-from distillery.environments import guards
-from distillery.environments import making_pools
-from distillery.environments import maze_suites
-from distillery.environments import mazes
-from distillery.environments import units
+from distillery.environments.mazes import batch as maze_batch
+from distillery.environments.mazes import suite as maze_suite
+from distillery.environments.pool import batch_pool
+from distillery.environments.pool import errors as pool_errors
+from distillery.environments.pool import factory as pool_factory
+from distillery.environments.pool import number_checks
+from distillery.environments.pool import seeds
 from distillery.networks import recurrent_acting
 from dm_env import specs
 import numpy as np
 import pytest
 
 K, E, T = 4, 3, 30  # 200 steps are no multiple of 30.
-SUITE = maze_suites.maze_suite('NAVIGATION')
+SUITE = maze_suite.maze_suite('NAVIGATION')
 H = 5
 POLICY = recurrent_acting.RecurrentPolicy(
     which='task', architecture='two_column', alpha=0.5, num_actions=4,
@@ -27,7 +27,7 @@ POLICY = recurrent_acting.RecurrentPolicy(
 
 def parameters(seed=0):
   rng = np.random.default_rng(seed)
-  size = mazes.OBSERVATION_SIZE
+  size = maze_batch.OBSERVATION_SIZE
   shapes = {'lstm/w': (size + H, 4 * H), 'lstm/b': (1, 4 * H),
             'output/w': (H, 4), 'output/b': (1, 4)}
   return {f'{column}/{name}': rng.normal(
@@ -54,7 +54,7 @@ class Forgetful:
 
 
 def make_pool(policy=POLICY, seed=0):
-  pool = making_pools.make_pool(
+  pool = pool_factory.make_pool(
       SUITE, envs_per_task=E, unroll_length=T, num_workers=2, seed=seed)
   pool.set_policy(policy, parameters())
   return pool
@@ -96,7 +96,7 @@ def test_blocks_hang_together_and_count_episodes(policy):
   assert (ends == (want_step == SUITE.horizon - 1)[:, None, None]).all()
   assert (whole['discount'] == 1.).all()
   # The action and the reward that came of it are seen in the next step.
-  seen = whole['next_observation'][..., mazes.IMAGE_SIZE:]
+  seen = whole['next_observation'][..., maze_batch.IMAGE_SIZE:]
   np.testing.assert_array_equal(
       seen[..., :4].argmax(-1), whole['action'])
   np.testing.assert_array_equal(seen[..., 4], whole['reward'])
@@ -162,7 +162,7 @@ def test_evaluation_plays_whole_episodes_and_leaves_training_alone(
 
 
 def test_it_has_to_be_given_a_policy_first():
-  pool = making_pools.make_pool(
+  pool = pool_factory.make_pool(
       SUITE, envs_per_task=1, unroll_length=1, num_workers=1, seed=0)
   with pytest.raises(RuntimeError, match='call set_policy first'):
     pool.collect()
@@ -211,7 +211,7 @@ def user_pool(broken_at=0):
       SUITE, make_batch=make_batch, observation_spec=specs.Array(
           (1,), np.float32), action_spec=specs.BoundedArray(
               (1,), np.float32, -1., 1.))
-  pool = making_pools.make_pool(
+  pool = pool_factory.make_pool(
       suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
   pool.set_policy(Strong(), {})
   return pool, batches[0]
@@ -229,8 +229,8 @@ def test_a_user_s_simulator_gets_what_it_was_promised():
 
 def test_a_simulator_that_breaks_is_named():
   pool, _ = user_pool(broken_at=3)
-  seed = units.episode_seed(0, 0, 1, 0)
-  with pytest.raises(failures.PoolError, match=(
+  seed = seeds.episode_seed(0, 0, 1, 0)
+  with pytest.raises(pool_errors.PoolError, match=(
       rf"Task 'collect' \(environment 1, episode 0, seed {seed}, step 2\) "
       'failed: .* reward that is not finite')) as raised:
     pool.collect()
@@ -259,7 +259,7 @@ class Lost(Strong):
 def test_no_simulator_gets_a_policy_s_nan(what):
   pool, batch = user_pool()
   pool.set_policy(Lost(what), {})
-  with pytest.raises(failures.PoolError, match=(
+  with pytest.raises(pool_errors.PoolError, match=(
       f"Task '{SUITE.tasks[2].name}' .environment 1, .* step 2. failed: "
       'the policy .* not finite')):
     pool.collect()
@@ -268,8 +268,8 @@ def test_no_simulator_gets_a_policy_s_nan(what):
 
 def test_an_evaluation_says_where_a_policy_went_wrong():
   pool, _ = user_pool()
-  seed = units.evaluation_seed(5, 3, 1)  # Of the fourth of all tasks.
-  with pytest.raises(failures.PoolError, match=(
+  seed = seeds.evaluation_seed(5, 3, 1)  # Of the fourth of all tasks.
+  with pytest.raises(pool_errors.PoolError, match=(
       f"Evaluation of task '{SUITE.tasks[3].name}' .environment 0, episode 1, "
       f'seed {seed}, step 2. failed: the policy chose')):
     pool.evaluate(Lost('action'), {}, episodes_per_task=3, seed=5,
@@ -297,7 +297,7 @@ def uneven_pool(**settings):
       SUITE, make_batch=lambda tasks: Uneven(len(tasks), **settings),
       observation_spec=specs.Array((1,), np.float32),
       action_spec=specs.DiscreteArray(4))
-  return making_pools.make_pool(
+  return pool_factory.make_pool(
       suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
 
 
@@ -313,7 +313,7 @@ def test_what_has_ended_is_begun_anew_and_not_counted(until_success, lengths):
 
 
 def test_an_evaluation_without_a_time_limit_ends(monkeypatch):
-  monkeypatch.setattr(guards, '_MAX_EPISODE_STEPS', 50)
+  monkeypatch.setattr(number_checks, '_MAX_EPISODE_STEPS', 50)
   with pytest.raises(ValueError, match=(
       'has not ended after 50 steps: give the environment a time limit')):
     uneven_pool(ends=False).evaluate(

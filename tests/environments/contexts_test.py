@@ -6,11 +6,11 @@ import functools
 import pickle
 
 from distillery.environments import base
-from distillery.environments import context_environments
-from distillery.environments import contexts
 from distillery.environments import fakes
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.derived import context_environments
+from distillery.environments.derived import contexts
+from distillery.environments.pool import process_pool
 import dm_env
 import numpy as np
 import pool_helpers as helpers
@@ -242,7 +242,7 @@ def test_workers_need_no_scipy():
   suite = contexts.partition(fakes.point_mass_suite(1), 0, 2, seed=0)
   with helpers.make_pool(suite, num_workers=2) as pool:
     pool.set_policy(helpers.SpyingPolicy(), helpers.parameters_for(2))
-    with pytest.raises(pools.PoolError) as caught:
+    with pytest.raises(process_pool.PoolError) as caught:
       pool.collect()
   told = str(caught.value).partition('LookupError: ')[2].splitlines()[0]
   spied = ast.literal_eval(told)

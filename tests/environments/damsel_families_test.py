@@ -2,10 +2,10 @@
 
 import pickle
 
-from distillery.environments import damsel
-from distillery.environments import damsel_families
-from distillery.environments import damsel_tasks
 from distillery.environments import suites
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import families as damsel_families
+from distillery.environments.damsel import tasks as damsel_tasks
 import numpy as np
 import pytest
 
@@ -27,7 +27,7 @@ def test_an_episode_is_that_of_its_target_which_is_told(family, told):
   rng = np.random.default_rng(0)
   for variation in (0, 7, 19):
     target = targets(family)[variation]
-    alone = damsel.DamselEnvironment(target, sparse=False)
+    alone = damsel_environment.DamselEnvironment(target, sparse=False)
     step, want = environment.reset(variation=variation), alone.reset()
     while True:
       environment.observation_spec().validate(step.observation)

@@ -1,9 +1,9 @@
 """DAMSEL's scene beside Meta-World's own classes, a family at a time."""
 
 from distillery.agents.damsel import experts
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_tasks
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import tasks as damsel_tasks
 import numpy as np
 import pytest
 import stock_damsel
@@ -13,7 +13,7 @@ TARGETS = tuple(damsel_tasks.targets('train')[3::4])
 
 @pytest.mark.parametrize('target', TARGETS, ids=str)
 def test_the_same_actions_do_the_same(target):
-  ours = damsel.DamselEnvironment(target, sparse=False)
+  ours = damsel_environment.DamselEnvironment(target, sparse=False)
   theirs = stock_damsel.StockEnvironment(target)
   controller = damsel_controllers.Controller(target)
   places = [0, 1, 2, *range(12)[stock_damsel.PLACES[target.family]]]
@@ -36,7 +36,7 @@ def test_the_same_actions_do_the_same(target):
 @pytest.mark.parametrize('target', TARGETS[:5], ids=str)
 def test_pushes_earn_the_same(target):
   """Step by step while nothing slips, and in all, each acting for itself."""
-  ours = damsel.DamselEnvironment(target, sparse=False)
+  ours = damsel_environment.DamselEnvironment(target, sparse=False)
   theirs = stock_damsel.StockEnvironment(target)
   controller = damsel_controllers.Controller(target)
   step, (observation, _) = ours.reset(), theirs.reset()

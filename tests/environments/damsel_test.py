@@ -5,12 +5,12 @@ import os
 import subprocess
 import sys
 
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_families
-from distillery.environments import damsel_tasks
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import families as damsel_families
+from distillery.environments.damsel import tasks as damsel_tasks
+from distillery.environments.pool import process_pool
 import numpy as np
 import pool_helpers
 import pytest
@@ -20,7 +20,7 @@ ZERO = np.zeros(3, np.float32)
 
 
 def make(family, *value, sparse=False):
-  return damsel.DamselEnvironment(
+  return damsel_environment.DamselEnvironment(
       damsel_tasks.Target(family, value), sparse=sparse)
 
 
@@ -43,7 +43,7 @@ def fixture_solutions():
   found = []
   for split in ('train', 'test'):
     for target in damsel_tasks.targets(split):
-      environment = damsel.DamselEnvironment(target, sparse=False)
+      environment = damsel_environment.DamselEnvironment(target, sparse=False)
       idle = environment.reset() and environment.distance
       steps = play(environment, damsel_controllers.Controller(target))
       found.append((split, target, idle, steps, environment))
@@ -184,7 +184,7 @@ def test_tasks_are_told_apart_by_their_rewards_alone():
 
 def test_an_episode_has_150_steps_and_success_is_that_of_the_last():
   target = damsel_tasks.Target('drawer', (0.,))  # Solved from the beginning.
-  environment = damsel.DamselEnvironment(target, sparse=False)
+  environment = damsel_environment.DamselEnvironment(target, sparse=False)
   assert not environment.success
   step = environment.reset()
   for _ in range(150):
@@ -222,7 +222,7 @@ def test_bad_actions_and_variations_are_refused():
 def test_the_pool_steps_them():
   suite = suites.make_suite('DAMSEL', seed=0)
   tasks = suite.train_tasks[::20]
-  with pools.Pool(
+  with process_pool.Pool(
       tasks, envs_per_task=1, unroll_length=150, num_workers=1, seed=0,
       observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:

@@ -3,10 +3,10 @@
 import collections
 import os
 
-from distillery.environments import batch_pool
-from distillery.environments import cheetah_batch
-from distillery.environments import half_cheetah
 from distillery.environments import suites
+from distillery.environments.half_cheetah import batch as cheetah_batch
+from distillery.environments.half_cheetah import bodies as half_cheetah_bodies
+from distillery.environments.pool import batch_pool
 import numpy as np
 import pytest
 
@@ -21,9 +21,9 @@ MASSES = {
 }
 
 
-@pytest.mark.parametrize('body', half_cheetah.BODIES)
+@pytest.mark.parametrize('body', half_cheetah_bodies.BODIES)
 def test_a_body_weighs_what_it_should(body):
-  model = half_cheetah.make_cheetah(body).model
+  model = half_cheetah_bodies.make_cheetah(body).model
   for name, mass in MASSES[body].items():
     assert model.body(name).mass.item() == pytest.approx(mass, abs=2e-3)
   assert model.body_mass.sum() == pytest.approx(14.)
@@ -63,8 +63,8 @@ def test_an_episode_is_cut_off_and_not_over():
 def test_every_row_steps_as_gymnasium_does(
     rows, num_cores, threads_of_shares, monkeypatch):
   monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(num_cores)))
-  bodies = [list(half_cheetah.BODIES)[i % 6] for i in range(rows)]
-  cheetahs = [half_cheetah.make_cheetah(body) for body in bodies]
+  bodies = [list(half_cheetah_bodies.BODIES)[i % 6] for i in range(rows)]
+  cheetahs = [half_cheetah_bodies.make_cheetah(body) for body in bodies]
   batch = cheetah_batch.CheetahBatch([cheetah.model for cheetah in cheetahs])
   assert [len(share._scratch) for share in batch._shares] == threads_of_shares
   for row, cheetah in enumerate(cheetahs):
@@ -84,8 +84,8 @@ def test_every_row_steps_as_gymnasium_does(
 
 
 def test_rows_know_nothing_of_each_other():
-  models = [half_cheetah.make_cheetah(body).model
-            for body in half_cheetah.BODIES]
+  models = [half_cheetah_bodies.make_cheetah(body).model
+            for body in half_cheetah_bodies.BODIES]
   many = cheetah_batch.CheetahBatch(6 * models)
   alone = cheetah_batch.CheetahBatch(models[2:3])
   for row in range(36):
@@ -127,11 +127,11 @@ def test_every_body_gets_as_many_frames():
   assert (steps == (np.arange(1200) % 1000)[:, np.newaxis, np.newaxis]).all()
   frames = collections.Counter(e.task for e in pool.episodes()
                                for _ in range(e.length))
-  assert frames == {body: 2000 for body in half_cheetah.BODIES}
+  assert frames == {body: 2000 for body in half_cheetah_bodies.BODIES}
 
 
 def test_what_is_no_action_of_every_row_is_refused():
-  model = half_cheetah.make_cheetah('BigFoot').model
+  model = half_cheetah_bodies.make_cheetah('BigFoot').model
   batch = cheetah_batch.CheetahBatch([model] * 2)
   for row in range(2):
     batch.reset(row, 0)

@@ -1,8 +1,8 @@
 """Mazes: maps that can be solved, rules as stated, and what is seen."""
 
-from distillery.environments import maze_rules
-from distillery.environments import maze_suites
-from distillery.environments import mazes
+from distillery.environments.mazes import batch as maze_batch
+from distillery.environments.mazes import rules as maze_rules
+from distillery.environments.mazes import suite as maze_suite
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -29,7 +29,7 @@ def hand_made(monkeypatch):
     layout = maze_rules.Layout(
         codes, walkable, int(np.flatnonzero(marks == '@').item()), heading)
     monkeypatch.setattr(maze_rules, 'draw', lambda task, rng: layout)
-    batch = mazes.MazeBatch([maze_rules.MazeTask('drawn', **rules)])
+    batch = maze_batch.MazeBatch([maze_rules.MazeTask('drawn', **rules)])
     batch.reset(0, 0)
     return batch
   return make
@@ -37,7 +37,7 @@ def hand_made(monkeypatch):
 
 def view(batch):
   """What is seen, `[VIEW, VIEW]` codes."""
-  image = batch.observation[0, :mazes.IMAGE_SIZE].reshape(mazes.IMAGE_SHAPE)
+  image = batch.observation[0, :maze_batch.IMAGE_SIZE].reshape(maze_batch.IMAGE_SHAPE)
   assert (image.sum(axis=-1) <= 1.).all()
   return np.where(image.any(axis=-1), image.argmax(axis=-1) + 1, 0)
 
@@ -119,7 +119,7 @@ def test_what_is_seen_turns_with_the_walker(
   seen = view(hand_made(MAP, heading, has_goal=True))
 
   def relative(what):
-    return {(mazes.VIEW - 1 - row, column - mazes.VIEW // 2)
+    return {(maze_batch.VIEW - 1 - row, column - maze_batch.VIEW // 2)
             for row, column in np.argwhere(seen == what)}
 
   assert relative(maze_rules.GOAL) == ({goal} if goal else set())
@@ -173,7 +173,7 @@ def test_the_goal_pays_and_sends_elsewhere(hand_made):
     ######
     #@G..#
     ######""", EAST, has_goal=True, finds_wanted=2)
-  batch._cells[0] = mazes._padded(np.array([11 + 4]))  # The only way out.
+  batch._cells[0] = maze_batch._padded(np.array([11 + 4]))  # The only way out.
   assert step(batch, FORWARD) == (maze_rules.GOAL_REWARD, False)
   assert batch.look_down(0)[2] % maze_rules.SIZE == 4
   while batch.look_down(0)[3] != WEST:
@@ -202,17 +202,17 @@ def test_the_last_action_and_reward_are_seen(hand_made):
     #######
     #@o...#
     #######""", EAST, num_apples=1, has_goal=True)
-  assert not batch.observation[0, mazes.IMAGE_SIZE:].any()
+  assert not batch.observation[0, maze_batch.IMAGE_SIZE:].any()
   step(batch, FORWARD)
-  assert batch.observation[0, mazes.IMAGE_SIZE:].tolist() == [1, 0, 0, 0, 1]
+  assert batch.observation[0, maze_batch.IMAGE_SIZE:].tolist() == [1, 0, 0, 0, 1]
   step(batch, LEFT)
-  assert batch.observation[0, mazes.IMAGE_SIZE:].tolist() == [0, 0, 1, 0, 0]
+  assert batch.observation[0, maze_batch.IMAGE_SIZE:].tolist() == [0, 0, 1, 0, 0]
 
 
 def test_rows_of_a_batch_are_what_they_are_alone():
   tasks = [*maze_rules.MAZES[:2], *maze_rules.NAVIGATION]
-  batch = mazes.MazeBatch(tasks)
-  single = [mazes.MazeBatch([task]) for task in tasks]
+  batch = maze_batch.MazeBatch(tasks)
+  single = [maze_batch.MazeBatch([task]) for task in tasks]
   for row in range(len(tasks)):
     batch.reset(row, row)
     single[row].reset(0, row)
@@ -230,7 +230,7 @@ def test_rows_of_a_batch_are_what_they_are_alone():
 
 
 def test_a_maze_is_a_task_environment_too():
-  suite = maze_suites.maze_suite('NAVIGATION')
+  suite = maze_suite.maze_suite('NAVIGATION')
   environment = suite.train_tasks[0].factory(3)
   timestep = environment.reset(seed=7)
   first = timestep.observation
@@ -252,7 +252,7 @@ def test_a_maze_is_a_task_environment_too():
     [0, -1, 0], [0, 4, 0], [256, 0, 0], [0, 1], [0], 0, [[0, 1, 2]],
     [0., 1., 2.], [True, False, True], ['0', '1', '2']], ids=repr)
 def test_what_is_no_action_of_every_row_is_refused(action):
-  batch = mazes.MazeBatch(maze_rules.NAVIGATION[:3])
+  batch = maze_batch.MazeBatch(maze_rules.NAVIGATION[:3])
   for row in range(3):
     batch.reset(row, row)
   before = batch.observation.copy()
@@ -265,7 +265,7 @@ def test_what_is_no_action_of_every_row_is_refused(action):
 
 @pytest.mark.parametrize('row', [-1, 3, 1., True])
 def test_what_is_no_row_is_refused(row):
-  batch = mazes.MazeBatch(maze_rules.NAVIGATION[:3])
+  batch = maze_batch.MazeBatch(maze_rules.NAVIGATION[:3])
   for call in (lambda: batch.reset(row, 0), lambda: batch.look_down(row)):
     with pytest.raises(ValueError, match=r'^row: got .* integer in \[0, 3\)$'):
       call()

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 from distillery.environments import base
-from distillery.environments import metaworld
-from distillery.environments import metaworld_goals
+from distillery.environments.metaworld import (
+  environment as metaworld_environment,
+)
+from distillery.environments.metaworld import goals as metaworld_goals
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -18,7 +20,7 @@ ZERO = np.zeros(4, np.float32)
 
 
 def make(task_name='reach-v3', seed=0, goal_visible=True, version='v2'):
-  return metaworld.MetaWorldFactory(
+  return metaworld_environment.MetaWorldFactory(
       task_name, TASKS, 5, goal_visible, version)(seed)
 
 
@@ -55,7 +57,7 @@ def test_time_steps_are_float32_and_fit_the_specs(reach):
 
 def test_the_horizon_truncates_and_the_next_step_begins_an_episode(reach):
   reach.reset(variation=0)
-  for count in range(1, metaworld.HORIZON + 1):
+  for count in range(1, metaworld_environment.HORIZON + 1):
     step = reach.step(ZERO)
     assert step.last() == (count == 500)
   assert step.discount == 1.  # Nothing terminated: there is more to come.
@@ -123,7 +125,7 @@ def test_variations_are_the_goals_by_number(reach):
   for variation in (0, 7, 49):
     observation = reach.reset(variation=variation).observation
     np.testing.assert_array_equal(
-        observation[metaworld.GOAL_SLICE],
+        observation[metaworld_environment.GOAL_SLICE],
         goals[variation][3:].astype(np.float32))
     assert reach.variation == variation
 
@@ -179,7 +181,7 @@ def test_large_actions_are_clipped_and_not_refused(reach):
 
 def test_an_unknown_task_or_version_is_refused():
   with pytest.raises(ValueError, match="'reech-v3'"):
-    metaworld.MetaWorldEnvironment('reech-v3', np.zeros((1, 6)), seed=0)
+    metaworld_environment.MetaWorldEnvironment('reech-v3', np.zeros((1, 6)), seed=0)
   with pytest.raises(ValueError, match="reward_function_version.*'v3'"):
     make(version='v3')
 
@@ -190,9 +192,9 @@ def test_an_unknown_task_or_version_is_refused():
 ))
 def test_a_goal_that_cannot_be_used_is_refused(goal, message):
   with pytest.raises(ValueError, match=message):
-    metaworld.MetaWorldEnvironment('reach-v3', [goal], seed=0)
+    metaworld_environment.MetaWorldEnvironment('reach-v3', [goal], seed=0)
   with pytest.raises(ValueError, match='none'):
-    metaworld.MetaWorldEnvironment('reach-v3', [], seed=0)
+    metaworld_environment.MetaWorldEnvironment('reach-v3', [], seed=0)
 
 
 # What is known to go wrong in Meta-World 3.1.1; one test each.
@@ -216,9 +218,9 @@ def test_trap_the_reward_version_has_an_effect():
 def test_trap_a_goal_on_which_the_reset_would_never_end_is_refused():
   near = (0., 0.6, 0.02, 0., 0.7, 0.02)
   with pytest.raises(ValueError, match='0.15 m apart'):
-    metaworld.MetaWorldEnvironment('push-v3', [near], seed=0)
+    metaworld_environment.MetaWorldEnvironment('push-v3', [near], seed=0)
   far = (0., 0.6, 0.02, 0., 0.76, 0.02)
-  metaworld.MetaWorldEnvironment('push-v3', [far], seed=0).reset()
+  metaworld_environment.MetaWorldEnvironment('push-v3', [far], seed=0).reset()
 
 
 def test_trap_the_first_observation_is_not_of_the_last_goal():
@@ -255,9 +257,9 @@ def test_trap_the_goals_bounds_hold_what_is_observed(reach):
     spec.validate(reach.reset(variation=variation).observation)
     spec.validate(reach.step(ZERO).observation)
   hidden = make(goal_visible=False)
-  assert not hidden.observation_spec().maximum[metaworld.GOAL_SLICE].any()
-  assert not hidden.reset().observation[metaworld.GOAL_SLICE].any()
-  assert not hidden.step(ZERO).observation[metaworld.GOAL_SLICE].any()
+  assert not hidden.observation_spec().maximum[metaworld_environment.GOAL_SLICE].any()
+  assert not hidden.reset().observation[metaworld_environment.GOAL_SLICE].any()
+  assert not hidden.step(ZERO).observation[metaworld_environment.GOAL_SLICE].any()
 
 
 def test_trap_goals_are_floats_that_nobody_can_write_to():

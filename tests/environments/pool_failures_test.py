@@ -7,22 +7,22 @@ import signal
 import time
 
 from distillery.environments import fakes
-from distillery.environments import pool as pools
-from distillery.environments import progress
-from distillery.environments import units
+from distillery.environments.pool import process_pool
+from distillery.environments.pool import progress
+from distillery.environments.pool import seeds
 import numpy as np
 import pool_helpers as helpers
 import pytest
 
 PARAMETERS = helpers.parameters_for(3)
-EPISODE_SEED = units.episode_seed(0, 1, 0, 0)
+EPISODE_SEED = seeds.episode_seed(0, 1, 0, 0)
 
 
 def failure_of(tasks, policy=None, parameters=None, **options):
   """The error of a second task's fault, in the first block."""
   with helpers.leaves_nothing():
     pool = helpers.make_pool(tasks, **options)
-    with pytest.raises(pools.PoolError) as caught:
+    with pytest.raises(process_pool.PoolError) as caught:
       pool.set_policy(policy or helpers.GaussianPolicy(),
                       parameters or PARAMETERS)
       pool.collect()
@@ -103,7 +103,7 @@ def test_the_step_is_that_of_the_episode_not_of_the_block():
     pool = helpers.make_pool(tasks, unroll_length=20)
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
     pool.collect()
-    with pytest.raises(pools.PoolError) as caught:
+    with pytest.raises(process_pool.PoolError) as caught:
       pool.collect()
     assert (caught.value.episode, caught.value.step) == (0, 30)
 
@@ -112,7 +112,7 @@ def test_a_failing_reset_names_the_new_episode():
   error = failure_of(helpers.faulty_tasks('raise_in_reset'), unroll_length=120)
   assert 'failed: OSError: cannot reset' in str(error)
   assert (error.episode, error.step) == (2, 0)
-  assert error.seed == units.episode_seed(0, 0, 0, 2)
+  assert error.seed == seeds.episode_seed(0, 0, 0, 2)
 
 
 @pytest.mark.parametrize('fault, words', [
@@ -139,7 +139,7 @@ def test_an_error_does_not_wait_for_busy_workers():
     pool = helpers.make_pool(tasks, num_workers=2, env_timeout_s=1000.)
     pool.wait_until_ready()
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
-    with pytest.raises(pools.PoolError, match='a bad step'):
+    with pytest.raises(process_pool.PoolError, match='a bad step'):
       pool.collect()
 
 
@@ -163,7 +163,7 @@ def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
     time.sleep(0.01)
   os.kill(crew._members[0].process.pid, signal.SIGSTOP)
   path.touch()
-  with pytest.raises(pools.PoolError, match=(
+  with pytest.raises(process_pool.PoolError, match=(
       'Worker 0 has given no sign of life for 5 s; it was at its commands')):
     pool.wait_until_ready()
 
@@ -185,7 +185,7 @@ def test_a_worker_killed_between_commands_is_reported():
       for pid in killed:
         os.kill(pid, signal.SIGTERM)
       assert helpers.wait_until_dead(killed)
-      with pytest.raises(pools.PoolError, match=(
+      with pytest.raises(process_pool.PoolError, match=(
           r'was killed by signal 15 \(SIGTERM\); it was at its commands')):
         if kills_all:
           pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
@@ -233,7 +233,7 @@ def test_a_failing_evaluation_names_the_evaluated_task(fault):
   faulty = helpers.faulty_tasks('', fault)[1]
   with helpers.leaves_nothing():
     pool = helpers.make_pool(healthy)
-    with pytest.raises(pools.PoolError) as caught:
+    with pytest.raises(process_pool.PoolError) as caught:
       pool.evaluate(helpers.GaussianPolicy(), PARAMETERS, tasks=[
           healthy[0], faulty], episodes_per_task=2, seed=9)
   error = caught.value
@@ -243,14 +243,14 @@ def test_a_failing_evaluation_names_the_evaluated_task(fault):
         "Building, for evaluation, task '1_raise_in_constructor' (environment "
         '0) failed: OSError: no such scene')
     return
-  seed = units.evaluation_seed(9, 1, 0)
+  seed = seeds.evaluation_seed(9, 1, 0)
   assert (f"valuation of task '1_{fault}' (environment 0, episode 0, seed "
           f'{seed}, step 30)') in str(error)
   assert (error.episode, error.seed, error.step) == (0, seed, 30)
 
 
 def test_an_evaluation_needs_a_number_of_variations():
-  with helpers.leaves_nothing(), pytest.raises(pools.PoolError, match=(
+  with helpers.leaves_nothing(), pytest.raises(process_pool.PoolError, match=(
       r"Evaluation of task '0_no_variations' \(.* step 0\) failed: "
       "num_variations of '0_no_variations': got None, want a positive")):
     helpers.make_pool(helpers.faulty_tasks('no_variations')).evaluate(
@@ -260,7 +260,7 @@ def test_an_evaluation_needs_a_number_of_variations():
 def test_an_evaluation_that_cannot_select_its_task_is_reported():
   tasks = fakes.point_mass_suite(3).tasks
   with helpers.leaves_nothing(), pytest.raises(
-      pools.PoolError, match='The policy failed: IndexError'):
+      process_pool.PoolError, match='The policy failed: IndexError'):
     helpers.make_pool(tasks).evaluate(
         helpers.GaussianPolicy(), helpers.parameters_for(2),
         episodes_per_task=1, seed=0)

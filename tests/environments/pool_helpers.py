@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, Iterator, List, Set
 
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import dm_env
 import numpy as np
 
@@ -226,7 +226,7 @@ def parameters_for(num_tasks: int, seed: int = 0) -> Dict[str, np.ndarray]:
           np.float32)}
 
 
-def make_pool(tasks: Any, **options) -> pools.Pool:
+def make_pool(tasks: Any, **options) -> process_pool.Pool:
   """A pool of point masses, or of a suite."""
   suite = fakes.point_mass_suite(1)
   if isinstance(tasks, base.TaskSuite):
@@ -235,7 +235,7 @@ def make_pool(tasks: Any, **options) -> pools.Pool:
       envs_per_task=1, unroll_length=40, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
   ) | options
-  return pools.Pool(tasks, **options)
+  return process_pool.Pool(tasks, **options)
 
 
 def descendants(pid: int) -> List[int]:

@@ -13,7 +13,7 @@ import time
 import weakref
 
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import pool_helpers as helpers
 import pytest
 
@@ -185,7 +185,7 @@ def test_workers_stay_light_and_single_threaded(monkeypatch):
   assert os.environ['OMP_NUM_THREADS'] == '5'
   assert 'MKL_NUM_THREADS' not in os.environ
   pool.set_policy(helpers.SpyingPolicy(), helpers.parameters_for(1))
-  with pytest.raises(pools.PoolError) as caught:
+  with pytest.raises(process_pool.PoolError) as caught:
     pool.collect()
   told = str(caught.value).partition('LookupError: ')[2].splitlines()[0]
   spied = ast.literal_eval(told)

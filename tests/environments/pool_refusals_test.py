@@ -1,8 +1,8 @@
 """What the pool refuses."""
 
-from distillery.environments import arguments
 from distillery.environments import base
 from distillery.environments import fakes
+from distillery.environments.pool import argument_checks
 import numpy as np
 import pool_helpers as helpers
 import pytest
@@ -106,6 +106,6 @@ def test_bad_calls_are_refused():
 
 
 def test_fresh_numbers_are_not_cut_off():
-  arguments.check_same_layout({'w': np.zeros(2)}, {'w': np.zeros(2, int)})
+  argument_checks.check_same_layout({'w': np.zeros(2)}, {'w': np.zeros(2, int)})
   with pytest.raises(ValueError, match="'w'.: got dtype float64, want int64"):
-    arguments.check_same_layout({'w': np.zeros(2, int)}, {'w': np.zeros(2)})
+    argument_checks.check_same_layout({'w': np.zeros(2, int)}, {'w': np.zeros(2)})

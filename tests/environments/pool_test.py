@@ -3,7 +3,7 @@
 import json
 
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import numpy as np
 import pool_helpers as helpers
 import pytest
@@ -291,6 +291,6 @@ def test_two_pools_at_once():
 
 
 def test_public_names():
-  assert issubclass(pools.PoolError, RuntimeError)
-  assert pools.Episode._fields == (
+  assert issubclass(process_pool.PoolError, RuntimeError)
+  assert process_pool.Episode._fields == (
       'task', 'env', 'episode', 'return_', 'length', 'success')

@@ -2,10 +2,10 @@
 
 import functools
 
-from distillery.environments import metaworld_goals
-from distillery.environments import metaworld_names
-from distillery.environments import sawyer
-from distillery.environments import sawyer_numpy
+from distillery.environments.metaworld import benchmarks
+from distillery.environments.metaworld import fast_classes
+from distillery.environments.metaworld import goals as metaworld_goals
+from distillery.environments.metaworld import scalar_numpy
 from metaworld import policies
 from metaworld.utils import reward_utils
 import numpy as np
@@ -17,7 +17,7 @@ SEED = 7
 
 @functools.cache
 def goals():
-  return metaworld_goals.make_goals(metaworld_names.ALL, SEED)
+  return metaworld_goals.make_goals(benchmarks.ALL, SEED)
 
 
 def make_stock(task_name, version, goal_visible=True):
@@ -30,7 +30,7 @@ def make_stock(task_name, version, goal_visible=True):
 
 
 def make_fast(task_name, version, goal_visible=True):
-  return sawyer.make_simulator(
+  return fast_classes.make_simulator(
       task_name, goal_visible=goal_visible, reward_function_version=version)
 
 
@@ -81,12 +81,12 @@ def assert_equals_upstream(
 EPISODES = (('expert', 0), ('random', 1), ('noisy', 0))
 
 
-@pytest.mark.parametrize('task_name', metaworld_names.ALL)
+@pytest.mark.parametrize('task_name', benchmarks.ALL)
 def test_equals_the_stock(task_name):
   assert_equals_upstream(task_name, 'v2', EPISODES, num_steps=25)
 
 
-@pytest.mark.parametrize('task_name', metaworld_names.ALL[::5])
+@pytest.mark.parametrize('task_name', benchmarks.ALL[::5])
 def test_equals_the_stock_under_v1(task_name):
   assert_equals_upstream(task_name, 'v1', EPISODES[:2], num_steps=15)
 
@@ -109,7 +109,7 @@ def test_equals_the_stock_with_the_goal_hidden(task_name):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize('version', ('v1', 'v2'))
-@pytest.mark.parametrize('task_name', metaworld_names.ALL)
+@pytest.mark.parametrize('task_name', benchmarks.ALL)
 def test_equals_the_stock_over_whole_episodes(task_name, version):
   episodes = (('expert', 3), ('noisy', 4), ('random', 3), ('expert', 4))
   successes, _ = assert_equals_upstream(
@@ -173,10 +173,10 @@ def test_the_stock_classes_are_left_alone():
   assert namespace['np'] is np
   assert namespace['reward_utils'] is reward_utils
   assert namespace['Rotation'] is transform.Rotation
-  assert np.linalg.norm.__module__ != sawyer_numpy.__name__
+  assert np.linalg.norm.__module__ != scalar_numpy.__name__
 
 
-@pytest.mark.parametrize('task_name', metaworld_names.ALL[::7])
+@pytest.mark.parametrize('task_name', benchmarks.ALL[::7])
 def test_the_light_model_is_small_and_has_the_same_physics(task_name):
   fast, stock = make_fast(task_name, 'v2'), make_stock(task_name, 'v2')
   assert fast.model.nbuffer < 5e6 < stock.model.nbuffer
@@ -205,13 +205,13 @@ def test_norm_is_numpys():
   random = np.random.default_rng(0)
   for size in (1, 2, 3, 7):
     for x in random.standard_normal((200, size)):
-      assert sawyer_numpy.norm(x) == np.linalg.norm(x)
-      assert sawyer_numpy.norm(x, ord=2) == np.linalg.norm(x, ord=2)
-      assert sawyer_numpy.norm(x[0]) == np.linalg.norm(x[0])
+      assert scalar_numpy.norm(x) == np.linalg.norm(x)
+      assert scalar_numpy.norm(x, ord=2) == np.linalg.norm(x, ord=2)
+      assert scalar_numpy.norm(x[0]) == np.linalg.norm(x[0])
   matrix = random.standard_normal((3, 3))
-  assert sawyer_numpy.norm(matrix[:, 1]) == np.linalg.norm(matrix[:, 1])
+  assert scalar_numpy.norm(matrix[:, 1]) == np.linalg.norm(matrix[:, 1])
   np.testing.assert_array_equal(
-      sawyer_numpy.norm(matrix, axis=1), np.linalg.norm(matrix, axis=1))
+      scalar_numpy.norm(matrix, axis=1), np.linalg.norm(matrix, axis=1))
 
 
 @pytest.mark.parametrize(
@@ -221,11 +221,11 @@ def test_tolerance_is_meta_worlds(sigmoid):
   for x, upper, some_margin in random.uniform(0., 0.3, (300, 3)):
     for margin in (some_margin, 0.):
       kwargs = dict(bounds=(0, upper), margin=margin, sigmoid=sigmoid)
-      assert sawyer_numpy.tolerance(x, **kwargs) == reward_utils.tolerance(
+      assert scalar_numpy.tolerance(x, **kwargs) == reward_utils.tolerance(
           x, **kwargs)
   xs = random.uniform(0., 0.3, 5)
   np.testing.assert_array_equal(
-      sawyer_numpy.tolerance(xs, bounds=(0, 0.1), margin=0.2),
+      scalar_numpy.tolerance(xs, bounds=(0, 0.1), margin=0.2),
       reward_utils.tolerance(xs, bounds=(0, 0.1), margin=0.2))
 
 
@@ -233,18 +233,18 @@ def test_tolerance_is_meta_worlds(sigmoid):
     'kwargs', (dict(bounds=(1., 0.)), dict(margin=-0.1, sigmoid='long_tail'),
                dict(margin=-0.1), dict(margin=1., sigmoid='nonesuch')))
 def test_tolerance_refuses_what_meta_world_refuses(kwargs):
-  for tolerance in (sawyer_numpy.tolerance, reward_utils.tolerance):
+  for tolerance in (scalar_numpy.tolerance, reward_utils.tolerance):
     with pytest.raises(ValueError):
       tolerance(0.7, **kwargs)
 
 
 def test_hamacher_product_is_meta_worlds():
   for a, b in np.random.default_rng(0).uniform(0., 1., (300, 2)):
-    assert sawyer_numpy.hamacher_product(
+    assert scalar_numpy.hamacher_product(
         a, b) == reward_utils.hamacher_product(a, b)
-  assert sawyer_numpy.hamacher_product(0., 0.) == 0.
+  assert scalar_numpy.hamacher_product(0., 0.) == 0.
   with pytest.raises(ValueError):
-    sawyer_numpy.hamacher_product(1.1, 0.)
+    scalar_numpy.hamacher_product(1.1, 0.)
 
 
 def test_quaternion_is_scipys():
@@ -252,17 +252,17 @@ def test_quaternion_is_scipys():
   rotations = transform.Rotation.from_quat(random.standard_normal((2000, 4)))
   for matrix in rotations.as_matrix():
     np.testing.assert_array_equal(
-        sawyer_numpy.quaternion(matrix),
+        scalar_numpy.quaternion(matrix),
         transform.Rotation.from_matrix(matrix).as_quat())
-  assert sawyer_numpy.quaternion_is_exact()
+  assert scalar_numpy.quaternion_is_exact()
 
 
 def test_clip_and_hstack_are_numpys():
   for x in (np.float32(0.5), np.float32(-3.), np.float32(3.), np.ones(2)):
     np.testing.assert_array_equal(
-        sawyer_numpy.clip(x, -1, 1), np.clip(x, -1, 1))
+        scalar_numpy.clip(x, -1, 1), np.clip(x, -1, 1))
   for arrays in ((np.float64(1.), np.float64(2.)), [np.ones(3), np.zeros(2)],
                  (np.ones(3), 0.5), (1, 2)):
-    got, want = sawyer_numpy.hstack(arrays), np.hstack(arrays)
+    got, want = scalar_numpy.hstack(arrays), np.hstack(arrays)
     np.testing.assert_array_equal(got, want)
     assert got.dtype == want.dtype

@@ -12,8 +12,8 @@ from typing import Any
 
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.environments import sending
-from distillery.environments import user_suites
+from distillery.environments import pickling
+from distillery.environments.adapters import suites as user_suites
 import numpy as np
 import pool_helpers as helpers
 import pytest
@@ -153,7 +153,7 @@ def fixture_session(monkeypatch):
 ], ids=['function', 'partial', 'held', 'instance', 'method', 'adapted'])
 def test_whatever_holds_it_is_refused(session, make):
   thing = make(session)
-  for check in (sending.dump, sending.check_for_program):
+  for check in (pickling.dump, pickling.check_for_program):
     with pytest.raises(ValueError, match=(
         r"^the thing cannot be sent to .* \('(walk|Own)' cannot be imported")):
       check(thing, 'the thing')
@@ -185,7 +185,7 @@ def test_a_module_that_no_other_process_finds_is_refused(monkeypatch):
   monkeypatch.setitem(sys.modules, 'made_up', module)
   with pytest.raises(ValueError, match=(
       "'walk' cannot be imported there: made_up is not found on sys.path")):
-    sending.dump(functools.partial(module.walk), 'a task')
+    pickling.dump(functools.partial(module.walk), 'a task')
 
 
 def test_what_cannot_be_pickled_is_refused():
@@ -195,7 +195,7 @@ def test_what_cannot_be_pickled_is_refused():
   for thing in (local, lambda seed: None, Holder(open(os.devnull))):
     with pytest.raises(ValueError, match=(
         '^the thing cannot be sent to a worker process .*not a lambda$')):
-      sending.dump(thing, 'the thing')
+      pickling.dump(thing, 'the thing')
 
 
 class Unready:
@@ -225,10 +225,10 @@ def test_a_script_of_a_program_is_not_run_by_its_processes(monkeypatch):
   main.Holder = Holder
   monkeypatch.setitem(sys.modules, '__main__', main)
   monkeypatch.setattr(Holder, '__module__', '__main__')
-  sending.dump(Holder(), 'agent_config')
+  pickling.dump(Holder(), 'agent_config')
   with pytest.raises(ValueError, match=(
       r"^agent_config cannot be sent to a program's processes \('Holder' "
       'cannot be imported there: __main__ is the script that was started')):
-    sending.check_for_program(Holder(), 'agent_config')
-  sending.check_for_program(fakes.point_mass_suite(2), 'suite')
-  sending.check_for_program(np.tanh, 'a function')
+    pickling.check_for_program(Holder(), 'agent_config')
+  pickling.check_for_program(fakes.point_mass_suite(2), 'suite')
+  pickling.check_for_program(np.tanh, 'a function')

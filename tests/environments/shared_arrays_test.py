@@ -4,7 +4,7 @@ import gc
 import multiprocessing
 import os
 
-from distillery.environments import shared_arrays
+from distillery.environments.pool import shared_arrays
 import numpy as np
 import pool_helpers as helpers
 import pytest

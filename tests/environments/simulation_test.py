@@ -3,12 +3,12 @@
 import dataclasses
 
 from distillery.environments import batch_environment
-from distillery.environments import failures
-from distillery.environments import guards
-from distillery.environments import making_pools
-from distillery.environments import maze_suites
 from distillery.environments import timestep_checks
-from distillery.environments import units
+from distillery.environments.mazes import suite as maze_suite
+from distillery.environments.pool import errors as pool_errors
+from distillery.environments.pool import factory as pool_factory
+from distillery.environments.pool import number_checks
+from distillery.environments.pool import seeds
 from dm_env import specs
 import numpy as np
 import pytest
@@ -70,14 +70,14 @@ class BrokenReset(Simulator):
 
 def make_suite(make_simulator, *arguments):
   return dataclasses.replace(
-      maze_suites.maze_suite('NAVIGATION'),
+      maze_suite.maze_suite('NAVIGATION'),
       make_batch=lambda tasks: make_simulator(len(tasks), *arguments),
       observation_spec=specs.Array((2,), np.float32),
       action_spec=specs.BoundedArray((1,), np.float32, -1., 1.))
 
 
 def make_pool(suite):
-  pool = making_pools.make_pool(
+  pool = pool_factory.make_pool(
       suite, envs_per_task=2, unroll_length=5, num_workers=1, seed=0)
   pool.set_policy(Still(), {})
   return pool
@@ -86,14 +86,14 @@ def make_pool(suite):
 def assert_told(suite, row, step, words):
   """Of the first task, in training and in evaluation."""
   pool = make_pool(suite)
-  seed = units.episode_seed(0, 0, row, 0)
-  with pytest.raises(failures.PoolError, match=(
+  seed = seeds.episode_seed(0, 0, row, 0)
+  with pytest.raises(pool_errors.PoolError, match=(
       rf"^Task 'collect' \(environment {row}, episode 0, seed {seed}, step "
       rf'{step}\) failed: .*{words}')) as caught:
     pool.collect()
   assert '\n' not in str(caught.value)
-  seed = units.evaluation_seed(0, 0, row)
-  with pytest.raises(failures.PoolError, match=(
+  seed = seeds.evaluation_seed(0, 0, row)
+  with pytest.raises(pool_errors.PoolError, match=(
       rf"^Evaluation of task 'collect' \(environment 0, episode {row}, seed "
       rf'{seed}, step {step}\) failed: .*{words}')):
     pool.evaluate(Still(), {}, episodes_per_task=2, seed=0)
@@ -173,4 +173,4 @@ def test_what_a_simulator_of_one_row_may_not_return(what, change, words):
   with pytest.raises(timestep_checks.BadValue, match=words) as caught:
     environment.step(np.zeros(1, np.float32))
   # The row is the only one here, but not among a pool's.
-  assert not isinstance(caught.value, guards.BadRow)
+  assert not isinstance(caught.value, number_checks.BadRow)

@@ -7,10 +7,12 @@ tests, and of no use for a claim about an agent.
 
 import dataclasses
 
-from distillery.environments import adapters
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_tasks
+from distillery.environments.adapters import (
+  environments as adapted_environments,
+)
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import tasks as damsel_tasks
 import gymnasium
 from metaworld.envs import sawyer_door_v3
 from metaworld.envs import sawyer_drawer_open_v3
@@ -80,7 +82,7 @@ class StockEnvironment(gymnasium.Wrapper):
         largest = .15
       aim = max(aim, .05 * largest)
       done = max(0., min(value / aim, 2. - value / aim)) * (reach < .1)
-    last = self._steps == damsel.HORIZON
+    last = self._steps == damsel_environment.HORIZON
     return self._observe(), 10. * done - reach, False, last, {
         'success': last and distance <= damsel_tasks.THRESHOLDS[
             self.target.family]}
@@ -111,7 +113,7 @@ class StockFactory:
   target: damsel_tasks.Target
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
-    return adapters.GymnasiumEnvironment(
+    return adapted_environments.GymnasiumEnvironment(
         StockEnvironment(self.target), seed=seed)
 
 
@@ -121,5 +123,5 @@ def make_suite(targets) -> base.TaskSuite:
       name='Stock', tasks=tuple(
           base.Task(f'{target.family}-{i}', target.family, 'train',
                     StockFactory(target)) for i, target in enumerate(targets)),
-      observation_spec=damsel.observation_spec(),
-      action_spec=damsel.action_spec(), horizon=damsel.HORIZON)
+      observation_spec=damsel_environment.observation_spec(),
+      action_spec=damsel_environment.action_spec(), horizon=damsel_environment.HORIZON)

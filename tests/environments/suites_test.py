@@ -4,9 +4,9 @@ import pickle
 import subprocess
 import sys
 
-from distillery.environments import metaworld_goals
-from distillery.environments import metaworld_names
 from distillery.environments import suites
+from distillery.environments.metaworld import benchmarks
+from distillery.environments.metaworld import goals as metaworld_goals
 import metaworld
 from metaworld import env_dict
 import numpy as np
@@ -52,10 +52,10 @@ def few_goals(monkeypatch):
 
 
 def test_names_are_meta_worlds():
-  assert list(metaworld_names.ALL) == list(env_dict.ALL_V3_ENVIRONMENTS)
-  for name, tasks in metaworld_names.MULTI_TASK.items():
+  assert list(benchmarks.ALL) == list(env_dict.ALL_V3_ENVIRONMENTS)
+  for name, tasks in benchmarks.MULTI_TASK.items():
     assert list(tasks) == list(getattr(env_dict, f'{name}_V3'))
-  for name, (train, test) in metaworld_names.META.items():
+  for name, (train, test) in benchmarks.META.items():
     theirs = getattr(env_dict, f'{name}_V3')
     assert list(train) == list(theirs['train'])
     assert list(test) == list(theirs['test'])

@@ -4,8 +4,8 @@ import dataclasses
 import functools
 
 from distillery.environments import fakes
-from distillery.environments import pool as pools
-from distillery.environments import user_suites
+from distillery.environments.adapters import suites as user_suites
+from distillery.environments.pool import process_pool
 import dm_env
 from dm_env import specs
 import gymnasium
@@ -22,7 +22,7 @@ def collect(suite, action_size, num_workers=2):
   parameters = {'first': np.zeros((num_tasks, size, 4), np.float32),
                 'second': np.zeros((num_tasks, 4, action_size), np.float32)}
   policy = helpers.GaussianPolicy(action_size=action_size)
-  with pools.Pool(
+  with process_pool.Pool(
       suite.train_tasks, envs_per_task=2, unroll_length=50,
       num_workers=num_workers, seed=0, action_spec=suite.action_spec,
       observation_spec=suite.observation_spec) as pool:
@@ -93,7 +93,7 @@ def test_one_number_for_three_is_reported_with_its_place(num_workers):
   suite = user_suites.suite_from_factories('One', {
       name: functools.partial(user_environments.OneNumber, last=last)
       for name, last in (('good', 40), ('bad', 7))})
-  with pytest.raises(pools.PoolError, match=(
+  with pytest.raises(process_pool.PoolError, match=(
       r"Task 'bad' \(environment 0, episode 0, seed \d+, step 7\) failed: the "
       r'environment returned an observation of shape \(1,\), want \(3,\)')):
     collect(suite, 1, num_workers)

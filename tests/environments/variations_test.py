@@ -2,17 +2,17 @@
 
 import pickle
 
-from distillery.environments import contexts
 from distillery.environments import fakes
 from distillery.environments import suites
-from distillery.environments import variations
+from distillery.environments.derived import contexts
+from distillery.environments.derived import goals as goal_suites
 import numpy as np
 import pytest
 
 
 def test_each_task_always_begins_with_its_own_goal():
   suite = fakes.point_mass_suite(2)
-  found = variations.split(suite, 3)
+  found = goal_suites.split(suite, 3)
   assert [task.name for task in found.tasks] == [
       f'point_mass_{i}-goal0{j}' for i in range(2) for j in range(3)]
   assert {task.family for task in found.tasks} == {'point_mass'}
@@ -34,11 +34,11 @@ def test_each_task_always_begins_with_its_own_goal():
 ])
 def test_wrong_counts_are_refused(count, words):
   with pytest.raises(ValueError, match=words):
-    variations.split(fakes.point_mass_suite(2), count)
+    goal_suites.split(fakes.point_mass_suite(2), count)
 
 
 @pytest.mark.parametrize('split', [
-    lambda suite: variations.split(suite, 2),
+    lambda suite: goal_suites.split(suite, 2),
     lambda suite: contexts.partition(suite, 0, 2, seed=0)])
 @pytest.mark.parametrize('number', [None, np.nan, 2.])
 def test_a_number_that_is_no_count_is_refused(monkeypatch, split, number):
@@ -49,7 +49,7 @@ def test_a_number_that_is_no_count_is_refused(monkeypatch, split, number):
 
 
 def test_test_tasks_have_other_goals():
-  suite = variations.split(suites.make_suite('ML1/reach-v3', seed=0), 2)
+  suite = goal_suites.split(suites.make_suite('ML1/reach-v3', seed=0), 2)
   assert [(task.name, task.split) for task in suite.tasks] == [
       (f'reach-v3-goal0{i}', split) for split in ('train', 'test')
       for i in range(2)]

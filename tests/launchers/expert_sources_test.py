@@ -3,9 +3,9 @@
 import json
 import pathlib
 
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_families
 from distillery.environments import suites
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import families as damsel_families
 from distillery.launchers import expert_sources
 import launches
 import numpy as np

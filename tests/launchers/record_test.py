@@ -1,8 +1,8 @@
 """Films of mazes, made as a user makes them."""
 
-from distillery.environments import maze_pictures
-from distillery.environments import maze_rules
-from distillery.environments import mazes
+from distillery.environments.mazes import batch as maze_batch
+from distillery.environments.mazes import pictures as maze_pictures
+from distillery.environments.mazes import rules as maze_rules
 import launches
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ def record(*arguments, **kwargs):
 
 
 def test_a_picture_shows_the_walker_and_what_it_sees():
-  batch = mazes.MazeBatch([maze_rules.MAZES[0]])
+  batch = maze_batch.MazeBatch([maze_rules.MAZES[0]])
   batch.reset(0, 0)
   image = maze_pictures.picture(batch, 0)
   assert image.shape == (176, 176, 3) and image.dtype == np.uint8
@@ -31,7 +31,7 @@ def test_a_picture_shows_the_walker_and_what_it_sees():
 
 
 def test_the_triangle_points_to_where_the_walker_looks():
-  batch = mazes.MazeBatch([maze_rules.MAZES[0]])
+  batch = maze_batch.MazeBatch([maze_rules.MAZES[0]])
   batch.reset(0, 0)
   for _ in range(4):
     batch.step(np.array([3]))

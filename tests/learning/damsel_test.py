@@ -11,7 +11,7 @@ from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import numpy as np
 import pytest
 
@@ -56,7 +56,7 @@ def test_points_find_goals_that_are_new(tmp_path):
   loaded = checkpoints.load_policy(tmp_path / 'run', 'task')
   adapter = damsel_adaptation.DamselAdapter(
       loaded.policy, loaded.parameters, len(suite.test_tasks))
-  with pools.Pool(
+  with process_pool.Pool(
       suite.test_tasks, envs_per_task=1, unroll_length=HORIZON, num_workers=1,
       seed=0, observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:

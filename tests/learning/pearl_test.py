@@ -10,7 +10,7 @@ from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import numpy as np
 import pytest
 
@@ -43,7 +43,7 @@ def distances_left(run_dir, train, test, **changes):
   adapters = [pearl_adaptation.PearlAdapter(
       loaded.policy, loaded.parameters, len(test), seed=seed,
       reward_scale=config.reward_scale) for seed in range(DRAWS)]
-  with pools.Pool(
+  with process_pool.Pool(
       test, envs_per_task=1, unroll_length=HORIZON, num_workers=1, seed=0,
       observation_spec=train.observation_spec,
       action_spec=train.action_spec) as pool:

@@ -8,8 +8,8 @@ from distillery.agents.core import actors
 from distillery.agents.core import builders
 from distillery.agents.core import replay
 from distillery.environments import fakes
-from distillery.environments import pool as pools
 from distillery.environments import suites
+from distillery.environments.pool import process_pool
 from distillery.launching import quiet
 from distillery.networks import columns
 import dm_env
@@ -202,7 +202,7 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
   source = Source(suite)
   spec = builders.AgentSpec(K, 0, suite.observation_spec, suite.action_spec)
   config = types.SimpleNamespace(unroll_length=4, envs_per_task=2)
-  with quiet.quiet_native_code(), pools.Pool(
+  with quiet.quiet_native_code(), process_pool.Pool(
       suite.tasks, envs_per_task=2, unroll_length=4, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
   ) as pool:

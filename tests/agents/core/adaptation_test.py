@@ -1,7 +1,7 @@
 """Trajectories one after another, each made from those before it."""
 
 from distillery.agents.core import adaptation
-from distillery.environments import rollouts
+from distillery.environments.pool import episodes as pool_episodes
 import numpy as np
 import pytest
 
@@ -30,7 +30,7 @@ class Pool:
   def episodes(self):
     """The near task is solved from the second trajectory on; it ends first."""
     number = self._block['reward'][0, 0, 0]
-    return [rollouts.Episode(name, 0, int(number), 0., T, success)
+    return [pool_episodes.Episode(name, 0, int(number), 0., T, success)
             for name, success in (('near', number > 1.), ('far', False))]
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from distillery.agents.core import evaluation
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 from distillery.networks import acting
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_task_policies_on_their_tasks_and_the_shared_one_on_all():
   suite = make_suite()
   first, second = suite.train_tasks
   (held_out,) = suite.test_tasks
-  with pools.Pool(
+  with process_pool.Pool(
       suite.train_tasks, envs_per_task=1, unroll_length=1, num_workers=2,
       seed=0, observation_spec=suite.observation_spec,
       action_spec=suite.action_spec) as pool:
@@ -93,7 +93,7 @@ class RecordingPool:
     self.until_success = until_success
     self.seeds.append(seed)
     return [
-        pools.Episode(task=task.name, env=0, episode=i, length=1,
+        process_pool.Episode(task=task.name, env=0, episode=i, length=1,
                       return_=10. * place + i, success=i < place)
         for place, task in enumerate(tasks) for i in range(episodes_per_task)]
 

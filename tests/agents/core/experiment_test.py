@@ -12,7 +12,7 @@ from distillery.agents.core import run_directory
 from distillery.agents.distral import builder
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 from distillery.launching import lp
 from distillery.launching import supervisor
 import pool_helpers
@@ -138,7 +138,7 @@ def test_a_factory_that_fails_in_a_worker(tmp_path):
   (path / '.lock').touch()
   (path / 'flags.cfg').write_text('--mine')
   (path / 'notes.tmp').write_text('mine')
-  with pytest.raises(pools.PoolError, match='no such scene'):
+  with pytest.raises(process_pool.PoolError, match='no such scene'):
     experiment.run_experiment(config_of(path, suite=suite))
   assert {inner.name: inner.read_text() for inner in path.iterdir()} == {
       '.lock': '', 'flags.cfg': '--mine', 'notes.tmp': 'mine'}

@@ -7,7 +7,7 @@ import os
 from distillery.agents.core import plotting
 from distillery.agents.core import records
 from distillery.agents.core import run_directory
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
 import tensorflow as tf
@@ -43,7 +43,7 @@ def test_names_are_written_as_they_are(run_dir, capsys, names):
   summary = records.Summary(run_dir)
   train = records.TrainRecord(run_dir, summary, names, 0, 0)
   train.add(1, 1., 1, [
-      pools.Episode(task=name, env=0, episode=0, return_=1., length=1,
+      process_pool.Episode(task=name, env=0, episode=0, return_=1., length=1,
                     success=True) for name in names],
             {f'temperature/{name}': 1. for name in names})
   record = records.EvaluationRecord(run_dir, summary, 0, 'success')

@@ -20,7 +20,7 @@ from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 from distillery.networks import acting
 import numpy as np
 import pytest
@@ -419,7 +419,7 @@ def test_a_checkpoint_of_another_network_is_refused(run_dir):
 # An environment begins three episodes before the first checkpoint, and the
 # fourth right after it.
 @pytest.mark.parametrize('reward, error, words', [
-    (np.nan, pools.PoolError,
+    (np.nan, process_pool.PoolError,
      "^Task 'spoilt' .* step 0\\) failed: the environment returned a reward "
      'that is not finite: nan'),
     (3e38, errors.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),

@@ -8,7 +8,7 @@ from distillery.agents.core import transitions
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
-from distillery.environments import pool as pools
+from distillery.environments.pool import process_pool
 from distillery.launching import quiet
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def fixture_serve():
 @pytest.fixture(name='blocks', scope='module')
 def fixture_blocks():
   """Three blocks; episodes of 50 steps end within the second."""
-  with pools.Pool(
+  with process_pool.Pool(
       SUITE.tasks, envs_per_task=E, unroll_length=T, num_workers=1, seed=0,
       observation_spec=SUITE.observation_spec,
       action_spec=SUITE.action_spec) as pool:

@@ -14,8 +14,8 @@ from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning
 from distillery.environments import fakes
-from distillery.environments import pool as pools
-from distillery.environments import user_suites
+from distillery.environments.adapters import suites as user_suites
+from distillery.environments.pool import process_pool
 import numpy as np
 import pool_helpers
 import pytest
@@ -170,7 +170,7 @@ def test_a_trajectory_is_a_whole_episode(unroll_length, words):
   suite = fakes.point_mass_suite(2, horizon=10)
 
   def adapt(unroll_length):
-    with pools.Pool(
+    with process_pool.Pool(
         suite.tasks, envs_per_task=1, unroll_length=unroll_length,
         num_workers=1, seed=0, observation_spec=suite.observation_spec,
         action_spec=suite.action_spec) as pool:

@@ -7,10 +7,10 @@ import threading
 
 from distillery.agents.damsel import experts as damsel_experts
 from distillery.environments import base
-from distillery.environments import damsel
-from distillery.environments import damsel_controllers
-from distillery.environments import damsel_tasks
 from distillery.environments import fakes
+from distillery.environments.damsel import controllers as damsel_controllers
+from distillery.environments.damsel import environment as damsel_environment
+from distillery.environments.damsel import tasks as damsel_tasks
 import numpy as np
 import pytest
 import small_damsel as small
@@ -51,7 +51,7 @@ def test_how_often_an_expert_is_tried(
 
     success = property(lambda self: self.solved)
 
-  monkeypatch.setattr(damsel, 'DamselEnvironment', Environment)
+  monkeypatch.setattr(damsel_environment, 'DamselEnvironment', Environment)
   collect = functools.partial(
       damsel_experts.collect, suite, lambda index, task: (
           lambda observation: np.zeros(3, np.float32)),

@@ -10,8 +10,8 @@ from distillery.agents.damsel import experts as damsel_experts
 from distillery.agents.damsel import learning
 from distillery.agents.damsel import networks as damsel_networks
 from distillery.environments import base
-from distillery.environments import damsel_controllers
 from distillery.environments import suites
+from distillery.environments.damsel import controllers as damsel_controllers
 from dm_env import specs
 import numpy as np
 import tensorflow as tf

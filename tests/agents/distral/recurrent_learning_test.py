@@ -6,14 +6,14 @@ from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import networks as distral_networks
 from distillery.agents.distral import recurrent_learning
-from distillery.environments import making_pools
-from distillery.environments import maze_suites
+from distillery.environments.mazes import suite as maze_suite
+from distillery.environments.pool import factory as pool_factory
 from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
 
-SUITE = maze_suites.maze_suite('NAVIGATION')
+SUITE = maze_suite.maze_suite('NAVIGATION')
 K, E, T = 4, 2, 30
 SPEC = builders.AgentSpec(
     num_tasks=K, num_test_tasks=0, observation_spec=SUITE.observation_spec,
@@ -56,7 +56,7 @@ def make_policy(config, seed=0):
 
 def make_block(policy, number=7):
   """A block in which episodes end: the seventh, of 30 steps, holds step 200."""
-  pool = making_pools.make_pool(
+  pool = pool_factory.make_pool(
       SUITE, envs_per_task=E, unroll_length=T, num_workers=1, seed=0)
   pool.set_policy(policy.acting_policy('task'), {
       name: variable.numpy()

@@ -1,0 +1,1 @@
+"""A user's own gymnasium and dm_env environments as tasks."""

@@ -1,0 +1,229 @@
+"""Environments of gymnasium and of dm_env as tasks; see `user_suites`."""
+
+from collections import abc
+import os
+import sys
+from typing import Any, Callable, Optional
+
+from distillery.environments import base
+from distillery.environments import timestep_checks
+from distillery.environments.adapters import specs as adapted_specs
+import dm_env
+from dm_env import specs
+import numpy as np
+
+
+class GymnasiumEnvironment(base.TaskEnvironment):
+  """A `gymnasium.Env` as a task.
+
+  `terminated` gives discount 0, `truncated` alone gives discount 1. Success is
+  `info['success']`, or `info['is_success']`, where there is one: a bool, or a
+  number of 0 or 1.
+  """
+
+  def __init__(self, environment: Any, *, seed: int):
+    """Wraps an environment.
+
+    Args:
+      environment: the `gymnasium.Env`, with a Box of shape [D] to observe and a
+        Box of floats of shape [A], or a Discrete, to act in.
+      seed: of the first reset that is not given one.
+
+    Raises:
+      ValueError: if a space is of another kind; says what to do.
+    """
+    self._environment = environment
+    self._observation_spec = adapted_specs.of_observation_space(
+        environment.observation_space)
+    self._action_spec = adapted_specs.of_action_space(
+        environment.action_space)
+    self._encoder = adapted_specs.ActionEncoder(
+        self._action_spec, environment.action_space.dtype,
+        start=getattr(environment.action_space, 'start', 0))
+    self._seed: Optional[int] = seed
+    self._needs_reset = True
+    self._success = False
+
+  def reset(self, *, seed: Optional[int] = None,
+            variation: Optional[int] = None) -> dm_env.TimeStep:
+    """See base class; there is one variation."""
+    base.check_only_variation(variation)
+    seed = self._seed if seed is None else seed
+    self._seed = None  # The stream goes on by itself.
+    observation, _ = _parts(
+        self._environment.reset(seed=seed), 'reset', 'observation', 'info')
+    observation = self._read(observation, 'reset')
+    self._needs_reset = False
+    self._success = False
+    return dm_env.restart(observation)
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """See base class."""
+    if self._needs_reset:
+      return self.reset()
+    observation, reward, terminated, truncated, info = _parts(
+        self._environment.step(self._encoder(action)), 'step',
+        'observation', 'reward', 'terminated', 'truncated', 'info')
+    timestep_checks.check_number(reward, 'reward')
+    terminated = timestep_checks.as_flag(terminated, 'terminated')
+    truncated = timestep_checks.as_flag(truncated, 'truncated')
+    self._success = _success(info)
+    self._needs_reset = terminated or truncated
+    return dm_env.TimeStep(
+        dm_env.StepType.LAST if self._needs_reset else dm_env.StepType.MID,
+        np.float32(reward), np.float32(0. if terminated else 1.),
+        self._read(observation))
+
+  def _read(self, observation: Any, who: str = 'the environment'
+            ) -> np.ndarray:
+    return _to_float32(timestep_checks.check_observation(
+        observation, self._observation_spec.shape, who))
+
+  @property
+  def success(self) -> bool:
+    """See base class."""
+    return self._success
+
+  def observation_spec(self) -> specs.Array:
+    """See base class."""
+    return self._observation_spec
+
+  def action_spec(self) -> specs.Array:
+    """See base class."""
+    return self._action_spec
+
+  def close(self) -> None:
+    """Closes the wrapped environment."""
+    self._environment.close()
+
+
+class DmEnvironment(base.TaskEnvironment):
+  """A `dm_env.Environment` as a task.
+
+  dm_env has no way to seed an environment but to make it: `reset(seed=...)`
+  calls the factory anew. Success is the environment's attribute `success`,
+  where it has one: a bool, or a number of 0 or 1.
+  """
+
+  def __init__(self, environment: dm_env.Environment,
+               factory: Callable[[int], dm_env.Environment]):
+    """Wraps an environment.
+
+    Args:
+      environment: made by `factory`; it observes an array [D] and acts by a
+        BoundedArray of floats [A], or a DiscreteArray.
+      factory: makes another one from a seed.
+
+    Raises:
+      ValueError: if a spec is of another kind; says what to do.
+    """
+    self._factory = factory
+    self._environment = environment
+    self._observation_spec = adapted_specs.of_observation_spec(
+        self._environment.observation_spec())
+    spec = self._environment.action_spec()
+    self._action_spec = adapted_specs.of_action_spec(spec)
+    self._encoder = adapted_specs.ActionEncoder(
+        self._action_spec, spec.dtype, start=0)
+    self._needs_reset = True
+    self._is_first = True
+
+  def reset(self, *, seed: Optional[int] = None,
+            variation: Optional[int] = None) -> dm_env.TimeStep:
+    """See base class; there is one variation."""
+    base.check_only_variation(variation)
+    if seed is not None:
+      self._environment.close()
+      self._environment = self._factory(seed)
+    observation = timestep_checks.first_observation(
+        self._environment.reset(), self._observation_spec.shape)
+    self._needs_reset = False
+    self._is_first = True
+    return dm_env.restart(observation)
+
+  def step(self, action: Any) -> dm_env.TimeStep:
+    """See base class."""
+    if self._needs_reset:
+      return self.reset()
+    timestep = self._environment.step(self._encoder(action))
+    timestep_checks.check_step(timestep, self._observation_spec.shape)
+    step_type, reward, discount, observation = timestep
+    self._is_first = False
+    self._needs_reset = step_type == dm_env.StepType.LAST
+    return dm_env.TimeStep(step_type, np.float32(reward), np.float32(discount),
+                           _to_float32(observation))
+
+  @property
+  def success(self) -> bool:
+    """See base class."""
+    return not self._is_first and timestep_checks.as_flag(
+        getattr(self._environment, 'success', False), 'success')
+
+  def observation_spec(self) -> specs.Array:
+    """See base class."""
+    return self._observation_spec
+
+  def action_spec(self) -> specs.Array:
+    """See base class."""
+    return self._action_spec
+
+  def close(self) -> None:
+    """Closes the wrapped environment."""
+    self._environment.close()
+
+
+def make_task_environment(factory: Callable[[int], Any], seed: int
+                          ) -> base.TaskEnvironment:
+  """Calls a factory and wraps what it returns, where that is needed.
+
+  Args:
+    factory: returns a TaskEnvironment, any `dm_env.Environment`, or any
+      `gymnasium.Env`.
+    seed: what it is called with.
+
+  Raises:
+    ValueError: if it returns something else, or its spaces cannot be used.
+  """
+  if os.environ.get('MUJOCO_GL'):
+    # The factory may import mujoco, which that alone could make impossible.
+    from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
+  environment = factory(seed)
+  if isinstance(environment, base.TaskEnvironment):
+    return environment
+  if isinstance(environment, dm_env.Environment):
+    return DmEnvironment(environment, factory)
+  # Not imported here: whoever has one of its environments has imported it.
+  gymnasium = sys.modules.get('gymnasium')
+  if gymnasium is not None and isinstance(environment, gymnasium.Env):
+    return GymnasiumEnvironment(environment, seed=seed)
+  raise ValueError(
+      f'got a {type(environment).__module__}.{type(environment).__name__}, '
+      'want a TaskEnvironment, a dm_env.Environment or a gymnasium.Env')
+
+
+def _parts(returned: Any, method: str, *names: str) -> Any:
+  """Checks how many values a gymnasium method returned; the last is an info."""
+  if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
+    what = timestep_checks.brief(returned)
+    if isinstance(returned, (tuple, list)):
+      what = f'{len(returned)} values'
+    raise timestep_checks.BadValue(
+        f'{method} returned {what}, want {len(names)} values: '
+        f'{", ".join(names)}')
+  if not isinstance(returned[-1], (dict, abc.Mapping)):
+    raise timestep_checks.BadValue(
+        f'{method} returned {timestep_checks.brief(returned[-1])} as info, '
+        'want a dict')
+  return returned
+
+
+def _success(info: abc.Mapping) -> bool:
+  for key in ('success', 'is_success'):
+    if key in info:
+      return timestep_checks.as_flag(info[key], f'info[{key!r}]')
+  return False
+
+
+def _to_float32(observation: np.ndarray) -> np.ndarray:
+  # A copy: some environments write the next observation into the same array.
+  return np.array(observation, np.float32)

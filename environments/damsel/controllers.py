@@ -1,0 +1,95 @@
+"""Scripted controllers that solve every task of DAMSEL's scene.
+
+They know the target, which an agent does not. NumPy, and picklable.
+"""
+
+import dataclasses
+import math
+from typing import Sequence
+
+from distillery.environments.damsel import tasks
+import numpy as np
+
+# Heights of the hand, metres: above everything, and low enough to drag the
+# block, pull the drawer and pull the door.
+_PUSH_OVER, _PUSH_LOW = 0.125, 0.09
+_DRAWER_OVER, _DRAWER_LOW = 0.2, 0.085
+_DOOR_OVER, _DOOR_LOW = 0.26, 0.165
+# From block to hand, so that the rear finger is above the block.
+_FINGER = np.array([-0.005, 0.05])
+# From the door's hinge to the hand whose fingers have the handle between them,
+# the door closed.
+_DOOR_HOOK = np.array([0.4, -0.11])
+
+
+@dataclasses.dataclass(frozen=True)
+class Controller:
+  """Acts in one task: goes above the object, down to it, and moves it.
+
+  Attributes:
+    target: what the task asks for.
+  """
+  target: tasks.Target
+
+  def __call__(self, observation: np.ndarray) -> np.ndarray:
+    """Returns the action `[3]` float32 for an observation `[12]`.
+
+    Raises:
+      ValueError: if the observation has another shape.
+    """
+    tasks.check_observation(observation)
+    observation = np.asarray(observation)
+    act = {'push': self._push, 'door': self._door, 'drawer': self._drawer}
+    action = act[self.target.family](
+        np.asarray(observation, np.float64),
+        observation[tasks.HAND].astype(np.float64))
+    return np.clip(action, -1., 1.).astype(np.float32)
+
+  def _push(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Presses a finger on the block and drags it."""
+    block = observation[tasks.BLOCK][:2]
+    lag = np.linalg.norm(hand[:2] - block - _FINGER)
+    if lag > 0.03 or (lag > 0.015 and hand[2] > _PUSH_LOW + 0.015):
+      return 12. * (_at(block + _FINGER, _PUSH_OVER) - hand)
+    if hand[2] > _PUSH_LOW + 0.005:
+      return _at(12. * (block + _FINGER - hand[:2]), -1.)
+    way = np.array(self.target.value) - block
+    # A metre a second at most, which is 1; slower near the goal.
+    return _at(way * min(1. / max(np.linalg.norm(way), 1e-6), 8.),
+               10. * (_PUSH_LOW - hand[2]))
+
+  def _drawer(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Takes the handle's bar between the fingers and pulls."""
+    handle = observation[tasks.DRAWER][:2]
+    if hand[2] > 0.12 and np.linalg.norm(hand[:2] - handle) > 0.02:
+      return 10. * (_at(handle, _DRAWER_OVER) - hand)
+    if hand[2] > 0.1:
+      return 10. * (_at(handle, _DRAWER_LOW) - hand)
+    opening = tasks.DRAWER_Y - handle[1]
+    pull = np.clip(12. * (opening - self.target.value[0]), -0.4, 0.4)
+    return np.array([10. * (handle[0] - hand[0]), pull,
+                     10. * (_DRAWER_LOW - hand[2])])
+
+  def _door(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Takes the handle between the fingers and follows its arc."""
+    angle = tasks.door_angle(observation)
+    hook = _on_arc(angle)
+    off = np.linalg.norm(hand[:2] - hook)
+    if off > 0.07 or (off > 0.02 and hand[2] > 0.21):
+      return 10. * (_at(hook, _DOOR_OVER) - hand)
+    if hand[2] > 0.185:
+      return 10. * (_at(hook, _DOOR_LOW) - hand)
+    ahead = np.clip(1.5 * (self.target.value[0] - angle), -0.08, 0.08)
+    pull = np.clip(16. * (_on_arc(angle + ahead) - hook), -0.6, 0.6)
+    return _at(pull, 15. * (_DOOR_LOW - hand[2]))
+
+
+def _at(plane: Sequence[float], height: float) -> np.ndarray:
+  return np.array([*plane, height])
+
+
+def _on_arc(angle: float) -> np.ndarray:
+  """Where the hand is in the plane when it holds a door open by an angle."""
+  cos, sin = math.cos(angle), math.sin(angle)
+  x, y = _DOOR_HOOK
+  return np.array(tasks.HINGE) + (cos * x + sin * y, cos * y - sin * x)

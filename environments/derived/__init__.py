@@ -1,0 +1,1 @@
+"""Suites that are made of other suites."""

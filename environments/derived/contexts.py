@@ -1,0 +1,164 @@
+"""One task as several: a k-means partition of its initial states.
+
+    suite = contexts.partition(
+        suites.make_suite('MT1/reach-v3', seed=0), 'reach-v3', 4, seed=0)
+
+After Ghosh et al., "Divide-and-Conquer Reinforcement Learning" (2018): the
+contexts are clusters of initial observations, and each context's resets are
+those of the task whose observation lies in its cluster.
+"""
+
+import dataclasses
+from typing import List, Tuple, Union
+
+from distillery.environments import base
+from distillery.environments import timestep_checks
+from distillery.environments.derived import context_environments
+from distillery.environments.pool import argument_checks
+import numpy as np
+
+_NUM_STARTS = 10
+_NUM_ITERATIONS = 100
+# A coordinate that moves by less does not tell contexts apart.
+_TOLERANCE = 1e-6
+
+
+def partition(suite: base.TaskSuite, task: Union[str, int], num_contexts: int,
+              *, seed: int, num_resets: int = 1000) -> base.TaskSuite:
+  """Makes the contexts of one task a suite.
+
+  Builds the task's environment and resets it. Distances between observations
+  are Euclidean, over the coordinates that vary, in the units that they have.
+
+  Args:
+    suite: of which the task is a train task.
+    task: its name, or its index among the train tasks.
+    num_contexts: k, number of clusters, at least 2.
+    seed: everything random in the partition is a function of it.
+    num_resets: about how many initial observations to cluster; one of each
+      variation if it turns out that each always begins in the same state.
+
+  Returns:
+    A suite whose train tasks are the contexts, ordered by their centroids. If
+    the task has several variations, each is dealt to the context in which most
+    of its resets lie. The test tasks are the suite's of the same family. `info`
+    says what is needed to make the partition anew, and the share of the task's
+    resets that each context has.
+
+  Raises:
+    ValueError: if an argument is out of range, there is no such task, it has
+      fewer than `num_contexts` distinct initial states, or a reset returns
+      something else than its first time step.
+  """
+  argument_checks.check_seed(seed)
+  argument_checks.check_counts(num_contexts=num_contexts, num_resets=num_resets)
+  if num_contexts < 2:
+    raise ValueError(f'num_contexts: got {num_contexts}, want at least 2')
+  task = _find_task(suite, task)
+  rng = np.random.default_rng(seed)
+  observations = _initial_observations(
+      task, int(rng.integers(2**31)), num_resets)
+  coordinates = np.flatnonzero(
+      np.ptp(observations, axis=(0, 1)) > _TOLERANCE)
+  points = observations[..., coordinates]
+  centroids = _centroids(task.name, points, num_contexts, rng)
+  nearest = context_environments.nearest(points, centroids)
+  tasks = []
+  for i, variations in enumerate(_deal(task.name, nearest, num_contexts)):
+    factory = context_environments.ContextFactory(
+        task.factory, i, tuple(coordinates.tolist()),
+        tuple(map(tuple, centroids.tolist())), variations)
+    tasks.append(base.Task(
+        f'{task.name}-context{i}', task.family, 'train', factory))
+  shares = np.bincount(nearest.ravel(), minlength=num_contexts) / nearest.size
+  return dataclasses.replace(
+      suite, make_batch=None,
+      name=f'{suite.name}, {task.name} in {num_contexts} contexts',
+      tasks=(*tasks, *(
+          other for other in suite.test_tasks if other.family == task.family)),
+      info={
+          **suite.info, 'partitioned_suite': suite.name,
+          'partitioned_task': task.name, 'num_contexts': str(num_contexts),
+          'partition_seed': str(seed), 'partition_resets': str(num_resets),
+          'context_shares': ' '.join(f'{share:.3f}' for share in shares)})
+
+
+def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
+  tasks = {known.name: known for known in suite.train_tasks}
+  if isinstance(task, str) and task in tasks:
+    return tasks[task]
+  if base.is_index(task, len(tasks)):
+    return suite.train_tasks[task]
+  raise ValueError(
+      f'task: got {task!r}, want one of the train tasks of {suite.name!r}, '
+      f'{list(tasks)}, or its index')
+
+
+def _initial_observations(task: base.Task, seed: int, num_resets: int
+                          ) -> np.ndarray:
+  """Observations [R, V, D] of R resets in each of V variations, float64."""
+  environment = task.factory(seed)
+  variations = range(timestep_checks.num_variations(environment, task.name))
+  shape = environment.observation_spec().shape
+  rounds: List[np.ndarray] = []
+  try:
+    while not rounds or len(rounds) * len(variations) < num_resets:
+      rounds.append(np.array([
+          timestep_checks.first_observation(
+              environment.reset(variation=i), shape) for i in variations],
+          np.float64))
+      if (len(rounds) == 2 and len(variations) > 1
+          and (rounds[0] == rounds[1]).all()):
+        return np.stack(rounds[:1])  # More resets would show nothing new.
+  except timestep_checks.BadValue as error:
+    raise ValueError(
+        f'task {task.name!r}, made with seed {seed}, round {len(rounds)} of '
+        f'resets: {error}') from error
+  finally:
+    environment.close()
+  return np.stack(rounds)
+
+
+def _centroids(name: str, points: np.ndarray, num_contexts: int,
+               rng: np.random.Generator) -> np.ndarray:
+  """The best of several runs of k-means, [k, C], in lexical order."""
+  from scipy.cluster import vq  # pylint: disable=import-outside-toplevel
+  points = np.concatenate(points)
+  distinct = len(np.unique(points, axis=0)) if points.size else 1
+  if distinct < num_contexts:
+    raise ValueError(
+        f'num_contexts: got {num_contexts}, want at most as many as {name!r} '
+        f'has distinct initial states, {distinct} in {len(points)} resets')
+  best, least = None, np.inf
+  for _ in range(_NUM_STARTS):
+    try:
+      centroids, _ = vq.kmeans2(
+          points, num_contexts, iter=_NUM_ITERATIONS, minit='++',
+          missing='raise', rng=rng)
+    except vq.ClusterError:
+      continue
+    nearest = context_environments.nearest(points, centroids)
+    distortion = np.square(points - centroids[nearest]).sum()
+    if len(np.unique(nearest)) == num_contexts and distortion < least:
+      best, least = centroids, distortion
+  if best is None:
+    raise ValueError(f'num_contexts: got {num_contexts}, want fewer: k-means '
+                     f'found no such clusters of the states of {name!r}')
+  return best[np.lexsort(best.T[::-1])]
+
+
+def _deal(name: str, nearest: np.ndarray, num_contexts: int
+          ) -> List[Tuple[int, ...]]:
+  """Each context's variations, from the context [R, V] of every reset."""
+  if nearest.shape[1] == 1:
+    return [(0,)] * num_contexts  # Each has the part that lies in it.
+  counts = [(nearest == i).sum(0) for i in range(num_contexts)]
+  owner = np.argmax(counts, axis=0)
+  hands = [tuple(np.flatnonzero(owner == i).tolist())
+           for i in range(num_contexts)]
+  if not all(hands):
+    raise ValueError(
+        f'num_contexts: got {num_contexts}, want fewer: context '
+        f'{hands.index(())} of {name!r} would have none of its '
+        f'{nearest.shape[1]} variations')
+  return hands

@@ -1,0 +1,86 @@
+"""Six bodies of gymnasium's HalfCheetah-v5 (Henderson et al. 2017).
+
+The sizes of some parts are multiplied by 0.75 or 1.25: of capsules drawn from
+point to point the radius, of others half the length as well. Joints stay where
+they are. The whole keeps its 14 kg, which are shared out anew.
+"""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+from typing import Any, Dict, Sequence, Tuple
+from xml.etree import ElementTree
+
+from distillery.environments import base
+from distillery.environments import batch_environment
+from distillery.environments.half_cheetah import batch
+from dm_env import specs
+import numpy as np
+
+# By name: the parts, and what their sizes are multiplied by.
+BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
+    'SmallFoot': (('ffoot', 'bfoot'), 0.75),
+    'BigFoot': (('ffoot', 'bfoot'), 1.25),
+    'SmallLeg': (('fshin', 'bshin'), 0.75),
+    'SmallThigh': (('fthigh', 'bthigh'), 0.75),
+    'SmallTorso': (('torso',), 0.75),
+    'BigTorso': (('torso',), 1.25),
+}
+_OBSERVATION_SPEC = specs.Array((17,), np.float32, name='observation')
+_ACTION_SPEC = specs.BoundedArray((6,), np.float32, -1., 1., name='action')
+
+
+@dataclasses.dataclass(frozen=True)
+class HalfCheetahFactory:
+  """Makes a cheetah with one of the `BODIES`."""
+  body: str
+
+  def __call__(self, seed: int) -> base.TaskEnvironment:
+    return batch_environment.BatchEnvironment(
+        batch.CheetahBatch([make_cheetah(self.body).model]), seed=seed,
+        observation_spec=_OBSERVATION_SPEC, action_spec=_ACTION_SPEC)
+
+
+def make_cheetah(body: str) -> Any:
+  """gymnasium's `HalfCheetahEnv` with another body.
+
+  Args:
+    body: one of `BODIES`.
+  """
+  from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
+  from gymnasium.envs import mujoco  # pylint: disable=g-import-not-at-top
+  from gymnasium.envs.mujoco import half_cheetah_v5  # pylint: disable=g-import-not-at-top
+  assets = pathlib.Path(mujoco.__file__).parent / 'assets'
+  tree = ElementTree.parse(assets / 'half_cheetah.xml')
+  parts, factor = BODIES[body]
+  for geom in tree.iter('geom'):
+    if geom.get('name') in parts:
+      geom.set('size', ' '.join(
+          f'{factor * float(size):g}' for size in geom.get('size').split()))
+  # It is read from a file alone.
+  with tempfile.TemporaryDirectory() as folder:
+    path = os.path.join(folder, 'half_cheetah.xml')
+    tree.write(path)
+    return half_cheetah_v5.HalfCheetahEnv(xml_file=path)
+
+
+def half_cheetah_suite(name: str) -> base.TaskSuite:
+  """'HALF_CHEETAH', all six, or 'HALF_CHEETAH/<body>', one of them."""
+  _, _, only = name.partition('/')
+  return base.TaskSuite(
+      name=name,
+      tasks=tuple(
+          base.Task(body, 'half_cheetah', 'train', HalfCheetahFactory(body))
+          for body in BODIES if only in ('', body)),
+      observation_spec=_OBSERVATION_SPEC,
+      action_spec=_ACTION_SPEC,
+      horizon=batch.HORIZON,
+      make_batch=_make_batch,
+      score='return')
+
+
+def _make_batch(tasks: Sequence[base.Task]) -> batch.CheetahBatch:
+  models = {body: make_cheetah(body).model
+            for body in {task.name for task in tasks}}
+  return batch.CheetahBatch([models[task.name] for task in tasks])

@@ -1,0 +1,1 @@
+"""DeepMind Lab's mazes, many stepped at once as arrays."""

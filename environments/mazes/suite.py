@@ -1,0 +1,43 @@
+"""The mazes as task suites."""
+
+import dataclasses
+from typing import Sequence
+
+from distillery.environments import base
+from distillery.environments import batch_environment
+from distillery.environments.mazes import batch
+from distillery.environments.mazes import rules
+
+_TASKS = {'MAZES': rules.MAZES, 'NAVIGATION': rules.NAVIGATION}
+
+
+@dataclasses.dataclass(frozen=True)
+class MazeFactory:
+  """Makes the environment of one task."""
+  task: rules.MazeTask
+
+  def __call__(self, seed: int) -> base.TaskEnvironment:
+    return batch_environment.BatchEnvironment(
+        batch.MazeBatch([self.task]), seed=seed,
+        observation_spec=batch.observation_spec(),
+        action_spec=batch.action_spec())
+
+
+def maze_suite(name: str) -> base.TaskSuite:
+  """'MAZES', eight fixed ones, or 'NAVIGATION', four tasks on ever new maps."""
+  return base.TaskSuite(
+      name=name,
+      tasks=tuple(
+          base.Task(name=task.name, family=name.lower(), split='train',
+                    factory=MazeFactory(task)) for task in _TASKS[name]),
+      observation_spec=batch.observation_spec(),
+      action_spec=batch.action_spec(),
+      horizon=rules.HORIZON,
+      image_shape=batch.IMAGE_SHAPE,
+      make_batch=_make_batch,
+      score='return',
+      evaluates_samples=True)
+
+
+def _make_batch(tasks: Sequence[base.Task]) -> batch.MazeBatch:
+  return batch.MazeBatch([task.factory.task for task in tasks])

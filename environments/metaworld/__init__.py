@@ -1,0 +1,1 @@
+"""Meta-World: its tasks, fixed goals and benchmarks, and a fast step."""

@@ -1,0 +1,220 @@
+"""Scalar stand-ins, equal to the bit, for what Meta-World's rewards call.
+
+Meta-World computes on single numbers and 3-vectors with functions made for
+large arrays: `np.linalg.norm` of three numbers takes 3 us, `tolerance` 20 us,
+scipy's rotation 50 to 100 us. The functions here take their place in the
+rewards' own code (see sawyer.py). They do the same floating-point operations in
+the same order, and hand whatever they were not made for to the original.
+
+What may and may not be replaced: +, -, *, /, sqrt and comparisons are exactly
+rounded, so Python floats give the same bits as NumPy's. `**` calls the C
+library's pow in both. `dot` may use fused multiply-add, so the scalar product
+of a norm stays NumPy's; so do `exp` and `log`, which NumPy vectorises.
+"""
+
+import functools
+import math
+import types
+from typing import Any, Mapping
+
+from distillery.environments import rendering  # noqa: F401  # Before mujoco.
+from metaworld.utils import reward_utils
+import numpy as np
+from scipy.spatial import transform
+
+_FLOATS = (float, np.float64)
+_NUMBERS = (float, np.float64, int)
+_ndarray = np.ndarray
+_float64 = np.dtype(np.float64)
+_float64_type = np.float64
+_sqrt = math.sqrt
+_exp = np.exp
+
+_stock_norm = np.linalg.norm
+_stock_tolerance = reward_utils.tolerance
+
+# The defaults of the original.
+_VALUE_AT_MARGIN = 0.1
+_GAUSSIAN_SCALE = float(np.sqrt(-2 * np.log(_VALUE_AT_MARGIN)))
+_LONG_TAIL_SCALE = float(np.sqrt(1 / _VALUE_AT_MARGIN - 1))
+
+
+def length(vector: np.ndarray) -> float:
+  """The norm of a contiguous float64 vector, as NumPy computes it."""
+  return _sqrt(vector.dot(vector))
+
+
+def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:  # pylint: disable=redefined-builtin
+  """`np.linalg.norm`, quick for a number and a contiguous float64 vector."""
+  if not kwargs and (ord is None or ord == 2):
+    if type(x) is _ndarray:
+      if x.dtype is _float64 and x.ndim == 1 and x.flags.c_contiguous:
+        return _float64_type(_sqrt(x.dot(x)))
+    elif ord is None and type(x) in _FLOATS:
+      return _float64_type(_sqrt(x * x))
+  return _stock_norm(x, ord, **kwargs)
+
+
+def tolerance(x: Any, bounds: Any = (0., 0.), margin: Any = 0.,
+              sigmoid: str = 'gaussian',
+              value_at_margin: float = _VALUE_AT_MARGIN) -> Any:
+  """`reward_utils.tolerance`, quick for one number."""
+  lower, upper = bounds
+  if (type(x) not in _FLOATS or type(margin) not in _NUMBERS
+      or type(lower) not in _NUMBERS or type(upper) not in _NUMBERS):
+    return _stock_tolerance(
+        x, bounds=bounds, margin=margin, sigmoid=sigmoid,
+        value_at_margin=value_at_margin)
+  if lower > upper:
+    raise ValueError('Lower bound must be <= upper bound.')
+  if value_at_margin == _VALUE_AT_MARGIN:
+    if sigmoid == 'long_tail':
+      return long_tail(x, lower, upper, margin)
+    if sigmoid == 'gaussian':
+      return gaussian(x, lower, upper, margin)
+  return _stock_tolerance(
+      x, bounds=bounds, margin=margin, sigmoid=sigmoid,
+      value_at_margin=value_at_margin)
+
+
+def _excess(x: float, lower: float, upper: float, margin: float) -> float:
+  """How many margins an `x` that is out of bounds is away from them."""
+  if margin == 0:
+    return math.inf
+  return float((lower - x if x < lower else x - upper) / margin)
+
+
+def long_tail(x: float, lower: float, upper: float, margin: float) -> float:
+  """`tolerance` with the long-tailed sigmoid, of numbers."""
+  if margin < 0:
+    raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
+  if lower <= x <= upper:
+    return 1.
+  excess = _excess(x, lower, upper, margin)
+  return 1 / ((excess * _LONG_TAIL_SCALE)**2 + 1)
+
+
+def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
+  """`tolerance` with the Gaussian sigmoid, of numbers."""
+  if margin < 0:
+    raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
+  if lower <= x <= upper:
+    return 1.
+  excess = _excess(x, lower, upper, margin)
+  return float(_exp(-0.5 * (excess * _GAUSSIAN_SCALE)**2))
+
+
+def hamacher_product(a: Any, b: Any) -> Any:
+  """`reward_utils.hamacher_product`, on Python floats."""
+  a, b = float(a), float(b)
+  if not (0. <= a <= 1. and 0. <= b <= 1.):
+    raise ValueError(f'a ({a}) and b ({b}) must range between 0 and 1')
+  denominator = a + b - (a * b)
+  return ((a * b) / denominator) if denominator > 0 else 0
+
+
+def hstack(arrays: Any, **kwargs: Any) -> np.ndarray:
+  """`np.hstack`, quick for a few scalars or 1-D arrays."""
+  if not kwargs and type(arrays) in (tuple, list):
+    first = arrays[0]
+    if type(first) in _FLOATS and all(type(x) in _FLOATS for x in arrays):
+      return np.array(arrays, np.float64)
+    if all(type(x) is _ndarray and x.ndim == 1 for x in arrays):
+      return np.concatenate(arrays)
+  return np.hstack(arrays, **kwargs)
+
+
+def clip(x: Any, low: Any, high: Any, **kwargs: Any) -> Any:
+  """`np.clip`, quick for one float32, which a component of an action is."""
+  if type(x) is np.float32 and not kwargs and low <= x <= high:
+    return x
+  return np.clip(x, low, high, **kwargs)
+
+
+def quaternion(matrix: np.ndarray) -> np.ndarray:
+  """`scipy.spatial.transform.Rotation.from_matrix(matrix).as_quat()`.
+
+  Args:
+    matrix: float64 [3, 3], a rotation; unlike scipy, this is not checked.
+
+  Returns:
+    float64 [4]: x, y, z, w.
+  """
+  (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = matrix.tolist()
+  trace = xx + yy + zz
+  # The first of the largest, as scipy chooses.
+  largest = max(xx, yy, zz, trace)
+  if largest == xx:
+    x, y, z, w = 1 - trace + 2 * xx, yx + xy, zx + xz, zy - yz
+  elif largest == yy:
+    x, y, z, w = xy + yx, 1 - trace + 2 * yy, zy + yz, xz - zx
+  elif largest == zz:
+    x, y, z, w = xz + zx, yz + zy, 1 - trace + 2 * zz, yx - xy
+  else:
+    x, y, z, w = zy - yz, xz - zx, yx - xy, 1 + trace
+  length = _sqrt(x * x + y * y + z * z + w * w)
+  return np.array((x / length, y / length, z / length, w / length))
+
+
+class Rotation:
+  """As much of scipy's Rotation as Meta-World's observations call."""
+
+  __slots__ = ('_matrix',)
+
+  def __init__(self, matrix: np.ndarray):
+    self._matrix = matrix
+
+  @classmethod
+  def from_matrix(cls, matrix: np.ndarray) -> 'Rotation':
+    """Float64 [3, 3]."""
+    return cls(matrix)
+
+  def as_quat(self) -> np.ndarray:
+    """Float64 [4]: x, y, z, w."""
+    return quaternion(self._matrix)
+
+
+@functools.cache
+def quaternion_is_exact() -> bool:
+  """Whether `quaternion` gives the installed scipy's bits.
+
+  scipy promises no order of operations, so it is asked once in every process,
+  on rotations that take each of the four branches.
+  """
+  random = np.random.RandomState(0)  # pylint: disable=no-member
+  rotations = random.standard_normal((512, 4))
+  matrices = transform.Rotation.from_quat(rotations).as_matrix()
+  matrices[0] = np.eye(3)
+  theirs = transform.Rotation.from_matrix(matrices).as_quat()
+  ours = np.stack([quaternion(matrix) for matrix in matrices])
+  return bool(np.array_equal(ours, theirs))
+
+
+def _fast_numpy() -> types.ModuleType:
+  """NumPy, with `clip`, `hstack` and `linalg.norm` from here."""
+  linalg = types.ModuleType('linalg')
+  linalg.__dict__.update(np.linalg.__dict__)
+  linalg.norm = norm
+  module = types.ModuleType('numpy')
+  module.__dict__.update(np.__dict__)
+  module.linalg = linalg
+  module.clip = clip
+  module.hstack = hstack
+  return module
+
+
+def _fast_reward_utils() -> types.ModuleType:
+  module = types.ModuleType('reward_utils')
+  module.__dict__.update(reward_utils.__dict__)
+  module.tolerance = tolerance
+  module.hamacher_product = hamacher_product
+  return module
+
+
+@functools.cache
+def namespace() -> Mapping[str, Any]:
+  """What the globals of Meta-World's modules are overlaid with."""
+  overlay = {'np': _fast_numpy(), 'reward_utils': _fast_reward_utils()}
+  if quaternion_is_exact():
+    overlay['Rotation'] = Rotation
+  return overlay

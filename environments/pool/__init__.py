@@ -1,0 +1,1 @@
+"""Steps environments of many tasks, in worker processes or as arrays."""

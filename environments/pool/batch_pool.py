@@ -1,0 +1,210 @@
+"""A pool whose environments are one simulator of arrays.
+
+What `pool.Pool` is to environments that are stepped one by one: the same calls
+and the same blocks. It steps in this process, and acts with one call of the
+policy a step. Policies with a memory (`state_size`) act here alone.
+"""
+
+from typing import Any, Dict, List, Mapping, Optional, Sequence
+
+from distillery.environments import base
+from distillery.environments.pool import argument_checks
+from distillery.environments.pool import batch_evaluator
+from distillery.environments.pool import batch_stepping
+from distillery.environments.pool import episodes as pool_episodes
+from distillery.environments.pool import errors
+from distillery.environments.pool import seeds
+from distillery.environments.pool import stateful_policies
+from distillery.environments.pool import work_plan
+import numpy as np
+
+
+class BatchPool:
+  """Environments of many tasks, stepped as arrays; see `pool.Pool`."""
+
+  def __init__(self, suite: base.TaskSuite, *, envs_per_task: int,
+               unroll_length: int, seed: int):
+    """Makes the environments of the tasks that are trained on.
+
+    Args:
+      suite: K tasks, and its `make_batch`.
+      envs_per_task: E.
+      unroll_length: T, steps of each environment in a block.
+      seed: everything random in training is a function of it.
+
+    Raises:
+      ValueError: if an argument is out of range.
+    """
+    argument_checks.check_counts(
+        envs_per_task=envs_per_task, unroll_length=unroll_length)
+    argument_checks.check_seed(seed)
+    self._suite = suite
+    self._tasks = suite.train_tasks
+    self._shape = (len(self._tasks), envs_per_task)  # K, E
+    self._length = unroll_length
+    self._seed = seed
+    self._simulation = batch_stepping.Simulation(
+        suite.make_batch(
+            [task for task in self._tasks for _ in range(envs_per_task)]),
+        suite, self._shape, self._place)
+    self._fields = work_plan.Plan(
+        self._tasks, envs_per_task, unroll_length, 1, seed,
+        suite.observation_spec.shape[0], suite.action_spec).block_fields()
+    self._begun = np.zeros(self._shape, np.int64)
+    self._return = np.zeros(self._shape)
+    self._steps = np.zeros(self._shape, np.int64)
+    self._success = np.zeros(self._shape, bool)
+    self._num_blocks = 0
+    self._must_restart = True
+    self._episodes: List[pool_episodes.Episode] = []
+    self._policy: Any = None
+    self._state = np.zeros((*self._shape, 0), np.float32)
+
+  def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
+                 ) -> None:
+    """Takes a policy, and its first parameters; see `pool.Pool.set_policy`."""
+    policy = stateful_policies.with_memory(policy)
+    self._select(policy, argument_checks.as_arrays(parameters))
+    self._policy = policy
+    self._state = np.zeros((*self._shape, policy.state_size), np.float32)
+    # What another policy remembers says nothing to this one.
+    self._must_restart = True
+
+  def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
+    """Takes fresh parameters for the next `collect`.
+
+    Raises:
+      RuntimeError: if there is no policy yet.
+      ValueError: if names, shapes or types are not those of `set_policy`.
+    """
+    if self._policy is None:
+      raise RuntimeError('BatchPool.set_parameters: call set_policy first')
+    parameters = argument_checks.as_arrays(parameters)
+    argument_checks.check_same_layout(self._parameters, parameters)
+    self._select(self._policy, parameters)
+
+  def _select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
+    # Copies: a policy may keep views of what the caller goes on writing to.
+    parameters = {name: array.copy() for name, array in parameters.items()}
+    self._selected = policy.select_tasks(
+        parameters, np.arange(self._shape[0]))
+    self._parameters = parameters
+
+  def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
+    """Steps every environment for one block; see `pool.Pool.collect`.
+
+    Args:
+      restart: whether every environment begins a new episode first.
+
+    Returns:
+      Arrays [T, K, E, ...]. For a policy with a memory also 'state', float32
+      [K, E, S], what it was before the first step; it is 0 where an episode
+      begins there, and has to be made 0 wherever `episode_step` is 0.
+    """
+    if self._policy is None:
+      raise RuntimeError('BatchPool.collect: call set_policy first')
+    if restart or self._must_restart:
+      for task, env in np.ndindex(*self._shape):
+        self._begin(task, env)
+    self._must_restart = False
+    block = {name: np.empty(shape, dtype)
+             for name, (shape, dtype) in self._fields.items()}
+    if self._policy.state_size:
+      block['state'] = self._state.copy()
+    rng = seeds.noise_generator(self._seed, 0, 0, self._num_blocks)
+    noise = self._policy.draw_noise(
+        rng, self._length, self._shape[0] * self._shape[1])
+    noise = noise.reshape(self._length, *self._shape, *noise.shape[2:])
+    for step in range(self._length):
+      self._step({name: array[step] for name, array in block.items()
+                  if name != 'state'}, noise[step])
+    self._num_blocks += 1
+    return block
+
+  def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
+    """Steps every environment once, and fills `out` [K, E, ...]."""
+    out['observation'][...] = self._simulation.observation.reshape(
+        *self._shape, -1)
+    action, log_prob, self._state = self._policy.sample(
+        self._selected, out['observation'], noise, self._state)
+    out['action'][...], out['log_prob'][...] = action, log_prob
+    out['episode_step'][...] = self._steps
+    observation, *stepped = self._simulation.step(action, log_prob)
+    reward, discount, ended, success = (
+        array.reshape(self._shape) for array in stepped)
+    out['reward'][...], out['discount'][...] = reward, discount
+    out['episode_end'][...], out['success'][...] = ended, success
+    out['next_observation'][...] = observation.reshape(*self._shape, -1)
+    self._return += reward
+    self._steps += 1
+    self._success |= success
+    for task, env in np.argwhere(ended):
+      self._episodes.append(pool_episodes.Episode(
+          task=self._tasks[task].name, env=int(env),
+          episode=int(self._begun[task, env]) - 1,
+          return_=float(self._return[task, env]),
+          length=int(self._steps[task, env]),
+          success=bool(self._success[task, env])))
+      self._begin(task, env)
+
+  def _place(self, row: int) -> errors.Place:
+    """Where in training a row of the batch is."""
+    task, env = divmod(row, self._shape[1])
+    episode = int(self._begun[task, env]) - 1
+    return errors.Place(
+        'task', self._tasks[task].name, env, episode,
+        seeds.episode_seed(self._seed, task, env, episode),
+        int(self._steps[task, env]))
+
+  def _begin(self, task: int, env: int) -> None:
+    self._begun[task, env] += 1
+    self._return[task, env] = self._steps[task, env] = 0
+    self._success[task, env] = False
+    self._state[task, env] = 0.
+    self._simulation.reset(task * self._shape[1] + env, seeds.episode_seed(
+        self._seed, task, env, int(self._begun[task, env]) - 1))
+
+  def episodes(self) -> List[pool_episodes.Episode]:
+    """The training episodes that ended since this was last called."""
+    episodes, self._episodes = self._episodes, []
+    return episodes
+
+  def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
+               episodes_per_task: int, seed: int,
+               tasks: Optional[Sequence[base.Task]] = None,
+               deterministic: bool = True, until_success: bool = True
+               ) -> List[pool_episodes.Episode]:
+    """Plays evaluation episodes; see `pool.Pool.evaluate`."""
+    return batch_evaluator.play(
+        self._suite, self._tasks, policy, parameters,
+        episodes_per_task=episodes_per_task, seed=seed, tasks=tasks,
+        deterministic=deterministic, until_success=until_success)
+
+  def state(self) -> Dict[str, Any]:
+    """JSON-able counters, between two blocks; see `restore`."""
+    return {'num_blocks': self._num_blocks,
+            'episodes_begun': self._begun.tolist()}
+
+  def restore(self, state: Mapping[str, Any]) -> None:
+    """Continues where `state` was taken, with new episodes.
+
+    Raises:
+      ValueError: if the state is that of other tasks or environments.
+    """
+    begun, self._num_blocks = argument_checks.counters_of(
+        state, self._shape, 'BatchPool.restore')
+    self._begun[...] = begun
+    self._must_restart = True
+    self._episodes = []
+
+  def wait_until_ready(self) -> None:
+    """There is nothing to wait for."""
+
+  def close(self) -> None:
+    """There is nothing to end that does not end with it."""
+
+  def __enter__(self) -> 'BatchPool':
+    return self
+
+  def __exit__(self, *unused_exception: Any) -> None:
+    self.close()

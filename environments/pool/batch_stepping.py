@@ -1,0 +1,147 @@
+"""A simulator of arrays, with what is checked before and after its steps."""
+
+from typing import Any, Callable, NamedTuple, Optional, Tuple
+
+from distillery.environments import base
+from distillery.environments import timestep_checks
+from distillery.environments.pool import errors
+from distillery.environments.pool import number_checks
+import numpy as np
+
+
+class Stepped(NamedTuple):
+  """What a step of N environments returned, and what it left.
+
+  Attributes:
+    observation: real numbers [N, D].
+    reward: real numbers [N].
+    discount: real numbers [N], in [0, 1].
+    ended: bool [N], whether the episode has ended.
+    success: bool [N], whether the step solved the task.
+  """
+  observation: np.ndarray
+  reward: np.ndarray
+  discount: np.ndarray
+  ended: np.ndarray
+  success: np.ndarray
+
+
+class Simulation:
+  """A batch of K tasks with E environments each; row k E + e is (k, e)."""
+
+  def __init__(self, batch: base.Batch, suite: base.TaskSuite,
+               shape: Tuple[int, int],
+               place: Callable[[int], errors.Place]):
+    """Initialises the simulation; `reset` each row before stepping.
+
+    Args:
+      batch: K E rows.
+      suite: says what is observed and how to act.
+      shape: (K, E).
+      place: says where a row is.
+    """
+    self._batch = batch
+    self._place = place
+    self._shape = (shape[0] * shape[1], *suite.observation_spec.shape)
+    self._gate = number_checks.ActionGate(suite.action_spec, shape)
+
+  @property
+  def observation(self) -> np.ndarray:
+    """Real numbers [N, D], of now."""
+    return np.asarray(self._batch.observation)
+
+  def reset(self, row: int, seed: int) -> None:
+    """Begins an episode in one row.
+
+    Args:
+      row: the row.
+      seed: what the episode is a function of.
+
+    Raises:
+      failures.PoolError: on what must not go on; says where.
+    """
+    self._batch.reset(row, seed)
+    try:
+      observation = read_observation(self._batch, self._shape)[row]
+      if not np.isfinite(observation).all():
+        raise number_checks.BadRow(row, 'reset left an observation that is not finite')
+    except number_checks.BadRow as error:
+      raise errors.raised(self._place(row), str(error), '') from None
+
+  def step(self, action: np.ndarray, log_prob: Optional[np.ndarray] = None
+           ) -> Stepped:
+    """Steps every row.
+
+    Args:
+      action: `[K, E, A]` float32, or `[K, E]` integers.
+      log_prob: `[K, E]` of the actions, None if there is none to check.
+
+    Returns:
+      What came of it, [N, ...].
+
+    Raises:
+      failures.PoolError: on what must not go on; says where.
+    """
+    try:
+      return read(self._batch, self._batch.step(self._gate(action, log_prob)),
+                  self._shape)
+    except number_checks.BadRow as error:
+      raise errors.raised(self._place(error.row), str(error), '') from None
+
+
+def read(batch: base.Batch, returned: Any, shape: Tuple[int, ...]) -> Stepped:
+  """Checks what a batch returned from `step`, and its attributes.
+
+  Args:
+    batch: N rows.
+    returned: what its `step` returned.
+    shape: the shape of its observations, (N, D).
+
+  Raises:
+    guards.BadRow: on what must not go on. If it is all rows' fault, the first
+      is named.
+  """
+  if not isinstance(returned, (tuple, list)) or len(returned) != 3:
+    raise number_checks.BadRow(
+        0, f'step returned {timestep_checks.brief(returned)}, want 3 arrays: '
+        'reward, discount, ended')
+  reward, discount = (
+      _numbers(value, shape[:1], name)
+      for value, name in zip(returned, ('reward', 'discount')))
+  stepped = Stepped(
+      read_observation(batch, shape), reward, discount,
+      _flags(returned[2], shape[:1], 'ended'),
+      _flags(batch.success, shape[:1], 'success'))
+  number_checks.check_numbers(stepped.observation, reward, discount)
+  return stepped
+
+
+def read_observation(batch: base.Batch, shape: Tuple[int, ...]) -> np.ndarray:
+  """Returns what a batch observes, real numbers of `shape` (N, D).
+
+  Raises:
+    guards.BadRow: if it is something else.
+  """
+  return _numbers(batch.observation, shape, 'observation')
+
+
+def _numbers(value: Any, shape: Tuple[int, ...], what: str) -> np.ndarray:
+  array = timestep_checks.real_numbers(value)
+  if array is None or array.shape != shape:
+    raise number_checks.BadRow(
+        0, f'the environment returned {timestep_checks.brief(value)} as {what},'
+        f' want real numbers of shape {shape}')
+  return array
+
+
+def _flags(value: Any, shape: Tuple[int, ...], what: str) -> np.ndarray:
+  array = _numbers(value, shape, what)
+  if array.dtype == np.bool_:
+    return array
+  bad = (array != 0) & (array != 1)
+  if bad.any():
+    row = int(np.argmax(bad))
+    raise number_checks.BadRow(
+        row, f'the environment returned {array[row]} as {what}, want a bool, '
+        'or a number of 0 or 1')
+  return array.astype(np.bool_)

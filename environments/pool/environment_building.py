@@ -1,0 +1,142 @@
+"""Building a worker's share of the environments, dealt out by their cost."""
+
+import time
+from typing import Any, Generator, List, Mapping, NamedTuple, Tuple
+
+from distillery.environments import base
+from distillery.environments import timestep_checks
+from distillery.environments.pool import progress
+from distillery.environments.pool import seeds
+from distillery.environments.pool import work_plan
+from dm_env import specs
+import numpy as np
+
+_CALIBRATION_STEPS = 20
+_POLL_S = 0.005
+
+
+class Row(NamedTuple):
+  """One environment of a worker, and where its numbers go.
+
+  Attributes:
+    row: its row among the worker's, padding included.
+    task: the task's index.
+    index: the environment's index among its task's.
+    code: `task * E + index`.
+    environment: the environment.
+  """
+  row: int
+  task: int
+  index: int
+  code: int
+  environment: base.TaskEnvironment
+
+
+def build(task: base.Task, seed: int, observation_size: int,
+          action_spec: specs.Array) -> base.TaskEnvironment:
+  """Makes a task's environment.
+
+  Raises:
+    ValueError: if its specs are not those of the pool.
+  """
+  environment = task.factory(seed)
+  got = environment.observation_spec()
+  if got.shape != (observation_size,):
+    raise ValueError(f'got observations of shape {got.shape}, want '
+                     f'{(observation_size,)} as the pool was told')
+  got = environment.action_spec()
+  if (got.shape != action_spec.shape or getattr(got, 'num_values', None)
+      != getattr(action_spec, 'num_values', None)):
+    raise ValueError(f'got {got}, want {action_spec} as the pool was told')
+  return environment
+
+
+def prepare(plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
+            ) -> Generator[None, None, Tuple[List[work_plan.Unit], List[Row]]]:
+  """Builds a worker's environments, yielding so that it can look away.
+
+  With several workers, each first measures some tasks' seconds a step. When
+  all are known, every worker comes to the same deal by itself.
+
+  Args:
+    plan: what all workers agree on.
+    worker: this one's index.
+    control: shared arrays of `plan.control_fields()`.
+
+  Yields:
+    None, after each environment and while waiting for other workers.
+
+  Returns:
+    The worker's units and the rows of their environments.
+  """
+  place, costs = control['progress'][worker], control['cost']
+
+  def build_one(task: int, index: int) -> base.TaskEnvironment:
+    place[progress.TASK] = task
+    place[progress.ENVIRONMENT] = index
+    place[progress.PHASE] = progress.BUILDING
+    return build(
+        plan.tasks[task], seeds.environment_seed(plan.seed, task, index),
+        plan.observation_size, plan.action_spec)
+
+  spare = {}
+  if plan.num_workers > 1:
+    for task in range(worker, len(plan.tasks), plan.num_workers):
+      spare[task, 0] = build_one(task, 0)
+      place[progress.PHASE] = progress.CALIBRATING
+      costs[task] = _seconds_per_step(spare[task, 0], plan.action_spec)
+      yield
+    place[progress.PHASE] = progress.WAITING
+    while not (costs > 0.).all():
+      place[progress.STEP] += 1  # A sign of life.
+      time.sleep(_POLL_S)
+      yield
+  all_units = work_plan.make_units(len(plan.tasks), plan.envs_per_task)
+  hand = work_plan.deal(
+      [costs[unit.task] * len(unit.environments) for unit in all_units],
+      plan.num_workers)[worker]
+  rows_per_unit = work_plan.rows_per_unit(plan.envs_per_task)
+  rows = []
+  for position, unit in enumerate(all_units[i] for i in hand):
+    for column, index in enumerate(unit.environments):
+      environment = spare.pop((unit.task, index), None)
+      rows.append(Row(
+          position * rows_per_unit + column, unit.task, index,
+          unit.task * plan.envs_per_task + index,
+          environment or build_one(unit.task, index)))
+      yield
+  for environment in spare.values():
+    environment.close()
+  return [all_units[i] for i in hand], rows
+
+
+def _seconds_per_step(environment: base.TaskEnvironment, spec: specs.Array
+                      ) -> float:
+  """Median over a few random steps."""
+  rng = np.random.default_rng(0)
+  seconds = []
+  try:
+    environment.reset(seed=0)
+    for _ in range(_CALIBRATION_STEPS):
+      action = random_action(spec, rng)
+      begin = time.perf_counter()
+      environment.step(action)
+      seconds.append(time.perf_counter() - begin)
+  except timestep_checks.BadValue:
+    pass  # Training meets it as well, and can say in which episode.
+  return max(float(np.median(seconds or [0.])), 1e-9)
+
+
+def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:
+  """An action of `spec`, uniform within bounds, standard normal without."""
+  if isinstance(spec, specs.DiscreteArray):
+    return np.int32(rng.integers(spec.num_values))
+  action = rng.standard_normal(spec.shape)
+  if isinstance(spec, specs.BoundedArray):
+    low = np.broadcast_to(spec.minimum, spec.shape)
+    high = np.broadcast_to(spec.maximum, spec.shape)
+    bounded = np.isfinite(low) & np.isfinite(high)
+    uniform = rng.uniform(np.where(bounded, low, 0.),
+                          np.where(bounded, high, 1.))
+    action = np.where(bounded, uniform, np.clip(action, low, high))
+  return action.astype(np.float32)

@@ -1,0 +1,229 @@
+"""Stepping a worker's environments: the pool's inner loop.
+
+Arrays are allocated once. A step calls the policy once for all units, checks
+everything once for all environments, and writes what came out in place.
+"""
+
+import os
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from distillery.environments import timestep_checks
+from distillery.environments.pool import environment_building
+from distillery.environments.pool import episodes
+from distillery.environments.pool import number_checks
+from distillery.environments.pool import progress
+from distillery.environments.pool import seeds
+from distillery.environments.pool import work_plan
+import dm_env
+import numpy as np
+
+
+class Stopped(Exception):
+  """The parent has asked every worker to stop, or is no more."""
+
+
+
+
+class Leash:
+  """Ends a worker that nobody waits for."""
+
+  def __init__(self, stop: np.ndarray, parent: int):
+    """Watches the shared flag `stop` [1] and the process id of the parent."""
+    self._stop = stop
+    self._parent = parent
+
+  def check(self) -> None:
+    """Raises `Stopped` if the worker is to end. Costs a fifth of a us."""
+    if self._stop[0] or os.getppid() != self._parent:
+      raise Stopped
+
+
+class Unroller:
+  """Rolls out a worker's environments for a block at a time."""
+
+  def __init__(self, plan: work_plan.Plan, hand: Sequence[work_plan.Unit],
+               rows: Sequence[environment_building.Row], place: np.ndarray, leash: Leash,
+               block: Mapping[str, np.ndarray],
+               control: Mapping[str, np.ndarray]):
+    """Allocates what a block needs.
+
+    Args:
+      plan: what all workers agree on.
+      hand: this worker's units.
+      rows: their environments.
+      place: this worker's row of `control['progress']`.
+      leash: checked every step.
+      block: shared arrays of `plan.block_fields()`.
+      control: shared arrays of `plan.control_fields()`.
+    """
+    self._plan = plan
+    self._rows = rows
+    self._tasks = np.array([unit.task for unit in hand], np.int64)
+    self._place = place
+    self._leash = leash
+    self._block = block
+    self._begun, self._start = control['begun'], control['start']
+    self._shape = (len(hand), work_plan.rows_per_unit(plan.envs_per_task))  # U, C
+    num_rows = self._shape[0] * self._shape[1]
+    length = plan.unroll_length
+    self._local: Dict[str, np.ndarray] = {}
+    for name, (shape, dtype) in plan.block_fields().items():
+      # One observation more: the last is what the next block begins with.
+      steps = length + 1 if name == 'observation' else length
+      self._local[name] = np.zeros((steps, num_rows) + shape[3:], dtype)
+    self._observation = self._local['observation'].reshape(
+        (length + 1,) + self._shape + (plan.observation_size,))
+    self._begin = np.zeros(num_rows, np.int64)  # The block's step; negative if
+    # the episode began in an earlier block.
+    self._return = np.zeros(num_rows, np.float64)  # Of earlier blocks.
+    self._success = np.zeros(num_rows, np.bool_)
+    self._gate = number_checks.ActionGate(plan.action_spec, self._shape)
+    self._policy = None
+    self._is_fresh = True
+
+  def select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
+    """Takes a policy or fresh parameters."""
+    if self._rows:
+      self._place[progress.ROW] = progress.NO_ROW
+      self._place[progress.PHASE] = progress.COLLECTING
+      self._policy = policy
+      self._selected = policy.select_tasks(parameters, self._tasks)
+
+  def unroll(self, block: int, restart: bool) -> List[Tuple[int, int, episodes.Episode]]:
+    """Fills this worker's part of the shared block.
+
+    Args:
+      block: its number; the acting noise depends on it.
+      restart: whether every environment begins a new episode first.
+
+    Returns:
+      (step of the block, task, Episode) of every episode that ended.
+
+    Raises:
+      timestep_checks.BadValue: on what must not go on; `progress` says where.
+      Stopped: see `Leash`.
+    """
+    if not self._rows:
+      return []
+    self._place[progress.PHASE] = progress.COLLECTING
+    observation = self._local['observation']
+    observation[0] = observation[-1]
+    for row in self._rows:
+      self._start[row.task, row.index] = self._begin[row.row]
+      if restart or self._is_fresh:
+        self._begin_episode(row, 0)
+    self._is_fresh = False
+    noise = self._draw_noise(block)
+    finished = []
+    for step in range(self._plan.unroll_length):
+      self._leash.check()
+      try:
+        ended = self._step(step, noise[step])
+      except number_checks.BadRow as error:
+        self._point_at(error.row)
+        raise
+      for row in ended:
+        finished.append((step, row.task, self._end_episode(row, step)))
+        self._begin_episode(row, step + 1)
+    self._carry_over()
+    self._publish()
+    self._place[progress.PHASE] = progress.IDLE
+    return finished
+
+  def _step(self, step: int, noise: np.ndarray) -> List[environment_building.Row]:
+    """Steps every environment once; returns the rows whose episode ended."""
+    local, place = self._local, self._place
+    place[progress.STEP] = step
+    place[progress.ROW] = progress.NO_ROW
+    action, log_prob = self._policy.sample(
+        self._selected, self._observation[step], noise)
+    actions = self._gate(action, log_prob)
+    local['action'][step] = action.reshape(local['action'][step].shape)
+    local['log_prob'][step] = log_prob.reshape(-1)
+    local['episode_step'][step] = step - self._begin
+    rewards, discounts = local['reward'][step], local['discount'][step]
+    observations = local['next_observation'][step]
+    successes, ends = local['success'][step], local['episode_end'][step]
+    ends[:] = False
+    last, row_column = dm_env.StepType.LAST, progress.ROW
+    shape = observations.shape[1:]
+    ended = []
+    for row in self._rows:
+      i, _, _, code, environment = row
+      place[row_column] = code
+      timestep = environment.step(actions[i])
+      timestep_checks.check_step(timestep, shape)
+      step_type, rewards[i], discounts[i], observations[i] = timestep
+      success = environment.success
+      if type(success) is not bool:  # Nearly all are: it saves a call.
+        success = timestep_checks.as_flag(success, 'success')
+      successes[i] = success
+      if step_type == last:
+        ends[i] = True
+        ended.append(row)
+    number_checks.check_numbers(observations, rewards, discounts)
+    local['observation'][step + 1] = observations
+    return ended
+
+  def _begin_episode(self, row: environment_building.Row, step: int) -> None:
+    """Resets an environment; its episode's first step is the block's `step`."""
+    episode = int(self._begun[row.task, row.index])
+    self._place[progress.ROW] = row.code
+    self._place[progress.STEP] = step
+    self._begun[row.task, row.index] = episode + 1
+    self._start[row.task, row.index] = step
+    self._begin[row.row] = step
+    self._return[row.row] = 0.
+    self._success[row.row] = False
+    timestep = row.environment.reset(seed=seeds.episode_seed(
+        self._plan.seed, row.task, row.index, episode))
+    self._local['observation'][step, row.row] = (
+        timestep_checks.first_observation(
+            timestep, (self._plan.observation_size,)))
+
+  def _end_episode(self, row: environment_building.Row, step: int) -> episodes.Episode:
+    i = row.row
+    steps = slice(max(self._begin[i], 0), step + 1)
+    return episodes.Episode(
+        task=self._plan.tasks[row.task].name, env=row.index,
+        episode=int(self._begun[row.task, row.index]) - 1,
+        return_=float(self._return[i] + self._local['reward'][steps, i].sum(
+            dtype=np.float64)),
+        length=int(step + 1 - self._begin[i]),
+        success=bool(
+            self._success[i] or self._local['success'][steps, i].any()))
+
+  def _carry_over(self) -> None:
+    """Adds this block's part to the episodes that go on in the next."""
+    length = self._plan.unroll_length
+    for row in self._rows:
+      i = row.row
+      steps = slice(max(self._begin[i], 0), length)
+      self._return[i] += self._local['reward'][steps, i].sum(dtype=np.float64)
+      self._success[i] |= self._local['success'][steps, i].any()
+    self._begin -= length
+
+  def _draw_noise(self, block: int) -> np.ndarray:
+    """Noise [T, U, C, ...]; every environment's is its own, padding has 0."""
+    noise = None
+    for row in self._rows:
+      rng = seeds.noise_generator(self._plan.seed, row.task, row.index, block)
+      drawn = self._policy.draw_noise(rng, self._plan.unroll_length, 1)
+      if noise is None:
+        noise = np.zeros(
+            drawn.shape[:1] + self._begin.shape + drawn.shape[2:], drawn.dtype)
+      noise[:, row.row] = drawn[:, 0]
+    return noise.reshape(noise.shape[:1] + self._shape + noise.shape[2:])
+
+  def _point_at(self, i: int) -> None:
+    for row in self._rows:
+      if row.row == i:
+        self._place[progress.ROW] = row.code
+
+  def _publish(self) -> None:
+    """Copies every environment's slice [T, ...] to its place."""
+    length = self._plan.unroll_length
+    for name, local in self._local.items():
+      shared = self._block[name]
+      for row in self._rows:
+        shared[:, row.task, row.index] = local[:length, row.row]

@@ -1,0 +1,140 @@
+"""A worker process of the pool: serves its parent until told to stop.
+
+Imports nothing but NumPy and what the tasks need. It never outlives its parent:
+the kernel kills it with it where it can, and it looks for itself as well.
+"""
+
+import ctypes
+import gc
+from multiprocessing import connection
+import pickle
+import signal
+import sys
+import traceback
+from typing import Any, Optional
+
+from distillery.environments import timestep_checks
+from distillery.environments.pool import environment_building
+from distillery.environments.pool import evaluator
+from distillery.environments.pool import progress
+from distillery.environments.pool import shared_arrays
+from distillery.environments.pool import unroller
+
+_PR_SET_PDEATHSIG = 1
+_POLL_S = 0.5
+
+
+def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
+         dies_with_thread: bool) -> None:
+  """Runs a worker; the target of its process.
+
+  Args:
+    pipe: to the parent.
+    worker: this worker's index.
+    plan: a pickled `units.Plan`, unpickled here so that an error in it is
+      reported like any other.
+    parent: process id of the parent.
+    dies_with_thread: whether the kernel may be asked to kill this process when
+      the thread that started it ends; only if that is the parent's main one.
+  """
+  follow_parent(dies_with_thread)
+  try:
+    _Worker(pipe, worker, plan, parent).run()
+  except (unroller.Stopped, EOFError, ConnectionError):
+    return
+  except BaseException as error:  # SystemExit from an environment included.
+    text = ''.join(traceback.format_exception(
+        type(error), error, error.__traceback__))
+    # The pool's own checks need no name of an exception.
+    kind = '' if isinstance(error, timestep_checks.BadValue) else (
+        f'{type(error).__name__}: ')
+    try:
+      pipe.send(('error', f'{kind}{error}', text))
+    except OSError:
+      pass  # The parent is gone: there is nobody to tell.
+
+
+def follow_parent(dies_with_thread: bool) -> None:
+  """Leaves Ctrl-C to the parent, which has blocked it, and ends with it.
+
+  Args:
+    dies_with_thread: see `main`.
+  """
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+  if dies_with_thread and sys.platform == 'linux':
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _load(data: bytes) -> Any:
+  # Not a file: it comes from this process' own parent, over a pipe that nobody
+  # else can write to.
+  return pickle.loads(data)  # noqa: S301
+
+
+class _Worker:
+  """The state of a worker process, and its commands."""
+
+  def __init__(self, pipe: connection.Connection, worker: int, plan: bytes,
+               parent: int):
+    self._pipe = pipe
+    self._control = shared_arrays.SharedArrays.receive(pipe)
+    self._block = shared_arrays.SharedArrays.receive(pipe)
+    self._place = self._control['progress'][worker]
+    self._leash = unroller.Leash(self._control['stop'], parent)
+    self._plan = _load(plan)
+    self._preparation = environment_building.prepare(self._plan, worker, self._control)
+    self._unroller: Optional[unroller.Unroller] = None
+    self._evaluator = evaluator.Evaluator(
+        self._plan, self._place, self._leash)
+    self._policy = None
+    self._parameters = None
+    self._version = -1
+
+  def run(self) -> None:
+    """Serves commands; builds the environments while there are none."""
+    while True:
+      self._leash.check()
+      if self._unroller is None and not self._pipe.poll():
+        self._prepare()
+      elif self._pipe.poll(_POLL_S):
+        command, *arguments = self._pipe.recv()
+        getattr(self, f'_on_{command}')(*arguments)
+
+  def _prepare(self) -> None:
+    """Builds one environment more."""
+    try:
+      next(self._preparation)
+    except StopIteration as stop:
+      hand, rows = stop.value
+      self._unroller = unroller.Unroller(
+          self._plan, hand, rows, self._place, self._leash, self._block,
+          self._control)
+      # What lives now lives to the end: the collector need not look at it again
+      # and again while environments step.
+      gc.collect()
+      gc.freeze()
+      self._place[progress.PHASE] = progress.IDLE
+      self._pipe.send(('ready',))
+
+  def _on_policy(self, policy: bytes) -> None:
+    self._parameters = shared_arrays.SharedArrays.receive(self._pipe)
+    self._policy = _load(policy)
+
+  def _on_collect(self, block: int, version: int, restart: bool) -> None:
+    while self._unroller is None:
+      self._leash.check()
+      self._prepare()
+    if version != self._version:
+      self._unroller.select(self._policy, self._parameters)
+      self._version = version
+    self._pipe.send(('done', self._unroller.unroll(block, restart)))
+
+  def _on_evaluate(self, request: bytes) -> None:
+    parameters = shared_arrays.SharedArrays.receive(self._pipe)
+    policy, lanes, options = _load(request)
+    lanes = [
+        evaluator.Lane(position, index, _load(task), task, episodes)
+        for position, index, task, episodes in lanes]
+    self._pipe.send(
+        ('done', self._evaluator.run(policy, parameters, lanes, **options)))

@@ -1,0 +1,289 @@
+"""Starts, commands, watches and ends the worker processes of a pool."""
+
+import contextlib
+import multiprocessing
+from multiprocessing import connection
+from multiprocessing import resource_tracker
+import os
+import signal
+import socket
+import struct
+import sys
+import threading
+import time
+from typing import (
+  Any,
+  Dict,
+  Iterator,
+  List,
+  NamedTuple,
+  Optional,
+  Sequence,
+  Set,
+  Tuple,
+)
+import weakref
+
+from distillery.environments import pickling
+from distillery.environments.pool import errors
+from distillery.environments.pool import progress
+from distillery.environments.pool import shared_arrays
+from distillery.environments.pool import work_plan
+from distillery.environments.pool import worker_main
+import numpy as np
+
+_WATCH_S = 1.
+_START_S = 60.  # For the interpreter; environments have a limit of their own.
+
+
+class Crew:
+  """The worker processes of one pool."""
+
+  def __init__(self, plan: work_plan.Plan, block: shared_arrays.SharedArrays,
+               env_timeout_s: float):
+    """Starts the workers, without waiting for them.
+
+    Args:
+      plan: what all agree on.
+      block: the segment that they fill.
+      env_timeout_s: seconds that a busy worker may go without a sign of life.
+
+    Raises:
+      ValueError: if the plan's tasks cannot be sent to a worker.
+    """
+    pickled = pickling.dump(plan, 'a task')
+    self.control = shared_arrays.SharedArrays.create(plan.control_fields())
+    self._plan = plan
+    self._env_timeout_s = env_timeout_s
+    self._members: List[Member] = []
+    self._is_ready = [False] * plan.num_workers
+    self._evaluation: Optional[errors.Evaluation] = None
+    # Runs at `close`, when the pool is garbage, or at the interpreter's exit.
+    self._finalizer = weakref.finalize(
+        self, end, self._members, self.control['stop'], os.getpid())
+    try:
+      with self._close_on_error(), worker_environment():
+        for index in range(plan.num_workers):
+          self._members.append(
+              start(index, pickled, env_timeout_s))
+          # They wait in the pipe until the worker has started.
+          self._send(index, None, self.control)
+          self._send(index, None, block)
+    finally:
+      self.control.close()
+      block.close()
+
+  def check_open(self, caller: str) -> None:
+    """Raises RuntimeError if the pool is closed."""
+    if not self._finalizer.alive:
+      raise RuntimeError(f'Pool.{caller}: the pool is closed')
+
+  def tell(self, command: Tuple, segment: shared_arrays.SharedArrays) -> None:
+    """Sends every worker a command that has no answer, with a segment.
+
+    Raises:
+      failures.PoolError: if a worker has failed.
+    """
+    with self._close_on_error():
+      for index in range(len(self._members)):
+        self._send(index, command, segment)
+
+  def ask(self, commands: Sequence[Tuple],
+          segment: Optional[shared_arrays.SharedArrays] = None,
+          evaluation: Optional[errors.Evaluation] = None) -> List[Any]:
+    """Sends each worker its command and waits for all the answers.
+
+    Raises:
+      failures.PoolError: as soon as one worker has failed.
+    """
+    self._evaluation = evaluation
+    with self._close_on_error():
+      for index, command in enumerate(commands):
+        self._send(index, command, segment)
+      answers = self._gather('done', set(range(len(self._members))))
+    self._evaluation = None
+    return [answers[index] for index in range(len(commands))]
+
+  def wait_until_ready(self) -> None:
+    """Waits until every worker has built its environments."""
+    with self._close_on_error():
+      self._gather('ready', {
+          i for i, is_ready in enumerate(self._is_ready) if not is_ready})
+
+  def close(self) -> None:
+    """Ends the workers."""
+    self._finalizer()
+
+  @contextlib.contextmanager
+  def _close_on_error(self) -> Iterator[None]:
+    try:
+      yield
+    except BaseException:  # Ctrl-C as well.
+      self.close()
+      raise
+
+  def _send(self, index: int, command: Optional[Tuple],
+            segment: Optional[shared_arrays.SharedArrays]) -> None:
+    pipe = self._members[index].pipe
+    try:
+      if command is not None:
+        pipe.send(command)
+      if segment is not None:
+        segment.send(pipe)
+    except BlockingIOError:  # See `processes.start`.
+      raise errors.silent(
+          self._locate(index), index, self._env_timeout_s) from None
+    except OSError:
+      while True:
+        self._receive(index)  # Raises what the worker said last.
+
+  def _gather(self, wanted: str, waiting: Set[int]) -> Dict[int, Any]:
+    """The wanted message of each worker in `waiting`, whichever comes first."""
+    answers: Dict[int, Any] = {}
+    signs = {i: (b'', time.monotonic()) for i in waiting}
+    while waiting:
+      sources = {}
+      for i in waiting:
+        sources[self._members[i].pipe] = i
+        sources[self._members[i].process.sentinel] = i
+      ready = connection.wait(list(sources), timeout=_WATCH_S)
+      for i in sorted({sources[source] for source in ready}):
+        kind, *content = self._receive(i)
+        if kind == wanted:
+          answers[i] = content[0] if content else None
+          waiting.discard(i)
+      if not ready:
+        self._check_signs_of_life(waiting, signs)
+    return answers
+
+  def _receive(self, index: int) -> Tuple:
+    """A worker's next message.
+
+    Raises:
+      failures.PoolError: if it is an error, or there is none to come.
+    """
+    pipe = self._members[index].pipe
+    try:
+      # A worker that reports an error and ends gives two signs; the report
+      # counts.
+      message = pipe.recv() if pipe.poll() else None
+    except (EOFError, OSError):
+      message = None
+    if message is None:
+      raise self._death(index)
+    if message[0] == 'error':
+      _, what, text = message
+      raise errors.raised(self._locate(index), what, text)
+    if message[0] == 'ready':
+      self._is_ready[index] = True
+    return message
+
+  def _death(self, index: int) -> errors.PoolError:
+    process = self._members[index].process
+    process.join(_WATCH_S)
+    phase = int(self.control['progress'][index, progress.PHASE])
+    return errors.died(self._locate(index), phase, index, process.exitcode)
+
+  def _check_signs_of_life(self, waiting: Set[int], signs: Dict) -> None:
+    for i in waiting:
+      row, now = self.control['progress'][i], time.monotonic()
+      phase, limit = row[progress.PHASE], self._env_timeout_s
+      if phase == progress.STARTING:
+        limit = max(limit, _START_S)
+      if row.tobytes() != signs[i][0]:
+        signs[i] = (row.tobytes(), now)
+      elif now - signs[i][1] > limit:
+        raise errors.silent(self._locate(i), i, limit)
+
+  def _locate(self, index: int) -> errors.Place:
+    return errors.locate(
+        self.control['progress'][index], self._plan, self.control,
+        self._evaluation)
+
+
+_STOP_S = 0.7  # Workers stop at their next step; those that do not are killed.
+_THREAD_VARIABLES = (
+    'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
+    'NUMEXPR_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS')
+
+
+class Member(NamedTuple):
+  """A worker's process, and the pipe to it."""
+  process: multiprocessing.process.BaseProcess
+  pipe: connection.Connection
+
+
+@contextlib.contextmanager
+def worker_environment() -> Iterator[None]:
+  """What workers inherit: one thread each, no Ctrl-C, and the script's file.
+
+  They compute with small matrices, and there are as many workers as cores.
+  Until a worker ignores Ctrl-C by itself, the signal is blocked. A script from
+  standard input is said to have a file, which they would try to run.
+  """
+  main = vars(sys.modules['__main__'])
+  no_file = main.pop('__file__', None) if not pickling.main_file() else None
+  # It unblocks SIGINT when it starts, which it would do with the first worker.
+  resource_tracker.ensure_running()
+  saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
+  mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+  try:
+    os.environ.update({name: '1' for name in _THREAD_VARIABLES})
+    yield
+  finally:
+    for name, value in saved.items():
+      if value is None:
+        os.environ.pop(name, None)
+      else:
+        os.environ[name] = value
+    if no_file is not None:
+      main['__file__'] = no_file
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
+  """Starts a worker, without waiting for it; within `worker_environment`.
+
+  Args:
+    index: the worker's index.
+    plan: a pickled `units.Plan`.
+    send_timeout_s: a send to a worker that does not read fails after this time
+      instead of hanging.
+  """
+  context = multiprocessing.get_context('spawn')
+  ours, theirs = context.Pipe()
+  # The kernel would kill the worker at the end of the thread that starts it.
+  is_main = threading.current_thread() is threading.main_thread()
+  process = context.Process(
+      target=worker_main.main, name=f'distillery-worker-{index}', daemon=True,
+      args=(theirs, index, plan, os.getpid(), is_main))
+  try:
+    process.start()
+  except BaseException:
+    ours.close()
+    raise
+  finally:
+    theirs.close()
+  with socket.socket(fileno=os.dup(ours.fileno())) as end:
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack(
+        'll', int(send_timeout_s), int(send_timeout_s % 1. * 1e6) or 1))
+  return Member(process, ours)
+
+
+def end(members: List[Member], stop: np.ndarray, owner: int) -> None:
+  """Asks the workers to stop, and kills those that do not in time."""
+  if os.getpid() != owner:
+    return  # A forked copy of the program; the workers are not its own.
+  stop[0] = 1
+  for member in members:
+    member.pipe.close()  # Wakes those that wait for a command.
+  deadline = time.monotonic() + _STOP_S
+  for member in members:
+    member.process.join(max(deadline - time.monotonic(), 0.))
+  for member in members:
+    if member.process.is_alive():
+      member.process.kill()
+  for member in members:
+    member.process.join()
+    member.process.close()
+  members.clear()
