@@ -35,16 +35,16 @@ ALLOWED_IMPORTS = {
         'distillery.networks.recurrent_acting',
         'distillery.networks.squashed_acting',
     ),
-    'networks/gaussian_acting.py': ('numpy',),
-    'networks/latent_acting.py': (
+    'networks/acting/gaussian.py': ('numpy',),
+    'networks/acting/latent.py': (
         'numpy', 'distillery.networks.perceptron_acting'),
-    'networks/multi_head_acting.py': (
+    'networks/acting/multi_head.py': (
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.perceptron_acting'),
-    'networks/perceptron_acting.py': ('numpy',),
-    'networks/recurrent_acting.py': (
+    'networks/acting/perceptron.py': ('numpy',),
+    'networks/acting/recurrent.py': (
         'numpy', 'distillery.networks.perceptron_acting'),
-    'networks/squashed_acting.py': (
+    'networks/acting/squashed.py': (
         'numpy', 'distillery.networks.gaussian_acting',
         'distillery.networks.perceptron_acting'),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),

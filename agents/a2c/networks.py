@@ -5,7 +5,7 @@ from typing import NamedTuple
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import rewards
 from distillery.agents.core import builders
-from distillery.networks import multi_head
+from distillery.networks.policies import multi_head
 import numpy as np
 
 

@@ -12,7 +12,7 @@ from distillery.environments.pool import number_checks
 from distillery.environments.pool import process_pool
 from distillery.environments.pool import stateful_policies
 from distillery.networks import acting
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import perceptron as acting_perceptron
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -123,7 +123,7 @@ class PolicyActor(acme.Actor):
     num_tasks, self._observation_size = self._sizes(parameters)
     self._selected = self._policy.select_tasks(
         parameters,
-        perceptron_acting.checked_tasks(self._task_index, num_tasks))
+        acting_perceptron.checked_tasks(self._task_index, num_tasks))
 
 
 class UnrollActor(acme.Worker):

@@ -5,9 +5,9 @@ from typing import Dict, Mapping, NamedTuple
 
 from distillery.agents.core import optimizers
 from distillery.agents.core import trust_region_config
-from distillery.networks import linear_value
-from distillery.networks import normalizer
 from distillery.networks import values
+from distillery.networks import values as value_networks
+from distillery.networks.layers import normalizer
 from distillery.ops import advantages
 from distillery.ops import minibatches
 import sonnet as snt
@@ -88,7 +88,7 @@ class LinearCritic(Critic):
   last step of an episode, whether it was terminated or truncated.
   """
 
-  def __init__(self, value: linear_value.LinearValue, discount: float,
+  def __init__(self, value: value_networks.LinearValue, discount: float,
                gae_lambda: float):
     super().__init__(discount, gae_lambda, 'linear_critic')
     self._value = value
@@ -173,7 +173,7 @@ def make_critic(
   """The critic that a config asks for; `seed` is of its initial weights."""
   if config.baseline == 'linear':
     return LinearCritic(
-        linear_value.LinearValue(num_tasks, observation_size),
+        value_networks.LinearValue(num_tasks, observation_size),
         config.discount, config.gae_lambda)
   return NeuralCritic(values.StackedValue(
       num_tasks, observation_size, hidden_sizes=config.value_hidden_sizes,

@@ -4,7 +4,7 @@ from typing import Mapping, Union
 
 from distillery.agents.core import act_arguments
 from distillery.networks import acting
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import perceptron as acting_perceptron
 import numpy as np
 
 
@@ -73,6 +73,6 @@ class LoadedPolicy:
     # That costs more than a step, and rows seldom change tasks.
     if (self._task_index is None or index.dtype.kind not in 'iu'
         or not np.array_equal(index, self._task_index)):
-      index = perceptron_acting.checked_tasks(index, self._num_tasks)
+      index = acting_perceptron.checked_tasks(index, self._num_tasks)
       self._selected = self.policy.select_tasks(self.parameters, index)
       self._task_index = index

@@ -5,8 +5,8 @@ from typing import NamedTuple
 from distillery.agents.core import builders
 from distillery.agents.core import critics
 from distillery.agents.core import trust_region_config
-from distillery.networks import columns
 from distillery.networks import interfaces
+from distillery.networks.policies import columns
 from dm_env import specs
 import numpy as np
 

@@ -5,7 +5,7 @@ from typing import Dict, Mapping, Optional, Sequence
 
 from distillery.agents.core import adaptation
 from distillery.agents.core import builders
-from distillery.networks import latent_acting
+from distillery.networks.acting import latent as acting_latent
 import numpy as np
 
 
@@ -17,7 +17,7 @@ class DamselAdapter:
   all that follow; and the latent is what the encoder makes of the context.
   """
 
-  def __init__(self, policy: latent_acting.LatentPolicy,
+  def __init__(self, policy: acting_latent.LatentPolicy,
                parameters: Mapping[str, np.ndarray], num_tasks: int):
     """Initialises the adapter.
 
@@ -51,7 +51,7 @@ class DamselAdapter:
     features = np.stack([self._features(block) for block in blocks])
     context = [features[chosen, :, np.arange(num_tasks)].swapaxes(0, 1),
                *features[num_families:]]
-    return latent_acting.encode(
+    return acting_latent.encode(
         self._parameters, np.concatenate(context)).mean(axis=0).astype(
             np.float32)
 
@@ -85,6 +85,6 @@ class DamselAdapter:
 
 def _standardized(x: np.ndarray, parameters: Mapping[str, np.ndarray],
                   name: str) -> np.ndarray:
-  return latent_acting.standardized(
+  return acting_latent.standardized(
       x, parameters[f'{name}_mean'].reshape(-1),
       parameters[f'{name}_inverse_std'].reshape(-1))

@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.damsel import learning
   from distillery.agents.damsel import networks as damsel_networks
-  from distillery.networks import latent_acting
+  from distillery.networks.acting import latent as acting_latent
   import reverb
 
 
@@ -101,10 +101,10 @@ class DamselBuilder(builders.Builder):
         self.spec, self.config, self.components, self._experts, seed)
 
   def make_policy(self, networks: damsel_networks.DamselNetworks,
-                  which: str) -> latent_acting.LatentPolicy:
-    from distillery.networks import latent_acting
+                  which: str) -> acting_latent.LatentPolicy:
+    from distillery.networks.acting import latent as acting_latent
     low, high = builders.action_bounds(self.spec.action_spec)
-    return latent_acting.LatentPolicy(
+    return acting_latent.LatentPolicy(
         latents={'shared': 'components', 'task': 'inferred'}[which],
         num_layers=len(self.config.policy_hidden_sizes) + 1,
         noise_std=self.config.noise_std, low=low, high=high)

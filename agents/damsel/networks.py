@@ -6,8 +6,8 @@ from distillery.agents.core import builders
 from distillery.agents.core import transitions
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts as damsel_experts
-from distillery.networks import conditioned_mlp
-from distillery.networks import normalizer
+from distillery.networks.layers import conditioned_mlp
+from distillery.networks.layers import normalizer
 import numpy as np
 import sonnet as snt
 import tensorflow as tf

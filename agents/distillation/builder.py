@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.distillation import learning
   from distillery.networks import acting
-  from distillery.networks import multi_head
+  from distillery.networks.policies import multi_head
   import reverb
 
 
@@ -50,7 +50,7 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     return ('either',)
 
   def make_networks(self, seed: int) -> multi_head.MultiHeadPolicy:
-    from distillery.networks import multi_head
+    from distillery.networks.policies import multi_head
     config, spec = self.config, self.spec
     return multi_head.MultiHeadPolicy(
         spec.num_tasks, spec.observation_spec.shape[0],

@@ -7,7 +7,7 @@ from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import teachers as frozen
-from distillery.networks import multi_head
+from distillery.networks.policies import multi_head
 from distillery.ops import advantages
 from distillery.ops import checks
 from distillery.ops import gradients

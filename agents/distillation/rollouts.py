@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any, Dict, Tuple
 
-from distillery.networks import multi_head_acting
+from distillery.networks.acting import multi_head as acting_multi_head
 import numpy as np
 
 
@@ -18,8 +18,8 @@ class EitherPolicy:
     teacher: acts otherwise.
     probability: of the student.
   """
-  student: multi_head_acting.MultiHeadPolicy
-  teacher: multi_head_acting.MultiHeadPolicy
+  student: acting_multi_head.MultiHeadPolicy
+  teacher: acting_multi_head.MultiHeadPolicy
   probability: float
 
   def select_tasks(self, parameters: Dict[str, np.ndarray],

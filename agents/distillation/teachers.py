@@ -5,7 +5,7 @@ import pathlib
 from typing import Dict, NamedTuple, Sequence
 
 from distillery.agents.core import checkpoints
-from distillery.networks import multi_head_acting
+from distillery.networks.acting import multi_head as acting_multi_head
 import numpy as np
 
 
@@ -17,14 +17,14 @@ class Teachers(NamedTuple):
       prefix there.
     parameters: by name, each `[K, ...]`.
   """
-  policy: multi_head_acting.MultiHeadPolicy
+  policy: acting_multi_head.MultiHeadPolicy
   parameters: Dict[str, np.ndarray]
 
 
 class _Teacher(NamedTuple):
   """One task's."""
   run_dir: str
-  policy: multi_head_acting.MultiHeadPolicy
+  policy: acting_multi_head.MultiHeadPolicy
   parameters: Dict[str, np.ndarray]
 
 
@@ -44,7 +44,7 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str], *,
   found: Dict[str, _Teacher] = {}
   for run_dir in run_dirs:
     loaded = checkpoints.load_policy(pathlib.Path(run_dir), 'task')
-    if not isinstance(loaded.policy, multi_head_acting.MultiHeadPolicy):
+    if not isinstance(loaded.policy, acting_multi_head.MultiHeadPolicy):
       raise ValueError(
           f'teachers: the policy in {run_dir} is a '
           f'{type(loaded.policy).__name__}; want runs of A2C.')

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from distillery.agents.core import builders
 from distillery.agents.distral import config as distral_config
-from distillery.networks import columns
-from distillery.networks import recurrent
 from distillery.networks import values
+from distillery.networks.policies import columns
+from distillery.networks.policies import recurrent
 from dm_env import specs
 import numpy as np
 

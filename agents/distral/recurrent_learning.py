@@ -7,7 +7,7 @@ from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
-from distillery.networks import recurrent
+from distillery.networks.policies import recurrent
 from distillery.ops import advantages
 from distillery.ops import gradients
 import tensorflow as tf

@@ -6,8 +6,8 @@ from typing import Dict, Mapping, Sequence
 from distillery.agents.core import adaptation
 from distillery.agents.core import builders
 from distillery.agents.pearl import config as pearl_config
-from distillery.networks import latent_acting
-from distillery.networks import squashed_acting
+from distillery.networks.acting import latent as acting_latent
+from distillery.networks.acting import squashed as acting_squashed
 import numpy as np
 
 
@@ -18,7 +18,7 @@ class PearlAdapter:
   and kept to its end.
   """
 
-  def __init__(self, policy: squashed_acting.SquashedPolicy,
+  def __init__(self, policy: acting_squashed.SquashedPolicy,
                parameters: Mapping[str, np.ndarray], num_tasks: int, *,
                reward_scale: float, seed: int):
     """Initialises the adapter.
@@ -68,7 +68,7 @@ class PearlAdapter:
 
   def _posterior(self, features: np.ndarray):
     """`[N, K, X]` to mean and standard deviation, `[K, L]`."""
-    mean, raw = np.split(latent_acting.encode(self._parameters, features), 2,
+    mean, raw = np.split(acting_latent.encode(self._parameters, features), 2,
                          axis=-1)
     variance = np.maximum(np.logaddexp(0., raw), pearl_config.MIN_VARIANCE)
     precision = (1. / variance).sum(axis=0)

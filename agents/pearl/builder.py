@@ -15,7 +15,7 @@ if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.pearl import learning
   from distillery.agents.pearl import networks as pearl_networks
-  from distillery.networks import squashed_acting
+  from distillery.networks.acting import squashed as acting_squashed
   import reverb
 
 
@@ -97,7 +97,7 @@ class PearlBuilder(builders.Builder):
     return networks.make_networks(self.spec, self.config, seed)
 
   def make_policy(self, networks: pearl_networks.PearlNetworks,
-                  which: str) -> squashed_acting.SquashedPolicy:
+                  which: str) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
         *builders.action_bounds(self.spec.action_spec),
         latents={'shared': 'prior', 'task': 'posterior'}[which])

@@ -5,10 +5,9 @@ from typing import Dict, NamedTuple
 from distillery.agents.core import builders
 from distillery.agents.core import transitions
 from distillery.agents.pearl import config as pearl_config
-from distillery.networks import conditioned_mlp
-from distillery.networks import squashed_policy
-from distillery.networks import temperatures
-from distillery.networks import twin_critics
+from distillery.networks import values
+from distillery.networks.layers import conditioned_mlp
+from distillery.networks.policies import squashed
 from distillery.ops import checks
 from distillery.ops import gaussians
 import numpy as np
@@ -38,11 +37,11 @@ class PearlNetworks(NamedTuple):
     temperatures: one, of all tasks.
     latents: of the tasks.
   """
-  policy: squashed_policy.SquashedPolicy
-  critics: twin_critics.TwinCritics
-  target_critics: twin_critics.TwinCritics
+  policy: squashed.SquashedPolicy
+  critics: values.TwinCritics
+  target_critics: values.TwinCritics
   encoder: conditioned_mlp.ConditionedMLP
-  temperatures: temperatures.Temperatures
+  temperatures: values.Temperatures
   latents: Latents
 
 
@@ -103,17 +102,17 @@ def make_networks(spec: builders.AgentSpec, config: pearl_config.PearlConfig,
   policy_seed, critics_seed, encoder_seed = (
       np.random.SeedSequence(seed).spawn(3))
   critics, target_critics = (
-      twin_critics.TwinCritics(
+      values.TwinCritics(
           *sizes, hidden_sizes=config.critic_hidden_sizes, seed=critics_seed,
           name=name, **common)
       for name in ('critics', 'target_critics'))
   return PearlNetworks(
-      policy=squashed_policy.SquashedPolicy(
+      policy=squashed.SquashedPolicy(
           *sizes, hidden_sizes=config.hidden_sizes, seed=policy_seed, **common),
       critics=critics, target_critics=target_critics,
       encoder=conditioned_mlp.ConditionedMLP(
           observation_size + action_size + 1, 0, config.encoder_hidden_sizes,
           2 * config.latent_size, output_scale=1e-1, seed=encoder_seed,
           name='encoder'),
-      temperatures=temperatures.Temperatures(1, config.initial_temperature),
+      temperatures=values.Temperatures(1, config.initial_temperature),
       latents=Latents(spec.num_tasks, config.latent_size))

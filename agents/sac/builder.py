@@ -13,7 +13,7 @@ if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.sac import learning
   from distillery.agents.sac import networks as sac_networks
-  from distillery.networks import squashed_acting
+  from distillery.networks.acting import squashed as acting_squashed
   import reverb
 
 
@@ -82,7 +82,7 @@ class SACBuilder(builders.Builder):
     return networks.make_networks(self.spec, self.config, seed)
 
   def make_policy(self, networks: sac_networks.SACNetworks,
-                  which: str) -> squashed_acting.SquashedPolicy:
+                  which: str) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
         *builders.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)

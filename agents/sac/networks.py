@@ -4,18 +4,17 @@ from typing import NamedTuple
 
 from distillery.agents.core import builders
 from distillery.agents.sac import config as sac_config
-from distillery.networks import squashed_policy
-from distillery.networks import temperatures
-from distillery.networks import twin_critics
+from distillery.networks import values
+from distillery.networks.policies import squashed
 import numpy as np
 
 
 class SACNetworks(NamedTuple):
   """What is trained, and what the critics' targets come from."""
-  policy: squashed_policy.SquashedPolicy
-  critics: twin_critics.TwinCritics
-  target_critics: twin_critics.TwinCritics
-  temperatures: temperatures.Temperatures
+  policy: squashed.SquashedPolicy
+  critics: values.TwinCritics
+  target_critics: values.TwinCritics
+  temperatures: values.Temperatures
 
 
 def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
@@ -26,13 +25,13 @@ def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
   sizes = (spec.num_tasks, *spec.observation_spec.shape,
            *spec.action_spec.shape)
   policy_seed, critics_seed = np.random.SeedSequence(seed).spawn(2)
-  policy = squashed_policy.SquashedPolicy(
+  policy = squashed.SquashedPolicy(
       *sizes, hidden_sizes=config.hidden_sizes, seed=policy_seed, **common)
   critics, target_critics = (
-      twin_critics.TwinCritics(
+      values.TwinCritics(
           *sizes, hidden_sizes=config.critic_hidden_sizes, seed=critics_seed,
           name=name, **common)
       for name in ('critics', 'target_critics'))
   return SACNetworks(
       policy, critics, target_critics,
-      temperatures.Temperatures(spec.num_tasks, config.initial_temperature))
+      values.Temperatures(spec.num_tasks, config.initial_temperature))

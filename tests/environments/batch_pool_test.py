@@ -12,7 +12,7 @@ from distillery.environments.pool import errors as pool_errors
 from distillery.environments.pool import factory as pool_factory
 from distillery.environments.pool import number_checks
 from distillery.environments.pool import seeds
-from distillery.networks import recurrent_acting
+from distillery.networks.acting import recurrent as acting_recurrent
 from dm_env import specs
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ import pytest
 K, E, T = 4, 3, 30  # 200 steps are no multiple of 30.
 SUITE = maze_suite.maze_suite('NAVIGATION')
 H = 5
-POLICY = recurrent_acting.RecurrentPolicy(
+POLICY = acting_recurrent.RecurrentPolicy(
     which='task', architecture='two_column', alpha=0.5, num_actions=4,
     image_shape=(), num_conv=0, num_hidden=0, lstm_size=H)
 

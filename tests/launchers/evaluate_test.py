@@ -12,7 +12,7 @@ from distillery.agents.core import run_directory
 from distillery.agents.core import saving
 from distillery.environments import suites
 from distillery.launchers import flag_utils
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import pytest
 
 # Not imported: two launchers in one process would define the same flags.

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 from distillery.networks import acting
-from distillery.networks import columns
-from distillery.networks import gaussian_acting
+from distillery.networks.acting import columns as acting_columns
+from distillery.networks.acting import gaussian as acting_gaussian
+from distillery.networks.policies import columns
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -223,7 +224,7 @@ def test_colored_noise_moves_the_actions_and_keeps_their_log_probability():
   policy = make('two_column', False, False)
   twin = policy.acting_policy('task', noise_color=1.)
   noise = twin.draw_noise(np.random.default_rng(1), 100, 5)
-  np.testing.assert_array_equal(noise, gaussian_acting.colored_noise(
+  np.testing.assert_array_equal(noise, acting_gaussian.colored_noise(
       np.random.default_rng(1), (100, 5, 4), 1.))
   white = policy.acting_policy('task')
   selected = twin.select_tasks(arrays(policy), np.array([0]))
@@ -262,7 +263,7 @@ def test_from_json_refuses_what_it_does_not_know():
     acting.from_json({'class': 'os.system'})
 
 
-class Own(acting.ColumnPolicy):
+class Own(acting_columns.ColumnPolicy):
   """A policy of a user's own."""
 
 
@@ -303,7 +304,7 @@ def test_deterministic_action_is_the_mean_of_what_is_executed():
   noise = np.random.default_rng(0).standard_normal((1_000_000, 4))
   executed = np.clip(mean[0, 0] + std * noise, low, high).mean(axis=0)
   np.testing.assert_allclose(
-      gaussian_acting.clipped_mean(mean, std, low, high)[0, 0], executed,
+      acting_gaussian.clipped_mean(mean, std, low, high)[0, 0], executed,
       atol=4e-3)
 
 

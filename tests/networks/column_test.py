@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,6 +1,6 @@
 """The column policies against their table, written out in NumPy."""
 
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,13 +1,13 @@
 """Tests of the noise that policies act with."""
 
-from distillery.networks import gaussian_acting
+from distillery.networks.acting import gaussian as acting_gaussian
 import numpy as np
 import pytest
 
 
 def draw(color, shape=(64, 8000), seed=0):
   rng = np.random.default_rng(seed)
-  return gaussian_acting.colored_noise(rng, shape, color)
+  return acting_gaussian.colored_noise(rng, shape, color)
 
 
 @pytest.mark.parametrize('num_steps', [2, 3, 64, 65])

@@ -3,7 +3,7 @@
 import json
 
 from distillery.networks import acting
-from distillery.networks import multi_head
+from distillery.networks.policies import multi_head
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -1,6 +1,6 @@
 """Running statistics against NumPy's of all samples at once."""
 
-from distillery.networks import normalizer
+from distillery.networks.layers import normalizer
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -3,7 +3,7 @@
 import json
 
 from distillery.networks import acting
-from distillery.networks import recurrent
+from distillery.networks.policies import recurrent
 import numpy as np
 import pytest
 import tensorflow as tf

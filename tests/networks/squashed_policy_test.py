@@ -4,17 +4,17 @@ import itertools
 import json
 
 from distillery.networks import acting
-from distillery.networks import gaussian_acting
-from distillery.networks import squashed_policy
-from distillery.networks import task_mlp
-from distillery.networks import twin_critics
+from distillery.networks import values as value_networks
+from distillery.networks.acting import gaussian as acting_gaussian
+from distillery.networks.layers import perceptrons
+from distillery.networks.policies import squashed
 import numpy as np
 import pytest
 import tensorflow as tf
 
 K, N, D, A = 3, 2, 5, 2
 LOW, HIGH = (-2., 0.), (2., 1.)
-CASES = list(itertools.product(task_mlp.ARCHITECTURES, [False, True]))
+CASES = list(itertools.product(perceptrons.ARCHITECTURES, [False, True]))
 
 
 def randomise(module, seed=0):
@@ -25,7 +25,7 @@ def randomise(module, seed=0):
 
 
 def make_policy(architecture, observes_task, num_tasks=K):
-  policy = randomise(squashed_policy.SquashedPolicy(
+  policy = randomise(squashed.SquashedPolicy(
       num_tasks, D, A, architecture=architecture, observes_task=observes_task,
       hidden_sizes=(8, 6), seed=0))
   policy.start()
@@ -33,7 +33,7 @@ def make_policy(architecture, observes_task, num_tasks=K):
 
 
 def make_critics(architecture, observes_task, seed=0):
-  return randomise(twin_critics.TwinCritics(
+  return randomise(value_networks.TwinCritics(
       K, D, A, architecture=architecture, observes_task=observes_task,
       hidden_sizes=(8, 6), seed=seed), seed)
 
@@ -88,7 +88,7 @@ def test_the_twin_equals_tensorflow_far_out(shift):
 
 
 def test_at_first_it_is_uniform():
-  policy = squashed_policy.SquashedPolicy(
+  policy = squashed.SquashedPolicy(
       K, D, A, architecture='shared', observes_task=True, hidden_sizes=(8,),
       seed=0)
   twin = policy.acting_policy(LOW, HIGH)
@@ -114,7 +114,7 @@ def test_noise_may_lean_to_one_side_for_a_while():
   white, pink = (policy.acting_policy(LOW, HIGH, noise_color=color)
                  for color in (0., 1.))
   noise = pink.draw_noise(np.random.default_rng(1), 100, 5)
-  np.testing.assert_array_equal(noise, gaussian_acting.colored_noise(
+  np.testing.assert_array_equal(noise, acting_gaussian.colored_noise(
       np.random.default_rng(1), (100, 5, A), 1.))
   selected = white.select_tasks(arrays(policy), np.array([0]))
   for got, want in zip(*(
@@ -141,7 +141,7 @@ def rows_that_matter(function, num_tasks=K):
   return found
 
 
-@pytest.mark.parametrize('architecture', task_mlp.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', perceptrons.ARCHITECTURES)
 def test_what_tasks_share(architecture):
   critics = make_critics(architecture, observes_task=False)
   found = rows_that_matter(
@@ -168,7 +168,7 @@ def test_separate_networks_are_those_of_a_task_alone():
   together = critics(observation, action)
   assert together.shape == (2, K, N)
   for k in range(K):
-    alone = twin_critics.TwinCritics(
+    alone = value_networks.TwinCritics(
         1, D, A, architecture='separate', observes_task=False,
         hidden_sizes=(8, 6), seed=9)
     for own, stacked in zip(
@@ -180,7 +180,7 @@ def test_separate_networks_are_those_of_a_task_alone():
 
 
 def test_twins_differ():
-  critics = twin_critics.TwinCritics(
+  critics = value_networks.TwinCritics(
       K, D, A, architecture='shared', observes_task=True, hidden_sizes=(8, 6),
       seed=0)
   q = critics(normal(K, N, D), normal(K, N, A))
@@ -209,7 +209,7 @@ def test_follows_by_a_share():
 
 
 def test_initial_weights():
-  policy = squashed_policy.SquashedPolicy(
+  policy = squashed.SquashedPolicy(
       K, D, A, architecture='multi_head', observes_task=True,
       hidden_sizes=(400, 300), seed=0)
   weights = arrays(policy)
@@ -225,7 +225,7 @@ def test_refuses():
       (dict(architecture='shared', hidden_sizes=()),
        'hidden_sizes must have at least one layer')):
     with pytest.raises(ValueError, match=words):
-      squashed_policy.SquashedPolicy(
+      squashed.SquashedPolicy(
           K, D, A, observes_task=False, seed=0, **options)
 
 

@@ -1,6 +1,6 @@
 """K networks as one: rows that never mix."""
 
-from distillery.networks import stacked
+from distillery.networks.layers import perceptrons
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +9,7 @@ K, N, D = 3, 5, 4
 
 
 def make(hidden_sizes=(6, 7), seed=0, num_tasks=K, output_scale=1.):
-  return stacked.StackedMLP(num_tasks, D, hidden_sizes, 2,
+  return perceptrons.StackedMLP(num_tasks, D, hidden_sizes, 2,
                             output_scale=output_scale,
                             rng=np.random.default_rng(seed), name='net')
 

@@ -11,7 +11,7 @@ from distillery.environments import fakes
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
 from distillery.launching import quiet
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import dm_env
 from dm_env import specs
 import numpy as np

@@ -12,7 +12,7 @@ import sys
 
 from distillery.agents.core import checkpoints
 from distillery.agents.core import saving
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -4,7 +4,7 @@ import dataclasses
 
 from distillery.agents.core import critics
 from distillery.agents.core import trust_region_config
-from distillery.networks import linear_value
+from distillery.networks import values as value_networks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -67,7 +67,7 @@ def test_before_the_first_fit_a_linear_critic_expects_nothing():
 @pytest.fixture(name='counts')
 def fixture_counts():
   """A linear critic with V = 6 + 2 t for task 0 and V = 0 for task 1."""
-  value = linear_value.LinearValue(K, D)
+  value = value_networks.LinearValue(K, D)
   weights = np.zeros([K, 2 * D + 4, 1])
   weights[0, -4], weights[0, -1] = 200., 6.  # Of t / 100, and of 1.
   value.weights.assign(weights)

@@ -6,7 +6,7 @@ from distillery.agents.core import evaluation
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
-from distillery.networks import acting
+from distillery.networks.acting import columns as acting_columns
 import numpy as np
 import pytest
 
@@ -28,7 +28,7 @@ def policies():
       architecture='separate', is_discrete=False, action_size=A, alpha=0.,
       num_layers=1, shared_observes_task=False, precision_offset=0.,
       max_deviation=5.)
-  return {which: acting.ColumnPolicy(which=which, **common)
+  return {which: acting_columns.ColumnPolicy(which=which, **common)
           for which in ('task', 'shared')}
 
 

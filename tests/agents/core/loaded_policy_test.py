@@ -2,11 +2,11 @@
 
 from distillery.agents.core import actors
 from distillery.agents.core import loaded_policy
-from distillery.networks import columns
-from distillery.networks import latent_acting
-from distillery.networks import multi_head
-from distillery.networks import recurrent
-from distillery.networks import squashed_policy
+from distillery.networks.acting import latent as acting_latent
+from distillery.networks.policies import columns
+from distillery.networks.policies import multi_head
+from distillery.networks.policies import recurrent
+from distillery.networks.policies import squashed
 from dm_env import specs
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def of_heads(architecture):
 
 
 def of_sac(architecture, observes_task):
-  policy = squashed_policy.SquashedPolicy(
+  policy = squashed.SquashedPolicy(
       K, D, A, architecture=architecture, observes_task=observes_task,
       hidden_sizes=(8,), seed=0)
   return parts_of(policy, policy.acting_policy(LOW, HIGH))
@@ -52,7 +52,7 @@ def of_sac(architecture, observes_task):
 
 def of_pearl():
   # Of another number of tasks than there are: those of an update.
-  policy = squashed_policy.SquashedPolicy(
+  policy = squashed.SquashedPolicy(
       2, D + L, A, architecture='shared', observes_task=False,
       hidden_sizes=(8,), seed=0)
   latents = np.random.default_rng(1).normal(size=(K, L)).astype(np.float32)
@@ -66,7 +66,7 @@ def of_damsel():
             'policy/w1': (1, 8, A), 'policy/b1': (1, 1, A),
             'observation_mean': (1, 1, D), 'observation_inverse_std': (1, 1, D),
             'inferred': (K, L)}
-  return latent_acting.LatentPolicy('inferred', 2, .1, LOW, HIGH), {
+  return acting_latent.LatentPolicy('inferred', 2, .1, LOW, HIGH), {
       name: rng.normal(size=shape).astype(np.float32)
       for name, shape in shapes.items()}
 

@@ -13,7 +13,7 @@ from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.networks import acting
+from distillery.networks.acting import columns as acting_columns
 import numpy as np
 
 AGENT = distral_config.DistralConfig(
@@ -67,7 +67,7 @@ def make_spoilt_suite(reward: float, after_episodes: int) -> base.TaskSuite:
               _make_spoilt, reward=reward, after_episodes=after_episodes))))
 
 
-class OwnPolicy(acting.ColumnPolicy):
+class OwnPolicy(acting_columns.ColumnPolicy):
   """A policy of a user's own."""
 
 

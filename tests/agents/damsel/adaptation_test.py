@@ -1,7 +1,7 @@
 """Which family a task is taken for, and what its context is."""
 
 from distillery.agents.damsel import adaptation as damsel_adaptation
-from distillery.networks import latent_acting
+from distillery.networks.acting import latent as acting_latent
 import numpy as np
 import pytest
 
@@ -20,7 +20,7 @@ def make_adapter(num_tasks=K, components=COMPONENTS[[2, 2, 0, 1, 0]]):
       'observation_inverse_std': np.ones((1, 1, 2), np.float32),
       'change_mean': np.zeros((1, 1, 3), np.float32),
       'change_inverse_std': np.ones((1, 1, 3), np.float32)}
-  policy = latent_acting.LatentPolicy('inferred', 1, .1, (-1.,), (1.,))
+  policy = acting_latent.LatentPolicy('inferred', 1, .1, (-1.,), (1.,))
   return damsel_adaptation.DamselAdapter(policy, parameters, num_tasks)
 
 

@@ -6,8 +6,8 @@ from distillery.agents.damsel import builder
 from distillery.agents.damsel import learning
 from distillery.agents.damsel import networks as damsel_networks
 from distillery.networks import acting
-from distillery.networks import conditioned_mlp
-from distillery.networks import latent_acting
+from distillery.networks.acting import latent as acting_latent
+from distillery.networks.layers import conditioned_mlp
 import numpy as np
 import pytest
 import small_damsel as small
@@ -111,7 +111,7 @@ def test_who_acts_does_as_the_networks(which):
   networks = small.make_networks()
   networks.latents.inferred.assign(
       np.random.default_rng(4).normal(size=(K, L)))
-  policy = acting.from_json(latent_acting.LatentPolicy(
+  policy = acting.from_json(acting_latent.LatentPolicy(
       latents=which, num_layers=2, noise_std=.1, low=(-1., -3.),
       high=(1., 1.)).to_json())
   observation = np.random.default_rng(5).normal(
@@ -141,7 +141,7 @@ def test_who_adapts_infers_as_the_networks():
            for name, size in (
                ('observation', (D,)), ('action', (A,)), ('reward', ()),
                ('next_observation', (D,)))}
-  policy = latent_acting.LatentPolicy('inferred', 2, .1, (-1., -3.), (1., 1.))
+  policy = acting_latent.LatentPolicy('inferred', 2, .1, (-1., -3.), (1., 1.))
   adapter = adaptation.DamselAdapter(policy, parameters_of(networks), K)
   num_families = len(adapter.components)
   # The families' trajectories are one and the same, so it matters not which.

@@ -9,7 +9,7 @@ from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
 from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers as frozen
-from distillery.networks import multi_head
+from distillery.networks.policies import multi_head
 import numpy as np
 import pytest
 import tensorflow as tf

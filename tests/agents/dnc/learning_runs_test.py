@@ -6,7 +6,7 @@ from distillery.agents.core import run_directory
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.environments import fakes
-from distillery.networks import columns
+from distillery.networks.policies import columns
 import numpy as np
 import pytest
 import small_dnc as small

@@ -4,7 +4,7 @@ import dataclasses
 
 import caught_gradients
 from distillery.agents.core import errors
-from distillery.networks import task_mlp
+from distillery.networks.layers import perceptrons
 import numpy as np
 import pytest
 import small_sac as small
@@ -15,7 +15,7 @@ from small_sac import N
 import tensorflow as tf
 
 ARCHITECTURES = pytest.mark.parametrize(
-    'architecture', task_mlp.ARCHITECTURES)
+    'architecture', perceptrons.ARCHITECTURES)
 STILL = dict(learning_rate=1e-30, temperature_learning_rate=1e-30,
              target_rate=1e-30)
 

@@ -1,57 +1,21 @@
-"""Policies in NumPy, for the processes that step environments.
-
-The forward passes of the Sonnet modules, equal within 1e-5. TensorFlow costs 5
-to 15 times as much at a simulator's batch sizes. Rows come in U units of C
-environments of one task, `[U, C, D]`. Products are made unit by unit: a row's
-result does not depend on the others in the call.
-"""
+"""Acts with a policy made of columns, in NumPy."""
 
 import dataclasses
-from typing import Any, Dict, NamedTuple, Optional, Protocol, Tuple, Type
+from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from distillery.networks import gaussian_acting
-from distillery.networks import latent_acting
-from distillery.networks import multi_head_acting
-from distillery.networks import perceptron_acting
-from distillery.networks import recurrent_acting
-from distillery.networks import squashed_acting
+from distillery.networks.acting import columns
+from distillery.networks.acting import gaussian
+from distillery.networks.acting import perceptron
 import numpy as np
 
 _LOG_2PI = float(np.log(2. * np.pi))
 
 
-class ActingPolicy(Protocol):
-  """A policy in NumPy, for the processes that step environments. Picklable.
-
-  Rows come in units, see above. Parameters are a flat dict of float32 arrays.
-  """
-
-  def to_json(self) -> Dict[str, Any]:
-    """What checkpoints keep of it, see `from_json` and `register`."""
-
-  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
-    """Returns the number of tasks K and the size D of an observation."""
-
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray):
-    """Gathers what the tasks `[U]` need; called once a parameter refresh."""
-
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
-    """The randomness of an unroll, `[num_steps, num_rows, ...]` float32."""
-
-  def sample(self, selected, observation: np.ndarray, noise: np.ndarray):
-    """`[U, C, D]`, `[U, C, ...]` to action `[U, C, A]`, log-prob `[U, C]`."""
-
-  def deterministic(self, selected, observation: np.ndarray) -> np.ndarray:
-    """What to do without noise, `[U, C, A]` (int32 `[U, C]` if discrete)."""
-
-
 class Selected(NamedTuple):
   """What U units need of the parameters."""
-  shared: perceptron_acting.Column
+  shared: perceptron.Column
   shared_std: np.ndarray  # [A]
-  task: Optional[perceptron_acting.Column]
+  task: Optional[perceptron.Column]
   task_std: Optional[np.ndarray]  # [U, 1, A]; of two columns, its bound
 
 
@@ -99,17 +63,17 @@ class ColumnPolicy:
     return len(parameters['task/w0']), parameters['shared/mean'].shape[-1]
 
   def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray) -> Selected:
+                   task_index: np.ndarray) -> columns.Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     if self.which == 'task' or self.shared_observes_task:
-      task_index = perceptron_acting.checked_tasks(
+      task_index = perceptron.checked_tasks(
           task_index, self.sizes(parameters)[0])
     shared = (self._select_shared(parameters, task_index),
               np.exp(parameters['shared/log_std']))
     if self.which == 'shared':  # A held-out task has no column of its own.
-      return Selected(*shared, task=None, task_std=None)
+      return columns.Selected(*shared, task=None, task_std=None)
     std = 'max_log_std' if self.architecture == 'two_column' else 'log_std'
-    return Selected(*shared, self._select_task(parameters, task_index),
+    return columns.Selected(*shared, self._select_task(parameters, task_index),
                     np.exp(parameters[f'task/{std}'][task_index]))
 
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
@@ -118,9 +82,9 @@ class ColumnPolicy:
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
-    return gaussian_acting.colored_noise(rng, shape, self.noise_color)
+    return gaussian.colored_noise(rng, shape, self.noise_color)
 
-  def sample(self, selected: Selected, observation: np.ndarray,
+  def sample(self, selected: columns.Selected, observation: np.ndarray,
              noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Draws actions.
 
@@ -144,7 +108,7 @@ class ColumnPolicy:
     return mean + std * noise, log_prob.sum(axis=-1)
 
   def deterministic(
-      self, selected: Selected, observation: np.ndarray) -> np.ndarray:
+      self, selected: columns.Selected, observation: np.ndarray) -> np.ndarray:
     """What to do without noise, `[U, C, A]` (`[U, C]` int32 if discrete).
 
     The most likely discrete action; the mean of what the environment executes,
@@ -156,10 +120,10 @@ class ColumnPolicy:
       return np.argmax(
           self._logits(selected, observation), axis=-1).astype(np.int32)
     mean, std = self._mean_and_std(selected, observation)
-    return mean if not self.low else gaussian_acting.clipped_mean(
+    return mean if not self.low else gaussian.clipped_mean(
         mean, std, np.array(self.low), np.array(self.high))
 
-  def _select_shared(self, parameters, task_index) -> perceptron_acting.Column:
+  def _select_shared(self, parameters, task_index) -> perceptron.Column:
     # Weights that all units share stay views; the one-hot of the task selects
     # a row of the first layer, which is added to the bias instead.
     weights = [parameters[f'shared/w{i}'][0] for i in range(self.num_layers)]
@@ -169,10 +133,10 @@ class ColumnPolicy:
       size = mean.shape[-1]
       biases[0] = biases[0] + weights[0][size + task_index][:, np.newaxis]
       weights[0] = np.ascontiguousarray(weights[0][:size])
-    return perceptron_acting.Column(
+    return perceptron.Column(
         mean, parameters['shared/inverse_std'], weights, biases)
 
-  def _select_task(self, parameters, task_index) -> perceptron_acting.Column:
+  def _select_task(self, parameters, task_index) -> perceptron.Column:
     mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
     if len(mean) > 1:  # Not one row, of statistics that are pooled.
       mean, inverse_std = mean[task_index], inverse_std[task_index]
@@ -184,16 +148,16 @@ class ColumnPolicy:
       rows = weights[0][np.arange(len(task_index)), size + task_index]
       biases[0] = biases[0] + rows[:, np.newaxis]
       weights[0] = np.ascontiguousarray(weights[0][:, :size])
-    return perceptron_acting.Column(mean, inverse_std, weights, biases)
+    return perceptron.Column(mean, inverse_std, weights, biases)
 
-  def _forward(self, column: perceptron_acting.Column,
+  def _forward(self, column: perceptron.Column,
                observation: np.ndarray) -> np.ndarray:
-    x = perceptron_acting.standardized(
+    x = perceptron.standardized(
         observation, column.mean, column.inverse_std, self.max_deviation)
-    return perceptron_acting.perceptron(
+    return perceptron.perceptron(
         x, column.weights, column.biases, np.tanh)
 
-  def _logits(self, selected: Selected, observation) -> np.ndarray:
+  def _logits(self, selected: columns.Selected, observation) -> np.ndarray:
     if self.which == 'shared':
       return self._forward(selected.shared, observation)
     g = self._forward(selected.task, observation)
@@ -201,7 +165,7 @@ class ColumnPolicy:
       return g
     return self.alpha * self._forward(selected.shared, observation) + g
 
-  def _mean_and_std(self, selected: Selected,
+  def _mean_and_std(self, selected: columns.Selected,
                     observation) -> Tuple[np.ndarray, np.ndarray]:
     if self.which == 'shared':
       return self._forward(selected.shared, observation), selected.shared_std
@@ -216,34 +180,3 @@ class ColumnPolicy:
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
     return mean, np.minimum(1. / np.sqrt(precision), selected.task_std)
-
-
-def from_json(content: Dict[str, Any]) -> ActingPolicy:
-  """Makes a policy of a registered class from what its `to_json` gave.
-
-  Raises:
-    ValueError: if there is no such class.
-  """
-  fields = {name: tuple(value) if isinstance(value, list) else value
-            for name, value in content.items()}
-  name = fields.pop('class')
-  if name not in _POLICIES:
-    raise ValueError(f'unknown policy {name!r}; known: {sorted(_POLICIES)}.')
-  return _POLICIES[name](**fields)
-
-
-def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
-  """Lets `from_json`, which imports nothing, make policies of this class.
-
-  Raises:
-    ValueError: if another class has that name.
-  """
-  name = policy_class.__name__
-  if _POLICIES.setdefault(name, policy_class) is not policy_class:
-    raise ValueError(f'there is a policy {name!r} already: {_POLICIES[name]}.')
-  return policy_class
-
-
-_POLICIES = {kind.__name__: kind for kind in (
-    ColumnPolicy, latent_acting.LatentPolicy, squashed_acting.SquashedPolicy,
-    recurrent_acting.RecurrentPolicy, multi_head_acting.MultiHeadPolicy)}

@@ -2,7 +2,7 @@
 
 from typing import Dict, Sequence, Union
 
-from distillery.networks import stacked
+from distillery.networks.layers import perceptrons
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
@@ -38,7 +38,7 @@ class ConditionedMLP(snt.Module):
     """
     super().__init__(name=name)
     self._condition_size = condition_size
-    self._net = stacked.StackedMLP(
+    self._net = perceptrons.StackedMLP(
         1, input_size + condition_size, hidden_sizes, output_size,
         activation='relu', output_scale=output_scale,
         rng=np.random.default_rng(seed), name='net')

@@ -2,8 +2,8 @@
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
 
-from distillery.networks import recurrent_acting
-from distillery.networks import recurrent_column
+from distillery.networks.acting import recurrent as acting_recurrent
+from distillery.networks.layers import recurrent_column
 from distillery.ops import checks
 import numpy as np
 import sonnet as snt
@@ -156,9 +156,9 @@ class RecurrentColumnPolicy(snt.Module):
             for name, column in self._columns.items()
             for key, variable in column.weights.items()}
 
-  def acting_policy(self, which: str) -> recurrent_acting.RecurrentPolicy:
+  def acting_policy(self, which: str) -> acting_recurrent.RecurrentPolicy:
     """The NumPy twin, 'task' or 'shared'."""
-    return recurrent_acting.RecurrentPolicy(
+    return acting_recurrent.RecurrentPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture, alpha=self.alpha,
         num_actions=self.num_actions, image_shape=self._image_shape or (),

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import perceptron
 import numpy as np
 
 _MAX_DEVIATION = 5.  # normalizer.MAX_DEVIATION.
@@ -54,7 +54,7 @@ class LatentPolicy:
         for kind in 'wb')
     # What a latent adds to the first layer is a bias of the task's.
     latent = parameters[self.latents]
-    latent = latent[perceptron_acting.checked_tasks(task_index, len(latent))]
+    latent = latent[perceptron.checked_tasks(task_index, len(latent))]
     size = weights[0].shape[0] - latent.shape[-1]
     biases[0] = (latent @ weights[0][size:] + biases[0])[:, np.newaxis]
     weights[0] = np.ascontiguousarray(weights[0][:size])
@@ -87,8 +87,8 @@ class LatentPolicy:
   def _unit_action(
       self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     x = standardized(observation, selected.mean, selected.inverse_std)
-    return np.tanh(perceptron_acting.perceptron(
-        x, selected.weights, selected.biases, perceptron_acting.relu))
+    return np.tanh(perceptron.perceptron(
+        x, selected.weights, selected.biases, perceptron.relu))
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
     """From the unit box to the bounds."""
@@ -99,7 +99,7 @@ class LatentPolicy:
 def standardized(x: np.ndarray, mean: np.ndarray,
                  inverse_std: np.ndarray) -> np.ndarray:
   """Observations as the networks see them, float32."""
-  return perceptron_acting.standardized(
+  return perceptron.standardized(
       x, mean, inverse_std, _MAX_DEVIATION).astype(np.float32)
 
 
@@ -109,5 +109,5 @@ def encode(parameters: Mapping[str, np.ndarray],
   layers = sum(name.startswith('encoder/w') for name in parameters)
   weights, biases = ([parameters[f'encoder/{kind}{i}'][0]
                       for i in range(layers)] for kind in 'wb')
-  return perceptron_acting.perceptron(
-      features, weights, biases, perceptron_acting.relu)
+  return perceptron.perceptron(
+      features, weights, biases, perceptron.relu)

@@ -2,9 +2,9 @@
 
 from typing import Dict, List, Sequence, Union
 
-from distillery.networks import multi_head_acting
-from distillery.networks import normalizer
-from distillery.networks import stacked
+from distillery.networks.acting import multi_head as acting_multi_head
+from distillery.networks.layers import normalizer
+from distillery.networks.layers import perceptrons
 from distillery.ops import checks
 import numpy as np
 import sonnet as snt
@@ -25,10 +25,10 @@ class _Network(snt.Module):
     self._num_tasks = num_tasks
     self.trunk = None
     if num_shared:
-      self.trunk = stacked.StackedMLP(
+      self.trunk = perceptrons.StackedMLP(
           1, sizes[0], sizes[1:num_shared], sizes[num_shared],
           output_scale=np.sqrt(2.), rng=rng, name='trunk')
-    self.heads = stacked.StackedMLP(
+    self.heads = perceptrons.StackedMLP(
         num_tasks, sizes[num_shared], sizes[num_shared + 1:-1], sizes[-1],
         output_scale=output_scale, rng=rng, name='heads')
 
@@ -134,10 +134,10 @@ class MultiHeadPolicy(snt.Module):
 
   def acting_policy(self, which: str, low: Sequence[float] = (),
                     high: Sequence[float] = (), noise_color: float = 0.
-                    ) -> multi_head_acting.MultiHeadPolicy:
+                    ) -> acting_multi_head.MultiHeadPolicy:
     """The NumPy twin, see `interfaces.MultiTaskPolicy`; of 'task' alone."""
     del which
-    return multi_head_acting.MultiHeadPolicy(
+    return acting_multi_head.MultiHeadPolicy(
         action_size=self._action_size,
         num_layers=len(self._net.layers('weights')),
         max_deviation=normalizer.MAX_DEVIATION, noise_color=noise_color,

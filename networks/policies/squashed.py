@@ -2,8 +2,8 @@
 
 from typing import Dict, Sequence, Union
 
-from distillery.networks import squashed_acting
-from distillery.networks import task_mlp
+from distillery.networks.acting import squashed as acting_squashed
+from distillery.networks.layers import perceptrons
 from distillery.ops import squashed_gaussians
 import numpy as np
 import sonnet as snt
@@ -46,7 +46,7 @@ class SquashedPolicy(snt.Module):
     super().__init__(name='squashed_policy')
     self.num_tasks = num_tasks
     self.action_size = action_size
-    self._net = task_mlp.TaskMLP(
+    self._net = perceptrons.TaskMLP(
         num_tasks, observation_size, hidden_sizes, 2 * action_size,
         architecture=architecture, observes_task=observes_task, num_copies=1,
         output_scale=_OUTPUT_SCALE, rng=np.random.default_rng(seed), name='net')
@@ -74,7 +74,7 @@ class SquashedPolicy(snt.Module):
 
   def acting_policy(self, low: Sequence[float], high: Sequence[float],
                     latents: str = '', noise_color: float = 0.
-                    ) -> squashed_acting.SquashedPolicy:
+                    ) -> acting_squashed.SquashedPolicy:
     """The NumPy twin.
 
     Args:
@@ -84,7 +84,7 @@ class SquashedPolicy(snt.Module):
         see `squashed_acting.SquashedPolicy`.
       noise_color: likewise.
     """
-    return squashed_acting.SquashedPolicy(
+    return acting_squashed.SquashedPolicy(
         num_tasks=self.num_tasks, action_size=self.action_size,
         num_layers=self._net.num_layers, observes_task=self._net.observes_task,
         low=tuple(low), high=tuple(high),

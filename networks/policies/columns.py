@@ -2,9 +2,9 @@
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
-from distillery.networks import acting
-from distillery.networks import column
-from distillery.networks import normalizer
+from distillery.networks.acting import columns as acting_columns
+from distillery.networks.layers import column
+from distillery.networks.layers import normalizer
 from distillery.ops import gaussians
 import numpy as np
 import sonnet as snt
@@ -175,9 +175,9 @@ class ColumnPolicy(snt.Module):
 
   def acting_policy(self, which: str, low: Sequence[float] = (),
                     high: Sequence[float] = (), noise_color: float = 0.
-                    ) -> acting.ColumnPolicy:
+                    ) -> acting_columns.ColumnPolicy:
     """The NumPy twin, see `interfaces.MultiTaskPolicy`."""
-    return acting.ColumnPolicy(
+    return acting_columns.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture, is_discrete=self.is_discrete,
         action_size=self.action_size, alpha=self.alpha,

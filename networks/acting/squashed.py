@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from distillery.networks import gaussian_acting
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import gaussian
+from distillery.networks.acting import perceptron
 import numpy as np
 
 _LOG_2, _LOG_2PI = math.log(2.), math.log(2. * math.pi)
@@ -72,7 +72,7 @@ class SquashedPolicy:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     has_heads = len(parameters[f'w{self.num_layers - 1}']) > 1
     if has_heads or self.observes_task or self.latents:
-      task_index = perceptron_acting.checked_tasks(
+      task_index = perceptron.checked_tasks(
           task_index, self.sizes(parameters)[0])
     weights, biases = (
         [parameters[f'{kind}{i}'] for i in range(self.num_layers)]
@@ -102,7 +102,7 @@ class SquashedPolicy:
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
                  num_rows: int) -> np.ndarray:
     """Standard normal, `[num_steps, num_rows, A]`."""
-    return gaussian_acting.colored_noise(
+    return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color)
 
   def sample(self, selected: Selected, observation: np.ndarray,
@@ -134,8 +134,8 @@ class SquashedPolicy:
 
   def _mean_and_log_std(self, selected: Selected, observation: np.ndarray
                         ) -> Tuple[np.ndarray, np.ndarray]:
-    x = perceptron_acting.perceptron(
-        observation, selected.weights, selected.biases, perceptron_acting.relu)
+    x = perceptron.perceptron(
+        observation, selected.weights, selected.biases, perceptron.relu)
     mean, log_std = np.split(x, 2, axis=-1)
     return mean, np.clip(log_std, self.min_log_std, self.max_log_std)
 

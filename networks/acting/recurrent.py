@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any, Dict, List, Tuple
 
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import perceptron
 import numpy as np
 
 _KERNEL, _STRIDE = 3, 2
@@ -74,7 +74,7 @@ class RecurrentPolicy:
         name.partition('/')[2]: value[0] for name, value in parameters.items()
         if name.startswith('shared/')}}
     if self.which == 'task':
-      task_index = perceptron_acting.checked_tasks(
+      task_index = perceptron.checked_tasks(
           task_index, self.sizes(parameters)[0])
       selected['task'] = {
           name.partition('/')[2]: value[task_index]

@@ -3,8 +3,8 @@
 import math
 from typing import Dict, Optional, Sequence
 
-from distillery.networks import normalizer
-from distillery.networks import stacked
+from distillery.networks.layers import normalizer
+from distillery.networks.layers import perceptrons
 from distillery.ops import checks
 import numpy as np
 import sonnet as snt
@@ -49,7 +49,7 @@ class Column(snt.Module):
     self._num_tasks = num_tasks
     self._normalizer = observation_normalizer
     size = observation_normalizer.mean.shape[-1]
-    self._net = stacked.StackedMLP(
+    self._net = perceptrons.StackedMLP(
         num_networks, size + (num_tasks if observes_task else 0), hidden_sizes,
         output_size, output_scale=0.01, rng=rng, name='net')
 

@@ -4,8 +4,8 @@ import dataclasses
 import math
 from typing import Any, Dict, List, NamedTuple, Tuple
 
-from distillery.networks import gaussian_acting
-from distillery.networks import perceptron_acting
+from distillery.networks.acting import gaussian
+from distillery.networks.acting import perceptron
 import numpy as np
 
 _LOG_2PI = math.log(2. * math.pi)
@@ -55,7 +55,7 @@ class MultiHeadPolicy:
   def select_tasks(self, parameters: Dict[str, np.ndarray],
                    task_index: np.ndarray) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
-    task_index = perceptron_acting.checked_tasks(
+    task_index = perceptron.checked_tasks(
         task_index, self.sizes(parameters)[0])
 
     def layers(kind: str) -> List[np.ndarray]:
@@ -74,7 +74,7 @@ class MultiHeadPolicy:
   def draw_noise(self, rng: np.random.Generator, num_steps: int,
                  num_rows: int) -> np.ndarray:
     """Normal noise, `[num_steps, num_rows, A]` float32."""
-    return gaussian_acting.colored_noise(
+    return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color)
 
   def sample(self, selected: Selected, observation: np.ndarray,
@@ -88,11 +88,11 @@ class MultiHeadPolicy:
       self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     """The mean of what the environment executes, `[U, C, A]`."""
     mean = self._mean(selected, observation)
-    return mean if not self.low else gaussian_acting.clipped_mean(
+    return mean if not self.low else gaussian.clipped_mean(
         mean, selected.std, np.array(self.low), np.array(self.high))
 
   def _mean(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
-    x = perceptron_acting.standardized(
+    x = perceptron.standardized(
         observation, selected.mean, selected.inverse_std, self.max_deviation)
-    return perceptron_acting.perceptron(
+    return perceptron.perceptron(
         x, selected.weights, selected.biases, np.tanh)

@@ -1,0 +1,1 @@
+"""Modules that policies and values are made of, in Sonnet."""

@@ -1,0 +1,1 @@
+"""Policies of K tasks, in Sonnet."""
