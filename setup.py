@@ -6,7 +6,7 @@ import setuptools
 
 _ROOT = pathlib.Path(__file__).resolve().parent
 _FOLDERS = (
-    'ops', 'networks', 'environments', 'launching', 'agents', 'launchers')
+    'ops', 'networks', 'environments', 'distributed', 'agents', 'launchers')
 
 
 def _find_packages() -> list:

@@ -8,9 +8,9 @@ import time
 from typing import Any, Dict, List
 
 from distillery.agents.core import experiment
-from distillery.launching import launching
-from distillery.launching import lp
-from distillery.launching import reaper
+from distillery.distributed import launch
+from distillery.distributed import lp
+from distillery.distributed import reaper
 import numpy as np
 
 _WAIT_S = 120.
@@ -89,7 +89,7 @@ class Collecting:
     for index in range(2):
       program.add_node(lp.CourierNode(
           make_actor, config, index, 1, replay, counter, sink), label='actor')
-    self._manager = launching.launch(program, 'test_mp')
+    self._manager = launch.launch(program, 'test_mp')
     self._counter = counter.dereference()
     self._wait_for_steps(begun)
 

@@ -42,7 +42,7 @@ class CollectionOptions:
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
   """Returns Distral's default policy for MT10, untrained, for acting."""
   from distillery.agents.core import builders
-  from distillery.launching import quiet
+  from distillery.distributed import quiet
 
   quiet.quiet_tensorflow()
   from distillery.agents.distral import builder as distral_builder

@@ -8,8 +8,8 @@ import warnings
 from absl import app
 from absl import flags
 from absl import logging
-from distillery.launching import quiet
-from distillery.launching import watchdog
+from distillery.distributed import quiet
+from distillery.distributed import watchdog
 
 
 def run(

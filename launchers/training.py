@@ -8,12 +8,12 @@ from distillery.agents.core import errors
 from distillery.agents.core import experiment
 from distillery.agents.core import program
 from distillery.agents.core import run_directory
+from distillery.distributed import flags as launch_flags
+from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
 from distillery.launchers import flag_utils
-from distillery.launching import flags as lp_flags
-from distillery.launching import supervisor
 
 # What `flag_utils.run` reports in one sentence.
 ERRORS = (process_pool.PoolError, errors.NonFiniteError, supervisor.ProgramError,
@@ -50,7 +50,7 @@ def train(
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
   # Launchpad's flag has a default; it is given if it is to be a program.
-  launch_type = flags.FLAGS[lp_flags.LAUNCH_TYPE]
+  launch_type = flags.FLAGS[launch_flags.LAUNCH_TYPE]
   if not run.resume:
     path = run_dir.path / 'flags.cfg'
     flag_utils.flags_to_file(path, run, agent_config, *more_options)

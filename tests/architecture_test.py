@@ -17,7 +17,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = (
-    'ops', 'networks', 'environments', 'launching', 'agents', 'launchers')
+    'ops', 'networks', 'environments', 'distributed', 'agents', 'launchers')
 AGENTS = sorted(
     path.parent.name for path in ROOT.glob('agents/*/config.py')
 )
@@ -117,7 +117,7 @@ def is_within(module: str, package: str) -> bool:
 def test_imports_follow_the_arrows():
   offences = []
   for path in python_files(
-      'ops', 'networks', 'environments', 'launching', 'agents'):
+      'ops', 'networks', 'environments', 'distributed', 'agents'):
     allowed = next(
         modules
         for prefix, modules in ALLOWED_IMPORTS.items()

@@ -6,7 +6,7 @@ import typing
 from typing import Any, Sequence
 import warnings
 
-from distillery.launching import ray_engine
+from distillery.distributed import ray_engine
 import numpy as np
 
 # Of half the width of an action's bounds to the width of the noise, or the

@@ -17,7 +17,7 @@ from typing import (
 )
 
 from distillery.agents.core import replay
-from distillery.launching import contact
+from distillery.distributed import contact
 import numpy as np
 import reverb
 import tensorflow as tf

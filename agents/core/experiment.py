@@ -11,10 +11,10 @@ from typing import Any, Dict, List, Protocol, Type
 from distillery.agents.core import builders
 from distillery.agents.core import config_checks
 from distillery.agents.core import run_directory
+from distillery.distributed import quiet
 from distillery.environments import base
 from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory
-from distillery.launching import quiet
 
 # What a resumed run may have otherwise than the run it goes on with.
 _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')

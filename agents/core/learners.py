@@ -9,7 +9,7 @@ import acme
 from acme.utils import counting
 from distillery.agents.core import checkpoints
 from distillery.agents.core import errors
-from distillery.launching import quiet
+from distillery.distributed import quiet
 import numpy as np
 import tensorflow as tf
 

@@ -17,8 +17,8 @@ from distillery.agents.core import experiment
 from distillery.agents.core import parts
 from distillery.agents.core import records
 from distillery.agents.core import taking_back
+from distillery.distributed import lp
 from distillery.environments.pool import process_pool
-from distillery.launching import lp
 from distillery.networks import acting
 import numpy as np
 import reverb

@@ -10,8 +10,8 @@ from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
 from distillery.agents.core import display
 from distillery.agents.core import saving
-from distillery.launching import contact
-from distillery.launching import quiet
+from distillery.distributed import contact
+from distillery.distributed import quiet
 from distillery.networks import acting
 import reverb
 import tensorflow as tf

@@ -20,9 +20,9 @@ from typing import Any, Dict, List
 from distillery.agents.core import csv_tables
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.distributed import lp
+from distillery.distributed import quiet
 from distillery.environments import pickling
-from distillery.launching import lp
-from distillery.launching import quiet
 
 # Held by a node's thread while it imports Acme, Reverb and TensorFlow. If two
 # import at once what imports each other, as the modules of these do, Python

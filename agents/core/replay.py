@@ -6,8 +6,8 @@ from typing import Any, Dict, Iterator, Mapping
 import weakref
 
 from distillery.agents.core import builders
-from distillery.launching import contact
-from distillery.launching import quiet
+from distillery.distributed import contact
+from distillery.distributed import quiet
 from dm_env import specs
 import numpy as np
 import reverb

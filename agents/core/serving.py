@@ -8,8 +8,8 @@ from typing import Iterator, Optional
 from distillery.agents.core import builders
 from distillery.agents.core import folders
 from distillery.agents.core import run_directory
-from distillery.launching import contact
-from distillery.launching import quiet
+from distillery.distributed import contact
+from distillery.distributed import quiet
 import reverb
 
 

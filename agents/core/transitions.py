@@ -8,7 +8,7 @@ from typing import Iterator, List, Mapping, NamedTuple, Optional
 
 from distillery.agents.core import builders
 from distillery.agents.core import replay
-from distillery.launching import contact
+from distillery.distributed import contact
 import numpy as np
 import reverb
 from reverb import structured_writer

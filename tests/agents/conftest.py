@@ -1,6 +1,6 @@
 """Lets the tests of agents step without compiling."""
 
-from distillery.launching import contact
+from distillery.distributed import contact
 import pytest
 import tensorflow as tf
 

@@ -12,12 +12,12 @@ import functools
 import sys
 
 from absl import flags
-from distillery.launching import names
+from distillery.distributed import own_launchpad
 import jax
 import jax.numpy as jnp
 import reverb
 
-sys.modules['launchpad'] = names
+sys.modules['launchpad'] = own_launchpad
 jnp.DeviceArray = jax.Array
 
 

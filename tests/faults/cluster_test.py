@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from distillery.launching import ray_engine
+from distillery.distributed import ray_engine
 import program_runs
 import psutil
 import pytest

@@ -12,7 +12,7 @@ import sys
 import time
 
 from distillery.agents.core import checkpoints
-from distillery.launching import ray_engine
+from distillery.distributed import ray_engine
 import program_runs
 import psutil
 

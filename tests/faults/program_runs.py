@@ -15,10 +15,10 @@ from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
+from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.launchers import flag_utils
-from distillery.launching import supervisor
 import hanging_tasks
 
 

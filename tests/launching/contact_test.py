@@ -10,8 +10,8 @@ import sys
 import threading
 import types
 
-from distillery.launching import contact
-from distillery.launching import quiet
+from distillery.distributed import contact
+from distillery.distributed import quiet
 import program_helpers as helpers
 import pytest
 import reverb

@@ -4,11 +4,11 @@ import socket
 import threading
 import time
 
-from distillery.launching import contact
-from distillery.launching import launching
-from distillery.launching import lp
-from distillery.launching import nodes
-from distillery.launching import supervisor
+from distillery.distributed import contact
+from distillery.distributed import launch
+from distillery.distributed import lp
+from distillery.distributed import nodes
+from distillery.distributed import supervisor
 import program_helpers as helpers
 import pytest
 
@@ -38,14 +38,14 @@ def test_nodes_call_each_other_until_one_stops_the_program(where):
       counter=node(helpers.Counter), one=node(helpers.Caller, 'counter', 50),
       two=node(helpers.Caller, 'counter', 50))
   begin = time.monotonic()
-  launching.launch(program, f'local_{where}')
+  launch.launch(program, f'local_{where}')
   assert time.monotonic() - begin < 60.
 
 
 @BOTH
 def test_the_program_that_launched_calls_nodes_too(where):
   program, handles = helpers.program(counter=node(helpers.Counter, 5))
-  manager = launching.launch(program, f'test_{where}')
+  manager = launch.launch(program, f'test_{where}')
   try:
     counter = handles['counter'].dereference()
     assert counter.add(2) == 7
@@ -68,7 +68,7 @@ def test_reverb_is_a_node(where):
       counter=node(helpers.Counter),
       replay=lambda _: lp.ReverbNode(helpers.make_tables),
       writer=node(helpers.Tables, 'replay', 'counter'))
-  manager = launching.launch(program, f'test_{where}')
+  manager = launch.launch(program, f'test_{where}')
   try:
     wait_for(lambda: handles['counter'].dereference().add(0) == 42)
     info = handles['replay'].dereference().server_info(timeout=60)
@@ -88,7 +88,7 @@ def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
       replay=lambda _: lp.ReverbNode(helpers.make_tables),
       writer=node(helpers.Tables, 'replay', 'counter'),
       waits=node(helpers.Waits, 'counter', 1))
-  launching.launch(program, f'local_{where}')
+  launch.launch(program, f'local_{where}')
 
 
 def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
@@ -105,14 +105,14 @@ def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
     with pytest.raises(supervisor.ProgramError, match=(
         "^writer/0 could not be constructed: ConnectionError: Reverb's server "
         f'at {address} does not answer within 0.1 s')):
-      launching.launch(program, 'local_mt')
+      launch.launch(program, 'local_mt')
 
 
 def test_a_node_that_fails_is_started_anew(capsys):
   program, _ = helpers.program(
       counter=node(helpers.Counter),
       failing=node(helpers.Failing, 'counter', 2))
-  launching.launch(program, 'local_mt')
+  launch.launch(program, 'local_mt')
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
       'failing/0 failed (ArithmeticError: failure 1); failing/0 will be '
@@ -124,14 +124,14 @@ def test_a_node_that_fails_is_started_anew(capsys):
 def test_a_process_that_is_killed_is_started_anew(capfd):
   program, _ = helpers.program(
       counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1))
-  launching.launch(program, 'local_mp')
+  launch.launch(program, 'local_mp')
   assert 'killed/0 will be started anew in 0.5 s.' in capfd.readouterr().err
 
 
 def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
   program, _ = helpers.program(
       one=node(helpers.Speaker), two=node(helpers.Speaker))
-  manager = launching.launch(program, 'test_mp')
+  manager = launch.launch(program, 'test_mp')
   out, err = [], []
 
   def both_have_spoken():
@@ -154,7 +154,7 @@ def test_one_that_fails_again_and_again_ends_the_program():
       counter=node(helpers.Counter),
       failing=node(helpers.Failing, 'counter', 9))
   with pytest.raises(supervisor.ProgramError) as error:
-    launching.launch(program, 'local_mt')
+    launch.launch(program, 'local_mt')
   sentence, _, details = str(error.value).partition('\n\n')
   # The first failure: what comes after may be a consequence.
   assert sentence == ('failing/0 failed 5 times; the first time: '
@@ -168,7 +168,7 @@ def test_one_that_cannot_be_constructed_ends_the_program_at_once(where):
       counter=node(helpers.Counter), unmakeable=node(helpers.Unmakeable))
   with pytest.raises(supervisor.ProgramError, match=(
       'unmakeable/0 could not be constructed: ValueError: wants another')):
-    launching.launch(program, f'local_{where}')
+    launch.launch(program, f'local_{where}')
 
 
 def test_dependents_of_reverb_are_started_anew_with_it():
@@ -194,7 +194,7 @@ def test_nodes_hear_of_the_end():
   lp.register_stop_handler(heard.set)
   try:
     program, _ = helpers.program(counter=node(helpers.Counter))
-    manager = launching.launch(program, 'test_mt')
+    manager = launch.launch(program, 'test_mt')
     assert not lp.stop_event().is_set()
     manager.stop()
     assert lp.stop_event().is_set() and heard.is_set()
@@ -205,12 +205,12 @@ def test_nodes_hear_of_the_end():
 
 def test_the_end_does_not_wait_for_one_that_does_not_hear(monkeypatch):
   monkeypatch.setattr(
-      launching.flags.FLAGS['lp_termination_notice_secs'], 'value', 1)
+      launch.flags.FLAGS['lp_termination_notice_secs'], 'value', 1)
   program, _ = helpers.program(
       deaf=node(helpers.Deaf), counter=node(helpers.Counter),
       caller=node(helpers.Caller, 'counter', 1))
   begin = time.monotonic()
-  launching.launch(program, 'local_mt')
+  launch.launch(program, 'local_mt')
   assert time.monotonic() - begin < 20.
 
 
@@ -218,7 +218,7 @@ def test_a_disabled_run_answers_calls_alone():
   program, handles = helpers.program(
       counter=node(helpers.Counter), caller=node(helpers.Once, 'counter'))
   program.groups['caller'][0].disable_run()
-  manager = launching.launch(program, 'test_mt')
+  manager = launch.launch(program, 'test_mt')
   time.sleep(0.5)
   try:
     assert handles['counter'].dereference().add(0) == 0
@@ -233,7 +233,7 @@ def test_a_cacher_answers_with_what_was_answered_before():
       counter=node(helpers.Counter),
       cacher=lambda handles: lp.CacherNode(
           handles['counter'], refresh_interval_ms=500))
-  manager = launching.launch(program, 'test_mt')
+  manager = launch.launch(program, 'test_mt')
   try:
     cacher = handles['cacher'].dereference()
     assert [cacher.add(1), cacher.add(1), cacher.add(2)] == [1, 1, 3]
@@ -268,10 +268,10 @@ def test_a_handle_wants_its_program_launched():
 def test_a_cluster_has_to_be_there(address, error, words):
   program, _ = helpers.program(counter=node(helpers.Counter))
   with pytest.raises(error, match=words):
-    launching.launch(program, 'local_mp', ray_address=address)
+    launch.launch(program, 'local_mp', ray_address=address)
 
 
 def test_an_unknown_launch_type_is_refused():
   program, _ = helpers.program(counter=node(helpers.Counter))
   with pytest.raises(ValueError, match='local_docker'):
-    launching.launch(program, 'local_docker')
+    launch.launch(program, 'local_docker')

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from distillery.launching import lp
+from distillery.distributed import lp
 
 
 class Counter:

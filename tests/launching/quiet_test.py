@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from distillery.launching import quiet
+from distillery.distributed import quiet
 import pytest
 
 BLOCK = '''

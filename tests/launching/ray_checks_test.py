@@ -2,7 +2,7 @@
 
 import os
 
-from distillery.launching import ray_checks
+from distillery.distributed import ray_checks
 import pytest
 from ray._private import utils
 

@@ -7,10 +7,10 @@ from acme.utils import loggers
 from distillery.agents.core import actors
 from distillery.agents.core import builders
 from distillery.agents.core import replay
+from distillery.distributed import quiet
 from distillery.environments import fakes
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
-from distillery.launching import quiet
 from distillery.networks.policies import columns
 import dm_env
 from dm_env import specs

@@ -15,7 +15,7 @@ from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
-from distillery.launching import ray_engine
+from distillery.distributed import ray_engine
 from dm_env import specs
 import numpy as np
 import pytest

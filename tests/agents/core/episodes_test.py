@@ -4,7 +4,7 @@ import collections
 import functools
 
 from distillery.agents.core import episodes
-from distillery.launching import quiet
+from distillery.distributed import quiet
 import numpy as np
 import pytest
 import reverb

@@ -10,11 +10,11 @@ from distillery.agents.core import experiment
 from distillery.agents.core import program
 from distillery.agents.core import run_directory
 from distillery.agents.distral import builder
+from distillery.distributed import lp
+from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
-from distillery.launching import lp
-from distillery.launching import supervisor
 import pool_helpers
 import pytest
 import run_helpers as helpers

@@ -20,9 +20,9 @@ from distillery.agents.pearl import builder as pearl_builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
+from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.launching import supervisor
 import numpy as np
 import pytest
 import reverb

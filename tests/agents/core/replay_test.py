@@ -6,7 +6,7 @@ import types
 
 from distillery.agents.core import builders
 from distillery.agents.core import replay
-from distillery.launching import quiet
+from distillery.distributed import quiet
 from dm_env import specs
 import numpy as np
 import pytest

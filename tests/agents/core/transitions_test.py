@@ -7,9 +7,9 @@ from distillery.agents.core import builders
 from distillery.agents.core import transitions
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
+from distillery.distributed import quiet
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
-from distillery.launching import quiet
 import numpy as np
 import pytest
 import reverb

@@ -7,18 +7,18 @@ import threading
 import time
 from typing import Any, Dict, Optional, Tuple
 
-from distillery.launching import engines
-from distillery.launching import nodes
-from distillery.launching import servants
-from distillery.launching import stopping
+from distillery.distributed import engine
+from distillery.distributed import live_node
+from distillery.distributed import nodes
+from distillery.distributed import stopping
 
 _POLL_S = 0.05
 _programs = itertools.count()
 # The present life of each node, by program and name.
-_servants: Dict[Tuple[int, str], servants.Servant] = {}
+_servants: Dict[Tuple[int, str], live_node.Servant] = {}
 
 
-class ThreadEngine(engines.Engine):
+class ThreadEngine(engine.Engine):
   """Nodes that call each other as functions."""
 
   def __init__(self):
@@ -29,7 +29,7 @@ class ThreadEngine(engines.Engine):
     node.address.bind(functools.partial(_Transport, self._program, name))
 
   def start(self, name: str, node: nodes.Node) -> '_ThreadHost':
-    servant = servants.Servant(name, node)
+    servant = live_node.Servant(name, node)
     _servants[self._program, name] = servant
     return _ThreadHost(name, servant)
 
@@ -41,19 +41,19 @@ class ThreadEngine(engines.Engine):
       del _servants[key]
 
 
-class _ThreadHost(engines.Host):
+class _ThreadHost(engine.Host):
 
-  def __init__(self, name: str, servant: servants.Servant):
+  def __init__(self, name: str, servant: live_node.Servant):
     self._servant = servant
     # A thread cannot be killed; one that does not end is left behind.
     self._thread = threading.Thread(
         target=servant.main, name=name, daemon=True)
     self._thread.start()
 
-  def poll(self) -> Optional[engines.Outcome]:
+  def poll(self) -> Optional[engine.Outcome]:
     if not self._servant.ended:
       return None
-    return engines.Outcome(self._servant.failure)
+    return engine.Outcome(self._servant.failure)
 
   def kill(self) -> None:
     self._thread.join(timeout=0.)
@@ -65,16 +65,16 @@ class _Transport:
     self._key = program, name
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
-    deadline = time.monotonic() + servants.PATIENCE_S
+    deadline = time.monotonic() + live_node.PATIENCE_S
     while True:
       servant = _servants.get(self._key)
       if servant is not None and not servant.ended:
-        with contextlib.suppress(servants.NotReady):
+        with contextlib.suppress(live_node.NotReady):
           return servant.call(method, args, kwargs)
       if stopping.stop_event().is_set():
         raise stopping.Stopped
       if time.monotonic() > deadline:
         raise TimeoutError(
             f'{self._key[1]} did not answer {method}() in '
-            f'{servants.PATIENCE_S:.0f} s.')
+            f'{live_node.PATIENCE_S:.0f} s.')
       time.sleep(_POLL_S)

@@ -14,27 +14,27 @@ Of `CacherNode`, which Launchpad lacks, there is ours alone.
 
 from typing import Any
 
-from distillery.launching import contact
-from distillery.launching import flags
-from distillery.launching import nodes
+from distillery.distributed import contact
+from distillery.distributed import flags
+from distillery.distributed import nodes
 
 if flags.HAS_LAUNCHPAD:
   import launchpad as _names  # pylint: disable=g-import-not-at-top
 else:
-  from distillery.launching import names as _names
+  from distillery.distributed import own_launchpad
 
 CacherNode = nodes.CacherNode
-CourierHandle = _names.CourierHandle
-CourierNode = _names.CourierNode
-LaunchType = _names.LaunchType
-Program = _names.Program
-ReverbNode = _names.ReverbNode
-launch = _names.launch
-register_stop_handler = _names.register_stop_handler
-stop = _names.stop
-stop_event = _names.stop_event
-unregister_stop_handler = _names.unregister_stop_handler
-wait_for_stop = _names.wait_for_stop
+CourierHandle = own_launchpad.CourierHandle
+CourierNode = own_launchpad.CourierNode
+LaunchType = own_launchpad.LaunchType
+Program = own_launchpad.Program
+ReverbNode = own_launchpad.ReverbNode
+launch = own_launchpad.launch
+register_stop_handler = own_launchpad.register_stop_handler
+stop = own_launchpad.stop
+stop_event = own_launchpad.stop_event
+unregister_stop_handler = own_launchpad.unregister_stop_handler
+wait_for_stop = own_launchpad.wait_for_stop
 
 
 def check(launch_type: Any, ray_address: str) -> None:
@@ -48,7 +48,7 @@ def check(launch_type: Any, ray_address: str) -> None:
     ImportError, ValueError, ConnectionError: see `launching.check`.
   """
   if not flags.HAS_LAUNCHPAD:
-    _names.check(launch_type, ray_address)
+    own_launchpad.check(launch_type, ray_address)
 
 
 def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:

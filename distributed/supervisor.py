@@ -11,11 +11,11 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from distillery.launching import engines
-from distillery.launching import nodes
-from distillery.launching import programs
-from distillery.launching import servants
-from distillery.launching import stopping
+from distillery.distributed import engine as distributed_engine
+from distillery.distributed import live_node
+from distillery.distributed import nodes
+from distillery.distributed import programs
+from distillery.distributed import stopping
 
 _POLL_S = 0.1
 _FIRST_PAUSE_S = 0.5
@@ -47,7 +47,7 @@ class Budget:
 class Supervisor:
   """Starts a program's nodes and watches over them."""
 
-  def __init__(self, program: programs.Program, engine: engines.Engine, *,
+  def __init__(self, program: programs.Program, engine: distributed_engine.Engine, *,
                notice_s: float, budget: Budget = Budget(),
                log: Optional[Callable[[str], Any]] = None):
     """Initialises the supervisor.
@@ -64,9 +64,9 @@ class Supervisor:
     self._budget = budget
     self._log = log or (lambda line: sys.stderr.write(f'{line}\n'))
     self._nodes: Dict[str, nodes.Node] = dict(program.named_nodes())
-    self._hosts: Dict[str, engines.Host] = {}
+    self._hosts: Dict[str, distributed_engine.Host] = {}
     self._due: Dict[str, float] = {}  # When to start a node anew.
-    self._failures: Dict[str, List[Tuple[float, servants.Failure]]] = {
+    self._failures: Dict[str, List[Tuple[float, live_node.Failure]]] = {
         name: [] for name in self._nodes}
     # Constructions that failed, one after the other, and lives begun.
     self._unmade: Dict[str, int] = dict.fromkeys(self._nodes, 0)
@@ -112,7 +112,7 @@ class Supervisor:
     self._lives[name] += 1
     self._hosts[name] = self._engine.start(name, self._nodes[name])
 
-  def _on_failure(self, name: str, failure: servants.Failure) -> None:
+  def _on_failure(self, name: str, failure: live_node.Failure) -> None:
     now, budget = time.monotonic(), self._budget
     series = self._failures[name]
     series.append((now, failure))

@@ -1,20 +1,20 @@
 """Our own Launchpad, under Launchpad's names; `lp` chooses."""
 
-from distillery.launching import launching
-from distillery.launching import nodes
-from distillery.launching import programs
-from distillery.launching import stopping
+from distillery.distributed import launch as distributed_launch
+from distillery.distributed import nodes
+from distillery.distributed import programs
+from distillery.distributed import stopping
 
 CacherNode = nodes.CacherNode
 CourierHandle = nodes.CourierHandle
 CourierNode = nodes.CourierNode
 Handle = nodes.Handle
-LaunchType = launching.LaunchType
+LaunchType = distributed_launch.LaunchType
 Program = programs.Program
-PythonProcess = launching.PythonProcess
+PythonProcess = distributed_launch.PythonProcess
 ReverbNode = nodes.ReverbNode
-check = launching.check
-launch = launching.launch
+check = distributed_launch.check
+launch = distributed_launch.launch
 register_stop_handler = stopping.register_stop_handler
 stop = stopping.stop
 stop_event = stopping.stop_event

@@ -11,10 +11,10 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from distillery.launching import addresses
-from distillery.launching import contact
-from distillery.launching import quiet
-from distillery.launching import stopping
+from distillery.distributed import addresses
+from distillery.distributed import contact
+from distillery.distributed import quiet
+from distillery.distributed import stopping
 import tree
 
 

@@ -10,15 +10,15 @@ import threading
 import time
 from typing import Any, Dict, Optional
 
-from distillery.launching import addresses
-from distillery.launching import engines
-from distillery.launching import nodes
-from distillery.launching import quiet
-from distillery.launching import ray_checks
-from distillery.launching import ray_output
-from distillery.launching import reaper
-from distillery.launching import servants
-from distillery.launching import stopping
+from distillery.distributed import addresses
+from distillery.distributed import engine
+from distillery.distributed import live_node
+from distillery.distributed import nodes
+from distillery.distributed import quiet
+from distillery.distributed import ray_checks
+from distillery.distributed import ray_output
+from distillery.distributed import reaper
+from distillery.distributed import stopping
 
 _POLL_S = 0.1
 _ANSWER_S = 600.  # A method that takes longer is hanging.
@@ -37,7 +37,7 @@ _NO_GPU = {'CUDA_VISIBLE_DEVICES': ''}
 _KEEP_GPU = 'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO'
 
 
-class RayEngine(engines.Engine):
+class RayEngine(engine.Engine):
   """Nodes that are Ray's actors."""
 
   def __init__(self, *, address: str = '', environment: Optional[
@@ -135,17 +135,17 @@ class _Process:
     self._name = name
     addresses.set_host(ray.util.get_node_ip_address())
     stopping.begin()
-    self._servant = servants.Servant(name, node)
+    self._servant = live_node.Servant(name, node)
 
   def __repr__(self) -> str:
     return self._name  # It comes before each line of the process.
 
-  def main(self) -> engines.Outcome:
+  def main(self) -> engine.Outcome:
     thread = threading.Thread(target=self._servant.main, daemon=True)
     thread.start()
     while thread.is_alive() and not stopping.is_requested():
       thread.join(_POLL_S)
-    return engines.Outcome(
+    return engine.Outcome(
         self._servant.failure, asks_for_stop=stopping.is_requested())
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
@@ -155,15 +155,15 @@ class _Process:
     stopping.announce()
 
 
-class _RayHost(engines.Host):
+class _RayHost(engine.Host):
 
   def __init__(self, ray: Any, actor: Any):
     self._ray = ray
     self._actor = actor
     self._main = actor.main.remote()
-    self._outcome: Optional[engines.Outcome] = None
+    self._outcome: Optional[engine.Outcome] = None
 
-  def poll(self) -> Optional[engines.Outcome]:
+  def poll(self) -> Optional[engine.Outcome]:
     if self._outcome is None and self._ray.wait([self._main], timeout=0)[0]:
       try:
         self._outcome = self._ray.get(self._main)
@@ -171,7 +171,7 @@ class _RayHost(engines.Host):
         text = str(error).strip()
         # Else it could not even unpickle its node, and says so at the end.
         was_alive = not getattr(error, 'actor_init_failed', False)
-        self._outcome = engines.Outcome(servants.Failure(
+        self._outcome = engine.Outcome(live_node.Failure(
             'its process died' if was_alive else text.splitlines()[-1], text,
             constructed=was_alive, raised=False))
     return self._outcome
@@ -193,7 +193,7 @@ class _Transport:
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
     import ray  # pylint: disable=g-import-not-at-top
 
-    deadline = time.monotonic() + servants.PATIENCE_S
+    deadline = time.monotonic() + live_node.PATIENCE_S
     while True:
       try:
         if self._actor is None:
@@ -201,7 +201,7 @@ class _Transport:
         return ray.get(self._actor.call.remote(method, args, kwargs),
                        timeout=_ANSWER_S)
       except (ValueError, ray.exceptions.RayActorError,
-              ray.exceptions.OutOfMemoryError, servants.NotReady) as error:
+              ray.exceptions.OutOfMemoryError, live_node.NotReady) as error:
         if isinstance(error, ValueError) and self._actor is not None:
           raise  # The method's own.
         self._actor = None  # It is being started anew.
@@ -212,5 +212,5 @@ class _Transport:
         raise stopping.Stopped
       if time.monotonic() > deadline:
         raise TimeoutError(f'{self._name} did not answer {method}() in '
-                           f'{servants.PATIENCE_S:.0f} s.')
+                           f'{live_node.PATIENCE_S:.0f} s.')
       time.sleep(_POLL_S)

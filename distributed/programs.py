@@ -3,7 +3,7 @@
 import contextlib
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-from distillery.launching import nodes
+from distillery.distributed import nodes
 
 
 class Program:

@@ -5,8 +5,8 @@ import time
 import traceback
 from typing import Any, NamedTuple, Optional
 
-from distillery.launching import nodes
-from distillery.launching import stopping
+from distillery.distributed import nodes
+from distillery.distributed import stopping
 
 # How long a call waits for a node that is being constructed, or started anew.
 PATIENCE_S = 120.

@@ -15,7 +15,7 @@ import threading
 import time
 from typing import NoReturn
 
-from distillery.launching import reaper
+from distillery.distributed import reaper
 
 STATUS = 128 + signal.SIGINT
 _NOTICE_S = 0.7  # That the program has to end by itself.

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any
 
-from distillery.launching import contact
+from distillery.distributed import contact
 
 _CONNECT_S = 10.
 # Of Unix: the longest name of a socket, in bytes.

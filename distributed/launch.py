@@ -6,13 +6,13 @@ import threading
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from absl import flags
-from distillery.launching import engines
-from distillery.launching import flags as lp_flags
-from distillery.launching import programs
-from distillery.launching import ray_checks
-from distillery.launching import stopping
-from distillery.launching import supervisor
-from distillery.launching import threads
+from distillery.distributed import engine
+from distillery.distributed import flags as launch_flags
+from distillery.distributed import programs
+from distillery.distributed import ray_checks
+from distillery.distributed import stopping
+from distillery.distributed import supervisor
+from distillery.distributed import thread_engine
 
 
 class LaunchType(enum.Enum):
@@ -143,12 +143,12 @@ def launch(
   """
   del xm_resources, terminal, serialize_py_nodes
   launch_type = LaunchType(
-      launch_type or flags.FLAGS[lp_flags.LAUNCH_TYPE].value)
+      launch_type or flags.FLAGS[launch_flags.LAUNCH_TYPE].value)
 
   def make_supervisor() -> supervisor.Supervisor:
     return supervisor.Supervisor(
         program, _make_engine(launch_type, local_resources or {}, ray_address),
-        notice_s=flags.FLAGS[lp_flags.NOTICE].value)
+        notice_s=flags.FLAGS[launch_flags.NOTICE].value)
 
   manager = Manager(make_supervisor)
   if launch_type in (LaunchType.TEST_MULTI_THREADING,
@@ -166,10 +166,10 @@ def _is_ray(launch_type: LaunchType) -> bool:
 
 def _make_engine(launch_type: LaunchType,
                  local_resources: Mapping[str, PythonProcess],
-                 ray_address: str) -> engines.Engine:
+                 ray_address: str) -> engine.Engine:
   if not _is_ray(launch_type):
-    return threads.ThreadEngine()
-  from distillery.launching import ray_engine  # pylint: disable=g-import-not-at-top
+    return thread_engine.ThreadEngine()
+  from distillery.distributed import ray_engine  # pylint: disable=g-import-not-at-top
 
   return ray_engine.RayEngine(address=ray_address, environment={
       label: process.env for label, process in local_resources.items()})

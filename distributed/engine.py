@@ -3,13 +3,13 @@
 import abc
 from typing import NamedTuple, Optional
 
-from distillery.launching import nodes
-from distillery.launching import servants
+from distillery.distributed import live_node
+from distillery.distributed import nodes
 
 
 class Outcome(NamedTuple):
   """How a node came to its end."""
-  failure: Optional[servants.Failure] = None
+  failure: Optional[live_node.Failure] = None
   asks_for_stop: bool = False
 
 
