@@ -7,7 +7,7 @@ import signal
 import time
 from typing import Any, Dict, List
 
-from distillery.agents.core import experiment
+from distillery.agents.core.running import setup
 from distillery.distributed import launch
 from distillery.distributed import lp
 from distillery.distributed import reaper
@@ -19,16 +19,16 @@ _WAIT_S = 120.
 class Sink:
   """Stands for a learner: serves variables, and throws the blocks away."""
 
-  def __init__(self, config: experiment.ExperimentConfig, replay: Any):
+  def __init__(self, config: setup.ExperimentConfig, replay: Any):
     """Makes the networks."""
-    from distillery.agents.core import replay as queues  # pylint: disable=g-import-not-at-top
+    from distillery.agents.core.replay import blocks  # pylint: disable=g-import-not-at-top
 
-    builder = experiment.make_builder(config)
+    builder = setup.make_builder(config)
     networks = builder.make_networks(config.seed)
     self._policies = {'task': builder.make_policy(networks, 'task')}
     self._variables = [{name: variable.numpy() for name, variable
                         in networks.policy.acting_variables().items()}]
-    self._blocks = queues.make_iterator(replay.server_address, 'task')
+    self._blocks = blocks.make_iterator(replay.server_address, 'task')
 
   def policies(self, evaluated: bool) -> Dict[str, Any]:
     """What acts."""
@@ -51,9 +51,9 @@ class Sink:
       next(self._blocks)
 
 
-def make_tables(config: experiment.ExperimentConfig) -> List[Any]:
+def make_tables(config: setup.ExperimentConfig) -> List[Any]:
   """The agent's."""
-  return experiment.make_builder(config).make_tables(apart=True)
+  return setup.make_builder(config).make_tables(apart=True)
 
 
 def make_counter() -> Any:
@@ -65,7 +65,7 @@ def make_counter() -> Any:
 
 def make_actor(*args: Any) -> Any:
   """The agent's."""
-  from distillery.agents.core import nodes  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import nodes  # pylint: disable=g-import-not-at-top
 
   return nodes.ActorNode(*args)
 
@@ -73,7 +73,7 @@ def make_actor(*args: Any) -> Any:
 class Collecting:
   """Launches the program, and ends it."""
 
-  def __init__(self, config: experiment.ExperimentConfig, begun: int):
+  def __init__(self, config: setup.ExperimentConfig, begun: int):
     """Launches it, and waits for its first steps.
 
     Args:

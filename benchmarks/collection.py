@@ -41,7 +41,7 @@ class CollectionOptions:
 
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
   """Returns Distral's default policy for MT10, untrained, for acting."""
-  from distillery.agents.core import builders
+  from distillery.agents.core import specs
   from distillery.distributed import quiet
 
   quiet.quiet_tensorflow()
@@ -51,7 +51,7 @@ def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
   suite = suites.make_suite('MT10', seed=0)
   builder = distral_builder.DistralBuilder(
       distral_config.DistralConfig(),
-      builders.AgentSpec(
+      specs.AgentSpec(
           num_tasks=len(suite.train_tasks),
           num_test_tasks=len(suite.test_tasks),
           observation_spec=suite.observation_spec,

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Dict, List, Mapping, Sequence, Tuple
 
-from distillery.agents.core import csv_tables
+from distillery.agents.core.run_files import csv_tables
 
 _ROOT = pathlib.Path(__file__).resolve().parent.parent
 _POLL_S = 0.02

@@ -15,7 +15,7 @@ from typing import Callable, List
 
 import bench_report
 from distillery.agents.core import baselines
-from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
@@ -78,7 +78,7 @@ def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
           np.float32)
 
 
-def damsel_step(spec: builders.AgentSpec, suite: base.TaskSuite,
+def damsel_step(spec: specs.AgentSpec, suite: base.TaskSuite,
                 num_updates: int) -> Callable[[], None]:
   """A step of DAMSEL's learner on random episodes."""
   from distillery.agents.damsel import builder  # pylint: disable=g-import-not-at-top
@@ -102,7 +102,7 @@ def damsel_step(spec: builders.AgentSpec, suite: base.TaskSuite,
       spec, 0, iterator=itertools.repeat(batch)).step
 
 
-def pearl_step(spec: builders.AgentSpec, suite: base.TaskSuite,
+def pearl_step(spec: specs.AgentSpec, suite: base.TaskSuite,
                num_updates: int) -> Callable[[], None]:
   """A step of PEARL's learner on random episodes."""
   from distillery.agents.pearl import config as pearl_config  # pylint: disable=g-import-not-at-top
@@ -127,7 +127,7 @@ def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
   """Meta-updates a second, and what a thousand take."""
   suite = suites.make_suite('DAMSEL', seed=0)
   families = tuple(task.family for task in suite.train_tasks)
-  spec = builders.AgentSpec(
+  spec = specs.AgentSpec(
       len(families), 0, suite.observation_spec, suite.action_spec,
       suite.horizon, families)
   figures = []

@@ -75,10 +75,10 @@ def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
 
 def agent_spec(num_tasks: int):
   """Tasks like Meta-World's."""
-  from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import specs as core_specs  # pylint: disable=g-import-not-at-top
   from dm_env import specs  # pylint: disable=g-import-not-at-top
 
-  return builders.AgentSpec(
+  return core_specs.AgentSpec(
       num_tasks, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
       specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0))
 
@@ -112,13 +112,13 @@ def products(num_updates: int) -> Callable[[], None]:
 
 def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
   """Writes a block into replay."""
-  from distillery.agents.core import transitions  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.replay import transitions as replay_transitions  # pylint: disable=g-import-not-at-top
   import reverb  # pylint: disable=g-import-not-at-top
 
-  server = reverb.Server(transitions.make_tables(
+  server = reverb.Server(replay_transitions.make_tables(
       agent_spec(num_tasks), max_size=max_size,
       min_size=1), port=None)
-  inserter = transitions.Inserter(
+  inserter = replay_transitions.Inserter(
       reverb.Client(f'localhost:{server.port}'), num_tasks)
   rng = np.random.default_rng(0)
   shape = (_BLOCK_STEPS, num_tasks, 1)

@@ -15,9 +15,9 @@ from typing import List, Tuple
 
 import bench_report
 import collecting_program
-from distillery.agents.core import builders
-from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.sac import builder as sac_builder
@@ -48,9 +48,9 @@ class ProgramsOptions:
       default='results/bench/programs.csv', metadata={'is_path': True})
 
 
-def mt10(folder: str) -> experiment.ExperimentConfig:
+def mt10(folder: str) -> setup.ExperimentConfig:
   """Distral on MT10."""
-  return experiment.ExperimentConfig(
+  return setup.ExperimentConfig(
       agent='distral', agent_config=distral_config.DistralConfig(
           envs_per_task=1, unroll_length=_BLOCK_STEPS),
       make_builder=distral_builder.DistralBuilder,
@@ -60,13 +60,13 @@ def mt10(folder: str) -> experiment.ExperimentConfig:
       evaluate_every=1, evaluation_episodes=1, checkpoint_every=1)
 
 
-def in_one_process(config: experiment.ExperimentConfig,
+def in_one_process(config: setup.ExperimentConfig,
                    options: ProgramsOptions) -> bench_report.Figure:
   """The pool with two workers."""
-  builder = experiment.make_builder(config)
+  builder = setup.make_builder(config)
   networks = builder.make_networks(0)
   values = []
-  with experiment.make_pool(config, 2, 0) as pool:
+  with setup.make_pool(config, 2, 0) as pool:
     pool.set_policy(builder.make_policy(networks, 'task'), {
         name: variable.numpy() for name, variable
         in networks.policy.acting_variables().items()})
@@ -80,15 +80,15 @@ def in_one_process(config: experiment.ExperimentConfig,
   return bench_report.Figure('the pool, 2 workers', 'steps/s', values)
 
 
-def on_policy_checkpoint(config: experiment.ExperimentConfig,
+def on_policy_checkpoint(config: setup.ExperimentConfig,
                          repetitions: int) -> bench_report.Figure:
   """Writes checkpoints of Distral on MT10."""
-  from distillery.agents.core import parts  # pylint: disable=g-import-not-at-top
-  from distillery.agents.core import serving  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import parts  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import replay_server  # pylint: disable=g-import-not-at-top
 
-  builder, path = experiment.make_builder(config), config.run_dir.path
+  builder, path = setup.make_builder(config), config.run_dir.path
   values = []
-  with serving.serve(builder, path, None) as client:
+  with replay_server.serve(builder, path, None) as client:
     made = parts.Parts(builder, client, 0)
     for env_steps in range(repetitions):
       begin = time.monotonic()
@@ -104,18 +104,18 @@ def checkpoint_s(options: ProgramsOptions,
   Returns:
     For how long learning stops, and how long it takes until it is whole.
   """
-  from distillery.agents.core import parts  # pylint: disable=g-import-not-at-top
-  from distillery.agents.core import serving  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import parts  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import replay_server  # pylint: disable=g-import-not-at-top
   from dm_env import specs  # pylint: disable=g-import-not-at-top
 
   config = sac_config.SACConfig(
       architecture='shared', observes_task=True, batch_size=1280,
       replay_size=options.transitions, random_steps=256)
-  builder = sac_builder.SACBuilder(config, builders.AgentSpec(
+  builder = sac_builder.SACBuilder(config, core_specs.AgentSpec(
       10, 0, specs.Array((39,), np.float32),
       specs.BoundedArray((4,), np.float32, -1., 1.), 500))
   rng, path = np.random.default_rng(0), pathlib.Path(folder)
-  with serving.serve(builder, path, None) as client:
+  with replay_server.serve(builder, path, None) as client:
     made = parts.Parts(builder, client, 0)
     insert = builder.make_inserter(builder.spec, client)
     for _ in range(options.transitions // _BLOCK_STEPS):

@@ -44,7 +44,7 @@ class TrustRegionOptions:
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   """Steps of TRPO's and DnC's learners on one random block of ten tasks."""
-  from distillery.agents.core import builders  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import specs as core_specs  # pylint: disable=g-import-not-at-top
   from distillery.agents.dnc import builder as dnc_builder  # pylint: disable=g-import-not-at-top
   from distillery.agents.dnc import config as dnc_config  # pylint: disable=g-import-not-at-top
   from distillery.agents.dnc import learning as dnc_learning  # pylint: disable=g-import-not-at-top
@@ -52,7 +52,7 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   from distillery.agents.trpo import config as trpo_config  # pylint: disable=g-import-not-at-top
   from distillery.agents.trpo import learning as trpo_learning  # pylint: disable=g-import-not-at-top
   from dm_env import specs  # pylint: disable=g-import-not-at-top
-  spec = builders.AgentSpec(
+  spec = core_specs.AgentSpec(
       peer_trpo.NUM_TASKS, 0,
       specs.Array((peer_trpo.OBSERVATION_SIZE,), np.float32),
       specs.BoundedArray((peer_trpo.ACTION_SIZE,), np.float32, -1.0, 1.0))

@@ -15,9 +15,9 @@ from typing import Any, Dict, List, Sequence, Tuple
 from absl import flags
 from distillery.agents.core import adaptation
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import display
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.environments import base

@@ -3,10 +3,10 @@
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import display
-from distillery.agents.core import pictures
-from distillery.agents.core import plotting
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import curves as learning_curves
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import pictures
 from distillery.launchers import run_scores
 import numpy as np
 
@@ -75,7 +75,7 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
     OSError: if a run has no such table.
     ValueError: if a table cannot be read, or the runs do not belong together.
   """
-  configs = {run_dir: plotting.read_config(run_dir) for run_dir in run_dirs}
+  configs = {run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs}
   found, tasks = {}, None
   for name, group in run_scores.by_settings(configs).items():
     run_scores.check_seeds(group, configs)

@@ -16,7 +16,7 @@ import typing
 from typing import Any, Dict, Generic, List, Tuple, Type, TypeVar
 
 from absl import flags
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import user_paths
 from distillery.launchers import program
 from distillery.launchers import run_options
 

@@ -14,11 +14,11 @@ import dataclasses
 import itertools
 from typing import Dict, List, Literal, Tuple
 
-from distillery.agents.core import display
-from distillery.agents.core import intervals
-from distillery.agents.core import pictures
-from distillery.agents.core import plotting
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import intervals
+from distillery.agents.core.run_files import pictures
+from distillery.agents.core.run_files import user_paths
 from distillery.launchers import adaptation_figures
 from distillery.launchers import flag_utils
 from distillery.launchers import run_scores
@@ -78,7 +78,7 @@ def table(scores: run_scores.ByKey, repetitions: int,
   for key, of_key in scores.items():
     lines.append(
         f'{display.on_one_line(key.curve)}, {len(of_key.tasks)} '
-        f'{plotting.SPLIT_NAMES[key.split]} tasks, {_seeds(of_key)}, '
+        f'{curves.SPLIT_NAMES[key.split]} tasks, {_seeds(of_key)}, '
         f'{of_key.env_steps[-1]:,} steps'
     )
     for statistic in (intervals.interquartile_mean, intervals.mean):
@@ -156,7 +156,7 @@ def _style_of(key: run_scores.Key) -> str:
 
 
 def _style(axes, options: PlotOptions) -> None:
-  plotting.style_axes(axes, is_share=options.score == 'success')
+  curves.style_axes(axes, is_share=options.score == 'success')
   if options.over == 'hours':
     axes.set_xlabel('wall time, hours')
     axes.xaxis.set_major_formatter('{x:g}')
@@ -187,7 +187,7 @@ def _draw_aggregates(
     line, = axes.plot(
         times, found.value, _style_of(key), color=color, lw=2.2)
     # Of runs that differ in much, all that they differ in.
-    lines.append((line, f'{key.curve}, {plotting.SPLIT_NAMES[key.split]} '
+    lines.append((line, f'{key.curve}, {curves.SPLIT_NAMES[key.split]} '
                   'tasks'))
     axes.fill_between(
         times, found.low, found.high, color=color, alpha=0.2, lw=0,

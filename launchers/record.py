@@ -9,7 +9,7 @@ from typing import List
 
 from absl import flags
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
+from distillery.agents.core.run_files import display
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import pictures as maze_pictures
 from distillery.environments.pool import stateful_policies

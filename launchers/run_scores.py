@@ -4,7 +4,7 @@ import json
 import pathlib
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import plotting
+from distillery.agents.core.run_files import curves as learning_curves
 import numpy as np
 
 # In which runs that are averaged may differ.
@@ -61,7 +61,7 @@ def read_runs(run_dirs: Sequence[str],
       together.
   """
   configs = {
-      run_dir: plotting.read_config(run_dir) for run_dir in run_dirs
+      run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs
   }
   # Success on other tasks, or for other rewards, is not to be compared.
   for name in ('suite', 'reward_function_version'):
@@ -79,13 +79,13 @@ def read_runs(run_dirs: Sequence[str],
   for settings, group in by_settings(configs).items():
     check_seeds(group, configs)
     runs = [
-        plotting.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
+        learning_curves.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
         for run_dir in group
     ]
     for policy in dict.fromkeys(
-        policy for run in runs for policy in plotting.policies_of(run)):
+        policy for run in runs for policy in learning_curves.policies_of(run)):
       for split in ('train', 'test'):
-        curves = [plotting.task_curves(run, policy, split, score)
+        curves = [learning_curves.task_curves(run, policy, split, score)
                   for run in runs]
         if any(curves):
           scores[Key(settings, policy, split)] = _stack(group, curves, runs)
@@ -141,8 +141,8 @@ def check_seeds(
 
 
 def _stack(
-    run_dirs: Sequence[str], curves: Sequence[plotting.TaskCurves],
-    evaluations: Sequence[Sequence[plotting.Evaluation]],
+    run_dirs: Sequence[str], curves: Sequence[learning_curves.TaskCurves],
+    evaluations: Sequence[Sequence[learning_curves.Evaluation]],
 ) -> Scores:
   """Success `[runs, tasks, F]` at the times that every curve has."""
   tasks = list(curves[0])

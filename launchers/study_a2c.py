@@ -14,8 +14,8 @@ import sys
 from typing import Any, Dict, List, Sequence
 
 from absl import flags
-from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves
 from distillery.environments.half_cheetah import bodies
 from distillery.launchers import flag_utils
 from distillery.launchers import run_options
@@ -147,7 +147,7 @@ def _return_on(run_dir: pathlib.Path, body: str) -> float:
         [sys.executable, str(_FOLDER / 'evaluate.py'), f'--run_dir={run_dir}',
          f'--suite={suite}', '--episodes_per_task=20'], check=True,
         stdout=subprocess.DEVNULL)
-  return plotting.read_evaluations(path)[0].return_
+  return curves.read_evaluations(path)[0].return_
 
 
 def main(_):

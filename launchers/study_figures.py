@@ -8,10 +8,10 @@ first, which shows how much they depend on setting and seed.
 import pathlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import display
-from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import curves as learning_curves
+from distillery.agents.core.run_files import display
 import numpy as np
 from scipy import stats
 
@@ -21,7 +21,7 @@ _COLORS = ('#000000', '#56B4E9', '#CC79A7', '#E69F00', '#D55E00', '#009E73',
            '#0072B2')
 _TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
 
-Evaluations = List[plotting.Evaluation]
+Evaluations = List[learning_curves.Evaluation]
 
 
 def read_run(path: pathlib.Path) -> Evaluations:
@@ -32,7 +32,7 @@ def read_run(path: pathlib.Path) -> Evaluations:
   """
   if not path.exists() or not csv_tables.read(path, {}).rows:
     return []
-  return plotting.read_evaluations(path)
+  return learning_curves.read_evaluations(path)
 
 
 def curve(evaluations: Evaluations, policy: str,

@@ -5,7 +5,7 @@ import pathlib
 from typing import Any, Dict, Tuple
 
 from distillery.agents.core import run_directory
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import user_paths
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.derived import contexts

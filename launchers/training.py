@@ -6,8 +6,9 @@ from absl import flags
 from distillery.agents.core import builders
 from distillery.agents.core import errors
 from distillery.agents.core import experiment
-from distillery.agents.core import program
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import program
+from distillery.agents.core.running import setup
 from distillery.distributed import flags as launch_flags
 from distillery.distributed import supervisor
 from distillery.environments import base
@@ -57,7 +58,7 @@ def train(
     if launch_type.present:
       with open(path, 'a', encoding='utf-8') as f:
         f.write(f'{launch_type.serialize()}\n')
-  config = experiment.ExperimentConfig(
+  config = setup.ExperimentConfig(
       agent=agent, agent_config=agent_config, make_builder=make_builder,
       suite=suite, run_dir=run_dir, seed=run.seed,
       num_env_steps=run.num_env_steps, num_workers=run.num_workers,

@@ -4,7 +4,7 @@ import math
 import pathlib
 from typing import Any, Dict, Mapping, Sequence, Tuple
 
-from distillery.agents.core import csv_tables
+from distillery.agents.core.run_files import csv_tables
 from distillery.environments import two_rooms
 import numpy as np
 

@@ -8,6 +8,7 @@ from typing import Optional, Sequence
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import initial_runs
 from distillery.agents.core import builders
+from distillery.agents.core import specs
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -19,13 +20,13 @@ if typing.TYPE_CHECKING:
 class A2CBuilder(builders.OnPolicyBuilder):
   """A2C on blocks of short unrolls, one queue."""
 
-  def __init__(self, config: a2c_config.A2CConfig, spec: builders.AgentSpec):
+  def __init__(self, config: a2c_config.A2CConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
     Raises:
       ValueError: if config and tasks do not go together.
     """
-    builders.check_continuous('A2C', spec.action_spec)
+    specs.check_continuous('A2C', spec.action_spec)
     if config.initial_run:
       self._initial = initial_runs.read(config, spec.num_tasks)
     super().__init__(config, spec)
@@ -55,7 +56,7 @@ class A2CBuilder(builders.OnPolicyBuilder):
       self, networks: a2c_networks.A2CNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.A2CLearner:
     from distillery.agents.a2c import learning
-    from distillery.agents.core import replay
+    from distillery.agents.core.replay import blocks
     return learning.A2CLearner(
         self.config, networks, counter=counter,
-        iterator=replay.make_iterator(client.server_address, 'task'))
+        iterator=blocks.make_iterator(client.server_address, 'task'))

@@ -5,9 +5,9 @@ from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import losses
 from distillery.agents.a2c import networks as a2c_networks
-from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
+from distillery.agents.core.replay import batch_checks
 from distillery.ops import advantages
 from distillery.ops import gradients
 import tensorflow as tf

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import rewards
-from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.networks.policies import multi_head
 import numpy as np
 
@@ -24,7 +24,7 @@ class A2CNetworks(NamedTuple):
   value_is_new: bool = True
 
 
-def make_networks(spec: builders.AgentSpec, config: a2c_config.A2CConfig,
+def make_networks(spec: specs.AgentSpec, config: a2c_config.A2CConfig,
                   seed: int) -> A2CNetworks:
   """Makes them.
 

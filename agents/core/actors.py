@@ -4,9 +4,9 @@ import contextlib
 from typing import Iterator, Mapping, Optional, Tuple
 
 import acme
-from distillery.agents.core import act_arguments
 from distillery.agents.core import builders
-from distillery.agents.core import whole_episodes
+from distillery.agents.core import policy_arguments
+from distillery.agents.core.replay import whole_episodes
 from distillery.environments import timestep_checks
 from distillery.environments.pool import number_checks
 from distillery.environments.pool import process_pool
@@ -55,7 +55,7 @@ class PolicyActor(acme.Actor):
     self._source = variable_source
     self._action_spec = action_spec
     self._seed = seed
-    self._task_index = act_arguments.index_of_each(task_index, 1)
+    self._task_index = policy_arguments.index_of_each(task_index, 1)
     self._rng = np.random.default_rng(seed)
     self._shape: Optional[Tuple[int, ...]] = None  # Of an observation.
     self._episode, self._step = -1, 0
@@ -63,7 +63,7 @@ class PolicyActor(acme.Actor):
     self.update()
 
   def select_action(self, observation: np.ndarray) -> np.ndarray:
-    rows = act_arguments.checked_observation(
+    rows = policy_arguments.checked_observation(
         observation, self._observation_size, max_rank=1)[np.newaxis, np.newaxis]
     if self._deterministic:
       action, self._state = self._policy.deterministic(

@@ -13,13 +13,12 @@ from typing import (
   Callable,
   List,
   Mapping,
-  NamedTuple,
   Optional,
   Sequence,
-  Tuple,
 )
 
 from distillery.agents.core import config_checks
+from distillery.agents.core import specs as core_specs
 from dm_env import specs
 import numpy as np
 
@@ -35,20 +34,6 @@ if typing.TYPE_CHECKING:
 Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
 
 
-class AgentSpec(NamedTuple):
-  """What an agent needs to know of its tasks."""
-  num_tasks: int
-  num_test_tasks: int
-  observation_spec: specs.Array
-  action_spec: specs.Array
-  # Steps of every episode; None if they vary.
-  horizon: Optional[int] = None
-  # Of each task that is trained on; empty if nobody needs them.
-  families: Tuple[str, ...] = ()
-  # Of the tasks that are trained on.
-  task_names: Tuple[str, ...] = ()
-  # Of the image that an observation begins with.
-  image_shape: Optional[Tuple[int, int, int]] = None
 
 
 class Builder(abc.ABC):
@@ -83,7 +68,7 @@ class Builder(abc.ABC):
 
   @classmethod
   @abc.abstractmethod
-  def make_inserter(cls, spec: AgentSpec, client: reverb.Client) -> Inserter:
+  def make_inserter(cls, spec: core_specs.AgentSpec, client: reverb.Client) -> Inserter:
     """What writes blocks into the tables.
 
     Of the class: a machine that acts has none of the files that a builder may
@@ -117,7 +102,7 @@ class Builder(abc.ABC):
 class OnPolicyBuilder(Builder):
   """Blocks of unrolls, one queue for each policy that acts."""
 
-  def __init__(self, config: Any, spec: AgentSpec):
+  def __init__(self, config: Any, spec: core_specs.AgentSpec):
     """Initialises the builder.
 
     Args:
@@ -132,7 +117,7 @@ class OnPolicyBuilder(Builder):
       raise ValueError(f'noise_color={config.noise_color} has no effect on '
                        'discrete actions; set it to 0.')
     config_checks.warn_of_width(
-        config, spec.action_spec, *action_bounds(spec.action_spec))
+        config, spec.action_spec, *core_specs.action_bounds(spec.action_spec))
     self.config = config
     self.spec = spec
 
@@ -143,97 +128,28 @@ class OnPolicyBuilder(Builder):
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     del apart  # Who writes waits for a full queue, who reads for an empty one.
-    from distillery.agents.core import replay
-    return [replay.make_queue(name, self.spec, self.config, max_blocks=1,
+    from distillery.agents.core.replay import blocks
+    return [blocks.make_queue(name, self.spec, self.config, max_blocks=1,
                               state_size=self.state_size)
             for name in self.behaviours]
 
   @classmethod
-  def make_inserter(cls, spec: AgentSpec, client: reverb.Client) -> Inserter:
-    from distillery.agents.core import replay
+  def make_inserter(cls, spec: core_specs.AgentSpec, client: reverb.Client) -> Inserter:
+    from distillery.agents.core.replay import blocks
     del spec  # A queue takes any block.
-    return replay.BlockWriter(client)
+    return blocks.BlockWriter(client)
 
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     return networks.policy.acting_policy(
-        which, *action_bounds(self.spec.action_spec),
+        which, *core_specs.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)
 
 
-def action_bounds(
-    action_spec: specs.Array) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
-  """What continuous actions are clipped to, A numbers each; empty if nothing.
-
-  Empty for discrete actions as well.
-  """
-  if (not isinstance(action_spec, specs.BoundedArray)
-      or isinstance(action_spec, specs.DiscreteArray)):
-    return (), ()
-  low, high = (tuple(np.broadcast_to(bound, action_spec.shape).tolist())
-               for bound in (action_spec.minimum, action_spec.maximum))
-  return low, high
 
 
-def check_continuous(agent: str, action_spec: specs.Array) -> None:
-  """Refuses discrete actions.
-
-  Raises:
-    ValueError: if they are; names the agent.
-  """
-  if isinstance(action_spec, specs.DiscreteArray):
-    raise ValueError(f'{agent} needs continuous actions, got {action_spec}.')
 
 
-def check_bounded(agent: str, action_spec: specs.Array) -> None:
-  """Refuses actions that cannot be shrunk to the unit box.
-
-  Args:
-    agent: whose actions, by name.
-    action_spec: of the tasks.
-
-  Raises:
-    ValueError: if actions are discrete, or a bound is missing, infinite or the
-      other one's equal.
-  """
-  low, high = action_bounds(action_spec)
-  if not low or not np.isfinite([low, high]).all():
-    raise ValueError(f'{agent} needs continuous actions with finite bounds, '
-                     f'got {action_spec}.')
-  if not all(least < most for least, most in zip(low, high)):
-    raise ValueError(
-        f'actions must have room between their bounds, got {low} and {high}.')
 
 
-def to_unit_box(
-    action: Any, low: Sequence[float], high: Sequence[float]) -> Any:
-  """From the bounds to [-1, 1].
-
-  Args:
-    action: an array or a tensor `[..., A]`.
-    low: A lower bounds.
-    high: A upper bounds.
-
-  Raises:
-    ValueError: if there are not as many.
-  """
-  if not action.shape[-1] == len(low) == len(high):
-    raise ValueError(f'action: got shape {tuple(action.shape)}, want [..., '
-                     f'{len(low)}] for bounds {low} and {high}.')
-  low, high = np.float32(low), np.float32(high)
-  return 2. * (action - low) / (high - low) - 1.
 
 
-def check_meta_learner(spec: AgentSpec, *, unroll_length: int,
-                       tasks_per_update: int) -> None:
-  """Refuses what updates of whole episodes, of some tasks, cannot be made of.
-
-  Raises:
-    ValueError: if a block is no whole episode, where its length is known, or an
-      update has more tasks than there are.
-  """
-  if spec.horizon not in (None, unroll_length):
-    raise ValueError(f'unroll_length={unroll_length} is no whole episode, want '
-                     f'{spec.horizon}.')
-  if tasks_per_update > spec.num_tasks:
-    raise ValueError(f'tasks_per_update={tasks_per_update}: want no more than '
-                     f'the {spec.num_tasks} tasks.')

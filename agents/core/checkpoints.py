@@ -22,7 +22,7 @@ import warnings
 
 from distillery.agents.core import loaded_policy
 from distillery.agents.core import run_directory
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import user_paths
 from distillery.networks import acting
 import numpy as np
 

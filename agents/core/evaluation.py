@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List, Mapping, Sequence
 
-from distillery.agents.core import display
+from distillery.agents.core.run_files import display
 from distillery.environments import base
 from distillery.environments.pool import factory as pool_factory
 from distillery.networks import acting

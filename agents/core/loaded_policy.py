@@ -2,7 +2,7 @@
 
 from typing import Mapping, Union
 
-from distillery.agents.core import act_arguments
+from distillery.agents.core import policy_arguments
 from distillery.networks import acting
 from distillery.networks.acting import perceptron as acting_perceptron
 import numpy as np
@@ -59,11 +59,11 @@ class LoadedPolicy:
       raise ValueError(
           'this policy remembers what it has seen; call `policy.deterministic` '
           'with `parameters` and a state, as `actors.PolicyActor` does.')
-    rows = act_arguments.checked_observation(
+    rows = policy_arguments.checked_observation(
         observation, self._observation_size, max_rank=2)
     is_single = rows.ndim == 1
     rows = np.atleast_2d(rows)
-    self._select(act_arguments.index_of_each(task_index, len(rows)))
+    self._select(policy_arguments.index_of_each(task_index, len(rows)))
     action = self.policy.deterministic(
         self._selected, rows[:, np.newaxis])[:, 0]
     return action[0] if is_single else action

@@ -10,11 +10,11 @@ import platform
 import subprocess
 from typing import IO, Any, Dict, Iterator, Mapping, Optional, Sequence
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import folders
-from distillery.agents.core import run_contents
-from distillery.agents.core import surroundings
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import folders
+from distillery.agents.core.run_files import machine
+from distillery.agents.core.run_files import run_contents
+from distillery.agents.core.run_files import user_paths
 
 _PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
              'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
@@ -265,8 +265,8 @@ def versions() -> Dict[str, Any]:
     except importlib.metadata.PackageNotFoundError:
       found[name] = 'not installed'
   return {**found, 'git_revision': _git_revision(),
-          'processor': surroundings.processor(),
-          'environment_variables': surroundings.variables()}
+          'processor': machine.processor(),
+          'environment_variables': machine.variables()}
 
 
 def _git_revision() -> str:

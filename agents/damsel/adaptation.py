@@ -4,7 +4,7 @@ import dataclasses
 from typing import Dict, Mapping, Optional, Sequence
 
 from distillery.agents.core import adaptation
-from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.networks.acting import latent as acting_latent
 import numpy as np
 
@@ -78,7 +78,7 @@ class DamselAdapter:
         [following - observation, reward[..., np.newaxis]], axis=-1)
     return np.concatenate([
         _standardized(observation, parameters, 'observation'),
-        builders.to_unit_box(action, self.policy.low, self.policy.high),
+        specs.to_unit_box(action, self.policy.low, self.policy.high),
         _standardized(change, parameters, 'change')], axis=-1)
 
 

@@ -6,6 +6,7 @@ import typing
 from typing import List, Mapping, Sequence
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts as damsel_experts
 import numpy as np
@@ -28,16 +29,16 @@ class DamselBuilder(builders.Builder):
   needs_whole_episodes = True
 
   def __init__(self, config: damsel_config.DamselConfig,
-               spec: builders.AgentSpec):
+               spec: specs.AgentSpec):
     """Reads the experts.
 
     Raises:
       ValueError: if config, tasks and experts do not go together.
     """
-    builders.check_bounded('DAMSEL', spec.action_spec)
+    specs.check_bounded('DAMSEL', spec.action_spec)
     self.components = components(
         spec.families, config.latent_size, config.single_prior)
-    builders.check_meta_learner(
+    specs.check_meta_learner(
         spec, unroll_length=config.unroll_length,
         tasks_per_update=config.tasks_per_update)
     self._experts = damsel_experts.read(config.experts)
@@ -64,8 +65,8 @@ class DamselBuilder(builders.Builder):
     return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    from distillery.agents.core import episodes
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import episodes
+    from distillery.agents.core.replay import transitions
     config = self.config
     context = episodes.Kind('context', transitions.width(self.spec),
                             config.context_episodes)
@@ -80,10 +81,10 @@ class DamselBuilder(builders.Builder):
                           self._experts.observation.shape[1])])
 
   @classmethod
-  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
                     ) -> builders.Inserter:
-    from distillery.agents.core import episodes
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import episodes
+    from distillery.agents.core.replay import transitions
     del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
@@ -103,7 +104,7 @@ class DamselBuilder(builders.Builder):
   def make_policy(self, networks: damsel_networks.DamselNetworks,
                   which: str) -> acting_latent.LatentPolicy:
     from distillery.networks.acting import latent as acting_latent
-    low, high = builders.action_bounds(self.spec.action_spec)
+    low, high = specs.action_bounds(self.spec.action_spec)
     return acting_latent.LatentPolicy(
         latents={'shared': 'components', 'task': 'inferred'}[which],
         num_layers=len(self.config.policy_hidden_sizes) + 1,
@@ -112,7 +113,7 @@ class DamselBuilder(builders.Builder):
   def make_learner(
       self, networks: damsel_networks.DamselNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.DamselLearner:
-    from distillery.agents.core import episodes
+    from distillery.agents.core.replay import episodes
     from distillery.agents.damsel import learning
     # A resumed run has them; of one killed half way, the rest is missing.
     if not episodes.is_full(client, 'expert', self.spec.num_tasks):

@@ -23,8 +23,8 @@ from typing import (
 import zipfile
 import zlib
 
-from distillery.agents.core import display
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import user_paths
 from distillery.environments import base
 from distillery.environments import timestep_checks
 import numpy as np

@@ -2,12 +2,12 @@
 
 from typing import Dict, Mapping
 
-from distillery.agents.core import batch_checks
-from distillery.agents.core import builders
-from distillery.agents.core import episodes
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import episodes
+from distillery.agents.core.replay import transitions
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import losses
 from distillery.agents.damsel import networks as damsel_networks
@@ -32,7 +32,7 @@ class DamselLearner(learners.Learner):
       self,
       config: damsel_config.DamselConfig,
       networks: damsel_networks.DamselNetworks,
-      spec: builders.AgentSpec,
+      spec: specs.AgentSpec,
       seed: int,
       **kwargs,
   ):
@@ -102,8 +102,8 @@ class DamselLearner(learners.Learner):
             experts.shape[1]),
         [*self._spec.observation_spec.shape, *self._spec.action_spec.shape],
         axis=-1)
-    expert_action = builders.to_unit_box(
-        expert_action, *builders.action_bounds(self._spec.action_spec))
+    expert_action = specs.to_unit_box(
+        expert_action, *specs.action_bounds(self._spec.action_spec))
     component = tf.gather(networks.latents.components, tasks)
     acts_by_component = tf.random.stateless_uniform(
         [len(tasks), 1], seeds[3]) < config.prior_share

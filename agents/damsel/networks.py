@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from distillery.agents.core import builders
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import transitions
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts as damsel_experts
 from distillery.networks.layers import conditioned_mlp
@@ -109,7 +109,7 @@ def act(networks: DamselNetworks, observation: tf.Tensor,
 
 
 def make_networks(
-    spec: builders.AgentSpec, config: damsel_config.DamselConfig,
+    spec: specs.AgentSpec, config: damsel_config.DamselConfig,
     components: np.ndarray, experts: damsel_experts.Experts, seed: int
 ) -> DamselNetworks:
   """Makes the default networks.

@@ -6,6 +6,7 @@ import typing
 from typing import Sequence
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers
@@ -22,13 +23,13 @@ class DistillationBuilder(builders.OnPolicyBuilder):
   """Blocks of the student, of its teachers or of both, one queue."""
 
   def __init__(self, config: distillation_config.DistillationConfig,
-               spec: builders.AgentSpec):
+               spec: specs.AgentSpec):
     """Reads the teachers.
 
     Raises:
       ValueError: if config, tasks and teachers do not go together.
     """
-    builders.check_continuous('distillation', spec.action_spec)
+    specs.check_continuous('distillation', spec.action_spec)
     self._teachers = teachers.read(
         config.teachers.split(','), spec.task_names,
         act=config.student_probability < 1.)
@@ -67,15 +68,15 @@ class DistillationBuilder(builders.OnPolicyBuilder):
           self.make_policy(networks, 'task'), self._teachers.policy,
           self.config.student_probability)
     return networks.acting_policy(
-        which, *builders.action_bounds(self.spec.action_spec),
+        which, *specs.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)
 
   def make_learner(
       self, networks: multi_head.MultiHeadPolicy, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.DistillationLearner:
-    from distillery.agents.core import replay
+    from distillery.agents.core.replay import blocks
     from distillery.agents.distillation import learning
     queue, = self.behaviours
     return learning.DistillationLearner(
         self.config, networks, self._teachers, counter=counter,
-        iterator=replay.make_iterator(client.server_address, queue))
+        iterator=blocks.make_iterator(client.server_address, queue))

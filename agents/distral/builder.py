@@ -6,6 +6,7 @@ import typing
 from typing import Any, Sequence
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import config as distral_config
 from dm_env import specs
 
@@ -24,7 +25,7 @@ class DistralBuilder(builders.OnPolicyBuilder):
   """
 
   def __init__(self, config: distral_config.DistralConfig,
-               spec: builders.AgentSpec):
+               spec: core_specs.AgentSpec):
     if config.shared_observes_task and spec.num_test_tasks:
       raise ValueError(
           'shared_observes_task: a held-out task is none of those that the '
@@ -73,10 +74,10 @@ class DistralBuilder(builders.OnPolicyBuilder):
   def make_learner(
       self, networks: Any, client: reverb.Client, counter: counting.Counter,
       seed: int) -> learners.Learner:
-    from distillery.agents.core import replay
+    from distillery.agents.core.replay import blocks
     from distillery.agents.distral import learning
     from distillery.agents.distral import recurrent_learning
-    iterator = replay.make_iterator(client.server_address, 'task')
+    iterator = blocks.make_iterator(client.server_address, 'task')
     if self.config.lstm_size:
       return recurrent_learning.RecurrentDistralLearner(
           self.config, networks, iterator=iterator, counter=counter)

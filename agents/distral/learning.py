@@ -2,9 +2,9 @@
 
 from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
+from distillery.agents.core.replay import batch_checks
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import config as distral_config
 from distillery.networks import values
 from distillery.networks.policies import columns
@@ -58,7 +58,7 @@ def make_networks(
 
 
 def make_recurrent_policy(
-    spec: builders.AgentSpec, config: distral_config.DistralConfig,
+    spec: core_specs.AgentSpec, config: distral_config.DistralConfig,
     seed: int) -> recurrent.RecurrentColumnPolicy:
   """Makes columns with an LSTM; the values are theirs.
 

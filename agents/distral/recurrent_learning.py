@@ -2,9 +2,9 @@
 
 from typing import Dict, Mapping
 
-from distillery.agents.core import batch_checks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
+from distillery.agents.core.replay import batch_checks
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.networks.policies import recurrent

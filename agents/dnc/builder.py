@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from typing import Sequence
 
-from distillery.agents.core import builders
-from distillery.agents.core import trust_region_builder
+from distillery.agents.core import specs
+from distillery.agents.core.trust_region import builder as trust_region_builder
 from distillery.agents.dnc import config as dnc_config
 
 if typing.TYPE_CHECKING:
@@ -22,7 +22,7 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
   architecture = 'separate'
   evaluated_policies: Sequence[str] = ('task', 'shared')
 
-  def __init__(self, config: dnc_config.DnCConfig, spec: builders.AgentSpec):
+  def __init__(self, config: dnc_config.DnCConfig, spec: specs.AgentSpec):
     if spec.num_tasks < 2:
       raise ValueError(
           f'DnC needs at least two contexts, got {spec.num_tasks}: want a '
@@ -36,7 +36,7 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
     return ('task', 'shared') if has_central else ('task',)
 
   def make_networks(self, seed: int) -> dnc_networks.DnCNetworks:
-    from distillery.agents.core import critics
+    from distillery.agents.core.trust_region import critics
     from distillery.agents.dnc import networks
     policy, critic = super().make_networks(seed)
     size, = self.spec.observation_spec.shape
@@ -46,9 +46,9 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
   def make_learner(
       self, networks: dnc_networks.DnCNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.DnCLearner:
-    from distillery.agents.core import replay
+    from distillery.agents.core.replay import blocks as replay_blocks
     from distillery.agents.dnc import learning
-    queues = {name: replay.make_iterator(client.server_address, name)
+    queues = {name: replay_blocks.make_iterator(client.server_address, name)
               for name in self.behaviours}
     blocks = (dict(zip(queues, taken)) for taken in zip(*queues.values()))
     if self.config.mode == 'paper':

@@ -5,7 +5,7 @@ from typing import Literal
 import warnings
 
 from distillery.agents.core import config_checks
-from distillery.agents.core import trust_region_config
+from distillery.agents.core.trust_region import config as trust_region_config
 
 
 @dataclasses.dataclass(frozen=True)

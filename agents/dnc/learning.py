@@ -2,11 +2,11 @@
 
 from typing import Callable, Dict, Mapping
 
-from distillery.agents.core import batch_checks
-from distillery.agents.core import critics
 from distillery.agents.core import errors
 from distillery.agents.core import optimizers
-from distillery.agents.core import trust_region_learner
+from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.trust_region import critics
+from distillery.agents.core.trust_region import learner as trust_region_learner
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import losses
 from distillery.agents.dnc import networks as dnc_networks

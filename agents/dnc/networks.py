@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from distillery.agents.core import critics
+from distillery.agents.core.trust_region import critics
 from distillery.networks import interfaces
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import Dict, Mapping, Sequence
 
 from distillery.agents.core import adaptation
-from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.pearl import config as pearl_config
 from distillery.networks.acting import latent as acting_latent
 from distillery.networks.acting import squashed as acting_squashed
@@ -63,7 +63,7 @@ class PearlAdapter:
         block[name][:, :, 0] for name in ('observation', 'action', 'reward'))
     return np.concatenate([
         observation,
-        builders.to_unit_box(action, self.policy.low, self.policy.high),
+        specs.to_unit_box(action, self.policy.low, self.policy.high),
         self._reward_scale * reward[..., np.newaxis]], axis=-1)
 
   def _posterior(self, features: np.ndarray):

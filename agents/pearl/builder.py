@@ -8,6 +8,7 @@ import typing
 from typing import List, Mapping, Sequence
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.pearl import config as pearl_config
 import numpy as np
 
@@ -29,14 +30,14 @@ class PearlBuilder(builders.Builder):
   needs_whole_episodes = True
 
   def __init__(self, config: pearl_config.PearlConfig,
-               spec: builders.AgentSpec):
+               spec: specs.AgentSpec):
     """Initialises the builder.
 
     Raises:
       ValueError: if config and tasks do not go together.
     """
-    builders.check_bounded('PEARL', spec.action_spec)
-    builders.check_meta_learner(
+    specs.check_bounded('PEARL', spec.action_spec)
+    specs.check_meta_learner(
         spec, unroll_length=config.unroll_length,
         tasks_per_update=config.tasks_per_update)
     self.config = config
@@ -55,8 +56,8 @@ class PearlBuilder(builders.Builder):
     return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    from distillery.agents.core import episodes
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import episodes
+    from distillery.agents.core.replay import transitions
     from reverb import rate_limiters
     config, width = self.config, transitions.width(self.spec)
     context = episodes.Kind('context', width, config.context_episodes)
@@ -74,10 +75,10 @@ class PearlBuilder(builders.Builder):
         self.spec.num_tasks, config.unroll_length, [context, replay])
 
   @classmethod
-  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
                     ) -> builders.Inserter:
-    from distillery.agents.core import episodes
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import episodes
+    from distillery.agents.core.replay import transitions
     del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
@@ -99,13 +100,13 @@ class PearlBuilder(builders.Builder):
   def make_policy(self, networks: pearl_networks.PearlNetworks,
                   which: str) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
-        *builders.action_bounds(self.spec.action_spec),
+        *specs.action_bounds(self.spec.action_spec),
         latents={'shared': 'prior', 'task': 'posterior'}[which])
 
   def make_learner(
       self, networks: pearl_networks.PearlNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.PearlLearner:
-    from distillery.agents.core import episodes
+    from distillery.agents.core.replay import episodes
     from distillery.agents.pearl import learning
     return learning.PearlLearner(
         self.config, networks, self.spec, seed, counter=counter,

@@ -2,12 +2,12 @@
 
 from typing import Dict, List, Mapping
 
-from distillery.agents.core import batch_checks
-from distillery.agents.core import builders
-from distillery.agents.core import episodes
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import episodes
+from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import config as pearl_config
 from distillery.agents.pearl import networks as pearl_networks
 from distillery.ops import gaussians
@@ -35,7 +35,7 @@ class PearlLearner(learners.Learner):
       self,
       config: pearl_config.PearlConfig,
       networks: pearl_networks.PearlNetworks,
-      spec: builders.AgentSpec,
+      spec: specs.AgentSpec,
       seed: int,
       **kwargs,
   ):

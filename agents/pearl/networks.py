@@ -2,8 +2,8 @@
 
 from typing import Dict, NamedTuple
 
-from distillery.agents.core import builders
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import config as pearl_config
 from distillery.networks import values
 from distillery.networks.layers import conditioned_mlp
@@ -90,7 +90,7 @@ def acting_variables(networks: PearlNetworks) -> Dict[str, tf.Variable]:
   }
 
 
-def make_networks(spec: builders.AgentSpec, config: pearl_config.PearlConfig,
+def make_networks(spec: specs.AgentSpec, config: pearl_config.PearlConfig,
                   seed: int) -> PearlNetworks:
   """Makes the default networks; the target critics begin as the critics."""
   (observation_size,), (action_size,) = (

@@ -7,6 +7,7 @@ import typing
 from typing import List, Sequence
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.sac import config as sac_config
 
 if typing.TYPE_CHECKING:
@@ -20,13 +21,13 @@ if typing.TYPE_CHECKING:
 class SACBuilder(builders.Builder):
   """Replay by transitions, a table for each task."""
 
-  def __init__(self, config: sac_config.SACConfig, spec: builders.AgentSpec):
+  def __init__(self, config: sac_config.SACConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
     Raises:
       ValueError: if config and tasks do not go together.
     """
-    builders.check_bounded('SAC', spec.action_spec)
+    specs.check_bounded('SAC', spec.action_spec)
     if spec.num_test_tasks and (
         config.observes_task or config.architecture != 'shared'):
       raise ValueError(
@@ -52,7 +53,7 @@ class SACBuilder(builders.Builder):
     return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import transitions
     from reverb import rate_limiters
     config, limiter = self.config, None
     if apart:
@@ -68,9 +69,9 @@ class SACBuilder(builders.Builder):
         last_limiter=limiter)
 
   @classmethod
-  def make_inserter(cls, spec: builders.AgentSpec, client: reverb.Client
+  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
                     ) -> builders.Inserter:
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import transitions
     return transitions.Inserter(client, spec.num_tasks)
 
   def num_learner_steps(self, env_steps: int) -> int:
@@ -84,13 +85,13 @@ class SACBuilder(builders.Builder):
   def make_policy(self, networks: sac_networks.SACNetworks,
                   which: str) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
-        *builders.action_bounds(self.spec.action_spec),
+        *specs.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color)
 
   def make_learner(
       self, networks: sac_networks.SACNetworks, client: reverb.Client,
       counter: counting.Counter, seed: int) -> learning.SACLearner:
-    from distillery.agents.core import transitions
+    from distillery.agents.core.replay import transitions
     from distillery.agents.sac import learning
     return learning.SACLearner(
         self.config, networks, self.spec, seed, counter=counter,

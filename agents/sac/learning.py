@@ -2,10 +2,10 @@
 
 from typing import Dict, List, Mapping, Sequence
 
-from distillery.agents.core import builders
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import transitions
 from distillery.agents.sac import config as sac_config
 from distillery.agents.sac import networks as sac_networks
 from distillery.ops import checks
@@ -35,7 +35,7 @@ class SACLearner(learners.Learner):
       self,
       config: sac_config.SACConfig,
       networks: sac_networks.SACNetworks,
-      spec: builders.AgentSpec,
+      spec: specs.AgentSpec,
       seed: int,
       **kwargs,
   ):

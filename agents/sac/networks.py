@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs
 from distillery.agents.sac import config as sac_config
 from distillery.networks import values
 from distillery.networks.policies import squashed
@@ -17,7 +17,7 @@ class SACNetworks(NamedTuple):
   temperatures: values.Temperatures
 
 
-def make_networks(spec: builders.AgentSpec, config: sac_config.SACConfig,
+def make_networks(spec: specs.AgentSpec, config: sac_config.SACConfig,
                   seed: int) -> SACNetworks:
   """Makes the default networks; the target critics begin as the critics."""
   common = dict(architecture=config.architecture,

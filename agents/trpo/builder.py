@@ -5,11 +5,13 @@ from __future__ import annotations
 import typing
 from typing import Sequence
 
-from distillery.agents.core import trust_region_builder
+from distillery.agents.core.trust_region import builder as trust_region_builder
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
-  from distillery.agents.core import trust_region_networks
+  from distillery.agents.core.trust_region import (
+    networks as trust_region_networks,
+  )
   from distillery.agents.trpo import learning
   import reverb
 
@@ -25,9 +27,9 @@ class TRPOBuilder(trust_region_builder.TrustRegionBuilder):
       self, networks: trust_region_networks.TrustRegionNetworks,
       client: reverb.Client, counter: counting.Counter,
       seed: int) -> learning.TRPOLearner:
-    from distillery.agents.core import replay
+    from distillery.agents.core.replay import blocks
     from distillery.agents.trpo import learning
     return learning.TRPOLearner(
         self.config, networks, seed, checkpointables={},
-        iterator=replay.make_iterator(client.server_address, 'shared'),
+        iterator=blocks.make_iterator(client.server_address, 'shared'),
         counter=counter)

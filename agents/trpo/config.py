@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from distillery.agents.core import trust_region_config
+from distillery.agents.core.trust_region import config as trust_region_config
 
 
 @dataclasses.dataclass(frozen=True)

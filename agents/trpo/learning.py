@@ -2,7 +2,7 @@
 
 from typing import Dict, Mapping
 
-from distillery.agents.core import trust_region_learner
+from distillery.agents.core.trust_region import learner as trust_region_learner
 from distillery.ops import advantages
 import tensorflow as tf
 

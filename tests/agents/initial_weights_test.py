@@ -6,6 +6,7 @@ import itertools
 import pathlib
 
 from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.damsel import experts
 from dm_env import specs
 import numpy as np
@@ -48,7 +49,7 @@ def fixture_make_networks(tmp_path):
     settings = SETTINGS.get(agent, {})
     if agent == 'damsel':
       settings = {**settings, 'experts': str(tmp_path)}
-    return builder_class(config_class(**settings), builders.AgentSpec(
+    return builder_class(config_class(**settings), core_specs.AgentSpec(
         num_tasks=K, num_test_tasks=0,
         observation_spec=specs.Array((D,), np.float32),
         action_spec=action_spec, horizon=settings.get('unroll_length'),

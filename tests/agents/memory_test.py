@@ -1,10 +1,10 @@
 """Long runs need no more memory than short ones."""
 
-from distillery.agents.core import builders
-from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
-from distillery.agents.core import serving
-from distillery.agents.core import training
+from distillery.agents.core import specs
+from distillery.agents.core.running import replay_server
+from distillery.agents.core.running import setup
+from distillery.agents.core.running import training
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.pearl import builder as pearl_builder
@@ -44,9 +44,9 @@ SIZES = dict(envs_per_task=2, unroll_length=50, hidden_sizes=(16,))
 ], ids=['trpo', 'dnc', 'sac', 'pearl'])
 def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
   suite = fakes.point_mass_suite(2)
-  builder = make_builder(config, builders.AgentSpec(
+  builder = make_builder(config, specs.AgentSpec(
       2, 0, suite.observation_spec, suite.action_spec, suite.horizon))
-  run = experiment.ExperimentConfig(
+  run = setup.ExperimentConfig(
       agent='any', agent_config=config, make_builder=make_builder, suite=suite,
       seed=0, num_env_steps=10**9, num_workers=1, evaluate_every=10**9,
       evaluation_episodes=1, checkpoint_every=10**9,
@@ -55,7 +55,7 @@ def test_memory_is_flat_over_200_blocks(tmp_path, config, make_builder):
       suite.tasks, envs_per_task=config.envs_per_task,
       unroll_length=config.unroll_length, num_workers=1, seed=0,
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-  ) as pool, serving.serve(builder, tmp_path, None) as client:
+  ) as pool, replay_server.serve(builder, tmp_path, None) as client:
     loop = training.Training(run, pool, builder, client, None)
     process = psutil.Process()
     worker, = (child for child in process.children()

@@ -8,9 +8,9 @@ import pathlib
 import sys
 from typing import Any, Callable, NamedTuple
 
-from distillery.agents.core import experiment
-from distillery.agents.core import program
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import program
+from distillery.agents.core.running import setup as run_setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.sac import builder as sac_builder
@@ -67,7 +67,7 @@ def run(name, path, num_env_steps, launch_type, resume=False, ray_address='',
         seed=3):
   setup = SETUPS[name]
   return program.run_program(
-      experiment.ExperimentConfig(
+      run_setup.ExperimentConfig(
           agent=setup.agent, agent_config=setup.config,
           make_builder=setup.make_builder, suite=setup.suite, seed=seed,
           num_env_steps=num_env_steps, num_workers=1,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 from distillery.agents.core import run_directory
-from distillery.agents.core import saving
+from distillery.agents.core.run_files import checkpoint_writing
 from distillery.environments import suites
 from distillery.launchers import flag_utils
 from distillery.networks.policies import columns
@@ -33,7 +33,7 @@ def make_run(path, suite='ML1/reach-v3', policies=('task', 'shared')):
       1, D, A, is_discrete=False, architecture='two_column', alpha=0.5,
       hidden_sizes=(8,), shared_observes_task=False,
       std=columns.StdRange(1., 0.1, 2.), min_observation_std=0.01, seed=0)
-  saving.finish(saving.begin(
+  checkpoint_writing.finish(checkpoint_writing.begin(
       path, 100, {'policy': policy},
       {which: policy.acting_policy(which) for which in policies},
       {name: variable.numpy() for name, variable

@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 from absl import flags
-from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
+from distillery.agents.core import specs
 from distillery.environments import suites
 from distillery.launchers import flag_utils
 import numpy as np
@@ -82,7 +82,7 @@ def read_flagfile(path, config_class, others=()):
   assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
   run = run.value()
   suite = suites.make_suite(run.suite, seed=run.seed)
-  return config.value(), run, builders.AgentSpec(
+  return config.value(), run, specs.AgentSpec(
       num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec, action_spec=suite.action_spec,
       horizon=suite.horizon)

@@ -3,8 +3,8 @@
 import csv
 import json
 
-from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves
 from distillery.agents.distral import config as distral_config
 from distillery.launchers import distral_family
 from distillery.launchers import study_figures
@@ -57,7 +57,7 @@ def test_each_of_the_seven_is_a_config_of_table_1(path, name, tmp_path):
 
 def evaluations(values, policies=('task', 'shared'), tasks=('a', 'b')):
   return [
-      plotting.Evaluation(100 * i, 0., policy, task, 'train', value / 10.,
+      curves.Evaluation(100 * i, 0., policy, task, 'train', value / 10.,
                           value + (task == 'b'))
       for i, value in enumerate(values) for policy in policies
       for task in tasks]

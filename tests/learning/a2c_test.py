@@ -4,6 +4,7 @@ from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.environments import fakes
 import pytest
 import yardsticks
@@ -20,7 +21,7 @@ HORIZON = 50
 def test_points_find_their_goals(tmp_path, settings):
   """Each head closes most of the gap between chance and the optimum."""
   suite = fakes.point_mass_suite(2, horizon=HORIZON)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='a2c', make_builder=builder.A2CBuilder, suite=suite, seed=0,
       agent_config=a2c_config.A2CConfig(
           hidden_sizes=(32, 32), learning_rate=3e-3, entropy_cost=0.,

@@ -6,6 +6,7 @@ from distillery.agents.core import adaptation
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
@@ -41,7 +42,7 @@ def test_points_find_goals_that_are_new(tmp_path):
   assert not failed
   experts.write(str(tmp_path / 'experts'), found)
   num_env_steps = 10 * 2 * HORIZON * len(suite.train_tasks)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='damsel', make_builder=builder.DamselBuilder, suite=suite, seed=0,
       agent_config=damsel_config.DamselConfig(
           experts=str(tmp_path / 'experts'), unroll_length=HORIZON,

@@ -4,6 +4,7 @@ from distillery.agents.a2c import builder as a2c_builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.distillation import builder
 from distillery.agents.distillation import config as distillation_config
 from distillery.environments import fakes
@@ -24,7 +25,7 @@ def test_the_student_does_what_its_teachers_do(
   suite = fakes.point_mass_suite(2, horizon=HORIZON)
 
   def run(agent, make_builder, agent_config, num_env_steps):
-    experiment.run_experiment(experiment.ExperimentConfig(
+    experiment.run_experiment(setup.ExperimentConfig(
         agent=agent, make_builder=make_builder, suite=suite, seed=0,
         agent_config=agent_config, num_env_steps=num_env_steps, num_workers=2,
         evaluate_every=num_env_steps, evaluation_episodes=1,

@@ -2,6 +2,7 @@
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import fakes
@@ -20,7 +21,7 @@ def train(suite, run_dir, num_env_steps, seed=0, **changes):
       reward_scale=1., hidden_sizes=(32, 32), value_hidden_sizes=(32, 32),
       learning_rate=3e-3, value_learning_rate=3e-3, num_epochs=8,
       num_minibatches=4, min_std=0.05)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='distral',
       agent_config=distral_config.DistralConfig(**{**config, **changes}),
       make_builder=builder.DistralBuilder, suite=suite, seed=seed,

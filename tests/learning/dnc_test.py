@@ -2,6 +2,7 @@
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.trpo import builder as trpo_builder
@@ -29,7 +30,7 @@ def central_return(agent, path, num_blocks, seed):
   """Mean return, over both tasks, of the one policy for all of them."""
   suite = opposed_points.suite()
   make_builder, config = AGENTS[agent]
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent=agent, agent_config=config, make_builder=make_builder, suite=suite,
       seed=seed, num_env_steps=num_blocks * BLOCK, num_workers=1,
       run_dir=run_directory.RunDirectory(path, resume=False),

@@ -6,6 +6,7 @@ from distillery.agents.core import adaptation
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
@@ -33,7 +34,7 @@ def distances_left(run_dir, train, test, **changes):
       episodes_per_step=8, updates_per_step=20, random_steps=300, discount=.8,
       reward_scale=5., kl_weight=1., **changes)
   num_env_steps = 3_000 * len(train.tasks)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='pearl', make_builder=builder.PearlBuilder, suite=train, seed=0,
       agent_config=config, num_env_steps=num_env_steps, num_workers=1,
       evaluate_every=num_env_steps, evaluation_episodes=1,

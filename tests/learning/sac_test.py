@@ -2,6 +2,7 @@
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
@@ -18,7 +19,7 @@ HORIZON = 20
 def test_points_find_their_goals(tmp_path, architecture):
   """Most of the gap between chance and the optimum, in every task."""
   suite = fakes.point_mass_suite(2, horizon=HORIZON)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='sac', make_builder=builder.SACBuilder, suite=suite, seed=0,
       agent_config=sac_config.SACConfig(
           architecture=architecture, observes_task=architecture != 'separate',

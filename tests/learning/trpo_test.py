@@ -2,6 +2,7 @@
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import fakes
@@ -18,7 +19,7 @@ HORIZON = 50
 def test_points_find_their_goals(tmp_path, baseline):
   """One policy closes most of the gap between chance and the optimum."""
   suite = fakes.point_mass_suite(2, horizon=HORIZON)
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='trpo', make_builder=builder.TRPOBuilder, suite=suite, seed=0,
       agent_config=trpo_config.TRPOConfig(
           envs_per_task=5, unroll_length=2 * HORIZON, hidden_sizes=(32, 32),

@@ -4,14 +4,14 @@ import json
 
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
-from distillery.agents.core import builders
-from distillery.agents.core import saving
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.run_files import checkpoint_writing
 from dm_env import specs
 import numpy as np
 import pytest
 import tensorflow as tf
 
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     2, 0, specs.Array((5,), np.float32),
     specs.BoundedArray((3,), np.float32, -1., 1.))
 
@@ -29,7 +29,7 @@ def write_run(run_dir, checkpointables, agent='a2c', tasks=('one', 'two'),
       {'agent': agent, 'agent_config': {
           'hidden_sizes': [6, 4], 'envs_per_task': 16, **agent_config},
        'tasks': [f'{name} (train)' for name in tasks] + ['other (test)']}))
-  saving.finish(saving.begin(
+  checkpoint_writing.finish(checkpoint_writing.begin(
       run_dir, 100, checkpointables, {}, {}, {'env_steps': 100, 'wall_s': 1.}))
   return str(run_dir)
 

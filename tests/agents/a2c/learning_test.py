@@ -7,7 +7,7 @@ from distillery.agents.a2c import learning
 from distillery.agents.a2c import losses
 from distillery.agents.a2c import networks as a2c_networks
 from distillery.agents.a2c import rewards
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from dm_env import specs
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 T, K, E, D, A = 4, 2, 3, 5, 2
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     num_tasks=K, num_test_tasks=0,
     observation_spec=specs.Array((D,), np.float32),
     action_spec=specs.BoundedArray((A,), np.float32, -1., 1.))

@@ -5,8 +5,8 @@ import types
 import acme
 from acme.utils import loggers
 from distillery.agents.core import actors
-from distillery.agents.core import builders
-from distillery.agents.core import replay
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.replay import blocks
 from distillery.distributed import quiet
 from distillery.environments import fakes
 from distillery.environments import suites
@@ -200,7 +200,7 @@ def test_update_fetches_what_was_learned():
 def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
   suite = fakes.point_mass_suite(K)
   source = Source(suite)
-  spec = builders.AgentSpec(K, 0, suite.observation_spec, suite.action_spec)
+  spec = core_specs.AgentSpec(K, 0, suite.observation_spec, suite.action_spec)
   config = types.SimpleNamespace(unroll_length=4, envs_per_task=2)
   with quiet.quiet_native_code(), process_pool.Pool(
       suite.tasks, envs_per_task=2, unroll_length=4, num_workers=1, seed=0,
@@ -211,14 +211,14 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
     monkeypatch.setattr(pool, 'collect', lambda **kwargs: collected.append(
         {k: v.copy() for k, v in collect(**kwargs).items()}) or collected[-1])
     server = reverb.Server([
-        replay.make_queue(name, spec, config, max_blocks=1) for name in names
+        blocks.make_queue(name, spec, config, max_blocks=1) for name in names
     ], port=None)
     client = reverb.Client(f'localhost:{server.port}')
-    queues = {name: replay.make_iterator(client.server_address, name)
+    queues = {name: blocks.make_iterator(client.server_address, name)
               for name in names}
     actor = actors.UnrollActor(
         {name: source.policy.acting_policy(name) for name in names}, source,
-        pool, replay.BlockWriter(client))
+        pool, blocks.BlockWriter(client))
     for seed in (1, 2):
       del collected[:]
       assert actor.collect() == len(names) * 4 * K * 2

@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 from distillery.agents.core import checkpoints
-from distillery.agents.core import saving
+from distillery.agents.core.run_files import checkpoint_writing
 from distillery.networks.policies import columns
 import numpy as np
 import pytest
@@ -52,7 +52,7 @@ class Agent:
             in self.policy.acting_variables().items()}
 
   def save(self, run_dir, env_steps=7, state=None):
-    return saving.finish(saving.begin(
+    return checkpoint_writing.finish(checkpoint_writing.begin(
         run_dir, env_steps, self.checkpointables,
         {name: self.policy.acting_policy(name) for name in ('task', 'shared')},
         self.parameters, state or STATE))

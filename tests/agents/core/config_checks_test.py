@@ -6,7 +6,7 @@ import warnings
 
 from distillery.agents.a2c import builder as a2c_builder
 from distillery.agents.a2c import config as a2c_config
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.dnc import builder as dnc_builder
@@ -41,7 +41,7 @@ def make(agent, low, high, **changes):
     warnings.simplefilter('always')
     make_builder(
         dataclasses.replace(config, **changes),
-        builders.AgentSpec(
+        core_specs.AgentSpec(
             num_tasks=2, num_test_tasks=0, action_spec=action_spec,
             observation_spec=specs.Array((3,), np.float32)))
   return [str(warning.message) for warning in found]

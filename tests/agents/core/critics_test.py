@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from distillery.agents.core import critics
-from distillery.agents.core import trust_region_config
+from distillery.agents.core.trust_region import config as trust_region_config
+from distillery.agents.core.trust_region import critics
 from distillery.networks import values as value_networks
 import numpy as np
 import pytest

@@ -1,6 +1,6 @@
 """Reading tables that are damaged, that grow, or that an editor has saved."""
 
-from distillery.agents.core import csv_tables
+from distillery.agents.core.run_files import csv_tables
 import pytest
 
 CONVERTERS = {

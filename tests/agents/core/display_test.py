@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from distillery.agents.core import display as displays
+from distillery.agents.core.run_files import display as displays
 import pytest
 
 

@@ -3,7 +3,7 @@
 import collections
 import functools
 
-from distillery.agents.core import episodes
+from distillery.agents.core.replay import episodes
 from distillery.distributed import quiet
 import numpy as np
 import pytest

@@ -7,8 +7,9 @@ import types
 
 from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
-from distillery.agents.core import program
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import program
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder
 from distillery.distributed import lp
 from distillery.distributed import supervisor
@@ -30,7 +31,7 @@ def fixture_eagerly(run_eagerly):
 
 
 def config_of(path, resume=False, **changes):
-  return experiment.ExperimentConfig(**{**dict(
+  return setup.ExperimentConfig(**{**dict(
       agent='distral', agent_config=helpers.AGENT,
       make_builder=builder.DistralBuilder, suite=helpers.make_suite(), seed=3,
       num_env_steps=helpers.BLOCK, num_workers=1,
@@ -84,7 +85,7 @@ def test_a_factory_that_workers_cannot_import(tmp_path, main, run, split):
 
 def test_a_batch_is_made_here_of_whatever(tmp_path, main):
   suite = suite_of(task_of(main.walk), make_batch=main.walk)
-  experiment.check_tasks(suite)
+  setup.check_tasks(suite)
 
 
 @pytest.mark.parametrize('changes, words', [
@@ -200,7 +201,7 @@ def test_a_program_that_fails(tmp_path, monkeypatch, has_stepped):
 
 def test_a_directory_of_a_run_that_was_killed_before_its_first_step(tmp_path):
   killed = config_of(tmp_path / 'run')
-  experiment.prepare(killed)
+  setup.prepare(killed)
   (tmp_path / 'run' / 'tensorboard').mkdir()
   (tmp_path / 'run' / 'tensorboard' / 'events').write_text('')
   (tmp_path / 'run' / 'evaluation.csv').write_text('env_steps\n')
@@ -208,7 +209,7 @@ def test_a_directory_of_a_run_that_was_killed_before_its_first_step(tmp_path):
     config_of(tmp_path / 'run')
   killed.run_dir._lock.close()  # As the system does.
   config = config_of(tmp_path / 'run')
-  experiment.prepare(config)
+  setup.prepare(config)
   config.run_dir.note_step()
   config.run_dir._lock.close()
   with pytest.raises(ValueError, match='is not empty; give --resume'):
@@ -222,6 +223,6 @@ def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
 
 
 def test_held_out_tasks_of_modules_are_fine():
-  experiment.check_tasks(suite_of(
+  setup.check_tasks(suite_of(
       *helpers.make_suite().tasks, task_of(
           functools.partial(fakes.PointMass, (0., 0.)), 'test')))

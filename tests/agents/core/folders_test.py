@@ -6,11 +6,11 @@ import shutil
 
 import disks
 from distillery.agents.core import checkpoints
-from distillery.agents.core import folders
-from distillery.agents.core import records
 from distillery.agents.core import run_directory
-from distillery.agents.core import saving
-from distillery.agents.core import serving
+from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import folders
+from distillery.agents.core.run_files import metrics
+from distillery.agents.core.running import replay_server
 import pytest
 import tensorflow as tf
 
@@ -37,7 +37,7 @@ def assert_filled(folder):
 
 
 def save(run_dir, env_steps, write_replay=None):
-  return saving.finish(saving.begin(
+  return checkpoint_writing.finish(checkpoint_writing.begin(
       run_dir, env_steps, {'x': tf.Module()}, {}, {}, {}), write_replay)
 
 
@@ -86,7 +86,7 @@ def test_a_checkpoint_is_whole_on_another_disk(tmp_path, disk):
   assert_filled(disk / path.name / 'replay' / 'now')
   assert not (run_dir / 'replay.tmp' / 'now').exists()
   # It is what a run goes on with.
-  serving.make_checkpointer(run_dir, path)
+  replay_server.make_checkpointer(run_dir, path)
   assert_filled(run_dir / 'replay.tmp' / 'now')
   assert_filled(path / 'replay' / 'now')
 
@@ -105,7 +105,7 @@ def test_a_copy_that_does_not_fit_is_one_sentence_and_leaves_nothing(
     if does == 'save':
       save(run_dir, 6, lambda: fill(run_dir / 'replay.tmp' / 'next'))
     else:
-      serving.make_checkpointer(run_dir, path)
+      replay_server.make_checkpointer(run_dir, path)
   assert [inner.name for inner in disk.iterdir()] == [path.name]
   assert checkpoints.newest(run_dir) == path
   if does == 'resume':
@@ -134,7 +134,7 @@ def test_links_are_made_ready_before_a_run(tmp_path, disk, exists):
       (disk / name).mkdir()
   run = run_directory.RunDirectory(run_dir, resume=False)
   with pytest.raises(KeyError), run.kept_once_stepped():
-    records.Summary(run).open()
+    metrics.Summary(run).open()
     assert list((disk / 'tensorboard').iterdir())
     raise KeyError
   assert {path.name for path in run_dir.iterdir()} == {

@@ -1,6 +1,6 @@
 """Interquartile means and bootstrap intervals."""
 
-from distillery.agents.core import intervals
+from distillery.agents.core.run_files import intervals
 import numpy as np
 import pytest
 

@@ -4,7 +4,7 @@ import errno
 import os
 import warnings
 
-from distillery.agents.core import pictures
+from distillery.agents.core.run_files import pictures
 from matplotlib.backends import backend_agg
 import pytest
 

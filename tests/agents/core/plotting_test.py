@@ -5,8 +5,8 @@ import json
 import subprocess
 import sys
 
-from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves as learning_curves
 from matplotlib.backends import backend_agg
 import pytest
 
@@ -29,15 +29,15 @@ def write(tmp_path, text):
 
 
 def test_rows_are_read(tmp_path):
-  rows = plotting.read_evaluations(write(tmp_path, HEADER + ROWS))
+  rows = learning_curves.read_evaluations(write(tmp_path, HEADER + ROWS))
   assert len(rows) == 6
-  assert rows[0] == plotting.Evaluation(
+  assert rows[0] == learning_curves.Evaluation(
       0, 1.5, 'task', 'a', 'train', 0.1, 3.5)
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path):
   path = write(tmp_path, HEADER + ROWS + '200,3.5,task,a')
-  assert len(plotting.read_evaluations(path)) == 6
+  assert len(learning_curves.read_evaluations(path)) == 6
 
 
 @pytest.mark.parametrize(
@@ -52,25 +52,25 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
 )
 def test_what_is_no_table_of_evaluations_is_refused(text, says, tmp_path):
   with pytest.raises(ValueError, match=f'evaluation.csv: .*{says}'):
-    plotting.read_evaluations(write(tmp_path, text))
+    learning_curves.read_evaluations(write(tmp_path, text))
 
 
 def test_curves_and_their_mean(tmp_path):
-  rows = plotting.read_evaluations(write(tmp_path, HEADER + ROWS))
-  curves = plotting.task_curves(rows, 'task', 'train')
+  rows = learning_curves.read_evaluations(write(tmp_path, HEADER + ROWS))
+  curves = learning_curves.task_curves(rows, 'task', 'train')
   assert curves == {'a': [(0, 0.1), (100, 1.0)], 'b': [(0, 0.3), (100, 0.5)]}
-  assert plotting.mean_curve(curves) == [(0, 0.2), (100, 0.75)]
+  assert learning_curves.mean_curve(curves) == [(0, 0.2), (100, 0.75)]
   # A time at which a task is missing has no mean.
   curves['b'].pop()
-  assert plotting.mean_curve(curves) == [(0, 0.2)]
+  assert learning_curves.mean_curve(curves) == [(0, 0.2)]
 
 
 def test_config_is_flattened(tmp_path):
-  assert plotting.read_config(tmp_path) == {}
+  assert learning_curves.read_config(tmp_path) == {}
   (tmp_path / 'config.json').write_text(
       json.dumps({'suite': 'MT10', 'agent': {'kl_cost': 1}})
   )
-  assert plotting.read_config(tmp_path) == {'suite': 'MT10', 'kl_cost': 1}
+  assert learning_curves.read_config(tmp_path) == {'suite': 'MT10', 'kl_cost': 1}
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_config_is_flattened(tmp_path):
     ids=['two_policies', 'one_point', 'fifty_tasks'],
 )
 def test_a_picture_is_written(text, tmp_path):
-  plotting.learning_curve(write(tmp_path, text), tmp_path / 'curve.png')
+  learning_curves.learning_curve(write(tmp_path, text), tmp_path / 'curve.png')
   assert (tmp_path / 'curve.png').read_bytes().startswith(PNG)
 
 
@@ -111,7 +111,7 @@ def test_the_legend_has_every_name(tmp_path, figures):
     writer.writerows([0, 1, policy, name, 'train', 1, 0.5, 0]
                      for policy in ('_mine', 'task') for name in names)
   (tmp_path / 'config.json').write_text(json.dumps({'suite': '$\\frac$'}))
-  plotting.learning_curve(tmp_path / 'evaluation.csv', tmp_path / 'curve.png')
+  learning_curves.learning_curve(tmp_path / 'evaluation.csv', tmp_path / 'curve.png')
   assert names_in_legend(figures[0]) == [*names, 'mean of 5 training tasks']
   assert [axes.get_title() for axes in figures[0].axes] == [
       'Task policies', '_mine']
@@ -120,7 +120,7 @@ def test_the_legend_has_every_name(tmp_path, figures):
 
 def test_tasks_without_a_common_time_have_no_mean(tmp_path, figures):
   rows = '0,1,task,a,train,1,1,1\n10,1,task,b,train,1,1,1\n'
-  plotting.learning_curve(write(tmp_path, HEADER + rows), tmp_path / 'c.png')
+  learning_curves.learning_curve(write(tmp_path, HEADER + rows), tmp_path / 'c.png')
   assert names_in_legend(figures[0]) == ['a', 'b']
 
 
@@ -132,7 +132,7 @@ def test_a_damaged_config_is_named(tmp_path, text, says):
   (tmp_path / 'config.json').write_bytes(
       text.encode('utf-8', 'surrogateescape'))
   with pytest.raises(ValueError, match=f'cannot read .*config.json: .*{says}'):
-    plotting.read_config(tmp_path)
+    learning_curves.read_config(tmp_path)
 
 
 def test_drawing_loads_nothing_heavy(tmp_path):

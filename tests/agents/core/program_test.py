@@ -12,9 +12,10 @@ from acme.utils import counting
 from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
 from distillery.agents.core import experiment
-from distillery.agents.core import program
 from distillery.agents.core import run_directory
-from distillery.agents.core import saving
+from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.running import program
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.pearl import builder as pearl_builder
 from distillery.agents.pearl import config as pearl_config
@@ -50,7 +51,7 @@ AGENTS = {
 def config_of(path, num_env_steps, agent='distral', *, resume=False,
               suite=None):
   agent_config, make_builder, horizon = AGENTS[agent]
-  return experiment.ExperimentConfig(
+  return setup.ExperimentConfig(
       agent=agent, agent_config=agent_config, make_builder=make_builder,
       suite=suite or fakes.point_mass_suite(2, horizon=horizon), seed=3,
       num_env_steps=num_env_steps, num_workers=2, evaluate_every=500,
@@ -182,7 +183,7 @@ def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):
 
 def test_actors_do_not_see_the_same(tmp_path):
   config = config_of(tmp_path / 'run', 1_000)
-  from distillery.agents.core import nodes
+  from distillery.agents.core.running import nodes
 
   class Counter:
 
@@ -257,7 +258,7 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
 def test_a_checkpoint_that_does_not_fit_is_tried_again(
     tmp_path, monkeypatch, capsys):
   path = tmp_path / 'run'
-  begin, attempts = saving.begin, []
+  begin, attempts = checkpoint_writing.begin, []
 
   def full_at_first(*args, **kwargs):
     attempts.append(1)
@@ -265,7 +266,7 @@ def test_a_checkpoint_that_does_not_fit_is_tried_again(
       raise OSError('cannot write checkpoint: no space left')
     return begin(*args, **kwargs)
 
-  monkeypatch.setattr(saving, 'begin', full_at_first)
+  monkeypatch.setattr(checkpoint_writing, 'begin', full_at_first)
   run(path, 2_000)
   assert capsys.readouterr().out.count(
       'warning: cannot write checkpoint: no space left; the next is tried in '
@@ -298,7 +299,7 @@ def test_a_program_is_not_at_its_end_before_that_is_saved(
   def full(*args, **kwargs):
     raise OSError('cannot write checkpoint: no space left')
 
-  monkeypatch.setattr(saving, 'begin', full)
+  monkeypatch.setattr(checkpoint_writing, 'begin', full)
   with pytest.raises(supervisor.ProgramError, match=(
       'learner/0 failed 5 times; the first time: OSError: cannot write')):
     run(tmp_path / 'run', 400)
@@ -322,7 +323,7 @@ def test_a_last_evaluation_that_fails_is_made_up(tmp_path, monkeypatch):
 
 
 def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
-  from distillery.agents.core import nodes
+  from distillery.agents.core.running import nodes
   learner = nodes.LearnerNode.__new__(nodes.LearnerNode)
   learner._counter, learner._env_steps = counting.Counter(), 300
   learner._counter.increment(env_steps=100)

@@ -4,9 +4,9 @@ import csv
 import errno
 import os
 
-from distillery.agents.core import plotting
-from distillery.agents.core import records
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import metrics
 from distillery.environments.pool import process_pool
 import pytest
 from tensorboard.backend.event_processing import event_accumulator
@@ -40,16 +40,16 @@ def events(run_dir):
 # So few that all are named in the legend.
 @pytest.mark.parametrize('names', [NAMES[:11], NAMES[11:]])
 def test_names_are_written_as_they_are(run_dir, capsys, names):
-  summary = records.Summary(run_dir)
-  train = records.TrainRecord(run_dir, summary, names, 0, 0)
+  summary = metrics.Summary(run_dir)
+  train = metrics.TrainRecord(run_dir, summary, names, 0, 0)
   train.add(1, 1., 1, [
       process_pool.Episode(task=name, env=0, episode=0, return_=1., length=1,
                     success=True) for name in names],
             {f'temperature/{name}': 1. for name in names})
-  record = records.EvaluationRecord(run_dir, summary, 0, 'success')
+  record = metrics.EvaluationRecord(run_dir, summary, 0, 'success')
   record.add(0, 1., evaluation_rows(names))
   assert capsys.readouterr().out == ''
-  assert [row.task for row in plotting.read_evaluations(
+  assert [row.task for row in curves.read_evaluations(
       run_dir.path / 'evaluation.csv')] == names
   assert (run_dir.path / 'learning_curve.png').read_bytes().startswith(PNG)
   found = events(run_dir)
@@ -60,25 +60,25 @@ def test_names_are_written_as_they_are(run_dir, capsys, names):
     row, = csv.DictReader(f)
   assert {f'temperature/{name}' for name in names} < set(row)
   # And one that goes on finds its own columns.
-  records.TrainRecord(run_dir, summary, names, 1, 1).add(
+  metrics.TrainRecord(run_dir, summary, names, 1, 1).add(
       2, 1., 2, [], {f'temperature/{name}': 1. for name in names})
   assert capsys.readouterr().out == ''
 
 
 def test_names_that_no_file_can_hold_end_no_run(run_dir, capsys):
-  record = records.EvaluationRecord(
-      run_dir, records.Summary(run_dir), 0, 'success')
+  record = metrics.EvaluationRecord(
+      run_dir, metrics.Summary(run_dir), 0, 'success')
   for step in range(2):
     record.add(step, 1., evaluation_rows(['a\udcff', 'b']))
-  assert 'b' in [row.task for row in plotting.read_evaluations(
+  assert 'b' in [row.task for row in curves.read_evaluations(
       run_dir.path / 'evaluation.csv')]
   assert events(run_dir)['evaluation_task/b'] == [0, 1]
   assert capsys.readouterr().out == ''
 
 
 def test_policies_of_a_users_own_are_drawn(run_dir, capsys):
-  record = records.EvaluationRecord(
-      run_dir, records.Summary(run_dir), 0, 'success')
+  record = metrics.EvaluationRecord(
+      run_dir, metrics.Summary(run_dir), 0, 'success')
   line = record.add(0, 1., evaluation_rows('ab', '$\\frac$'))
   assert '$\\frac$ policy 50.0%' in line
   assert capsys.readouterr().out == ''
@@ -120,7 +120,7 @@ def matplotlib_fails(run_dir, monkeypatch):
   def fail(*unused_args):
     raise RuntimeError('no such\n  font')
 
-  monkeypatch.setattr(plotting, 'learning_curve', fail)
+  monkeypatch.setattr(curves, 'learning_curve', fail)
   return monkeypatch.undo
 
 
@@ -136,14 +136,14 @@ def matplotlib_fails(run_dir, monkeypatch):
         'full_evaluation', 'matplotlib'])
 def test_what_cannot_be_written_is_said_once_and_ends_no_run(
     run_dir, capsys, monkeypatch, harm, name, says):
-  summary = records.Summary(run_dir)
-  train = records.TrainRecord(run_dir, summary, ['a'], 0, 0)
-  record = records.EvaluationRecord(run_dir, summary, 0, 'success')
+  summary = metrics.Summary(run_dir)
+  train = metrics.TrainRecord(run_dir, summary, ['a'], 0, 0)
+  record = metrics.EvaluationRecord(run_dir, summary, 0, 'success')
   if name == 'tensorboard':  # It was opened with the tables.
     for path in (run_dir.path / 'tensorboard').iterdir():
       path.unlink()
     (run_dir.path / 'tensorboard').rmdir()
-    summary = records.Summary(run_dir)
+    summary = metrics.Summary(run_dir)
     train._summary = record._summary = summary
   repair = harm(run_dir, monkeypatch)
 
@@ -172,8 +172,8 @@ def test_what_cannot_be_written_is_said_once_and_ends_no_run(
 
 
 def test_other_columns_end_no_run(run_dir, capsys):
-  train = records.TrainRecord(
-      run_dir, records.Summary(run_dir), ['a'], 0, 0)
+  train = metrics.TrainRecord(
+      run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
   train.add(1, 1., 1, [], {'loss': 1.})
   train.add(2, 1., 2, [], {'error': 1.})
   assert 'train.csv has other columns (error, loss' in capsys.readouterr().out
@@ -183,7 +183,7 @@ def test_ctrl_c_while_a_table_is_written_is_ctrl_c(run_dir, monkeypatch):
   def interrupt(*unused_args):
     raise KeyboardInterrupt
 
-  train = records.TrainRecord(run_dir, records.Summary(run_dir), ['a'], 0, 0)
+  train = metrics.TrainRecord(run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
   monkeypatch.setattr(run_directory.CsvFile, 'append', interrupt)
   with pytest.raises(KeyboardInterrupt):
     train.add(1, 1., 1, [], {})
@@ -192,7 +192,7 @@ def test_ctrl_c_while_a_table_is_written_is_ctrl_c(run_dir, monkeypatch):
 def test_tensorboard_on_a_full_disk_is_a_warning(run_dir, monkeypatch, capsys):
   writer = tf.io.TFRecordWriter
   monkeypatch.setattr(tf.io, 'TFRecordWriter', lambda _: writer('/dev/full'))
-  summary = records.Summary(run_dir)
+  summary = metrics.Summary(run_dir)
   for step in range(2):
     summary.write(step, {'a': 1.})
   said, = capsys.readouterr().out.splitlines()
@@ -205,20 +205,20 @@ def test_tensorboard_on_a_full_disk_is_a_warning(run_dir, monkeypatch, capsys):
 
 
 def test_tensorboard_forgets_what_is_taken_back(run_dir):
-  first = records.Summary(run_dir)
+  first = metrics.Summary(run_dir)
   for step in range(5):
     first.write(step, {'a': 1., 'b': 1.})
-  second = records.Summary(run_dir, restart=3)
+  second = metrics.Summary(run_dir, restart=3)
   second.open()
   # A file that is written meanwhile keeps what it has.
-  third = records.Summary(run_dir)
+  third = metrics.Summary(run_dir)
   third.write(4, {'b': 2.})
   second.write(6, {'a': 2.})
   assert events(run_dir) == {'a': [0, 1, 2, 6], 'b': [0, 1, 2, 4]}
 
 
 def test_the_status_is_of_the_episodes_that_ended_last():
-  status = records.Status('return')
+  status = metrics.Status('return')
   assert status.text == 'first episodes'
   status.update({'episodes': 2, 'episode_return': 1234.5})
   status.update({'episodes': 0, 'episode_return': ''})

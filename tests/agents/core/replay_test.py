@@ -4,8 +4,8 @@ import threading
 import time
 import types
 
-from distillery.agents.core import builders
-from distillery.agents.core import replay
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.replay import blocks as replay_blocks
 from distillery.distributed import quiet
 from dm_env import specs
 import numpy as np
@@ -20,7 +20,7 @@ DISCRETE = specs.DiscreteArray(7)
 
 
 def signature(action_spec=CONTINUOUS):
-  return replay.block_signature(
+  return replay_blocks.block_signature(
       unroll_length=T, num_tasks=K, envs_per_task=E,
       observation_spec=OBSERVATION, action_spec=action_spec)
 
@@ -44,9 +44,9 @@ def fixture_make_server():
   servers = []
 
   def make_server(action_spec=CONTINUOUS, max_blocks=3):
-    spec = builders.AgentSpec(K, 0, OBSERVATION, action_spec)
+    spec = core_specs.AgentSpec(K, 0, OBSERVATION, action_spec)
     config = types.SimpleNamespace(unroll_length=T, envs_per_task=E)
-    table = replay.make_queue('task', spec, config, max_blocks=max_blocks)
+    table = replay_blocks.make_queue('task', spec, config, max_blocks=max_blocks)
     servers.append(reverb.Server([table], port=None))
     return reverb.Client(f'localhost:{servers[-1].port}')
 
@@ -64,10 +64,10 @@ def same_bits(left, right):
 def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
   client = make_server(action_spec)
   blocks = [random_block(seed, action_spec) for seed in range(3)]
-  writer = replay.BlockWriter(client)
+  writer = replay_blocks.BlockWriter(client)
   for block in blocks:
     writer('task', block)
-  iterator = replay.make_iterator(client.server_address, 'task')
+  iterator = replay_blocks.make_iterator(client.server_address, 'task')
   for block in blocks:
     taken = next(iterator)
     assert set(taken) == set(block)
@@ -77,17 +77,17 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
 
 def test_a_block_is_taken_once(make_server):
   client = make_server()
-  replay.BlockWriter(client)('task', random_block(0))
-  next(replay.make_iterator(client.server_address, 'task'))
+  replay_blocks.BlockWriter(client)('task', random_block(0))
+  next(replay_blocks.make_iterator(client.server_address, 'task'))
   assert client.server_info()['task'].current_size == 0
 
 
 def test_blocks_are_not_taken_ahead(make_server):
   client = make_server(max_blocks=6)
-  writer = replay.BlockWriter(client)
+  writer = replay_blocks.BlockWriter(client)
   for seed in range(6):
     writer('task', random_block(seed))
-  iterator = replay.make_iterator(client.server_address, 'task')
+  iterator = replay_blocks.make_iterator(client.server_address, 'task')
   next(iterator)
   time.sleep(1.)
   # One is here, and Reverb may have another on its way.
@@ -96,14 +96,14 @@ def test_blocks_are_not_taken_ahead(make_server):
 
 def test_a_full_queue_makes_the_writer_wait(make_server):
   client = make_server(max_blocks=1)
-  writer = replay.BlockWriter(client)
+  writer = replay_blocks.BlockWriter(client)
   writer('task', random_block(0))
   second = threading.Thread(
       target=writer, args=('task', random_block(1)), daemon=True)
   second.start()
   second.join(timeout=1.)
   assert second.is_alive()
-  iterator = replay.make_iterator(client.server_address, 'task')
+  iterator = replay_blocks.make_iterator(client.server_address, 'task')
   first = next(iterator)['observation'].numpy()
   assert same_bits(first, random_block(0)['observation'])
   second.join(timeout=60.)
@@ -112,8 +112,8 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
 
 def test_a_server_that_falls_silent_ends_every_wait(make_server, fall_silent):
   client = make_server(max_blocks=1)
-  writer, another = replay.BlockWriter(client), replay.BlockWriter(client)
-  iterator = replay.make_iterator(client.server_address, 'task')
+  writer, another = replay_blocks.BlockWriter(client), replay_blocks.BlockWriter(client)
+  iterator = replay_blocks.make_iterator(client.server_address, 'task')
   writer('task', random_block(0))
   next(iterator)
   fall_silent()
@@ -125,21 +125,21 @@ def test_a_server_that_falls_silent_ends_every_wait(make_server, fall_silent):
 
 
 def test_the_end_of_a_stream_is_not_waited_for_in_vain(monkeypatch):
-  monkeypatch.setattr(replay, '_CLOSE_S', 0.1)
+  monkeypatch.setattr(replay_blocks, '_CLOSE_S', 0.1)
   closes = threading.Event()
 
   def close(retry_on_unavailable):
     closes.set()
     threading.Event().wait()
 
-  replay._close(types.SimpleNamespace(close=close))
+  replay_blocks._close(types.SimpleNamespace(close=close))
   assert closes.is_set()
 
 
 def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   """The pool's arrays are views that its next unroll writes to."""
   client = make_server()
-  writer = replay.BlockWriter(client)
+  writer = replay_blocks.BlockWriter(client)
   block = {name: array.copy() for name, array in random_block(0).items()}
   for seed in range(2):
     for name, array in random_block(seed).items():
@@ -147,7 +147,7 @@ def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
     writer('task', block)
   for array in block.values():
     array[...] = 0
-  iterator = replay.make_iterator(client.server_address, 'task')
+  iterator = replay_blocks.make_iterator(client.server_address, 'task')
   for seed in range(2):
     taken = next(iterator)
     for name, array in random_block(seed).items():
@@ -170,7 +170,7 @@ def without_a_part(block):
 @pytest.mark.parametrize('spoil', [wrong_shape, wrong_type, without_a_part])
 def test_a_block_of_another_layout_is_refused(make_server, spoil, num_before):
   client = make_server()
-  writer = replay.BlockWriter(client)
+  writer = replay_blocks.BlockWriter(client)
   for _ in range(num_before):
     writer('task', random_block(0))
   block = random_block(0)

@@ -9,6 +9,7 @@ import sys
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import base
@@ -82,7 +83,7 @@ def run(path: pathlib.Path, num_env_steps: int, *, resume: bool = False,
         suite=None, agent=AGENT, make_builder=builder.DistralBuilder,
         num_workers: int = 2, seed: int = 3):
   """Runs or resumes; returns the rows of the last evaluation."""
-  return experiment.run_experiment(experiment.ExperimentConfig(
+  return experiment.run_experiment(setup.ExperimentConfig(
       agent='distral', agent_config=agent, make_builder=make_builder,
       suite=suite or make_suite(), seed=seed, num_env_steps=num_env_steps,
       run_dir=run_directory.RunDirectory(path, resume=resume),

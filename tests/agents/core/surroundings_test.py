@@ -2,7 +2,7 @@
 
 import os
 
-from distillery.agents.core import surroundings
+from distillery.agents.core.run_files import machine
 import pytest
 
 
@@ -16,11 +16,11 @@ import pytest
     'OPENBLAS_CORETYPE', 'DNNL_MAX_CPU_ISA', 'ONEDNN_MAX_CPU_ISA',
     'NPY_DISABLE_CPU_FEATURES', 'PYTHONHASHSEED'])
 def test_variables_that_change_numbers_are_written_down(monkeypatch, name):
-  for other in [*surroundings.variables()]:
+  for other in [*machine.variables()]:
     monkeypatch.delenv(other)
-  assert not surroundings.variables()
+  assert not machine.variables()
   monkeypatch.setenv(name, 'a value')
-  assert surroundings.variables() == {name: 'a value'}
+  assert machine.variables() == {name: 'a value'}
 
 
 @pytest.mark.parametrize('name', [
@@ -28,17 +28,17 @@ def test_variables_that_change_numbers_are_written_down(monkeypatch, name):
     'TF_TOKEN_app', 'TF_HTTP_PASSWORD', 'NVIDIA_API_KEY', 'HOME'])
 def test_others_are_not(monkeypatch, name):
   monkeypatch.setenv(name, 'a secret')
-  assert name not in surroundings.variables()
+  assert name not in machine.variables()
 
 
 def test_the_processor_is_named(monkeypatch):
-  assert surroundings.processor() == surroundings.processor() != ''
+  assert machine.processor() == machine.processor() != ''
   text = ('processor\t: 0\nmodel name\t: Quick 3000\n'
           'flags\t\t: fpu sse avx avx2 fma\n\n'
           'processor\t: 1\nmodel name\t: Slow\n')
   monkeypatch.setattr(
-      surroundings.pathlib.Path, 'read_text', lambda *_, **__: text)
-  assert surroundings.processor() == 'Quick 3000 (avx avx2 fma)'
+      machine.pathlib.Path, 'read_text', lambda *_, **__: text)
+  assert machine.processor() == 'Quick 3000 (avx avx2 fma)'
   monkeypatch.setattr(
-      surroundings.pathlib.Path, 'read_text', lambda *_, **__: 'Features: fp')
-  assert surroundings.processor() == os.uname().machine
+      machine.pathlib.Path, 'read_text', lambda *_, **__: 'Features: fp')
+  assert machine.processor() == os.uname().machine

@@ -2,10 +2,10 @@
 
 import types
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import records
 from distillery.agents.core import run_directory
-from distillery.agents.core import taking_back
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import metrics
+from distillery.agents.core.running import resuming
 import pytest
 
 EVALUATION = ','.join(run_directory.EVALUATION_COLUMNS)
@@ -19,8 +19,8 @@ def fixture_config(tmp_path):
   run_dir.write_json('versions.json', {'resumed': [{'num_env_steps': 60}]})
   run_dir.open_csv('train.csv').append([
       {'env_steps': 10 * i, 'learner_steps': i} for i in range(1, 5)])
-  record = records.EvaluationRecord(
-      run_dir, records.Summary(run_dir), 0, 'success')
+  record = metrics.EvaluationRecord(
+      run_dir, metrics.Summary(run_dir), 0, 'success')
   for step in (0, 20, 40):
     record.add(step, 1., [
         {'policy': 'task', 'task': name, 'split': 'train', 'episodes': 1,
@@ -42,7 +42,7 @@ def said(capsys):
 def test_what_came_after_the_checkpoint_is_dropped_and_said(config, capsys):
   picture = config.run_dir.path / 'learning_curve.png'
   before = picture.read_bytes()
-  assert taking_back.take_back(config, 20, 2) == 21
+  assert resuming.take_back(config, 20, 2) == 21
   assert said(capsys) == [
       'dropped 2 rows of train.csv and 2 rows of evaluation.csv from after 20 '
       'steps, where the run goes on']
@@ -57,14 +57,14 @@ def test_what_came_after_the_checkpoint_is_dropped_and_said(config, capsys):
 def test_a_run_at_its_checkpoint_takes_nothing_back(config, capsys):
   picture = config.run_dir.path / 'learning_curve.png'
   picture.write_text('the same')
-  assert taking_back.take_back(config, 40, 4) == 41
+  assert resuming.take_back(config, 40, 4) == 41
   assert said(capsys) == []
   assert picture.read_text() == 'the same'
   assert len(steps_of(config, 'train.csv')) == 4
 
 
 def test_without_a_checkpoint_the_run_says_that_it_begins_anew(config, capsys):
-  assert taking_back.take_back(config, 0, 0) == 0
+  assert resuming.take_back(config, 0, 0) == 0
   first, second = said(capsys)
   assert first == (f'warning: there is no checkpoint in {config.run_dir.path}; '
                    'the run begins anew.')
@@ -79,7 +79,7 @@ def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
   (tmp_path / 'config.json').write_text('{}')
   run_dir = run_directory.RunDirectory(tmp_path, resume=True)
   run_dir.write_json('versions.json', {'resumed': [{}]})
-  taking_back.take_back(types.SimpleNamespace(
+  resuming.take_back(types.SimpleNamespace(
       run_dir=run_dir, suite=types.SimpleNamespace(score='return')), 0, 0)
   assert 'the run begins anew' in capsys.readouterr().out
 
@@ -87,15 +87,15 @@ def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
 def test_a_table_with_a_gap_is_said(config, capsys):
   (config.run_dir.path / 'train.csv').write_text(
       'env_steps,learner_steps\n10,1\n')
-  taking_back.take_back(config, 40, 4)
+  resuming.take_back(config, 40, 4)
   assert said(capsys) == [
       f'warning: {config.run_dir.path}/train.csv has no rows from 11 to 40 '
       'steps; they could not be written, or were deleted.']
   (config.run_dir.path / 'train.csv').unlink()
-  taking_back.take_back(config, 40, 4)
+  resuming.take_back(config, 40, 4)
   assert 'has no rows from 0 to 40 steps' in capsys.readouterr().out
   # Before anything is learned there are none.
-  taking_back.take_back(config, 40, 0)
+  resuming.take_back(config, 40, 0)
   assert said(capsys) == []
 
 
@@ -104,7 +104,7 @@ def test_tables_that_were_made_of_what_is_dropped_are_named(config, capsys):
   for name, steps in (('evaluation_task.csv', 40), ('adaptation_test.csv', 20)):
     (path / name).write_text(f'env_steps,task\n{steps},a\n')
   (path / 'my_notes.csv').write_text('a;b\n')
-  taking_back.take_back(config, 20, 2)
+  resuming.take_back(config, 20, 2)
   assert said(capsys)[1:] == [
       f'warning: {path}/evaluation_task.csv is of later steps, which are taken '
       'back; make it again, or delete it.']
@@ -114,5 +114,5 @@ def test_a_picture_that_cannot_be_drawn_again_ends_no_run(config, capsys):
   (config.run_dir.path / 'learning_curve.png').unlink()
   (config.run_dir.path / 'learning_curve.png').mkdir()
   for steps in (20, 0):
-    taking_back.take_back(config, steps, steps // 10)
+    resuming.take_back(config, steps, steps // 10)
   assert sum('warning: cannot write' in line for line in said(capsys)) == 2

@@ -14,10 +14,10 @@ import sys
 import time
 
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
 from distillery.agents.core import errors
-from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import display
+from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments.pool import process_pool
@@ -389,7 +389,7 @@ def test_an_experiment_out_of_range_is_refused(tmp_path, name, value, words):
       evaluation_episodes=2, checkpoint_every=INTERVAL,
       run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=False))
   with pytest.raises(ValueError, match=words):
-    experiment.ExperimentConfig(**{**settings, name: value})
+    setup.ExperimentConfig(**{**settings, name: value})
 
 
 @pytest.mark.parametrize('changes, words', [

@@ -3,8 +3,8 @@
 import threading
 
 from distillery.agents.core import baselines
-from distillery.agents.core import builders
-from distillery.agents.core import transitions
+from distillery.agents.core import specs
+from distillery.agents.core.replay import transitions
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.distributed import quiet
@@ -16,7 +16,7 @@ import reverb
 
 K, E, T = 3, 2, 30
 SUITE = fakes.point_mass_suite(K)
-SPEC = builders.AgentSpec(K, 0, SUITE.observation_spec, SUITE.action_spec)
+SPEC = specs.AgentSpec(K, 0, SUITE.observation_spec, SUITE.action_spec)
 
 
 @pytest.fixture(name='serve')

@@ -2,15 +2,15 @@
 
 import dataclasses
 
-from distillery.agents.core import builders
-from distillery.agents.core import trust_region_builder
-from distillery.agents.core import trust_region_config
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.trust_region import builder as trust_region_builder
+from distillery.agents.core.trust_region import config as trust_region_config
 from dm_env import specs
 import numpy as np
 import pytest
 
 CONTINUOUS = specs.BoundedArray((2,), np.float32, -1., [1., 3.])
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     num_tasks=3, num_test_tasks=0,
     observation_spec=specs.Array((5,), np.float32), action_spec=CONTINUOUS,
     horizon=50)

@@ -2,7 +2,7 @@
 
 import math
 
-from distillery.agents.core import trust_region_config
+from distillery.agents.core.trust_region import config as trust_region_config
 import pytest
 
 NAN = float('nan')

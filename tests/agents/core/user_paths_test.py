@@ -3,8 +3,8 @@
 import pathlib
 
 from distillery.agents.core import checkpoints
-from distillery.agents.core import plotting
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import user_paths
 from distillery.agents.damsel import experts
 from distillery.launchers import trained_suites
 import pytest
@@ -29,7 +29,7 @@ def test_an_unknown_user_is_one_sentence():
 @pytest.mark.filterwarnings('ignore:checkpoint')
 @pytest.mark.parametrize('read', [
     checkpoints.load_policy, checkpoints.train_task_names,
-    plotting.read_config, trained_suites.read, experts.read, experts.digest])
+    curves.read_config, trained_suites.read, experts.read, experts.digest])
 def test_what_reads_a_directory_finds_it_in_the_home(
     tmp_path, monkeypatch, read):
   """There is a damaged one of each; its message says where."""

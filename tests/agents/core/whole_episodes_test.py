@@ -6,7 +6,8 @@ import functools
 from distillery.agents.core import adaptation
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
-from distillery.agents.core import whole_episodes
+from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.pearl import builder as pearl_builder
@@ -69,7 +70,7 @@ def users_suite(**changes):
 
 
 def run(path, make_builder, agent, suite, resume=False, num_env_steps=1):
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='any', agent_config=agent, make_builder=make_builder, suite=suite,
       seed=0, num_env_steps=num_env_steps, num_workers=1, evaluate_every=1000,
       evaluation_episodes=1, checkpoint_every=1000,

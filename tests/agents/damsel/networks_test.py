@@ -1,6 +1,6 @@
 """Encoder, policy and components; and their twins in NumPy."""
 
-from distillery.agents.core import transitions
+from distillery.agents.core.replay import transitions
 from distillery.agents.damsel import adaptation
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import learning

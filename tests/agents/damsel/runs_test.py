@@ -4,9 +4,10 @@ import json
 
 from acme.utils import counting
 from distillery.agents.core import checkpoints
-from distillery.agents.core import episodes
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.replay import episodes
+from distillery.agents.core.running import setup
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import experts as damsel_experts
 from dm_env import specs
@@ -107,7 +108,7 @@ def test_a_run_and_its_resumption(tmp_path):
       steps_per_block=2, episodes_per_step=1, tasks_per_update=3)
 
   def run(num_env_steps, resume):
-    return experiment.run_experiment(experiment.ExperimentConfig(
+    return experiment.run_experiment(setup.ExperimentConfig(
         agent='damsel', agent_config=config, make_builder=builder.DamselBuilder,
         suite=suite, seed=0, num_env_steps=num_env_steps, num_workers=1,
         evaluate_every=1800, evaluation_episodes=1, checkpoint_every=900,

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts as damsel_experts
@@ -21,7 +21,7 @@ FAMILIES = ('x', 'y', 'x', 'z', 'y', 'x')
 K = len(FAMILIES)
 W = 2 * D + A + 2
 ACTION = specs.BoundedArray((A,), np.float32, [-1., -3.], [1., 1.])
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     K, 0, specs.Array((D,), np.float32), ACTION, horizon=T, families=FAMILIES)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import caught_gradients
-from distillery.agents.core import saving
+from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
 from distillery.agents.distillation import rollouts
@@ -36,7 +36,7 @@ def write_run(run_dir, policy, names, twin=None):
   run_dir.mkdir()
   (run_dir / 'config.json').write_text(json.dumps(
       {'tasks': [f'{name} (train)' for name in names]}))
-  saving.finish(saving.begin(
+  checkpoint_writing.finish(checkpoint_writing.begin(
       run_dir, 100, {'policy': policy},
       {'task': twin or policy.acting_policy('task')},
       {name: variable.numpy()

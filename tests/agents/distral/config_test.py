@@ -2,7 +2,7 @@
 
 import math
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from dm_env import specs
@@ -104,7 +104,7 @@ def test_alpha_and_beta(kl_cost, entropy_cost, alpha, beta):
 
 
 def test_discrete_actions_have_no_noise_to_color():
-  spec = builders.AgentSpec(
+  spec = core_specs.AgentSpec(
       2, 0, specs.Array([3], np.float32), specs.DiscreteArray(4))
   with pytest.raises(ValueError, match='noise_color=0.5 has no effect on'):
     builder.DistralBuilder(make(noise_color=.5), spec)

@@ -1,7 +1,7 @@
 """The learner of columns with an LSTM: its gradient, from the objective up."""
 
 import caught_gradients
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import networks as distral_networks
@@ -15,7 +15,7 @@ import tensorflow as tf
 
 SUITE = maze_suite.maze_suite('NAVIGATION')
 K, E, T = 4, 2, 30
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     num_tasks=K, num_test_tasks=0, observation_spec=SUITE.observation_spec,
     action_spec=SUITE.action_spec, image_shape=SUITE.image_shape)
 

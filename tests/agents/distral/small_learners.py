@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import learning
 from distillery.agents.distral import networks as distral_networks
@@ -29,7 +29,7 @@ def make_config(**changes):
 
 
 def make_spec(action_spec):
-  return builders.AgentSpec(
+  return core_specs.AgentSpec(
       num_tasks=K, num_test_tasks=0, observation_spec=OBSERVATION,
       action_spec=action_spec, horizon=T, families=('',) * K)
 

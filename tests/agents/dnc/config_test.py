@@ -2,7 +2,7 @@
 
 import warnings
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from dm_env import specs
@@ -94,10 +94,10 @@ def test_tasks_that_do_not_fit(changes, spec, sentence):
   common = dict(
       num_tasks=2, num_test_tasks=0, action_spec=small.CONTINUOUS,
       observation_spec=specs.Array((3,), np.float32))
-  builder.DnCBuilder(make(**changes), builders.AgentSpec(**common))
+  builder.DnCBuilder(make(**changes), core_specs.AgentSpec(**common))
   with pytest.raises(ValueError, match=sentence):
     builder.DnCBuilder(
-        make(**changes), builders.AgentSpec(**{**common, **spec}))
+        make(**changes), core_specs.AgentSpec(**{**common, **spec}))
   helpful = dict(observes_task=False, baseline='neural')
   builder.DnCBuilder(
-      make(**changes, **helpful), builders.AgentSpec(**{**common, **spec}))
+      make(**changes, **helpful), core_specs.AgentSpec(**{**common, **spec}))

@@ -3,6 +3,7 @@
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.environments import fakes
@@ -42,7 +43,7 @@ class KilledBuilder(builder.DnCBuilder):
 
 def run(path, config, resume=False, make_builder=builder.DnCBuilder):
   """10 steps, distilled in every fourth, saved in every third."""
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='dnc', agent_config=config, make_builder=make_builder,
       suite=fakes.point_mass_suite(2, horizon=HORIZON), seed=3,
       num_env_steps=10 * steps_of(config), num_workers=1,

@@ -1,7 +1,9 @@
 """A step of the local policies: of which objective, and of whom."""
 
 from distillery.agents.core import errors
-from distillery.agents.core import trust_region_networks
+from distillery.agents.core.trust_region import (
+  networks as trust_region_networks,
+)
 from distillery.agents.dnc import learning
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning as trpo_learning

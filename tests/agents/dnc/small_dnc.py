@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import learning
@@ -33,7 +33,7 @@ def make_config(**changes):
 
 
 def make_builder(config, action_spec=CONTINUOUS, num_tasks=K):
-  return builder.DnCBuilder(config, builders.AgentSpec(
+  return builder.DnCBuilder(config, core_specs.AgentSpec(
       num_tasks=num_tasks, num_test_tasks=0, observation_spec=OBSERVATION,
       action_spec=action_spec))
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from distillery.agents.core import transitions
+from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import adaptation
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import networks as pearl_networks

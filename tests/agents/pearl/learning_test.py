@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from distillery.agents.core import episodes
 from distillery.agents.core import errors
-from distillery.agents.core import transitions
+from distillery.agents.core.replay import episodes
+from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import networks as pearl_networks
 import numpy as np
 import pytest

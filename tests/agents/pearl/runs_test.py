@@ -3,6 +3,7 @@
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.pearl import builder
 from distillery.environments import fakes
 from dm_env import specs
@@ -75,7 +76,7 @@ def test_a_run_and_its_resumption(tmp_path):
   suite = fakes.point_mass_suite(3, horizon=T)
 
   def run(num_env_steps, resume):
-    return experiment.run_experiment(experiment.ExperimentConfig(
+    return experiment.run_experiment(setup.ExperimentConfig(
         agent='pearl', agent_config=small.make_config(),
         make_builder=builder.PearlBuilder, suite=suite, seed=0,
         num_env_steps=num_env_steps, num_workers=1, evaluate_every=72,

@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.agents.pearl import learning
@@ -14,7 +14,7 @@ K, M, N, D, A, L, T = 4, 3, 5, 3, 2, 2, 6
 W = 2 * D + A + 2
 # Not the unit box.
 ACTION = specs.BoundedArray((A,), np.float32, [-2., 0.], [2., 1.])
-SPEC = builders.AgentSpec(
+SPEC = core_specs.AgentSpec(
     K, 0, specs.Array((D,), np.float32), ACTION, horizon=T,
     families=tuple('xyxy'))
 

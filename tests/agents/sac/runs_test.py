@@ -8,9 +8,10 @@ import time
 
 import disks
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import display
+from distillery.agents.core.running import setup
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
@@ -26,7 +27,7 @@ BLOCK = 20
 
 
 def run(path, num_blocks, resume=False):
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='sac', agent_config=CONFIG, make_builder=builder.SACBuilder,
       suite=fakes.point_mass_suite(2, horizon=10), seed=0,
       num_env_steps=num_blocks * BLOCK, num_workers=1,

@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.agents.sac import learning
@@ -17,7 +17,7 @@ ACTION = specs.BoundedArray((A,), np.float32, [-2., 0.], [2., 1.])
 
 
 def make_spec(num_tasks=K, action_spec=ACTION, **changes):
-  return builders.AgentSpec(**{**dict(
+  return core_specs.AgentSpec(**{**dict(
       num_tasks=num_tasks, num_test_tasks=0, observation_spec=OBSERVATION,
       action_spec=action_spec), **changes})
 

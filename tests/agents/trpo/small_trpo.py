@@ -2,7 +2,7 @@
 
 import itertools
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning
@@ -28,7 +28,7 @@ def make_config(**changes):
 
 def make_networks(config, action_spec=CONTINUOUS):
   """With parameters, and statistics, that are neither small nor alike."""
-  networks = builder.TRPOBuilder(config, builders.AgentSpec(
+  networks = builder.TRPOBuilder(config, core_specs.AgentSpec(
       num_tasks=K, num_test_tasks=0,
       observation_spec=specs.Array((D,), np.float32),
       action_spec=action_spec)).make_networks(0)

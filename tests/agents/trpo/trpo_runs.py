@@ -8,6 +8,7 @@ import sys
 
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.running import setup
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import fakes
@@ -21,7 +22,7 @@ INTERVAL = 3 * BLOCK
 def run(path: pathlib.Path, num_env_steps: int, *, resume: bool = False,
         baseline: str = 'neural'):
   """Runs or resumes."""
-  experiment.run_experiment(experiment.ExperimentConfig(
+  experiment.run_experiment(setup.ExperimentConfig(
       agent='trpo', agent_config=trpo_config.TRPOConfig(
           envs_per_task=2, unroll_length=50, hidden_sizes=(8,),
           value_hidden_sizes=(8,), baseline=baseline),

@@ -17,31 +17,31 @@ from acme.utils import counting
 from distillery.agents.core import actors
 from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display as displays
 from distillery.agents.core import evaluation
-from distillery.agents.core import experiment as experiments
-from distillery.agents.core import parts
-from distillery.agents.core import records
-from distillery.agents.core import serving
-from distillery.agents.core import taking_back
+from distillery.agents.core.run_files import display as displays
+from distillery.agents.core.run_files import metrics as run_metrics
+from distillery.agents.core.running import parts
+from distillery.agents.core.running import replay_server
+from distillery.agents.core.running import resuming
+from distillery.agents.core.running import setup
 from distillery.environments.pool import process_pool
 import reverb
 
 
-def train(config: experiments.ExperimentConfig, pool: process_pool.Pool,
+def train(config: setup.ExperimentConfig, pool: process_pool.Pool,
           builder: builders.Builder) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
   checkpoint = None
   if config.run_dir.resume:
     checkpoint = checkpoints.newest(config.run_dir.path)
-  with serving.serve(builder, config.run_dir.path, checkpoint) as client:
+  with replay_server.serve(builder, config.run_dir.path, checkpoint) as client:
     return Training(config, pool, builder, client, checkpoint).run()
 
 
 class Training:
   """A run: the agent's parts, and where it has got to."""
 
-  def __init__(self, config: experiments.ExperimentConfig, pool: process_pool.Pool,
+  def __init__(self, config: setup.ExperimentConfig, pool: process_pool.Pool,
                builder: builders.Builder, client: reverb.Client,
                checkpoint: Optional[pathlib.Path]):
     """Makes the parts, and takes up a checkpoint if there is one."""
@@ -55,26 +55,26 @@ class Training:
     self._wall_s = 0.
     # Whether the next block begins with new episodes.
     self._restart = False
-    self._status = records.Status(config.suite.score)
+    self._status = run_metrics.Status(config.suite.score)
     if checkpoint is not None:
       self._restore(checkpoint)
-    restart = taking_back.take_back(
+    restart = resuming.take_back(
         config, self._env_steps, self._learner.num_steps
         ) if self._dir.resume else None
-    summary = records.Summary(self._dir, restart)
-    self._train_record = records.TrainRecord(
+    summary = run_metrics.Summary(self._dir, restart)
+    self._train_record = run_metrics.TrainRecord(
         self._dir, summary, [task.name for task in config.suite.train_tasks],
         self._env_steps, self._learner.num_steps)
-    self._evaluation_record = records.EvaluationRecord(
+    self._evaluation_record = run_metrics.EvaluationRecord(
         self._dir, summary, self._env_steps, config.suite.score)
     every, evaluated = (
         config.evaluate_every, self._evaluation_record.last_env_steps())
     if self._env_steps and evaluated // every < self._env_steps // every:
-      taking_back.say_gap(
+      resuming.say_gap(
           self._dir, 'evaluation.csv', evaluated, self._env_steps)
     self._actor = actors.UnrollActor(
         self._parts.behaviours, self._learner, pool,
-        builder.make_inserter(experiments.agent_spec(config.suite), client),
+        builder.make_inserter(setup.agent_spec(config.suite), client),
         builder.needs_whole_episodes)
     self._num_learner_steps = builder.num_learner_steps
 
@@ -105,10 +105,10 @@ class Training:
         last = now
         self._log(metrics, display)
         self._parts.check_saving()
-        if experiments.is_due(
+        if setup.is_due(
             config, config.evaluate_every, before, self._env_steps):
           rows = self._evaluate(display)
-        if experiments.is_due(
+        if setup.is_due(
             config, config.checkpoint_every, before, self._env_steps):
           self._save()
     self._parts.finish_saving()

@@ -2,14 +2,14 @@
 
 import pathlib
 
-from distillery.agents.core import display
-from distillery.agents.core import experiment
-from distillery.agents.core import plotting
-from distillery.agents.core import records
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import metrics
+from distillery.agents.core.running import setup
 
 
-def take_back(config: experiment.ExperimentConfig, env_steps: int,
+def take_back(config: setup.ExperimentConfig, env_steps: int,
               learner_steps: int) -> int:
   """Drops what a run left after its checkpoint, says so and notes it.
 
@@ -34,7 +34,7 @@ def take_back(config: experiment.ExperimentConfig, env_steps: int,
   if not env_steps:
     display.say(f'warning: there is no checkpoint in {run_dir.path}; the run '
                 'begins anew.')
-  records.say_dropped(env_steps, dropped)
+  metrics.say_dropped(env_steps, dropped)
   if learner_steps:
     say_gap(run_dir, 'train.csv', train.last_env_steps(), env_steps)
   if dropped['evaluation.csv']:
@@ -79,6 +79,6 @@ def _draw_again(path: pathlib.Path, has_rows: bool, score: str) -> None:
   picture = path / 'learning_curve.png'
   with display.BestEffort(picture):
     if has_rows:
-      plotting.learning_curve(path / 'evaluation.csv', picture, score)
+      curves.learning_curve(path / 'evaluation.csv', picture, score)
     else:
       picture.unlink(missing_ok=True)

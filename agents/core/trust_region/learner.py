@@ -2,13 +2,15 @@
 
 from typing import Any, Callable, Dict, Iterator, Mapping
 
-from distillery.agents.core import batch_checks
-from distillery.agents.core import critics
 from distillery.agents.core import errors
 from distillery.agents.core import learners
-from distillery.agents.core import trust_region_config
-from distillery.agents.core import trust_region_networks
-from distillery.agents.core import whole_episodes
+from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core.trust_region import config as trust_region_config
+from distillery.agents.core.trust_region import critics
+from distillery.agents.core.trust_region import (
+  networks as trust_region_networks,
+)
 from distillery.ops import advantages
 from distillery.ops import checks
 from distillery.ops import policy_gradient

@@ -11,12 +11,12 @@ from typing import Any, Dict, List, Sequence
 from acme.utils import counting
 from distillery.agents.core import actors
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
 from distillery.agents.core import evaluation
-from distillery.agents.core import experiment
-from distillery.agents.core import parts
-from distillery.agents.core import records
-from distillery.agents.core import taking_back
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import metrics
+from distillery.agents.core.running import parts
+from distillery.agents.core.running import resuming
+from distillery.agents.core.running import setup
 from distillery.distributed import lp
 from distillery.environments.pool import process_pool
 from distillery.networks import acting
@@ -30,14 +30,14 @@ _LAST_BLOCK_S = 10.  # That the evaluator waits for actors at the end.
 class LearnerNode:
   """Learns from replay until the steps are made; serves variables."""
 
-  def __init__(self, config: experiment.ExperimentConfig, num_actors: int,
+  def __init__(self, config: setup.ExperimentConfig, num_actors: int,
                replay: reverb.Client, counter: counting.Counter):
     """Takes up the newest checkpoint, if there is one."""
     self._config = config
     self._num_acting = num_actors
     self._counter = counter
     self._parts = parts.Parts(
-        experiment.make_builder(config), replay, config.seed)
+        setup.make_builder(config), replay, config.seed)
     self._learner = self._parts.learner
     self._env_steps = 0
     self._env_steps = self._count()
@@ -50,7 +50,7 @@ class LearnerNode:
                   f'what it had learned at {self._parts.saved:,}')
     self._record = self._make_record()
     self._display = display.Display(config.num_env_steps, self._env_steps)
-    self._status = records.Status(config.suite.score)
+    self._status = metrics.Status(config.suite.score)
     self._lock = threading.Lock()
     self._episodes: List[process_pool.Episode] = []
     self._finished = False
@@ -119,7 +119,7 @@ class LearnerNode:
           {'steps_per_s': (self._env_steps - before) / elapsed,
            **self._learner.metrics}))
       self._display.update(self._env_steps, self._status.text)
-      is_due = experiment.is_due(
+      is_due = setup.is_due(
           config, config.checkpoint_every, due, self._env_steps)
       self._save(is_due)
       due = self._env_steps if is_due else due
@@ -129,12 +129,12 @@ class LearnerNode:
       self._parts.empty_replay()
     lp.wait_for_stop()
 
-  def _make_record(self) -> records.TrainRecord:
+  def _make_record(self) -> metrics.TrainRecord:
     config, steps = self._config, (self._env_steps, self._learner.num_steps)
     is_first = config.run_dir.resume and self._env_steps == self._parts.saved
-    restart = taking_back.take_back(config, *steps) if is_first else None
-    return records.TrainRecord(
-        config.run_dir, records.Summary(config.run_dir, restart),
+    restart = resuming.take_back(config, *steps) if is_first else None
+    return metrics.TrainRecord(
+        config.run_dir, metrics.Summary(config.run_dir, restart),
         [task.name for task in config.suite.train_tasks], *steps)
 
   def _save(self, is_due: bool) -> None:
@@ -178,7 +178,7 @@ class LearnerNode:
 class ActorNode:
   """Collects blocks until the program ends."""
 
-  def __init__(self, config: experiment.ExperimentConfig, index: int,
+  def __init__(self, config: setup.ExperimentConfig, index: int,
                num_workers: int, replay: reverb.Client,
                counter: counting.Counter, learner: LearnerNode):
     """Starts the processes that step this actor's environments."""
@@ -188,11 +188,11 @@ class ActorNode:
     steps = int(counter.get_counts().get('env_steps', 0))
     seed = np.random.SeedSequence(
         config.seed, spawn_key=(index, steps)).generate_state(1)[0]
-    self._pool = experiment.make_pool(config, num_workers, int(seed))
+    self._pool = setup.make_pool(config, num_workers, int(seed))
     self._actor = actors.UnrollActor(
         learner.policies(evaluated=False), learner, self._pool,
         config.make_builder.make_inserter(
-            experiment.agent_spec(config.suite), replay),
+            setup.agent_spec(config.suite), replay),
         config.make_builder.needs_whole_episodes)
 
   def run(self) -> None:
@@ -211,19 +211,19 @@ class ActorNode:
 class EvaluatorNode:
   """Evaluates the learner's policies now and then, and at the end."""
 
-  def __init__(self, config: experiment.ExperimentConfig, num_workers: int,
+  def __init__(self, config: setup.ExperimentConfig, num_workers: int,
                learner: LearnerNode):
     """Starts the processes that step its environments."""
     self._config = config
     self._learner = learner
     self._policies = learner.policies(evaluated=True)
-    self._pool = experiment.make_pool(config, num_workers, config.seed)
+    self._pool = setup.make_pool(config, num_workers, config.seed)
 
   def run(self) -> None:
     """Evaluates until the learner has finished, and ends the program."""
     config, env_steps = self._config, self._learner.progress()['env_steps']
-    record = records.EvaluationRecord(
-        config.run_dir, records.Summary(config.run_dir), env_steps,
+    record = metrics.EvaluationRecord(
+        config.run_dir, metrics.Summary(config.run_dir), env_steps,
         config.suite.score)
     last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
@@ -242,7 +242,7 @@ class EvaluatorNode:
       lp.wait_for_stop(_POLL_S)
     lp.stop()
 
-  def _evaluate(self, record: records.EvaluationRecord,
+  def _evaluate(self, record: metrics.EvaluationRecord,
                 progress: Dict[str, Any]) -> None:
     parameters, = self._learner.get_variables(['policy'])
     config = self._config

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from distillery.agents.core import builders
-from distillery.agents.core import critics
-from distillery.agents.core import trust_region_config
+from distillery.agents.core import specs as core_specs
+from distillery.agents.core.trust_region import config as trust_region_config
+from distillery.agents.core.trust_region import critics
 from distillery.networks import interfaces
 from distillery.networks.policies import columns
 from dm_env import specs
@@ -18,7 +18,7 @@ class TrustRegionNetworks(NamedTuple):
 
 
 def make_networks(
-    spec: builders.AgentSpec,
+    spec: core_specs.AgentSpec,
     config: trust_region_config.TrustRegionConfig,
     architecture: str,
     seed: int,

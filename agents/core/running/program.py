@@ -17,9 +17,9 @@ import shutil
 import threading
 from typing import Any, Dict, List
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.running import setup
 from distillery.distributed import lp
 from distillery.distributed import quiet
 from distillery.environments import pickling
@@ -30,7 +30,7 @@ from distillery.environments import pickling
 _importing = threading.Lock()
 
 
-class _Config(experiment.ExperimentConfig):
+class _Config(setup.ExperimentConfig):
   """An experiment as its nodes get it, in this process or in others."""
 
   def __getstate__(self) -> Dict[str, Any]:
@@ -43,7 +43,7 @@ class _Config(experiment.ExperimentConfig):
     return dict(vars(self))
 
 
-def _check_modules(config: experiment.ExperimentConfig) -> None:
+def _check_modules(config: setup.ExperimentConfig) -> None:
   tasks = {f'task {task.name!r}': task for task in config.suite.tasks}
   for what, part in {**tasks, 'suite': config.suite,
                      'agent_config': config.agent_config,
@@ -51,7 +51,7 @@ def _check_modules(config: experiment.ExperimentConfig) -> None:
     pickling.check_for_program(part, what)
 
 
-def make_program(config: experiment.ExperimentConfig,
+def make_program(config: setup.ExperimentConfig,
                  num_actors: int) -> lp.Program:
   """Lays out an experiment; launch it with `lp.launch`.
 
@@ -72,8 +72,8 @@ def make_program(config: experiment.ExperimentConfig,
   run_dir = copy.copy(config.run_dir)
   run_dir.path = run_dir.path.absolute()
   config = _Config(**{**vars(config), 'run_dir': run_dir})
-  builder = experiment.make_builder(config)
-  experiment.check_tasks(config.suite)
+  builder = setup.make_builder(config)
+  setup.check_tasks(config.suite)
   if builder.max_actors is not None and num_actors > builder.max_actors:
     raise ValueError(
         f'num_actors: got {num_actors}, and {config.agent} with these settings '
@@ -101,7 +101,7 @@ def make_program(config: experiment.ExperimentConfig,
   return program
 
 
-def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
+def run_program(config: setup.ExperimentConfig, *, num_actors: int,
                 launch_type: Any, ray_address: str = ''
                 ) -> List[Dict[str, Any]]:
   """Runs an experiment as a program, to its end.
@@ -130,7 +130,7 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
       _check_modules(config)
     program = make_program(config, num_actors)
     lp.check(launch_type, ray_address)
-    experiment.prepare(config, num_actors)
+    setup.prepare(config, num_actors)
     try:
       lp.launch_and_wait(program, launch_type, ray_address)
     finally:
@@ -146,21 +146,21 @@ def run_program(config: experiment.ExperimentConfig, *, num_actors: int,
 # Each is called in its node's process, where TensorFlow is imported at last.
 
 
-def _make_tables(config: experiment.ExperimentConfig):
+def _make_tables(config: setup.ExperimentConfig):
   with _importing:
     quiet.quiet_tensorflow()
-    return experiment.make_builder(config).make_tables(apart=True)
+    return setup.make_builder(config).make_tables(apart=True)
 
 
-def _make_checkpointer(config: experiment.ExperimentConfig):
+def _make_checkpointer(config: setup.ExperimentConfig):
   with _importing:
     from distillery.agents.core import checkpoints
-    from distillery.agents.core import serving
+    from distillery.agents.core.running import replay_server
   path = config.run_dir.path
-  return serving.make_checkpointer(path, checkpoints.newest(path))
+  return replay_server.make_checkpointer(path, checkpoints.newest(path))
 
 
-def _make_counter(config: experiment.ExperimentConfig):
+def _make_counter(config: setup.ExperimentConfig):
   """Counts environment steps, from those of the newest checkpoint on."""
   with _importing:
     from acme.utils import counting
@@ -172,24 +172,24 @@ def _make_counter(config: experiment.ExperimentConfig):
   return counter
 
 
-def _make_learner(config: experiment.ExperimentConfig, *arguments):
+def _make_learner(config: setup.ExperimentConfig, *arguments):
   with _importing:
     quiet.quiet_tensorflow()
-    from distillery.agents.core import devices
+    from distillery.agents.core.running import devices
     devices.choose(config.device)
-    from distillery.agents.core import nodes
+    from distillery.agents.core.running import nodes
   return nodes.LearnerNode(config, *arguments)
 
 
-def _make_actor(config: experiment.ExperimentConfig, *arguments):
+def _make_actor(config: setup.ExperimentConfig, *arguments):
   with _importing:
     quiet.quiet_tensorflow()
-    from distillery.agents.core import nodes
+    from distillery.agents.core.running import nodes
   return nodes.ActorNode(config, *arguments)
 
 
-def _make_evaluator(config: experiment.ExperimentConfig, *arguments):
+def _make_evaluator(config: setup.ExperimentConfig, *arguments):
   with _importing:
     quiet.quiet_tensorflow()
-    from distillery.agents.core import nodes
+    from distillery.agents.core.running import nodes
   return nodes.EvaluatorNode(config, *arguments)

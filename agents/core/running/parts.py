@@ -8,8 +8,8 @@ from typing import Any, Dict, Mapping, Optional
 from acme.utils import counting
 from distillery.agents.core import builders
 from distillery.agents.core import checkpoints
-from distillery.agents.core import display
-from distillery.agents.core import saving
+from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import display
 from distillery.distributed import contact
 from distillery.distributed import quiet
 from distillery.networks import acting
@@ -78,7 +78,7 @@ class Parts:
     self.finish_saving()
     self.learner.check_finite()
     parameters, = self.learner.get_variables(['policy'])
-    aside = saving.begin(
+    aside = checkpoint_writing.begin(
         run_dir, env_steps, self.learner.checkpointables, self.policies,
         parameters, {'env_steps': env_steps,
                      'learner_steps': self.learner.num_steps, **state})
@@ -133,7 +133,7 @@ class Parts:
       call(self._client.reset, table)
 
   def _finish(self, aside: pathlib.Path) -> None:
-    final = saving.finish(
+    final = checkpoint_writing.finish(
         aside, self._write_replay if self._keeps_replay else None)
     self.saved = checkpoints.env_steps(final)
 

@@ -6,11 +6,11 @@ import socket
 import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
-from distillery.agents.core import display
 from distillery.agents.core import evaluation
-from distillery.agents.core import folders
-from distillery.agents.core import plotting
 from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import folders
 from distillery.environments.pool import process_pool
 import numpy as np
 import tensorflow as tf
@@ -192,7 +192,7 @@ class EvaluationRecord:
         f'evaluation_{row["policy"]}/{row["task"]}': row[self._score]
         for row in rows})
     with self._picture_errors:
-      plotting.learning_curve(
+      curves.learning_curve(
           self._path / 'evaluation.csv', self._path / 'learning_curve.png',
           self._score)
     means = {

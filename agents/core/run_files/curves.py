@@ -4,10 +4,10 @@ import os
 import pathlib
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import csv_tables
-from distillery.agents.core import pictures
 from distillery.agents.core import run_directory
-from distillery.agents.core import user_paths
+from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import pictures
+from distillery.agents.core.run_files import user_paths
 
 # More lines than this are drawn in grey, without a legend.
 _MAX_NAMED_TASKS = 12

@@ -5,7 +5,7 @@ import threading
 from typing import Any, Dict, Iterator, Mapping
 import weakref
 
-from distillery.agents.core import builders
+from distillery.agents.core import specs as core_specs
 from distillery.distributed import contact
 from distillery.distributed import quiet
 from dm_env import specs
@@ -55,7 +55,7 @@ def block_signature(
   }
 
 
-def make_queue(name: str, spec: builders.AgentSpec, config: Any, *,
+def make_queue(name: str, spec: core_specs.AgentSpec, config: Any, *,
                max_blocks: int, state_size: int = 0) -> reverb.Table:
   """A first-in-first-out table; each block is an item and is taken once.
 

@@ -6,8 +6,8 @@ write and sample it three times as fast.
 
 from typing import Iterator, List, Mapping, NamedTuple, Optional
 
-from distillery.agents.core import builders
-from distillery.agents.core import replay
+from distillery.agents.core import specs
+from distillery.agents.core.replay import blocks
 from distillery.distributed import contact
 import numpy as np
 import reverb
@@ -47,14 +47,14 @@ def pack_episodes(block: Mapping[str, np.ndarray]) -> np.ndarray:
   return pack(block).reshape(num_tasks, num_envs, num_steps, -1)
 
 
-def width(spec: builders.AgentSpec) -> int:
+def width(spec: specs.AgentSpec) -> int:
   """W, numbers of a transition."""
   (observation_size,), (action_size,) = (
       spec.observation_spec.shape, spec.action_spec.shape)
   return 2 * observation_size + action_size + 2
 
 
-def unpack(rows: tf.Tensor, spec: builders.AgentSpec) -> Transitions:
+def unpack(rows: tf.Tensor, spec: specs.AgentSpec) -> Transitions:
   """The parts of rows `[..., W]`.
 
   Args:
@@ -76,18 +76,18 @@ def unpack(rows: tf.Tensor, spec: builders.AgentSpec) -> Transitions:
       tf.squeeze(discount, axis=-1), next_observation)
 
 
-def unpack_scaled(rows: tf.Tensor, spec: builders.AgentSpec,
+def unpack_scaled(rows: tf.Tensor, spec: specs.AgentSpec,
                   reward_scale: float) -> Transitions:
   """`unpack` with actions in the unit box, and rewards times a factor."""
   batch = unpack(rows, spec)
   return batch._replace(
-      action=builders.to_unit_box(
-          batch.action, *builders.action_bounds(spec.action_spec)),
+      action=specs.to_unit_box(
+          batch.action, *specs.action_bounds(spec.action_spec)),
       reward=reward_scale * batch.reward)
 
 
 def make_tables(
-    spec: builders.AgentSpec,
+    spec: specs.AgentSpec,
     *,
     max_size: int,
     min_size: int,
@@ -177,7 +177,7 @@ def make_iterator(
         server_address=server_address, table=_table_name(task),
         max_in_flight_samples_per_worker=batch_size,
         num_workers_per_iterator=1,
-        rate_limiter_timeout_ms=replay.PATIENCE_MS)
+        rate_limiter_timeout_ms=blocks.PATIENCE_MS)
     # Batched first: a third of the time went on taking samples apart singly.
     return dataset.batch(num_samples, drop_remainder=True).map(
         lambda samples: samples.data[_COLUMN])
@@ -188,7 +188,7 @@ def make_iterator(
         rows, [num_tasks, num_batches, batch_size, rows.shape[-1]])
     return tf.transpose(rows, [1, 0, 2, 3])
 
-  return replay.until_silence(iter(tf.data.Dataset.zip(tuple(
+  return blocks.until_silence(iter(tf.data.Dataset.zip(tuple(
       of_task(task) for task in range(num_tasks))).map(stack)), client)
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from distillery.agents.core import display
+from distillery.agents.core.run_files import display
 
 
 def choose(device: str) -> None:

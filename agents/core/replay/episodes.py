@@ -16,7 +16,7 @@ from typing import (
   Union,
 )
 
-from distillery.agents.core import replay
+from distillery.agents.core.replay import blocks
 from distillery.distributed import contact
 import numpy as np
 import reverb
@@ -118,7 +118,7 @@ def make_iterator(server_address: str, *, num_tasks: int,
     dataset = reverb.TimestepDataset.from_table_signature(
         server_address=server_address, table=table,
         max_in_flight_samples_per_worker=num, num_workers_per_iterator=1,
-        rate_limiter_timeout_ms=replay.PATIENCE_MS)
+        rate_limiter_timeout_ms=blocks.PATIENCE_MS)
     return dataset.map(lambda sample: sample.data[_COLUMN]).batch(
         num, drop_remainder=True)
 
@@ -127,7 +127,7 @@ def make_iterator(server_address: str, *, num_tasks: int,
         of_task(_table_name(kind, task), num_episodes[kind])
         for task in range(num_tasks))).map(lambda *tasks: tf.stack(tasks))
 
-  return replay.until_silence(iter(tf.data.Dataset.zip(
+  return blocks.until_silence(iter(tf.data.Dataset.zip(
       {kind: of_kind(kind) for kind in num_episodes})), client)
 
 

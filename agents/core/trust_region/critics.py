@@ -4,7 +4,7 @@ import abc
 from typing import Dict, Mapping, NamedTuple
 
 from distillery.agents.core import optimizers
-from distillery.agents.core import trust_region_config
+from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.networks import values
 from distillery.networks import values as value_networks
 from distillery.networks.layers import normalizer

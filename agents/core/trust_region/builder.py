@@ -5,11 +5,12 @@ from __future__ import annotations
 import typing
 
 from distillery.agents.core import builders
-from distillery.agents.core import trust_region_config
-from distillery.agents.core import whole_episodes
+from distillery.agents.core import specs
+from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core.trust_region import config as trust_region_config
 
 if typing.TYPE_CHECKING:
-  from distillery.agents.core import trust_region_networks
+  from distillery.agents.core.trust_region import networks
 
 
 class TrustRegionBuilder(builders.OnPolicyBuilder):
@@ -19,7 +20,7 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
   architecture: str
 
   def __init__(self, config: trust_region_config.TrustRegionConfig,
-               spec: builders.AgentSpec):
+               spec: specs.AgentSpec):
     if config.observes_task and spec.num_test_tasks:
       raise ValueError(
           'observes_task: a held-out task is none of those that the policy was '
@@ -31,7 +32,7 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
     super().__init__(config, spec)
 
   def make_networks(
-      self, seed: int) -> trust_region_networks.TrustRegionNetworks:
-    from distillery.agents.core import trust_region_networks as networks
+      self, seed: int) -> networks.TrustRegionNetworks:
+    from distillery.agents.core.trust_region import networks
     return networks.make_networks(
         self.spec, self.config, self.architecture, seed)

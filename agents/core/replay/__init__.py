@@ -1,0 +1,1 @@
+"""Data on its way from actors to a learner, through Reverb."""
