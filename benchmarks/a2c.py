@@ -19,7 +19,7 @@ from typing import Callable, List, Tuple
 import bench_report
 from distillery.environments.half_cheetah import batch as cheetah_batch
 from distillery.environments.half_cheetah import bodies
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import launcher_runs
 
 _BODY = 'SmallFoot'

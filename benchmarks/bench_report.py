@@ -6,7 +6,7 @@ import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Set
 
 from distillery.agents.core import run_directory
-from distillery.launchers import run_options
+from distillery.launchers.common import run_options
 import numpy as np
 
 

@@ -16,7 +16,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import bench_report
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import numpy as np
 
 _ENVS_PER_TASK = 2

@@ -12,7 +12,7 @@ import tempfile
 from typing import Dict, List
 
 import bench_report
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import launcher_runs
 
 # The first blocks compile the learner's step and measure the tasks' cost.

@@ -15,7 +15,7 @@ from typing import Callable, List
 import bench_report
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import rules as maze_rules
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import gymnasium
 import launcher_runs
 import minigrid  # noqa: F401  Registers its environments.

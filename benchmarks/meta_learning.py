@@ -19,8 +19,8 @@ from distillery.agents.core import specs
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
-from distillery.launchers import flag_utils
-from distillery.launchers import run_options
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
 import numpy as np
 
 

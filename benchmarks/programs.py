@@ -23,7 +23,7 @@ from distillery.agents.distral import config as distral_config
 from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import suites
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import numpy as np
 
 _BLOCK_STEPS = 500

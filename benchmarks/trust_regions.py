@@ -16,7 +16,7 @@ import time
 from typing import Callable, Dict, List
 
 import bench_report
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import launcher_runs
 import numpy as np
 import peer_trpo

@@ -24,9 +24,9 @@ from distillery.environments import base
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
 from distillery.environments.pool import process_pool
-from distillery.launchers import flag_utils
-from distillery.launchers import run_options
-from distillery.launchers import trained_suites
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
+from distillery.launchers.common import trained_suites
 import numpy as np
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')

@@ -21,9 +21,9 @@ from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import factory as pool_factory
 from distillery.environments.pool import process_pool
-from distillery.launchers import flag_utils
-from distillery.launchers import run_options
-from distillery.launchers import trained_suites
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
+from distillery.launchers.common import trained_suites
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(

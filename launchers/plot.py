@@ -19,9 +19,9 @@ from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import intervals
 from distillery.agents.core.run_files import pictures
 from distillery.agents.core.run_files import user_paths
-from distillery.launchers import adaptation_figures
-from distillery.launchers import flag_utils
-from distillery.launchers import run_scores
+from distillery.launchers.common import flag_utils
+from distillery.launchers.figures import adaptation as adaptation_figures
+from distillery.launchers.figures import run_scores
 
 # Distinct for the colour-blind as well (Okabe and Ito).
 _COLORS = (

@@ -13,8 +13,8 @@ from distillery.agents.core.run_files import display
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import pictures as maze_pictures
 from distillery.environments.pool import stateful_policies
-from distillery.launchers import flag_utils
-from distillery.launchers import trained_suites
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import trained_suites
 import numpy as np
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')

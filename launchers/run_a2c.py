@@ -5,8 +5,8 @@
 
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _A2C = flag_utils.define(a2c_config.A2CConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

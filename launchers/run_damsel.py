@@ -22,9 +22,9 @@ from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts
 from distillery.environments import base
-from distillery.launchers import expert_sources
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import expert_sources
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,8 +6,8 @@
 
 from distillery.agents.distillation import builder
 from distillery.agents.distillation import config as distillation_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _DISTILLATION = flag_utils.define(distillation_config.DistillationConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

@@ -5,8 +5,8 @@
 
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _DISTRAL = flag_utils.define(distral_config.DistralConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

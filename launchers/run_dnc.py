@@ -10,8 +10,8 @@ import dataclasses
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.environments.derived import contexts
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 
 @dataclasses.dataclass(frozen=True)

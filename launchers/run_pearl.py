@@ -9,8 +9,8 @@ import dataclasses
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.environments.derived import goals as goal_suites
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@
 
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _SAC = flag_utils.define(sac_config.SACConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

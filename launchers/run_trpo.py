@@ -5,8 +5,8 @@
 
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _TRPO = flag_utils.define(trpo_config.TRPOConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

@@ -21,8 +21,8 @@ from distillery.agents.distral import tabular
 from distillery.environments import two_rooms
 from distillery.environments.pool import worker_main
 from distillery.environments.pool import workers
-from distillery.launchers import flag_utils
-from distillery.launchers import two_rooms_figure
+from distillery.launchers.common import flag_utils
+from distillery.launchers.figures import two_rooms as two_rooms_figure
 import numpy as np
 
 # By the name of the curve: whether it distils.

@@ -17,10 +17,10 @@ from absl import flags
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
 from distillery.environments.half_cheetah import bodies
-from distillery.launchers import flag_utils
-from distillery.launchers import run_options
-from distillery.launchers import study_figures
-from distillery.launchers import study_jobs
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
+from distillery.launchers.figures import studies as study_figures
+from distillery.launchers.studies import jobs as study_jobs
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 _MILLION = 1_000_000

@@ -13,14 +13,14 @@ from typing import List, Sequence
 
 from absl import flags
 from distillery.agents.core import run_directory
-from distillery.launchers import flag_utils
-from distillery.launchers import run_options
-from distillery.launchers import study_figures
-from distillery.launchers import study_jobs
-from distillery.launchers import study_runs
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
+from distillery.launchers.figures import studies as study_figures
+from distillery.launchers.studies import distral_runs
+from distillery.launchers.studies import jobs as study_jobs
 
 _STUDY = flags.DEFINE_enum(
-    'study', 'mazes', list(study_runs.STUDIES), 'what to compare')
+    'study', 'mazes', list(distral_runs.STUDIES), 'what to compare')
 _OUTPUT_DIR = flag_utils.define_path(
     'output_dir', '', 'directory of the runs and the figure; it may hold some '
     'of them already. Empty: runs/study_<study>')
@@ -37,7 +37,7 @@ _ALGORITHMS = flags.DEFINE_list(
 
 
 def main(_):
-  study = study_runs.STUDIES[_STUDY.value]
+  study = distral_runs.STUDIES[_STUDY.value]
   algorithms = list(_ALGORITHMS.value or study.algorithms)
   unknown = sorted(set(algorithms) - set(study.algorithms))
   if unknown:
@@ -54,7 +54,7 @@ def main(_):
     runs = _tuned(study, algorithms, output_dir / 'tuning', num_parallel,
                   seeds, num_env_steps)
   else:
-    runs = study_runs.grid(study, algorithms, seeds, num_env_steps)
+    runs = distral_runs.grid(study, algorithms, seeds, num_env_steps)
   runner.make([run.job(study) for run in runs])
   found = {run: runner.evaluations(run.job(study)) for run in runs}
   found = {run: evaluations for run, evaluations in found.items()
@@ -68,12 +68,12 @@ def main(_):
   runner.check()
 
 
-def _tuned(study: study_runs.Study, algorithms: Sequence[str],
+def _tuned(study: distral_runs.Study, algorithms: Sequence[str],
            tuning_dir: pathlib.Path, num_parallel: int, seeds: Sequence[int],
-           num_env_steps: int) -> List[study_runs.Run]:
+           num_env_steps: int) -> List[distral_runs.Run]:
   """Runs of each algorithm's best setting, found by short ones."""
   runner = study_jobs.Runner(tuning_dir, num_parallel)
-  tried = study_runs.grid(study, algorithms, [0], study.tuning_steps)
+  tried = distral_runs.grid(study, algorithms, [0], study.tuning_steps)
   runner.make([run.job(study) for run in tried])
   runner.check()  # All have to have the same chance.
   scores = {run: study_figures.score(

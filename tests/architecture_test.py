@@ -10,7 +10,7 @@ import sys
 from typing import Iterator, List, Tuple
 
 from absl import flags
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 from metaworld import sawyer_xyz_env
 import mujoco
 import pytest

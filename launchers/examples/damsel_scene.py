@@ -12,7 +12,7 @@ import pathlib
 from distillery.environments.damsel import controllers as damsel_controllers
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ when that is distilled, and the reset empties the column.
 
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
-from distillery.launchers import flag_utils
-from distillery.launchers import training
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import training
 
 _DNC = flag_utils.define(dnc_config.DnCConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)

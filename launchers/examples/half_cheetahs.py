@@ -7,7 +7,7 @@ import dataclasses
 
 from distillery.environments import rendering
 from distillery.environments.half_cheetah import bodies
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 
 
 @dataclasses.dataclass(frozen=True)

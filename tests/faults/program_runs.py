@@ -18,7 +18,7 @@ from distillery.agents.sac import config as sac_config
 from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import hanging_tasks
 
 

@@ -11,7 +11,7 @@ import sys
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import checkpoint_writing
 from distillery.environments import suites
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 from distillery.networks.policies import columns
 import pytest
 

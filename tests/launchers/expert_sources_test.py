@@ -6,7 +6,7 @@ import pathlib
 from distillery.environments import suites
 from distillery.environments.damsel import controllers as damsel_controllers
 from distillery.environments.damsel import families as damsel_families
-from distillery.launchers import expert_sources
+from distillery.launchers.common import expert_sources
 import launches
 import numpy as np
 import pytest

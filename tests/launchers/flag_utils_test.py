@@ -9,7 +9,7 @@ import sys
 from typing import Dict, Literal, Tuple
 
 from absl import flags
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import pytest
 
 

@@ -14,7 +14,7 @@ from absl import flags
 from distillery.agents.core import checkpoints
 from distillery.agents.core import specs
 from distillery.environments import suites
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 import numpy as np
 
 _PATIENCE_S = 400.  # With a launcher.

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 from distillery.agents.core import run_directory
-from distillery.launchers import adaptation_figures
 from distillery.launchers import plot
-from distillery.launchers import run_scores
+from distillery.launchers.figures import adaptation as adaptation_figures
+from distillery.launchers.figures import run_scores
 import matplotlib
 from matplotlib import axes
 from matplotlib.backends import backend_agg

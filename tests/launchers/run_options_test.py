@@ -1,6 +1,6 @@
 """The options of every launcher."""
 
-from distillery.launchers import run_options
+from distillery.launchers.common import run_options
 import pytest
 
 

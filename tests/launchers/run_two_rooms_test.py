@@ -10,7 +10,7 @@ import time
 
 from distillery.agents.core import run_directory
 from distillery.environments import two_rooms
-from distillery.launchers import two_rooms_figure
+from distillery.launchers.figures import two_rooms as two_rooms_figure
 import launches
 import pytest
 

@@ -6,9 +6,9 @@ import json
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
 from distillery.agents.distral import config as distral_config
-from distillery.launchers import distral_family
-from distillery.launchers import study_figures
-from distillery.launchers import study_jobs
+from distillery.launchers.figures import studies as study_figures
+from distillery.launchers.studies import distral_family
+from distillery.launchers.studies import jobs as study_jobs
 import launches
 from matplotlib import image
 import pytest
@@ -75,15 +75,15 @@ def test_a_score_is_the_mean_of_the_last_tenth():
 
 
 def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
-  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
   runs = {}
   for algorithm, base in (('A3C', 1.), ('KL 2col', 9.)):
     for cost in (0.1, 0.2):
       for seed in (0, 1):
-        run = study_runs.Run(algorithm, cost, 1e-3, seed, 200)
+        run = distral_runs.Run(algorithm, cost, 1e-3, seed, 200)
         runs[run] = evaluations([0., base, base + 10. * cost + seed])
   # One that has failed is no final score.
-  runs[study_runs.Run('KL 2col', 0.3, 1e-3, 0, 200)] = evaluations([90., 95.])
+  runs[distral_runs.Run('KL 2col', 0.3, 1e-3, 0, 200)] = evaluations([90., 95.])
   study_figures.write(tmp_path, 'mazes', 'return', runs)
   with open(tmp_path / 'summary.csv', newline='', encoding='utf-8') as f:
     rows = {(row['policy'], row['algorithm']): row
@@ -104,29 +104,29 @@ def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_tables(tmp_path, capsys):
-  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
   (tmp_path / 'study.png').mkdir()
   study_figures.write(tmp_path, 'mazes', 'return', {
-      study_runs.Run('A3C', 0.1, 1e-3, 0, 200): evaluations([0., 1.])})
+      distral_runs.Run('A3C', 0.1, 1e-3, 0, 200): evaluations([0., 1.])})
   assert 'warning: cannot write' in capsys.readouterr().out
   assert (tmp_path / 'summary.csv').exists()
 
 
 def test_single_runs_are_drawn_as_curves_alone(tmp_path):
-  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
   heights = []
   for num_seeds in (1, 2):
     study_figures.write(tmp_path, 'mazes', 'return', {
-        study_runs.Run(algorithm, 0.1, 1e-3, seed, 200): evaluations([0., 1.])
+        distral_runs.Run(algorithm, 0.1, 1e-3, seed, 200): evaluations([0., 1.])
         for algorithm in ('A3C', 'KL 2col') for seed in range(num_seeds)})
     heights.append(image.imread(tmp_path / 'study.png').shape[0])
   assert heights[1] == 2 * heights[0]
 
 
 def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
-  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
-  study = study_runs.STUDIES['mazes']
-  job = study_runs.Run('A3C', 0.1, 1e-3, 0, 200).job(study)
+  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  study = distral_runs.STUDIES['mazes']
+  job = distral_runs.Run('A3C', 0.1, 1e-3, 0, 200).job(study)
   checkpoint = tmp_path / job.folder / 'checkpoints' / '000000000200'
   checkpoint.mkdir(parents=True)
   (checkpoint / 'manifest.json').write_text('{}')
@@ -148,9 +148,9 @@ def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
 
 
 def test_a_study_says_which_revision_made_each_run(tmp_path):
-  from distillery.launchers import study_runs  # pylint: disable=g-import-not-at-top
-  jobs = [study_runs.Run('A3C', 0.1, 1e-3, seed, 200).job(
-      study_runs.STUDIES['mazes']) for seed in range(3)]
+  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  jobs = [distral_runs.Run('A3C', 0.1, 1e-3, seed, 200).job(
+      distral_runs.STUDIES['mazes']) for seed in range(3)]
   for job, revision in zip(jobs[:2], 'ab'):  # The third was not begun.
     (tmp_path / job.folder).mkdir(parents=True)
     (tmp_path / job.folder / 'versions.json').write_text(

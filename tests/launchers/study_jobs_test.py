@@ -9,7 +9,7 @@ import threading
 import time
 
 from distillery.agents.core import run_directory
-from distillery.launchers import study_jobs
+from distillery.launchers.studies import jobs as study_jobs
 import pytest
 
 pytestmark = pytest.mark.timeout(60)

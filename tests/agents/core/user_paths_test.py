@@ -6,7 +6,7 @@ from distillery.agents.core import checkpoints
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import user_paths
 from distillery.agents.damsel import experts
-from distillery.launchers import trained_suites
+from distillery.launchers.common import trained_suites
 import pytest
 
 

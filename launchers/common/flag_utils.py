@@ -17,14 +17,14 @@ from typing import Any, Dict, Generic, List, Tuple, Type, TypeVar
 
 from absl import flags
 from distillery.agents.core.run_files import user_paths
-from distillery.launchers import program
-from distillery.launchers import run_options
+from distillery.launchers.common import entry_point
+from distillery.launchers.common import run_options
 
 Config = TypeVar('Config')
 
 # A launcher needs this module alone.
 RunOptions = run_options.RunOptions
-run = program.run
+run = entry_point.run
 
 # Flags belong to the launcher that asks for them, which is what --help lists.
 flags.disclaim_key_flags()

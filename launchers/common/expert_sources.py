@@ -11,7 +11,7 @@ from distillery.environments.damsel import controllers as damsel_controllers
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import families as damsel_families
 from distillery.environments.damsel import tasks as damsel_tasks
-from distillery.launchers import trained_suites
+from distillery.launchers.common import trained_suites
 import numpy as np
 
 # The suite that a run of SAC has to be of, for each source.

@@ -4,8 +4,8 @@ import dataclasses
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.launchers import distral_family
-from distillery.launchers import study_jobs
+from distillery.launchers.studies import distral_family
+from distillery.launchers.studies import jobs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,9 +59,9 @@ class Run(NamedTuple):
   seed: int
   num_env_steps: int
 
-  def job(self, study: Study) -> study_jobs.Job:
+  def job(self, study: Study) -> jobs.Job:
     """What makes it."""
-    return study_jobs.Job(
+    return jobs.Job(
         pathlib.Path(
             self.algorithm.replace(' ', '_'),
             f'cost{self.cost:g}_rate{self.learning_rate:g}',

@@ -14,7 +14,7 @@ from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
-from distillery.launchers import flag_utils
+from distillery.launchers.common import flag_utils
 
 # What `flag_utils.run` reports in one sentence.
 ERRORS = (process_pool.PoolError, errors.NonFiniteError, supervisor.ProgramError,

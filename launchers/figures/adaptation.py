@@ -7,7 +7,7 @@ from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import curves as learning_curves
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import pictures
-from distillery.launchers import run_scores
+from distillery.launchers.figures import run_scores
 import numpy as np
 
 # Of families and of settings; distinct for the colour-blind as well.

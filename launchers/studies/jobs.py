@@ -13,7 +13,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import run_contents
-from distillery.launchers import study_figures
+from distillery.launchers.figures import studies as study_figures
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 

@@ -1,0 +1,1 @@
+"""Pictures and tables that are drawn from the files of runs."""

@@ -1,0 +1,1 @@
+"""The runs that studies of papers are made of."""
