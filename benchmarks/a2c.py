@@ -68,10 +68,10 @@ def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:
 
 def peer_rate(options: A2COptions, num_envs: int) -> Callable[[], float]:
   """Measures steps a second of stable-baselines3's A2C on the same body."""
-  import gymnasium  # pylint: disable=g-import-not-at-top
-  from gymnasium import wrappers  # pylint: disable=g-import-not-at-top
-  import stable_baselines3  # pylint: disable=g-import-not-at-top
-  from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
+  import gymnasium
+  from gymnasium import wrappers
+  import stable_baselines3
+  from stable_baselines3.common import vec_env
 
   def make() -> gymnasium.Env:
     return wrappers.TimeLimit(

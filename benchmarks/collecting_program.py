@@ -21,7 +21,7 @@ class Sink:
 
   def __init__(self, config: setup.ExperimentConfig, replay: Any):
     """Makes the networks."""
-    from distillery.agents.core.replay import blocks  # pylint: disable=g-import-not-at-top
+    from distillery.agents.core.replay import blocks
 
     builder = setup.make_builder(config)
     networks = builder.make_networks(config.seed)
@@ -58,14 +58,14 @@ def make_tables(config: setup.ExperimentConfig) -> List[Any]:
 
 def make_counter() -> Any:
   """Acme's."""
-  from acme.utils import counting  # pylint: disable=g-import-not-at-top
+  from acme.utils import counting
 
   return counting.Counter()
 
 
 def make_actor(*args: Any) -> Any:
   """The agent's."""
-  from distillery.agents.core.running import nodes  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import nodes
 
   return nodes.ActorNode(*args)
 

@@ -81,12 +81,12 @@ def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
 def damsel_step(spec: specs.AgentSpec, suite: base.TaskSuite,
                 num_updates: int) -> Callable[[], None]:
   """A step of DAMSEL's learner on random episodes."""
-  from distillery.agents.damsel import builder  # pylint: disable=g-import-not-at-top
-  from distillery.agents.damsel import config as damsel_config  # pylint: disable=g-import-not-at-top
-  from distillery.agents.damsel import experts as damsel_experts  # pylint: disable=g-import-not-at-top
-  from distillery.agents.damsel import learning  # pylint: disable=g-import-not-at-top
-  from distillery.agents.damsel import networks  # pylint: disable=g-import-not-at-top
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  from distillery.agents.damsel import builder
+  from distillery.agents.damsel import config as damsel_config
+  from distillery.agents.damsel import experts as damsel_experts
+  from distillery.agents.damsel import learning
+  from distillery.agents.damsel import networks
+  import tensorflow as tf
 
   config = damsel_config.DamselConfig(updates_per_step=num_updates)
   (d,), (a,) = spec.observation_spec.shape, spec.action_spec.shape
@@ -105,10 +105,10 @@ def damsel_step(spec: specs.AgentSpec, suite: base.TaskSuite,
 def pearl_step(spec: specs.AgentSpec, suite: base.TaskSuite,
                num_updates: int) -> Callable[[], None]:
   """A step of PEARL's learner on random episodes."""
-  from distillery.agents.pearl import config as pearl_config  # pylint: disable=g-import-not-at-top
-  from distillery.agents.pearl import learning  # pylint: disable=g-import-not-at-top
-  from distillery.agents.pearl import networks  # pylint: disable=g-import-not-at-top
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  from distillery.agents.pearl import config as pearl_config
+  from distillery.agents.pearl import learning
+  from distillery.agents.pearl import networks
+  import tensorflow as tf
 
   config = pearl_config.PearlConfig(
       updates_per_step=num_updates, context_size=100,

@@ -54,10 +54,10 @@ class OffPolicyOptions:
 def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
                  num_updates: int) -> Callable[[], None]:
   """A step of SAC's learner on random transitions."""
-  from distillery.agents.sac import builder  # pylint: disable=g-import-not-at-top
-  from distillery.agents.sac import config as sac_config  # pylint: disable=g-import-not-at-top
-  from distillery.agents.sac import learning  # pylint: disable=g-import-not-at-top
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  from distillery.agents.sac import builder
+  from distillery.agents.sac import config as sac_config
+  from distillery.agents.sac import learning
+  import tensorflow as tf
 
   config = sac_config.SACConfig(
       architecture=architecture, observes_task=architecture == 'shared',
@@ -75,8 +75,8 @@ def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
 
 def agent_spec(num_tasks: int):
   """Tasks like Meta-World's."""
-  from distillery.agents.core import specs as core_specs  # pylint: disable=g-import-not-at-top
-  from dm_env import specs  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import specs as core_specs
+  from dm_env import specs
 
   return core_specs.AgentSpec(
       num_tasks, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
@@ -91,7 +91,7 @@ def products(num_updates: int) -> Callable[[], None]:
   critics' forward three times (targets, values, and the policy's actions) and
   back twice (once for their weights, and once for the actions alone).
   """
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
 
   rows, units = _MT10 * _BATCH_OF_A_TASK, _HIDDEN[0]
   inputs = _OBSERVATION_SIZE + _MT10 + _ACTION_SIZE
@@ -112,8 +112,8 @@ def products(num_updates: int) -> Callable[[], None]:
 
 def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
   """Writes a block into replay."""
-  from distillery.agents.core.replay import transitions as replay_transitions  # pylint: disable=g-import-not-at-top
-  import reverb  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.replay import transitions as replay_transitions
+  import reverb
 
   server = reverb.Server(replay_transitions.make_tables(
       agent_spec(num_tasks), max_size=max_size,

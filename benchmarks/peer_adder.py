@@ -10,9 +10,9 @@ import numpy as np
 
 def _client(port: int):
   """Takes what Acme's adders ask for, which Reverb and jax no longer have."""
-  import jax  # pylint: disable=g-import-not-at-top
-  from jax import numpy as jnp  # pylint: disable=g-import-not-at-top
-  import reverb  # pylint: disable=g-import-not-at-top
+  import jax
+  from jax import numpy as jnp
+  import reverb
 
   class Client(reverb.Client):
 
@@ -27,9 +27,9 @@ def _client(port: int):
 
 def _table(observation_size: int, action_size: int):
   """A uniform table of the adder's transitions."""
-  from acme import specs  # pylint: disable=g-import-not-at-top
-  from acme.adders import reverb as adders  # pylint: disable=g-import-not-at-top
-  import reverb  # pylint: disable=g-import-not-at-top
+  from acme import specs
+  from acme.adders import reverb as adders
+  import reverb
 
   return reverb.Table(
       adders.DEFAULT_PRIORITY_TABLE, sampler=reverb.selectors.Uniform(),
@@ -46,13 +46,13 @@ def insert(observation_size: int, action_size: int,
            num_steps: int) -> Callable[[], None]:
   """Writes an episode, transition by transition."""
   try:
-    from acme.adders import reverb as adders  # pylint: disable=g-import-not-at-top
+    from acme.adders import reverb as adders
   except ImportError as error:
     raise ValueError(
         f'the peer cannot be imported ({error}); want the extra [bench]: '
         "pip install -c constraints.txt -e '.[bench]'") from None
-  import dm_env  # pylint: disable=g-import-not-at-top
-  import reverb  # pylint: disable=g-import-not-at-top
+  import dm_env
+  import reverb
 
   server = reverb.Server([_table(observation_size, action_size)], port=None)
   adder = adders.NStepTransitionAdder(

@@ -18,8 +18,8 @@ MAX_KL, DAMPING, DISCOUNT, LAMBDA = 0.01, 0.01, 0.99, 0.97
 def _model(env, num_steps: int, critic_passes: int):
   """stable-baselines' TRPO with the same settings."""
   try:
-    import sb3_contrib  # pylint: disable=g-import-not-at-top
-    import torch  # pylint: disable=g-import-not-at-top
+    import sb3_contrib
+    import torch
   except ImportError as error:
     raise ValueError(
         f'the peer cannot be imported ({error}); want the extra [bench]: '
@@ -33,7 +33,7 @@ def _model(env, num_steps: int, critic_passes: int):
 
 def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
   """stable-baselines' update on a full buffer of random numbers."""
-  import gymnasium  # pylint: disable=g-import-not-at-top
+  import gymnasium
 
   class Nothing(gymnasium.Env):
     observation_space = gymnasium.spaces.Box(
@@ -41,8 +41,8 @@ def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
 
   model = _model(Nothing(), batch_size, critic_passes)
-  from stable_baselines3.common import logger  # pylint: disable=g-import-not-at-top
-  import torch  # pylint: disable=g-import-not-at-top
+  from stable_baselines3.common import logger
+  import torch
   model.set_logger(logger.Logger(None, []))
   rng = np.random.default_rng(0)
   buffer = model.rollout_buffer
@@ -64,10 +64,10 @@ def train(batch_size: int, num_updates: int) -> List[float]:
   Returns:
     Environment steps a second of every update but one more, the first.
   """
-  from distillery.environments.metaworld import benchmarks  # pylint: disable=g-import-not-at-top
-  import gymnasium  # pylint: disable=g-import-not-at-top
+  from distillery.environments.metaworld import benchmarks
+  import gymnasium
   import metaworld  # noqa: F401  # Registers its environments.
-  from stable_baselines3.common import vec_env  # pylint: disable=g-import-not-at-top
+  from stable_baselines3.common import vec_env
 
   env = vec_env.DummyVecEnv([
       lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)

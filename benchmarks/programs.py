@@ -83,8 +83,8 @@ def in_one_process(config: setup.ExperimentConfig,
 def on_policy_checkpoint(config: setup.ExperimentConfig,
                          repetitions: int) -> bench_report.Figure:
   """Writes checkpoints of Distral on MT10."""
-  from distillery.agents.core.running import parts  # pylint: disable=g-import-not-at-top
-  from distillery.agents.core.running import replay_server  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import parts
+  from distillery.agents.core.running import replay_server
 
   builder, path = setup.make_builder(config), config.run_dir.path
   values = []
@@ -104,9 +104,9 @@ def checkpoint_s(options: ProgramsOptions,
   Returns:
     For how long learning stops, and how long it takes until it is whole.
   """
-  from distillery.agents.core.running import parts  # pylint: disable=g-import-not-at-top
-  from distillery.agents.core.running import replay_server  # pylint: disable=g-import-not-at-top
-  from dm_env import specs  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core.running import parts
+  from distillery.agents.core.running import replay_server
+  from dm_env import specs
 
   config = sac_config.SACConfig(
       architecture='shared', observes_task=True, batch_size=1280,

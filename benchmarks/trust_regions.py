@@ -44,14 +44,14 @@ class TrustRegionOptions:
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   """Steps of TRPO's and DnC's learners on one random block of ten tasks."""
-  from distillery.agents.core import specs as core_specs  # pylint: disable=g-import-not-at-top
-  from distillery.agents.dnc import builder as dnc_builder  # pylint: disable=g-import-not-at-top
-  from distillery.agents.dnc import config as dnc_config  # pylint: disable=g-import-not-at-top
-  from distillery.agents.dnc import learning as dnc_learning  # pylint: disable=g-import-not-at-top
-  from distillery.agents.trpo import builder as trpo_builder  # pylint: disable=g-import-not-at-top
-  from distillery.agents.trpo import config as trpo_config  # pylint: disable=g-import-not-at-top
-  from distillery.agents.trpo import learning as trpo_learning  # pylint: disable=g-import-not-at-top
-  from dm_env import specs  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import specs as core_specs
+  from distillery.agents.dnc import builder as dnc_builder
+  from distillery.agents.dnc import config as dnc_config
+  from distillery.agents.dnc import learning as dnc_learning
+  from distillery.agents.trpo import builder as trpo_builder
+  from distillery.agents.trpo import config as trpo_config
+  from distillery.agents.trpo import learning as trpo_learning
+  from dm_env import specs
   spec = core_specs.AgentSpec(
       peer_trpo.NUM_TASKS, 0,
       specs.Array((peer_trpo.OBSERVATION_SIZE,), np.float32),
@@ -83,11 +83,11 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
 
 def policy_update(config, policy, block) -> Callable[[], None]:
   """What TRPO does to its policy once advantages are known."""
-  from distillery.ops import advantages  # pylint: disable=g-import-not-at-top
-  from distillery.ops import policy_gradient  # pylint: disable=g-import-not-at-top
-  from distillery.ops import regions  # pylint: disable=g-import-not-at-top
-  from distillery.ops import trust_region  # pylint: disable=g-import-not-at-top
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  from distillery.ops import advantages
+  from distillery.ops import policy_gradient
+  from distillery.ops import regions
+  from distillery.ops import trust_region
+  import tensorflow as tf
   observation, action, log_prob, advantage = (
       advantages.task_major(block[name])
       for name in ('observation', 'action', 'log_prob', 'reward'))
@@ -109,7 +109,7 @@ def policy_update(config, policy, block) -> Callable[[], None]:
 
 def random_block(num_steps: int) -> Dict[str, np.ndarray]:
   """A block of one environment a task, of one episode."""
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
   rng = np.random.default_rng(0)
   shape = (num_steps, peer_trpo.NUM_TASKS, 1)
 

@@ -88,7 +88,7 @@ class _Futures:
     def answer():
       try:
         future.set_result(self._transport.call(method, args, kwargs))
-      except BaseException as error:  # pylint: disable=broad-exception-caught
+      except BaseException as error:
         future.set_exception(error)
 
     # No pool: calls that wait for each other would fill it for ever.

@@ -31,7 +31,7 @@ def connect(address: str) -> Any:
   bypass_proxies(address.rpartition(':')[0].strip('[]'))
   # Not before: a server in this process has imported it by now, and threads
   # had better not import at once.
-  import reverb  # pylint: disable=g-import-not-at-top
+  import reverb
 
   client = reverb.Client(address)
   check_answers(client)
@@ -65,7 +65,7 @@ def check_answers(client: Any) -> None:
     ConnectionError: if the server does not answer within `ANSWER_S`; says what
       to look at.
   """
-  from reverb import errors  # pylint: disable=g-import-not-at-top
+  from reverb import errors
 
   deadline = time.monotonic() + ANSWER_S
   while True:
@@ -142,7 +142,7 @@ def _serve(calls: Any, answers: Any) -> None:
     function, args = call
     try:
       answers.put((function(*args), None))
-    except BaseException as error:  # pylint: disable=broad-exception-caught
+    except BaseException as error:
       answers.put((None, error))
     del call, function, args  # What they hold is not kept until the next call.
 

@@ -12,7 +12,7 @@ HAS_LAUNCHPAD = (
     and importlib.util.find_spec('launchpad.launch') is not None)
 
 if HAS_LAUNCHPAD:
-  import launchpad.flags  # noqa: F401  # pylint: disable=g-import-not-at-top
+  import launchpad.flags  # noqa: F401
 else:
   flags.DEFINE_enum(
       LAUNCH_TYPE, 'local_mp', LAUNCH_TYPES,

@@ -52,7 +52,7 @@ class Manager:
   def _watch(self) -> None:
     try:
       self._supervisor.watch()
-    except BaseException as error:  # pylint: disable=broad-exception-caught
+    except BaseException as error:
       self._error = error
 
   def watch_in_background(self) -> 'Manager':
@@ -169,7 +169,7 @@ def _make_engine(launch_type: LaunchType,
                  ray_address: str) -> engine.Engine:
   if not _is_ray(launch_type):
     return thread_engine.ThreadEngine()
-  from distillery.distributed import ray_engine  # pylint: disable=g-import-not-at-top
+  from distillery.distributed import ray_engine
 
   return ray_engine.RayEngine(address=ray_address, environment={
       label: process.env for label, process in local_resources.items()})

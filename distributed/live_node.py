@@ -53,7 +53,7 @@ class Servant:
         stopping.wait_for_stop()
     except stopping.Stopped:
       pass  # It waited for another node when the program ended.
-    except BaseException as error:  # pylint: disable=broad-exception-caught
+    except BaseException as error:
       # What breaks because others end already is no failure.
       if not stopping.stop_event().is_set():
         sentence = ' '.join(str(error).partition('\n\n')[0].split())

@@ -1,6 +1,6 @@
 """Launchpad's names: DeepMind's own where it is installed, ours elsewhere.
 
-  from distillery.launching import lp
+  from distillery.distributed import lp
 
   program = lp.Program('counting')
   with program.group('counter'):
@@ -19,7 +19,7 @@ from distillery.distributed import flags
 from distillery.distributed import nodes
 
 if flags.HAS_LAUNCHPAD:
-  import launchpad as _names  # pylint: disable=g-import-not-at-top
+  import launchpad as _names
 else:
   from distillery.distributed import own_launchpad
 

@@ -180,7 +180,7 @@ class _ReverbServer:
 
   def __init__(self, tables: Sequence[Any], checkpointer: Any,
                minutes: Optional[int]):
-    import reverb  # pylint: disable=g-import-not-at-top
+    import reverb
 
     # A port of its own after each restart: two of Reverb's servers would share
     # one, and tell nobody.

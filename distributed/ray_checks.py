@@ -25,7 +25,7 @@ def check(address: str) -> Any:
       reach itself.
   """
   try:
-    import ray  # pylint: disable=g-import-not-at-top
+    import ray
   except ImportError as error:
     raise ImportError(
         'processes are run by Ray, which is not installed: pip install '

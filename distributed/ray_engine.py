@@ -125,7 +125,7 @@ class _Process:
   _name = 'a node'
 
   def __init__(self, name: str, node: nodes.Node, folder: str):
-    import ray  # pylint: disable=g-import-not-at-top
+    import ray
 
     # Paths that were given are from where the launcher is; where a cluster was
     # begun is no matter.
@@ -191,7 +191,7 @@ class _Transport:
     self._actor: Any = None
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
-    import ray  # pylint: disable=g-import-not-at-top
+    import ray
 
     deadline = time.monotonic() + live_node.PATIENCE_S
     while True:

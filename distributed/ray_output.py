@@ -19,7 +19,7 @@ _RAYS_OWN = re.compile(
 @contextlib.contextmanager
 def of_nodes_alone() -> Iterator[None]:
   """Has Ray print nothing but what nodes say; begin it before Ray starts."""
-  from ray._private import worker  # pylint: disable=g-import-not-at-top
+  from ray._private import worker
 
   # There is no public way to choose.
   original = worker.print_to_stdstream

@@ -19,10 +19,9 @@ _defect = ''
 
 def _load() -> None:
   """Imports mujoco, without what draws if need be."""
-  # pylint: disable=g-import-not-at-top, unused-import
   try:
     import mujoco  # noqa: F401
-  except Exception:  # pylint: disable=broad-exception-caught
+  except Exception:
     set_to = os.environ.get('MUJOCO_GL')
     os.environ['MUJOCO_GL'] = 'disabled'
     try:
@@ -64,21 +63,21 @@ def _why_not() -> str:
   if _defect:
     return _defect
   # One that could not be made would complain of it when it is deleted.
-  context_class._context = None  # pylint: disable=protected-access
+  context_class._context = None
   try:
     with warnings.catch_warnings():
       warnings.simplefilter('ignore')  # GLFW's; the sentence says as much.
       context = context_class(1, 1)
-  except Exception as error:  # pylint: disable=broad-exception-caught
+  except Exception as error:
     return _of_library(_first_line(error))
-  if not context._context:  # pylint: disable=protected-access
+  if not context._context:
     return _of_display()
   try:
     context.make_current()
     mujoco.MjrContext(
         mujoco.MjModel.from_xml_string('<mujoco/>'),
         mujoco.mjtFontScale.mjFONTSCALE_50.value).free()
-  except Exception as error:  # pylint: disable=broad-exception-caught
+  except Exception as error:
     _defect = _of_library(_first_line(error))
   finally:
     context.free()

@@ -72,7 +72,7 @@ def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
   Raises:
     ValueError: if the checkpoint is of other networks; says what differs.
   """
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
   state = json.loads((path / 'state.json').read_text())
   there, here = state.pop('variables'), shapes(checkpointables)
   differences = [

@@ -39,9 +39,9 @@ def run_experiment(config: setup.ExperimentConfig) -> List[Dict[str, Any]]:
     setup.prepare(config)
     with setup.make_pool(config, config.num_workers, config.seed) as pool:
       quiet.quiet_tensorflow()
-      from distillery.agents.core.running import devices  # pylint: disable=g-import-not-at-top
+      from distillery.agents.core.running import devices
       devices.choose(config.device)
-      from distillery.agents.core.running import training  # pylint: disable=g-import-not-at-top
+      from distillery.agents.core.running import training
       return training.train(config, pool, builder)
 
 

@@ -37,6 +37,6 @@ def _build(optimizer: tf.keras.optimizers.Optimizer,
            variables: Sequence[tf.Variable]
            ) -> tf.keras.optimizers.Optimizer:
   # The second is its name in the TensorFlow that goes with Launchpad.
-  build = getattr(optimizer, 'build', None) or optimizer._create_all_weights  # pylint: disable=protected-access
+  build = getattr(optimizer, 'build', None) or optimizer._create_all_weights
   build(variables)
   return optimizer

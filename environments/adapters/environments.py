@@ -186,7 +186,7 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
   """
   if os.environ.get('MUJOCO_GL'):
     # The factory may import mujoco, which that alone could make impossible.
-    from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
+    from distillery.environments import rendering  # noqa: F401
   environment = factory(seed)
   if isinstance(environment, base.TaskEnvironment):
     return environment

@@ -61,8 +61,8 @@ class DamselEnvironment(base.TaskEnvironment):
       ValueError: if there is no such target in the scene.
     """
     # Imported here: the specs above need no simulator.
-    from distillery.environments.damsel import scene  # pylint: disable=import-outside-toplevel
-    from distillery.environments.metaworld import models as metaworld_models  # pylint: disable=import-outside-toplevel
+    from distillery.environments.damsel import scene
+    from distillery.environments.metaworld import models as metaworld_models
     damsel_tasks.check_target(target)
     self.target = target
     self._sparse = sparse

@@ -122,7 +122,7 @@ def _initial_observations(task: base.Task, seed: int, num_resets: int
 def _centroids(name: str, points: np.ndarray, num_contexts: int,
                rng: np.random.Generator) -> np.ndarray:
   """The best of several runs of k-means, [k, C], in lexical order."""
-  from scipy.cluster import vq  # pylint: disable=import-outside-toplevel
+  from scipy.cluster import vq
   points = np.concatenate(points)
   distinct = len(np.unique(points, axis=0)) if points.size else 1
   if distinct < num_contexts:

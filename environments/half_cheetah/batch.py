@@ -24,9 +24,9 @@ class _Share:
 
   def __init__(self, rows: slice, models: Sequence[Any], num_threads: int):
     """Deals the `rows` of N models to threads; with none, the caller's own."""
-    from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
-    import mujoco  # pylint: disable=g-import-not-at-top
-    from mujoco import rollout  # pylint: disable=g-import-not-at-top
+    from distillery.environments import rendering  # noqa: F401
+    import mujoco
+    from mujoco import rollout
     self._rows = rows
     self._models = list(models[rows])
     self._rollout = rollout.Rollout(nthread=num_threads)
@@ -65,8 +65,8 @@ class CheetahBatch:
     Args:
       models: N `mujoco.MjModel`; one may be given more than once.
     """
-    from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
-    import mujoco  # pylint: disable=g-import-not-at-top
+    from distillery.environments import rendering  # noqa: F401
+    import mujoco
     self._models = list(models)
     num_rows, model = len(self._models), self._models[0]
     self._shares = _make_shares(self._models)

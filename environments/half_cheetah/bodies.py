@@ -48,9 +48,9 @@ def make_cheetah(body: str) -> Any:
   Args:
     body: one of `BODIES`.
   """
-  from distillery.environments import rendering  # noqa: F401  # pylint: disable=g-import-not-at-top
-  from gymnasium.envs import mujoco  # pylint: disable=g-import-not-at-top
-  from gymnasium.envs.mujoco import half_cheetah_v5  # pylint: disable=g-import-not-at-top
+  from distillery.environments import rendering  # noqa: F401
+  from gymnasium.envs import mujoco
+  from gymnasium.envs.mujoco import half_cheetah_v5
   assets = pathlib.Path(mujoco.__file__).parent / 'assets'
   tree = ElementTree.parse(assets / 'half_cheetah.xml')
   parts, factor = BODIES[body]

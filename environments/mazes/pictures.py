@@ -39,7 +39,7 @@ def save(path: str, frames: Sequence[np.ndarray]) -> None:
   Raises:
     OSError: if it cannot be written.
   """
-  from PIL import Image  # pylint: disable=g-import-not-at-top
+  from PIL import Image
   images = [Image.fromarray(frame) for frame in frames]
   if path.endswith('.gif'):
     images[0].save(path, save_all=True, append_images=images[1:],

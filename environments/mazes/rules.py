@@ -110,7 +110,7 @@ def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
 
 def _draw_marks(seed: int, has_doors: bool) -> np.ndarray:
   """labmaze's characters, `[SIZE, SIZE]`: '*' is a wall."""
-  import labmaze  # pylint: disable=g-import-not-at-top
+  import labmaze
   maze = labmaze.RandomMaze(
       height=SIZE, width=SIZE, max_rooms=4, has_doors=has_doors,
       extra_connection_probability=0.3, random_seed=seed)
@@ -122,6 +122,6 @@ _marks = functools.lru_cache(maxsize=None)(_draw_marks)
 
 def _walkable(codes: np.ndarray, place: int) -> np.ndarray:
   """Flat places of the cells that can be reached from one, itself included."""
-  from scipy import ndimage  # pylint: disable=g-import-not-at-top
+  from scipy import ndimage
   labels, _ = ndimage.label((codes != WALL) & (codes != DOOR))
   return np.flatnonzero(labels == labels.flat[place])

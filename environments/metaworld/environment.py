@@ -88,8 +88,8 @@ class MetaWorldEnvironment(base.TaskEnvironment):
       ValueError: for an unknown task or version, or a goal that cannot be used.
     """
     # Imported here: it takes a second, and the specs above need none of it.
-    from distillery.environments.metaworld import fast_classes  # pylint: disable=import-outside-toplevel
-    from distillery.environments.metaworld import models  # pylint: disable=import-outside-toplevel
+    from distillery.environments.metaworld import fast_classes
+    from distillery.environments.metaworld import models
     check_reward_function_version(reward_function_version)
     if not len(goals):  # A NumPy array has no truth value.
       raise ValueError(f'goals of {task_name}: got none, want at least one')
@@ -119,7 +119,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
           f'variation of {self._task_name}: got {variation}, want an integer '
           f'in [0, {len(self._goals)})')
     # A copy, since some tasks keep views of it and write to them.
-    self._simulator._last_rand_vec = self._goals[variation].copy()  # pylint: disable=protected-access
+    self._simulator._last_rand_vec = self._goals[variation].copy()
     observation, _ = self._simulator.reset()
     self._variation = variation
     self._steps = 0

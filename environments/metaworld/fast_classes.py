@@ -86,10 +86,10 @@ def make_simulator(task_name: str, *, goal_visible: bool,
   simulator = fast_class(task_name)(
       reward_function_version=reward_function_version)
   # What set_task does, without its pickle.
-  simulator._set_task_called = True  # pylint: disable=protected-access
-  simulator._freeze_rand_vec = True  # pylint: disable=protected-access
-  simulator._partially_observable = not goal_visible  # pylint: disable=protected-access
+  simulator._set_task_called = True
+  simulator._freeze_rand_vec = True
+  simulator._partially_observable = not goal_visible
   simulator.__dict__.pop('sawyer_observation_space', None)
-  simulator._set_task_inner()  # pylint: disable=protected-access
-  simulator._find_bounds()  # pylint: disable=protected-access
+  simulator._set_task_inner()
+  simulator._find_bounds()
   return simulator

@@ -53,8 +53,8 @@ def task_class(task_name: str) -> Type[Any]:
   """The stock environment class of a task, e.g. of 'reach-v3'."""
   # Imported here, and not above: it costs a second and 40 MB, and whoever only
   # describes a suite needs none of it.
-  from distillery.environments import rendering  # noqa: F401  # pylint: disable=import-outside-toplevel
-  from metaworld import env_dict  # pylint: disable=import-outside-toplevel
+  from distillery.environments import rendering  # noqa: F401
+  from metaworld import env_dict
   if task_name not in env_dict.ALL_V3_ENVIRONMENTS:
     raise ValueError(
         f'task_name: got {task_name!r}, want one of '
@@ -70,8 +70,8 @@ def _unsimulated(task_name: str) -> Any:
   called its superclass. A class that is placed between the two in the method
   resolution order takes that call and does nothing.
   """
-  from distillery.environments import rendering  # noqa: F401  # pylint: disable=import-outside-toplevel
-  from metaworld import sawyer_xyz_env  # pylint: disable=import-outside-toplevel
+  from distillery.environments import rendering  # noqa: F401
+  from metaworld import sawyer_xyz_env
 
   class WithoutSimulator(sawyer_xyz_env.SawyerXYZEnv):
 
@@ -124,7 +124,7 @@ def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
     raise ValueError(
         f'goal of {task_name}: got dtype {checked.dtype}, want floats')
   checked = checked.astype(np.float64)
-  size = _unsimulated(task_name)._random_reset_space.low.size  # pylint: disable=protected-access
+  size = _unsimulated(task_name)._random_reset_space.low.size
   if checked.shape != (size,):
     raise ValueError(
         f'goal of {task_name}: got shape {checked.shape}, want ({size},)')
@@ -140,7 +140,7 @@ def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
 
 
 def _draw(task_name: str, random: np.random.RandomState) -> np.ndarray:
-  space = _unsimulated(task_name)._random_reset_space  # pylint: disable=protected-access
+  space = _unsimulated(task_name)._random_reset_space
   while True:
     vector = random.uniform(
         space.low, space.high, size=space.low.size).astype(np.float64)

@@ -18,7 +18,6 @@ from distillery.environments.metaworld import scalar_numpy
 import numpy as np
 
 # The simulator's attributes are those of Meta-World, private ones included.
-# pylint: disable=protected-access
 
 Evaluate = Callable[[np.ndarray, np.ndarray], Tuple[Any, bool]]
 

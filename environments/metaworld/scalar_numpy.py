@@ -44,7 +44,7 @@ def length(vector: np.ndarray) -> float:
   return _sqrt(vector.dot(vector))
 
 
-def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:  # pylint: disable=redefined-builtin
+def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:
   """`np.linalg.norm`, quick for a number and a contiguous float64 vector."""
   if not kwargs and (ord is None or ord == 2):
     if type(x) is _ndarray:
@@ -181,7 +181,7 @@ def quaternion_is_exact() -> bool:
   scipy promises no order of operations, so it is asked once in every process,
   on rotations that take each of the four branches.
   """
-  random = np.random.RandomState(0)  # pylint: disable=no-member
+  random = np.random.RandomState(0)
   rotations = random.standard_normal((512, 4))
   matrices = transform.Rotation.from_quat(rotations).as_matrix()
   matrices[0] = np.eye(3)

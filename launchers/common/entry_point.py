@@ -62,7 +62,7 @@ def run(
       watchdog.start()
     try:
       return main(arguments)
-    except (KeyboardInterrupt, Exception) as error:  # pylint: disable=broad-exception-caught
+    except (KeyboardInterrupt, Exception) as error:
       # Native code that an interrupt hits may turn it into an error of its own.
       if interrupts or isinstance(error, KeyboardInterrupt):
         watchdog.end()

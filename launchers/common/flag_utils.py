@@ -178,7 +178,7 @@ def _define_flag(
 def define_path(
     name: str,
     default: str,
-    help: str,  # pylint: disable=redefined-builtin
+    help: str,
     flag_values: flags.FlagValues = flags.FLAGS,
 ) -> flags.FlagHolder[str]:
   """Defines a flag of a file or a directory; its value has no `~`.

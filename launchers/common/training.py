@@ -72,7 +72,7 @@ def train(
         ray_address=run.ray_address)
   else:
     rows = experiment.run_experiment(config)
-  from distillery.agents.core import evaluation  # pylint: disable=g-import-not-at-top
+  from distillery.agents.core import evaluation
   if rows:
     print(evaluation.table(rows, suite.score))
   print(f'Results are in {run_dir.path}')

@@ -38,7 +38,7 @@ _OPTIONS = flag_utils.define(PictureOptions)
 
 def main(_):
   """Solves the last but one task of each family, and draws the end."""
-  from matplotlib import image  # pylint: disable=g-import-not-at-top
+  from matplotlib import image
 
   options = _OPTIONS.value()
   os.makedirs(options.folder, exist_ok=True)

@@ -21,7 +21,7 @@ class TwoColumnBuilder(builder.DnCBuilder):
 
   def make_networks(self, seed):
     """See base class."""
-    from distillery.networks.policies import columns  # pylint: disable=g-import-not-at-top
+    from distillery.networks.policies import columns
     config, spec = self.config, self.spec
     policy = columns.ColumnPolicy(
         spec.num_tasks, spec.observation_spec.shape[0],

@@ -33,8 +33,8 @@ _OPTIONS = flag_utils.define(PictureOptions)
 
 def main(_):
   """Draws each where its episodes begin, but for noise."""
-  from matplotlib import pyplot  # pylint: disable=g-import-not-at-top
-  import mujoco  # pylint: disable=g-import-not-at-top
+  from matplotlib import pyplot
+  import mujoco
 
   options = _OPTIONS.value()
   camera = mujoco.MjvCamera()

@@ -168,9 +168,9 @@ def _best_setting(algorithm: str, policy: str, metric: str,
 
 def _draw(path: pathlib.Path, name: str, metric: str,
           runs: Mapping[Any, Evaluations]) -> None:
-  import matplotlib  # pylint: disable=g-import-not-at-top
+  import matplotlib
   matplotlib.use('Agg')
-  from matplotlib import pyplot as plt  # pylint: disable=g-import-not-at-top
+  from matplotlib import pyplot as plt
   colors = dict(zip(_algorithms(runs), _COLORS))
   # One run of each is all in the curves.
   num_rows = 1 if len(runs) == len(colors) else 2

@@ -94,9 +94,9 @@ def summary(run_dir: pathlib.Path) -> str:
 
 def draw(run_dir: pathlib.Path) -> None:
   """Writes two_rooms.png: curves, and the corridor by previous action."""
-  import matplotlib  # pylint: disable=g-import-not-at-top
+  import matplotlib
   matplotlib.use('Agg')
-  from matplotlib import pyplot as plt  # pylint: disable=g-import-not-at-top
+  from matplotlib import pyplot as plt
   returns, steps, probabilities = read(run_dir)
   figure, (left, *rooms) = plt.subplots(
       1, 3, figsize=(14, 3.6), width_ratios=(1.2, 1, 1), layout='constrained')

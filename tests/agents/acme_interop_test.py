@@ -80,7 +80,7 @@ def test_acmes_dqn_learns_a_grid(acme_adders):
   assert optimal - random > 0.6
   # Which action is best in a cell may change for a while; not for most of them.
   assert np.median(learned) > random + 0.75 * (optimal - random)
-  agent._server.stop()  # pylint: disable=protected-access
+  agent._server.stop()
 
 
 @pytest.mark.parametrize('make_environment', [

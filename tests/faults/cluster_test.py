@@ -13,7 +13,7 @@ import tempfile
 import time
 
 from distillery.distributed import ray_engine
-import program_runs
+from helpers import program_runs
 import psutil
 import pytest
 

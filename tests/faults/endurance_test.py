@@ -9,7 +9,7 @@ import signal
 import time
 
 from distillery.agents.core import checkpoints
-import harm
+from helpers import harm
 import numpy as np
 import psutil
 import pytest

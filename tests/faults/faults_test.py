@@ -13,7 +13,7 @@ import subprocess
 import time
 
 from distillery.agents.core import checkpoints
-import harm
+from helpers import harm
 import numpy as np
 import psutil
 import pytest

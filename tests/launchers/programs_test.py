@@ -1,6 +1,6 @@
 """Launchers that run their agent as a program."""
 
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(600)

@@ -3,7 +3,7 @@
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import pictures as maze_pictures
 from distillery.environments.mazes import rules as maze_rules
-import launches
+from helpers import launches
 import numpy as np
 import pytest
 

@@ -1,7 +1,7 @@
 """The launchers of DAMSEL and of adaptation, used as a user uses them."""
 
 from distillery.agents.damsel import config as damsel_config
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)

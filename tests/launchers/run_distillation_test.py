@@ -4,7 +4,7 @@ import shutil
 
 from distillery.agents.core import checkpoints
 from distillery.agents.distillation import config as distillation_config
-import launches
+from helpers import launches
 import numpy as np
 import pytest
 

@@ -1,6 +1,6 @@
 """Distral in mazes, with a memory, used as a user uses it."""
 
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

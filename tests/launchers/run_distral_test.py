@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
@@ -21,7 +21,7 @@ TINY = (
 # Point masses instead of Meta-World, and one of them may spoil its rewards.
 ON_POINTS = """
 import runpy
-import run_helpers
+from helpers import run_helpers
 import sys
 from distillery.environments import suites
 

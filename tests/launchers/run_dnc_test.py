@@ -3,7 +3,7 @@
 import json
 
 from distillery.agents.core import checkpoints
-import launches
+from helpers import launches
 import numpy as np
 import pytest
 

@@ -1,7 +1,7 @@
 """The launcher of PEARL, used as a user uses it."""
 
 from distillery.agents.pearl import config as pearl_config
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)

@@ -3,7 +3,7 @@
 from distillery.agents.core import checkpoints
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
-import launches
+from helpers import launches
 import numpy as np
 import pytest
 

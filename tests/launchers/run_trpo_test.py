@@ -3,7 +3,7 @@
 from distillery.agents.core import run_directory
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
-import launches
+from helpers import launches
 import pytest
 
 pytestmark = pytest.mark.timeout(900)

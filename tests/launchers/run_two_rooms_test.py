@@ -11,7 +11,7 @@ import time
 from distillery.agents.core import run_directory
 from distillery.environments import two_rooms
 from distillery.launchers.figures import two_rooms as two_rooms_figure
-import launches
+from helpers import launches
 import pytest
 
 LAUNCHER = launches.FOLDER / 'run_two_rooms.py'

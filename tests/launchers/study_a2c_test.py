@@ -3,7 +3,7 @@
 import json
 
 from distillery.agents.core import run_directory
-import launches
+from helpers import launches
 import pytest
 
 LAUNCHER = launches.FOLDER / 'study_a2c.py'

@@ -9,7 +9,7 @@ from distillery.agents.distral import config as distral_config
 from distillery.launchers.figures import studies as study_figures
 from distillery.launchers.studies import distral_family
 from distillery.launchers.studies import jobs as study_jobs
-import launches
+from helpers import launches
 from matplotlib import image
 import pytest
 
@@ -75,7 +75,7 @@ def test_a_score_is_the_mean_of_the_last_tenth():
 
 
 def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
-  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs
   runs = {}
   for algorithm, base in (('A3C', 1.), ('KL 2col', 9.)):
     for cost in (0.1, 0.2):
@@ -104,7 +104,7 @@ def test_a_summary_ranks_the_runs_it_was_given(tmp_path):
 
 
 def test_a_picture_that_cannot_be_drawn_leaves_the_tables(tmp_path, capsys):
-  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs
   (tmp_path / 'study.png').mkdir()
   study_figures.write(tmp_path, 'mazes', 'return', {
       distral_runs.Run('A3C', 0.1, 1e-3, 0, 200): evaluations([0., 1.])})
@@ -113,7 +113,7 @@ def test_a_picture_that_cannot_be_drawn_leaves_the_tables(tmp_path, capsys):
 
 
 def test_single_runs_are_drawn_as_curves_alone(tmp_path):
-  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs
   heights = []
   for num_seeds in (1, 2):
     study_figures.write(tmp_path, 'mazes', 'return', {
@@ -124,7 +124,7 @@ def test_single_runs_are_drawn_as_curves_alone(tmp_path):
 
 
 def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
-  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs
   study = distral_runs.STUDIES['mazes']
   job = distral_runs.Run('A3C', 0.1, 1e-3, 0, 200).job(study)
   checkpoint = tmp_path / job.folder / 'checkpoints' / '000000000200'
@@ -148,7 +148,7 @@ def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
 
 
 def test_a_study_says_which_revision_made_each_run(tmp_path):
-  from distillery.launchers.studies import distral_runs  # pylint: disable=g-import-not-at-top
+  from distillery.launchers.studies import distral_runs
   jobs = [distral_runs.Run('A3C', 0.1, 1e-3, seed, 200).job(
       distral_runs.STUDIES['mazes']) for seed in range(3)]
   for job, revision in zip(jobs[:2], 'ab'):  # The third was not begun.

@@ -7,7 +7,7 @@ from distillery.agents.core import run_directory
 from distillery.agents.core.running import setup
 from distillery.environments import fakes
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 # Steps of an episode.
 HORIZON = 50

@@ -9,7 +9,7 @@ from distillery.agents.distillation import builder
 from distillery.agents.distillation import config as distillation_config
 from distillery.environments import fakes
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 # Steps of an episode.
 HORIZON = 50

@@ -7,7 +7,7 @@ from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments import fakes
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 # Steps of an episode.
 HORIZON = 50

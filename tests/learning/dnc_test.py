@@ -8,9 +8,9 @@ from distillery.agents.dnc import config as dnc_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
 import numpy as np
-import opposed_points
+from helpers import opposed_points
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 # Steps of a block: 2 contexts, 40 episodes each.
 BLOCK = 2 * 40 * opposed_points.HORIZON

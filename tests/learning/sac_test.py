@@ -7,7 +7,7 @@ from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 HORIZON = 20
 

@@ -7,7 +7,7 @@ from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import fakes
 import pytest
-import yardsticks
+from helpers import yardsticks
 
 # Steps of an episode.
 HORIZON = 50

@@ -39,7 +39,7 @@ def begin(
   Raises:
     OSError: if it cannot be written (a full disk); nothing is left of it.
   """
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
   folder = pathlib.Path(run_dir) / 'checkpoints'
   folders.make(folder)
   for litter in folder.glob('*.tmp'):
@@ -99,7 +99,7 @@ def finish(aside: pathlib.Path,
 @contextlib.contextmanager
 def _all_or_nothing(aside: pathlib.Path) -> Iterator[None]:
   """Removes what was written if there is an error, an OSError in any case."""
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
   try:
     yield
   except (OSError, tf.errors.OpError) as error:

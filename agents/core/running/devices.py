@@ -14,7 +14,7 @@ def choose(device: str) -> None:
   if device == 'cpu':
     # Hidden before TensorFlow looks for it, so that nothing is set up for it.
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
-  import tensorflow as tf  # pylint: disable=g-import-not-at-top
+  import tensorflow as tf
 
   gpus = tf.config.list_physical_devices('GPU')
   for gpu in gpus:

@@ -1,6 +1,6 @@
 """A2C's step: returns by hand, its gradient, and who is moved in what order."""
 
-import caught_gradients
+from helpers import caught_gradients
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import learning

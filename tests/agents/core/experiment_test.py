@@ -16,9 +16,9 @@ from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
-import pool_helpers
+from helpers import pool_helpers
 import pytest
-import run_helpers as helpers
+from helpers import run_helpers as helpers
 import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)

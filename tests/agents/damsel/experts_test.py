@@ -13,7 +13,7 @@ from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
 import numpy as np
 import pytest
-import small_damsel as small
+from helpers import small_damsel as small
 
 
 def test_experts_are_what_the_controllers_would_do_where_noise_led_them():

@@ -5,8 +5,8 @@ from distillery.agents.core import errors
 from distillery.agents.damsel import networks as damsel_networks
 import numpy as np
 import pytest
-import small_damsel as small
-from small_damsel import K
+from helpers import small_damsel as small
+from helpers.small_damsel import K
 import tensorflow as tf
 
 

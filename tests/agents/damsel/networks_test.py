@@ -10,11 +10,11 @@ from distillery.networks.acting import latent as acting_latent
 from distillery.networks.layers import conditioned_mlp
 import numpy as np
 import pytest
-import small_damsel as small
-from small_damsel import A
-from small_damsel import D
-from small_damsel import K
-from small_damsel import L
+from helpers import small_damsel as small
+from helpers.small_damsel import A
+from helpers.small_damsel import D
+from helpers.small_damsel import K
+from helpers.small_damsel import L
 import tensorflow as tf
 
 

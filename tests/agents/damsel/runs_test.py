@@ -14,11 +14,11 @@ from dm_env import specs
 import numpy as np
 import pytest
 import reverb
-import small_damsel as small
-from small_damsel import A
-from small_damsel import D
-from small_damsel import K
-from small_damsel import T
+from helpers import small_damsel as small
+from helpers.small_damsel import A
+from helpers.small_damsel import D
+from helpers.small_damsel import K
+from helpers.small_damsel import T
 
 
 @pytest.fixture(name='folder')

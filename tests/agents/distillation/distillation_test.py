@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-import caught_gradients
+from helpers import caught_gradients
 from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning

@@ -9,7 +9,7 @@ from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
 import numpy as np
 import pytest
-import small_learners as small
+from helpers import small_learners as small
 import tensorflow as tf
 
 T, K, E, D = small.T, small.K, small.E, small.D

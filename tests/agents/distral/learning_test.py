@@ -6,7 +6,7 @@ from distillery.agents.distral import builder
 from distillery.agents.distral import losses
 import numpy as np
 import pytest
-import small_learners as small
+from helpers import small_learners as small
 import tensorflow as tf
 
 T, K, E, D = small.T, small.K, small.E, small.D

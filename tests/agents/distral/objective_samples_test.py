@@ -6,7 +6,7 @@ from distillery.agents.distral import losses
 from distillery.ops import advantages
 import numpy as np
 import pytest
-import tabular
+from helpers import tabular
 import tensorflow as tf
 
 K, S, GAMMA = tabular.K, tabular.S, tabular.GAMMA

@@ -3,7 +3,7 @@
 from distillery.agents.distral import losses
 import numpy as np
 import pytest
-import tabular
+from helpers import tabular
 import tensorflow as tf
 import tensorflow_probability as tfp
 

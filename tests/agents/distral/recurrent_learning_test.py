@@ -1,6 +1,6 @@
 """The learner of columns with an LSTM: its gradient, from the objective up."""
 
-import caught_gradients
+from helpers import caught_gradients
 from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config

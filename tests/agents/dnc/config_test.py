@@ -8,7 +8,7 @@ from distillery.agents.dnc import config as dnc_config
 from dm_env import specs
 import numpy as np
 import pytest
-import small_dnc as small
+from helpers import small_dnc as small
 
 
 def make(**changes):

@@ -3,7 +3,7 @@
 from distillery.ops import families
 import numpy as np
 import pytest
-import small_dnc as small
+from helpers import small_dnc as small
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.

@@ -10,7 +10,7 @@ from distillery.environments import fakes
 from distillery.networks.policies import columns
 import numpy as np
 import pytest
-import small_dnc as small
+from helpers import small_dnc as small
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.

@@ -11,7 +11,7 @@ from distillery.ops import families
 from distillery.ops import trust_region
 import numpy as np
 import pytest
-import small_dnc as small
+from helpers import small_dnc as small
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.

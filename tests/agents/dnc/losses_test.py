@@ -4,7 +4,7 @@ from distillery.agents.dnc import losses
 from distillery.ops import families
 import numpy as np
 import pytest
-import small_dnc as small
+from helpers import small_dnc as small
 import tensorflow as tf
 
 M, A = 5, 2

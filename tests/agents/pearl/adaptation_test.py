@@ -8,12 +8,12 @@ from distillery.agents.pearl import builder
 from distillery.agents.pearl import networks as pearl_networks
 import numpy as np
 import pytest
-import small_pearl as small
-from small_pearl import A
-from small_pearl import D
-from small_pearl import K
-from small_pearl import L
-from small_pearl import T
+from helpers import small_pearl as small
+from helpers.small_pearl import A
+from helpers.small_pearl import D
+from helpers.small_pearl import K
+from helpers.small_pearl import L
+from helpers.small_pearl import T
 import tensorflow as tf
 
 

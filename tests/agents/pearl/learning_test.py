@@ -8,13 +8,13 @@ from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import networks as pearl_networks
 import numpy as np
 import pytest
-import small_pearl as small
-from small_pearl import A
-from small_pearl import D
-from small_pearl import K
-from small_pearl import L
-from small_pearl import M
-from small_pearl import N
+from helpers import small_pearl as small
+from helpers.small_pearl import A
+from helpers.small_pearl import D
+from helpers.small_pearl import K
+from helpers.small_pearl import L
+from helpers.small_pearl import M
+from helpers.small_pearl import N
 import tensorflow as tf
 
 

@@ -10,10 +10,10 @@ from dm_env import specs
 import numpy as np
 import pytest
 import reverb
-import small_pearl as small
-from small_pearl import A
-from small_pearl import K
-from small_pearl import T
+from helpers import small_pearl as small
+from helpers.small_pearl import A
+from helpers.small_pearl import K
+from helpers.small_pearl import T
 
 
 def test_contexts_are_of_the_latest_episodes():

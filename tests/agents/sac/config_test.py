@@ -7,7 +7,7 @@ from distillery.agents.sac import config as sac_config
 from dm_env import specs
 import numpy as np
 import pytest
-import small_sac as small
+from helpers import small_sac as small
 
 
 def make(**changes):

@@ -2,16 +2,16 @@
 
 import dataclasses
 
-import caught_gradients
+from helpers import caught_gradients
 from distillery.agents.core import errors
 from distillery.networks.layers import perceptrons
 import numpy as np
 import pytest
-import small_sac as small
-from small_sac import A
-from small_sac import D
-from small_sac import K
-from small_sac import N
+from helpers import small_sac as small
+from helpers.small_sac import A
+from helpers.small_sac import D
+from helpers.small_sac import K
+from helpers.small_sac import N
 import tensorflow as tf
 
 ARCHITECTURES = pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 
-import disks
+from helpers import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory

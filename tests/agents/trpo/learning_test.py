@@ -5,7 +5,7 @@ from typing import NamedTuple
 from distillery.agents.core import errors
 import numpy as np
 import pytest
-import small_trpo as small
+from helpers import small_trpo as small
 import tensorflow as tf
 
 T, K, E, D, A = small.T, small.K, small.E, small.D, small.A

@@ -9,9 +9,9 @@ from distillery.agents.core import checkpoints
 import numpy as np
 import pytest
 import tensorflow as tf
-import trpo_runs
-from trpo_runs import BLOCK
-from trpo_runs import INTERVAL
+from helpers import trpo_runs
+from helpers.trpo_runs import BLOCK
+from helpers.trpo_runs import INTERVAL
 
 # Compiled and not, a step differs in its last bits. As for the time: an idle
 # machine needs a tenth of it.

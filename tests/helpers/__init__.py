@@ -1,0 +1,1 @@
+"""What several tests share: small agents, fake tasks, runs to look at."""

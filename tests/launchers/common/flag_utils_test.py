@@ -1,0 +1,363 @@
+"""Flags from dataclasses: what they accept, refuse, and write back."""
+
+import dataclasses
+import os
+import pathlib
+import re
+import subprocess
+import sys
+from typing import Dict, Literal, Tuple
+
+from absl import flags
+from distillery.launchers.common import flag_utils
+import pytest
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """An example.
+
+  Attributes:
+    num_steps: how many steps,
+      over all tasks.
+    rate: learning rate.
+    fast: whether to hurry.
+    name: what to call it.
+    kind: which kind: one or two.
+    sizes: hidden sizes.
+
+  Note: this is no attribute.
+  """
+
+  num_steps: int = 10
+  rate: float = 1
+  fast: bool = True
+  name: str = ''
+  kind: Literal['one', 'two'] = 'one'
+  sizes: Tuple[int, ...] = (128, 64)
+
+  def __post_init__(self):
+    if self.num_steps <= 0:
+      raise ValueError(f'num_steps: got {self.num_steps}, want above 0')
+
+
+def parse(*arguments):
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Config, flag_values)
+  flag_values(['program', *arguments])
+  return holder.value()
+
+
+def test_defaults_are_the_dataclass_own():
+  assert parse() == Config()
+
+
+def test_every_type_is_read():
+  assert parse(
+      '--num_steps=5_000', '--rate=3e-4', '--nofast', '--name=a b',
+      '--kind=two', '--sizes=7,8,9',
+  ) == Config(5000, 3e-4, False, 'a b', 'two', (7, 8, 9))
+  assert parse('--sizes=').sizes == ()
+
+
+@pytest.mark.parametrize(
+    'argument, says',
+    [
+        ('--num_steps=1e3', 'num_steps'),
+        ('--rate=nan', 'finite'),
+        ('--rate=1e400', 'finite'),
+        ('--rate=-inf', 'finite'),
+        ('--rate=fast', 'rate'),
+        ('--kind=three', 'should be one of'),
+        ('--sizes=1,b', '128,128'),
+        ('--sizes=1.5', '128,128'),
+        ('--nmu_steps=1', 'num_steps'),
+    ],
+)
+def test_bad_values_are_refused(argument, says):
+  with pytest.raises(flags.Error, match=says):
+    parse(argument)
+
+
+def test_checks_of_the_dataclass_are_made():
+  with pytest.raises(ValueError, match='num_steps: got 0'):
+    parse('--num_steps=0')
+
+
+def test_help_comes_from_the_docstring():
+  flag_values = flags.FlagValues()
+  flag_utils.define(Config, flag_values)
+  assert flag_values['num_steps'].help == 'how many steps, over all tasks.'
+  assert flag_values['kind'].help.endswith('which kind: one or two.')
+  assert set(flag_values) == {f.name for f in dataclasses.fields(Config)}
+
+
+@dataclasses.dataclass(frozen=True)
+class Derived(Config):
+  """Another example, which has what `Config` has.
+
+  Attributes:
+    rate: of the derived class.
+    more: than before.
+  """
+
+  rate: float = 2.
+  more: int = 1
+
+
+def test_a_derived_dataclass_has_the_flags_of_both():
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Derived, flag_values)
+  flag_values(['program', '--more=3', '--num_steps=7'])
+  assert holder.value() == Derived(num_steps=7, more=3, rate=2.)
+  assert flag_values['num_steps'].help == 'how many steps, over all tasks.'
+  assert flag_values['more'].help == 'than before.'
+  assert flag_values['rate'].help == 'of the derived class.'
+  with pytest.raises(ValueError, match='num_steps: got 0'):
+    Derived(num_steps=0)
+
+
+def test_a_derived_field_is_described_too():
+  bare = dataclasses.make_dataclass('Bare', [('x', int, 1)], bases=(Config,),
+                                    frozen=True)
+  with pytest.raises(ValueError, match=r"Bare: .*\['x'\]"):
+    flag_utils.define(bare, flags.FlagValues())
+
+
+def test_docstring_and_fields_must_agree():
+  undocumented = dataclasses.make_dataclass('Undocumented', [('x', int, 1)])
+  with pytest.raises(ValueError, match=r"Undocumented: .*\['x'\]"):
+    flag_utils.define(undocumented, flags.FlagValues())
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+  """An example.
+
+  Attributes:
+    one: a path.
+    some: paths, commas between them.
+    name: no path.
+  """
+
+  one: str = dataclasses.field(default='~/x', metadata={'is_path': True})
+  some: str = dataclasses.field(default='', metadata={'is_path': True})
+  name: str = '~'
+
+
+def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
+  monkeypatch.setenv('HOME', '/my/place')
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Paths, flag_values)
+  flag_values(['program', '--some=~/a,b/~,~/c'])
+  assert holder.value() == Paths(
+      '/my/place/x', '/my/place/a,b/~,/my/place/c', '~')
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, holder.value())
+  assert path.read_text().startswith('--one=/my/place/x\n')
+  with pytest.raises(flags.Error, match="there is no such user; want './~nob"):
+    flag_values(['program', '--one=~nobody.here/x'])
+
+
+def test_every_flag_that_is_a_path_says_so():
+  launchers = pathlib.Path(flag_utils.__file__).parent
+  texts = [path.read_text() for pattern in (
+      'launchers/**/*.py', 'agents/*/config.py', 'benchmarks/*.py')
+           for path in launchers.parent.glob(pattern)]
+  others = {name for text in texts for name in re.findall(
+      r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text)}
+  assert others == {
+      'regularizer', 'suite', 'ray_address', 'initial_task', 'task', 'camera'}
+
+
+@pytest.mark.parametrize(
+    'field, says',
+    [
+        (('x', int), 'no default'),
+        (('x', Dict[str, int], dataclasses.field(default=())), 'the type'),
+    ],
+)
+def test_a_field_no_flag_can_stand_for_is_refused(field, says):
+  config = dataclasses.make_dataclass('Odd', [field])
+  config.__doc__ = 'Odd.\n\n  Attributes:\n    x: a number.\n'
+  with pytest.raises(TypeError, match=f'Odd.x: .*{says}'):
+    flag_utils.define(config, flags.FlagValues())
+
+
+def test_two_dataclasses_may_not_claim_one_flag():
+  flag_values = flags.FlagValues()
+  flag_utils.define(Config, flag_values)
+  other = dataclasses.make_dataclass('Other', [('rate', float, 1.0)])
+  other.__doc__ = 'Other.\n\n  Attributes:\n    rate: a rate.\n'
+  with pytest.raises(flags.DuplicateFlagError):
+    flag_utils.define(other, flag_values)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        Config(),
+        Config(7, 0.1 + 0.2, False, 'with spaces, = and "quotes"', 'two', ()),
+    ],
+)
+def test_a_written_flagfile_repeats_the_run(config, tmp_path):
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, config)
+  assert parse(f'--flagfile={path}') == config
+  # The last setting wins.
+  assert parse(f'--flagfile={path}', '--num_steps=3').num_steps == 3
+
+
+def test_what_does_not_repeat_a_run_is_not_written(tmp_path):
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(
+      path, flag_utils.RunOptions(run_dir='a', resume=True)
+  )
+  assert '--run_dir=a\n' in path.read_text()
+  assert 'resume' not in path.read_text()
+
+
+_PROGRAM = """
+import json
+import logging
+import signal
+import sys
+signal.signal(signal.SIGINT, {handler})
+from distillery.launchers.common import flag_utils
+_RUN = flag_utils.define(flag_utils.RunOptions)
+
+class Trouble(RuntimeError):
+  pass
+
+def main(_):
+  run = _RUN.value()
+  assert 'tensorflow' not in sys.modules
+  if run.suite == 'trouble':
+    raise Trouble('task a: it\\nbroke\\n\\nTraceback of the worker')
+  if run.suite == 'file':
+    open('/no/such/file')
+  if run.suite == 'defect':
+    json.loads('{')
+  if run.suite == 'ctrl-c':
+    signal.raise_signal(signal.SIGINT)
+  if run.suite == 'ctrl-c in native code':
+    try:
+      signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+      raise TypeError
+  logging.getLogger('matplotlib').info('chatter')
+  print('seed', run.seed)
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(Trouble,))
+"""
+
+
+def run_program(
+    tmp_path, *arguments, handler='signal.default_int_handler'):
+  path = tmp_path / 'program.py'
+  path.write_text(_PROGRAM.replace('{handler}', handler))
+  return subprocess.run(
+      [sys.executable, path, *arguments],
+      capture_output=True,
+      text=True,
+      timeout=60,
+  )
+
+
+@pytest.mark.parametrize(
+    'arguments, says',
+    [
+        (['--sede=1'], "Unknown command line flag 'sede'. Did you mean: seed"),
+        (['--num_env_steps=-1'], 'num_env_steps: got -1, want a number above'),
+        (['--seed=-1'], 'seed: got -1, want 0 <= seed < 2**32'),
+        (['--seed'], 'Missing value for flag --seed'),
+        (['--resume'], 'want the directory of the run to go on with'),
+        (['--reward_function_version=v3'], 'should be one of <v1|v2>'),
+        (['--flagfile=/no/such.cfg'], '/no/such.cfg'),
+        (['stray'], "unexpected argument 'stray'"),
+        (['--suite=trouble'], 'task a: it broke'),
+        (['--suite=file'], '/no/such/file'),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_status_1(
+    arguments, says, tmp_path
+):
+  result = run_program(tmp_path, *arguments)
+  *details, sentence = result.stderr.strip().split('\n')
+  assert result.returncode == 1
+  assert sentence.startswith('error: ') and says in sentence
+  assert details == (
+      ['Traceback of the worker'] if 'trouble' in arguments[0] else []
+  )
+  assert result.stdout == ''
+
+
+def test_a_defect_keeps_its_traceback(tmp_path):
+  result = run_program(tmp_path, '--suite=defect')
+  assert result.returncode == 1
+  assert 'Traceback' in result.stderr and 'JSONDecodeError' in result.stderr
+
+
+@pytest.mark.parametrize('suite', ['ctrl-c', 'ctrl-c in native code'])
+def test_ctrl_c_leaves_no_traceback(suite, tmp_path):
+  result = run_program(tmp_path, f'--suite={suite}')
+  assert result.returncode == 130
+  assert result.stderr == 'stopped by Ctrl-C\n'
+
+
+def test_ctrl_c_stays_ignored_in_the_background_of_a_shell(tmp_path):
+  result = run_program(tmp_path, '--suite=ctrl-c', handler='signal.SIG_IGN')
+  assert (result.returncode, result.stderr) == (0, '')
+
+
+def test_what_other_packages_log_is_shown_to_who_asks_for_it(tmp_path):
+  assert run_program(tmp_path).stderr == ''
+  assert 'chatter' in run_program(tmp_path, '--verbosity=0').stderr
+
+
+def test_flags_reach_main_and_help_lists_them(tmp_path):
+  result = run_program(tmp_path, '--seed=3')
+  assert (result.returncode, result.stdout) == (0, 'seed 3\n')
+  result = run_program(tmp_path, '--help')
+  assert '--num_env_steps' in result.stdout
+  assert '5000000' in result.stdout
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
+  path = tmp_path / 'program.py'
+  path.write_text(
+      'from distillery.launchers.common import flag_utils\n'
+      'def main(_):\n'
+      '  print("\\u00fc \\udcff")\n'
+      'flag_utils.run(main)\n')
+  result = subprocess.run(
+      [sys.executable, path], capture_output=True, text=True, timeout=60,
+      env={**os.environ, 'PYTHONIOENCODING': 'ascii'})
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout == '\\xfc \\udcff\n'
+
+
+def test_a_flagfile_that_is_no_text_is_one_sentence(tmp_path):
+  (tmp_path / 'flags.cfg').write_bytes(b'--seed=\xff\n')
+  result = run_program(tmp_path, f'--flagfile={tmp_path}/flags.cfg')
+  assert result.returncode == 1
+  assert result.stderr.startswith('error: ') and result.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize('name', ['a\nb', 'a\r', 'a ', 'a\udcff'])
+def test_what_no_flagfile_can_repeat_is_refused(tmp_path, name):
+  with pytest.raises(ValueError, match='run_dir: got .*no flagfile can repeat'):
+    flag_utils.flags_to_file(
+        tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name))
+  assert not (tmp_path / 'flags.cfg').exists()
+
+
+@pytest.mark.parametrize('name', ['$1', '_a', '#a', '\u00fc', 'a b', '%d,"x"'])
+def test_names_come_back_from_a_flagfile(tmp_path, name):
+  path = tmp_path / 'flags.cfg'
+  flag_utils.flags_to_file(path, flag_utils.RunOptions(run_dir=name))
+  flag_values = flags.FlagValues()
+  options = flag_utils.define(flag_utils.RunOptions, flag_values)
+  flag_values(['launcher', f'--flagfile={path}'])
+  assert options.value().run_dir == name
