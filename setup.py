@@ -6,7 +6,13 @@ import setuptools
 
 _ROOT = pathlib.Path(__file__).resolve().parent
 _FOLDERS = (
-    'ops', 'networks', 'environments', 'distributed', 'agents', 'launchers')
+    'ops',
+    'networks',
+    'environments',
+    'distributed',
+    'agents',
+    'launchers',
+)
 
 
 def _find_packages() -> list:
@@ -79,8 +85,12 @@ setuptools.setup(
         # The peers that TRPO, replay and mazes are timed beside; Acme's adders
         # need jax. And Ray, of whose programs there is a benchmark.
         'bench': [
-            'sb3-contrib==2.9.2', 'torch==2.13.0', 'jax==0.4.30',
-            'jaxlib==0.4.30', 'ray==2.52.1', 'minigrid==3.1.0',
+            'sb3-contrib==2.9.2',
+            'torch==2.13.0',
+            'jax==0.4.30',
+            'jaxlib==0.4.30',
+            'ray==2.52.1',
+            'minigrid==3.1.0',
         ],
         # Programs of many processes.
         'distributed': ['ray==2.52.1'],

@@ -50,19 +50,26 @@ class A2COptions:
   repetitions: int = 5
   time_limit_s: float = 240.0
   output: str = dataclasses.field(
-      default='results/bench/a2c.csv', metadata={'is_path': True})
+      default='results/bench/a2c.csv', metadata={'is_path': True}
+  )
 
 
 def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:
   """Steps a second of a run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
-        'run_a2c.py', 'launchers/flags/a2c_half_cheetah_scratch.cfg',
-        [f'--suite={suite}', f'--envs_per_task={num_envs}',
-         f'--num_env_steps={options.bench_env_steps}',
-         f'--evaluate_every={options.bench_env_steps}',
-         f'--checkpoint_every={options.bench_env_steps}'],
-        pathlib.Path(folder) / 'run', options.time_limit_s)
+        'run_a2c.py',
+        'launchers/flags/a2c_half_cheetah_scratch.cfg',
+        [
+            f'--suite={suite}',
+            f'--envs_per_task={num_envs}',
+            f'--num_env_steps={options.bench_env_steps}',
+            f'--evaluate_every={options.bench_env_steps}',
+            f'--checkpoint_every={options.bench_env_steps}',
+        ],
+        pathlib.Path(folder) / 'run',
+        options.time_limit_s,
+    )
   return launcher_runs.whole_rate(rows[_WARM_UP_BLOCKS:])
 
 
@@ -74,14 +81,19 @@ def peer_rate(options: A2COptions, num_envs: int) -> Callable[[], float]:
   from stable_baselines3.common import vec_env
 
   def make() -> gymnasium.Env:
-    return wrappers.TimeLimit(
-        bodies.make_cheetah(_BODY), cheetah_batch.HORIZON)
+    return wrappers.TimeLimit(bodies.make_cheetah(_BODY), cheetah_batch.HORIZON)
 
   environments = vec_env.DummyVecEnv([make] * num_envs)
   agent = stable_baselines3.A2C(
-      'MlpPolicy', vec_env.VecNormalize(environments, norm_reward=False),
-      n_steps=_STEPS, learning_rate=7e-4, ent_coef=0.01, device='cpu',
-      policy_kwargs=dict(net_arch=[64, 64]), seed=0)
+      'MlpPolicy',
+      vec_env.VecNormalize(environments, norm_reward=False),
+      n_steps=_STEPS,
+      learning_rate=7e-4,
+      ent_coef=0.01,
+      device='cpu',
+      policy_kwargs=dict(net_arch=[64, 64]),
+      seed=0,
+  )
   agent.learn(num_envs * _STEPS * _WARM_UP_BLOCKS)
 
   def rate() -> float:
@@ -99,22 +111,32 @@ def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
   first = options.num_envs[0]
-  measures = {_SIX.format(first): functools.partial(
-      our_rate, options, 'HALF_CHEETAH', first)}
+  measures = {
+      _SIX.format(first): functools.partial(
+          our_rate, options, 'HALF_CHEETAH', first
+      )
+  }
   for count in options.num_envs:
     measures[_OURS.format(count)] = functools.partial(
-        our_rate, options, f'HALF_CHEETAH/{_BODY}', count)
+        our_rate, options, f'HALF_CHEETAH/{_BODY}', count
+    )
     measures[_THEIRS.format(count)] = peer_rate(options, count)
   values = {name: [] for name in measures}
   for _ in range(options.repetitions):
     for name, measure in measures.items():
       values[name].append(measure())
-  figures = {name: bench_report.Figure(name, 'steps/s', of_name)
-             for name, of_name in values.items()}
+  figures = {
+      name: bench_report.Figure(name, 'steps/s', of_name)
+      for name, of_name in values.items()
+  }
   ratios = [
       bench_report.ratio(
-          f'{count} environments : theirs', figures[_OURS.format(count)],
-          figures[_THEIRS.format(count)]) for count in options.num_envs]
+          f'{count} environments : theirs',
+          figures[_OURS.format(count)],
+          figures[_THEIRS.format(count)],
+      )
+      for count in options.num_envs
+  ]
   bench_report.report('A2C', [*figures.values(), *ratios], options.output)
 
 

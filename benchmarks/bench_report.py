@@ -32,9 +32,7 @@ def ratio(name: str, above: Figure, below: Figure) -> Figure:
   Those of one repetition were measured one after the other, so what else the
   machine did in that minute weighs on both.
   """
-  return Figure(
-      name, 'x', [a / b for a, b in zip(above.values, below.values)]
-  )
+  return Figure(name, 'x', [a / b for a, b in zip(above.values, below.values)])
 
 
 def report(
@@ -55,11 +53,18 @@ def report(
         ['figure', 'unit', 'median', 'least', 'greatest', 'repetitions', *facts]
     )
     for figure in figures:
-      writer.writerow([
-          figure.name, figure.unit,
-          *(_rounded(f(figure.values)) for f in (np.median, np.min, np.max)),
-          len(figure.values), *facts.values(),
-      ])
+      writer.writerow(
+          [
+              figure.name,
+              figure.unit,
+              *(
+                  _rounded(f(figure.values))
+                  for f in (np.median, np.min, np.max)
+              ),
+              len(figure.values),
+              *facts.values(),
+          ]
+      )
   print(f'wrote {path}')
 
 
@@ -79,8 +84,14 @@ def machine_facts() -> Dict[str, str]:
       **{
           name: versions[name]
           for name in (
-              'python', 'tensorflow', 'dm-reverb', 'metaworld', 'mujoco',
-              'gymnasium', 'numpy', 'git_revision',
+              'python',
+              'tensorflow',
+              'dm-reverb',
+              'metaworld',
+              'mujoco',
+              'gymnasium',
+              'numpy',
+              'git_revision',
           )
       },
   }

@@ -13,7 +13,7 @@ from distillery.distributed import lp
 from distillery.distributed import reaper
 import numpy as np
 
-_WAIT_S = 120.
+_WAIT_S = 120.0
 
 
 class Sink:
@@ -26,8 +26,12 @@ class Sink:
     builder = setup.make_builder(config)
     networks = builder.make_networks(config.seed)
     self._policies = {'task': builder.make_policy(networks, 'task')}
-    self._variables = [{name: variable.numpy() for name, variable
-                        in networks.policy.acting_variables().items()}]
+    self._variables = [
+        {
+            name: variable.numpy()
+            for name, variable in networks.policy.acting_variables().items()
+        }
+    ]
     self._blocks = blocks.make_iterator(replay.server_address, 'task')
 
   def policies(self, evaluated: bool) -> Dict[str, Any]:
@@ -82,13 +86,17 @@ class Collecting:
     """
     program = lp.Program('collecting')
     replay = program.add_node(
-        lp.ReverbNode(functools.partial(make_tables, config)), label='replay')
+        lp.ReverbNode(functools.partial(make_tables, config)), label='replay'
+    )
     counter = program.add_node(lp.CourierNode(make_counter), label='counter')
     sink = program.add_node(
-        lp.CourierNode(Sink, config, replay), label='learner')
+        lp.CourierNode(Sink, config, replay), label='learner'
+    )
     for index in range(2):
-      program.add_node(lp.CourierNode(
-          make_actor, config, index, 1, replay, counter, sink), label='actor')
+      program.add_node(
+          lp.CourierNode(make_actor, config, index, 1, replay, counter, sink),
+          label='actor',
+      )
     self._manager = launch.launch(program, 'test_mp')
     self._counter = counter.dereference()
     self._wait_for_steps(begun)
@@ -131,8 +139,8 @@ def _process_of(node: str) -> int:
     path = pathlib.Path(f'/proc/{process}')
     try:
       if f'DISTILLERY_NODE={node}\0'.encode() in (
-          path / 'environ').read_bytes() and (
-              path / 'comm').read_text().startswith('ray::'):
+          path / 'environ'
+      ).read_bytes() and (path / 'comm').read_text().startswith('ray::'):
         return process
     except OSError:
       pass  # It ended, or is another user's.

@@ -36,7 +36,8 @@ class CollectionOptions:
   repetitions: int = 7
   unroll_length: int = _EPISODE_LENGTH
   output: str = dataclasses.field(
-      default='results/bench/collection.csv', metadata={'is_path': True})
+      default='results/bench/collection.csv', metadata={'is_path': True}
+  )
 
 
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
@@ -77,9 +78,13 @@ class PoolWay:
     others = bench_report.children()
     begin = time.perf_counter()
     self._pool = process_pool.Pool(
-        suite.train_tasks, envs_per_task=_ENVS_PER_TASK,
-        unroll_length=unroll_length, num_workers=num_workers, seed=0,
-        observation_spec=suite.observation_spec, action_spec=suite.action_spec,
+        suite.train_tasks,
+        envs_per_task=_ENVS_PER_TASK,
+        unroll_length=unroll_length,
+        num_workers=num_workers,
+        seed=0,
+        observation_spec=suite.observation_spec,
+        action_spec=suite.action_spec,
     )
     self._pool.wait_until_ready()
     self.ready_s = time.perf_counter() - begin
@@ -128,7 +133,7 @@ class MakeVecWay:
     begin = time.perf_counter()
     for t in range(self._unroll_length):
       # The task's one-hot may follow the observation.
-      rows = self._observation[:, np.newaxis, :self._size].astype(np.float32)
+      rows = self._observation[:, np.newaxis, : self._size].astype(np.float32)
       action, _ = self._policy.sample(
           self._selected, rows, noise[t][:, np.newaxis]
       )
@@ -185,7 +190,8 @@ def _figures(ways, rates) -> List[bench_report.Figure]:
     for kind in ('Rss', 'Pss') if way.pids else ():
       figures.append(
           bench_report.Figure(
-              f'{way.name}: {kind.upper()} of a worker', 'MB',
+              f'{way.name}: {kind.upper()} of a worker',
+              'MB',
               bench_report.memory_mb(way.pids, kind),
           )
       )

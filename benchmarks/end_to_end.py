@@ -31,11 +31,13 @@ class EndToEndOptions:
   """
 
   run_flagfile: str = dataclasses.field(
-      default='launchers/flags/distral_mt10.cfg', metadata={'is_path': True})
+      default='launchers/flags/distral_mt10.cfg', metadata={'is_path': True}
+  )
   bench_env_steps: int = 400_000
   time_limit_s: float = 240.0
   output: str = dataclasses.field(
-      default='results/bench/end_to_end.csv', metadata={'is_path': True})
+      default='results/bench/end_to_end.csv', metadata={'is_path': True}
+  )
 
 
 def figures_of(
@@ -49,11 +51,13 @@ def figures_of(
         f'{_WARM_UP_BLOCKS}'
     )
   whole = bench_report.Figure(
-      'training, end to end', 'steps/s',
+      'training, end to end',
+      'steps/s',
       [float(row['steps_per_s']) for row in blocks],
   )
   collecting = bench_report.Figure(
-      'its collecting alone', 'steps/s',
+      'its collecting alone',
+      'steps/s',
       [float(row['collect_steps_per_s']) for row in blocks],
   )
   # The clock of the run starts right before its first environment steps.
@@ -65,11 +69,10 @@ def figures_of(
       bench_report.Figure(
           'command to first environment step', 's', [first_step_s]
       ),
+      bench_report.Figure('command to first block learned', 's', [first_row_s]),
       bench_report.Figure(
-          'command to first block learned', 's', [first_row_s]
-      ),
-      bench_report.Figure(
-          'all of the run, evaluations and compiling included', 'steps/s',
+          'all of the run, evaluations and compiling included',
+          'steps/s',
           [int(rows[-1]['env_steps']) / float(rows[-1]['wall_s'])],
       ),
   ]
@@ -83,10 +86,15 @@ def main(_: List[str]) -> None:
   options = _OPTIONS.value()
   with tempfile.TemporaryDirectory() as folder:
     rows, first_row_s = launcher_runs.run(
-        'run_distral.py', options.run_flagfile,
-        [f'--num_env_steps={options.bench_env_steps}',
-         f'--evaluate_every={10 * options.bench_env_steps}'],
-        pathlib.Path(folder) / 'run', options.time_limit_s)
+        'run_distral.py',
+        options.run_flagfile,
+        [
+            f'--num_env_steps={options.bench_env_steps}',
+            f'--evaluate_every={10 * options.bench_env_steps}',
+        ],
+        pathlib.Path(folder) / 'run',
+        options.time_limit_s,
+    )
   bench_report.report(
       'Training Distral on MT10', figures_of(rows, first_row_s), options.output
   )

@@ -40,9 +40,12 @@ def run(
   """
   train_csv = run_dir / 'train.csv'
   command = [
-      sys.executable, _ROOT / 'launchers' / launcher,
-      f'--flagfile={_ROOT / flagfile}', f'--run_dir={run_dir}',
-      '--evaluation_episodes=1', *flags,
+      sys.executable,
+      _ROOT / 'launchers' / launcher,
+      f'--flagfile={_ROOT / flagfile}',
+      f'--run_dir={run_dir}',
+      '--evaluation_episodes=1',
+      *flags,
   ]
   begin = time.perf_counter()
   first_row_s = 0.0
@@ -54,9 +57,7 @@ def run(
           first_row_s = elapsed
         if elapsed > time_limit_s:
           process.terminate()
-          raise RunError(
-              f'time_limit_s: the run took more than {time_limit_s}'
-          )
+          raise RunError(f'time_limit_s: the run took more than {time_limit_s}')
         time.sleep(_POLL_S)
     if process.returncode:
       log.seek(0)
@@ -73,11 +74,13 @@ def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
     RunError: if there are not two of them, at two times.
   """
   steps, seconds = (
-      float(rows[-1][name]) - float(rows[0][name]) if rows else 0.
-      for name in ('env_steps', 'wall_s'))
+      float(rows[-1][name]) - float(rows[0][name]) if rows else 0.0
+      for name in ('env_steps', 'wall_s')
+  )
   if not seconds:
-    raise RunError('bench_env_steps: the run has too few blocks to be timed; '
-                   'want more')
+    raise RunError(
+        'bench_env_steps: the run has too few blocks to be timed; ' 'want more'
+    )
   return steps / seconds
 
 

@@ -47,18 +47,22 @@ class MazesOptions:
   bench_env_steps: int = 200_000
   time_limit_s: float = 240.0
   output: str = dataclasses.field(
-      default='results/bench/mazes.csv', metadata={'is_path': True})
+      default='results/bench/mazes.csv', metadata={'is_path': True}
+  )
 
 
 def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:
   """Steps a batch with random actions, resets included; how many steps."""
   batch = maze_batch.MazeBatch(
-      [tasks[i % len(tasks)] for i in range(options.batch)])
+      [tasks[i % len(tasks)] for i in range(options.batch)]
+  )
   for row in range(options.batch):
     batch.reset(row, row)
   actions = np.random.default_rng(0).integers(
-      len(maze_batch.ACTIONS), size=(options.batch_steps, options.batch),
-      dtype=np.int32)
+      len(maze_batch.ACTIONS),
+      size=(options.batch_steps, options.batch),
+      dtype=np.int32,
+  )
 
   def step() -> int:
     for number, action in enumerate(actions):
@@ -91,39 +95,59 @@ def stepping_figures(options: MazesOptions) -> List[bench_report.Figure]:
   steppers = {
       'mazes': batch_stepper(maze_rules.MAZES, options),
       'navigation, a new map each episode': batch_stepper(
-          maze_rules.NAVIGATION, options),
-      f'minigrid {_PEER}': peer_stepper(options)}
+          maze_rules.NAVIGATION, options
+      ),
+      f'minigrid {_PEER}': peer_stepper(options),
+  }
   rates = {name: [] for name in steppers}
   for _ in range(options.repetitions):
     for name, step in steppers.items():
       begin = time.perf_counter()
       num_steps = step()
       rates[name].append(num_steps / (time.perf_counter() - begin))
-  figures = [bench_report.Figure(f'stepping {name}', 'steps/s', values)
-             for name, values in rates.items()]
-  return [*figures,
-          bench_report.ratio('mazes : minigrid', figures[0], figures[2])]
+  figures = [
+      bench_report.Figure(f'stepping {name}', 'steps/s', values)
+      for name, values in rates.items()
+  ]
+  return [
+      *figures,
+      bench_report.ratio('mazes : minigrid', figures[0], figures[2]),
+  ]
 
 
 def learning_figures(options: MazesOptions) -> List[bench_report.Figure]:
   """Speed of a run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
-        'run_distral.py', 'launchers/flags/distral_mazes.cfg',
-        [f'--num_env_steps={options.bench_env_steps}',
-         f'--evaluate_every={options.bench_env_steps}',
-         f'--checkpoint_every={options.bench_env_steps}'],
-        pathlib.Path(folder) / 'run', options.time_limit_s)
+        'run_distral.py',
+        'launchers/flags/distral_mazes.cfg',
+        [
+            f'--num_env_steps={options.bench_env_steps}',
+            f'--evaluate_every={options.bench_env_steps}',
+            f'--checkpoint_every={options.bench_env_steps}',
+        ],
+        pathlib.Path(folder) / 'run',
+        options.time_limit_s,
+    )
   rows = rows[_WARM_UP_BLOCKS:]
   # Stretches: what happens between blocks counts as well, and clocks are
   # written to a hundredth of a second.
   size = len(rows) // options.repetitions
   return [
-      bench_report.Figure('learning with an LSTM, end to end', 'steps/s', [
-          launcher_runs.whole_rate(rows[i * size:(i + 1) * size + 1])
-          for i in range(options.repetitions)]),
-      bench_report.Figure('its collecting alone', 'steps/s', [
-          float(row['collect_steps_per_s']) for row in rows])]
+      bench_report.Figure(
+          'learning with an LSTM, end to end',
+          'steps/s',
+          [
+              launcher_runs.whole_rate(rows[i * size : (i + 1) * size + 1])
+              for i in range(options.repetitions)
+          ],
+      ),
+      bench_report.Figure(
+          'its collecting alone',
+          'steps/s',
+          [float(row['collect_steps_per_s']) for row in rows],
+      ),
+  ]
 
 
 _OPTIONS = flag_utils.define(MazesOptions)
@@ -133,8 +157,10 @@ def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
   bench_report.report(
-      'Mazes', stepping_figures(options) + learning_figures(options),
-      options.output)
+      'Mazes',
+      stepping_figures(options) + learning_figures(options),
+      options.output,
+  )
 
 
 if __name__ == '__main__':

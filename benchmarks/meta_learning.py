@@ -39,11 +39,13 @@ class MetaLearningOptions:
   updates: int = 25
   unroll_length: int = 150
   output: str = dataclasses.field(
-      default='results/bench/meta_learning.csv', metadata={'is_path': True})
+      default='results/bench/meta_learning.csv', metadata={'is_path': True}
+  )
 
 
 def collection_figures(
-    options: MetaLearningOptions) -> List[bench_report.Figure]:
+    options: MetaLearningOptions,
+) -> List[bench_report.Figure]:
   """Steps a second of both suites, and their ratio."""
   names = ('DAMSEL', 'MT10')
   rates: List[List[float]] = [[], []]
@@ -51,12 +53,17 @@ def collection_figures(
     open_pools = []
     for name in names:
       suite = suites.make_suite(name, seed=0)
-      pool = stack.enter_context(process_pool.Pool(
-          suite.train_tasks, envs_per_task=1,
-          unroll_length=options.unroll_length,
-          num_workers=run_options.usable_cores(), seed=0,
-          observation_spec=suite.observation_spec,
-          action_spec=suite.action_spec))
+      pool = stack.enter_context(
+          process_pool.Pool(
+              suite.train_tasks,
+              envs_per_task=1,
+              unroll_length=options.unroll_length,
+              num_workers=run_options.usable_cores(),
+              seed=0,
+              observation_spec=suite.observation_spec,
+              action_spec=suite.action_spec,
+          )
+      )
       pool.set_policy(baselines.random_policy(suite.action_spec), {})
       pool.collect()
       open_pools.append(pool)
@@ -67,19 +74,25 @@ def collection_figures(
         values.append(num_steps / (time.perf_counter() - begin))
   damsel, mt10 = (
       bench_report.Figure(f'collecting {name}', 'steps/s', values)
-      for name, values in zip(names, rates))
+      for name, values in zip(names, rates)
+  )
   return [damsel, mt10, bench_report.ratio('DAMSEL : MT10', damsel, mt10)]
 
 
 def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
   """Random ones of each task, `[K, num, T, sum(width)]`."""
-  return np.random.default_rng(0).uniform(-1., 1., (
-      len(suite.train_tasks), num, suite.horizon, sum(width))).astype(
-          np.float32)
+  return (
+      np.random.default_rng(0)
+      .uniform(
+          -1.0, 1.0, (len(suite.train_tasks), num, suite.horizon, sum(width))
+      )
+      .astype(np.float32)
+  )
 
 
-def damsel_step(spec: specs.AgentSpec, suite: base.TaskSuite,
-                num_updates: int) -> Callable[[], None]:
+def damsel_step(
+    spec: specs.AgentSpec, suite: base.TaskSuite, num_updates: int
+) -> Callable[[], None]:
   """A step of DAMSEL's learner on random episodes."""
   from distillery.agents.damsel import builder
   from distillery.agents.damsel import config as damsel_config
@@ -92,18 +105,27 @@ def damsel_step(spec: specs.AgentSpec, suite: base.TaskSuite,
   (d,), (a,) = spec.observation_spec.shape, spec.action_spec.shape
   num = config.episodes_per_step
   experts = damsel_experts.Experts(
-      episodes(suite, num, d), episodes(suite, num, a), {})
+      episodes(suite, num, d), episodes(suite, num, a), {}
+  )
   components = builder.components(
-      spec.families, config.latent_size, single_prior=False)
-  batch = {'context': tf.constant(episodes(suite, num, d, a, 1, 1, d)),
-           'expert': tf.constant(episodes(suite, num, d, a))}
+      spec.families, config.latent_size, single_prior=False
+  )
+  batch = {
+      'context': tf.constant(episodes(suite, num, d, a, 1, 1, d)),
+      'expert': tf.constant(episodes(suite, num, d, a)),
+  }
   return learning.DamselLearner(
-      config, networks.make_networks(spec, config, components, experts, seed=0),
-      spec, 0, iterator=itertools.repeat(batch)).step
+      config,
+      networks.make_networks(spec, config, components, experts, seed=0),
+      spec,
+      0,
+      iterator=itertools.repeat(batch),
+  ).step
 
 
-def pearl_step(spec: specs.AgentSpec, suite: base.TaskSuite,
-               num_updates: int) -> Callable[[], None]:
+def pearl_step(
+    spec: specs.AgentSpec, suite: base.TaskSuite, num_updates: int
+) -> Callable[[], None]:
   """A step of PEARL's learner on random episodes."""
   from distillery.agents.pearl import config as pearl_config
   from distillery.agents.pearl import learning
@@ -111,16 +133,25 @@ def pearl_step(spec: specs.AgentSpec, suite: base.TaskSuite,
   import tensorflow as tf
 
   config = pearl_config.PearlConfig(
-      updates_per_step=num_updates, context_size=100,
-      unroll_length=suite.horizon)
+      updates_per_step=num_updates,
+      context_size=100,
+      unroll_length=suite.horizon,
+  )
   (d,), (a,) = spec.observation_spec.shape, spec.action_spec.shape
   batch = {
-      name: tf.constant(episodes(suite, num, d, a, 1, 1, d)) for name, num in (
+      name: tf.constant(episodes(suite, num, d, a, 1, 1, d))
+      for name, num in (
           ('context', config.context_episodes),
-          ('replay', config.episodes_per_step))}
+          ('replay', config.episodes_per_step),
+      )
+  }
   return learning.PearlLearner(
-      config, networks.make_networks(spec, config, seed=0), spec, 0,
-      iterator=itertools.repeat(batch)).step
+      config,
+      networks.make_networks(spec, config, seed=0),
+      spec,
+      0,
+      iterator=itertools.repeat(batch),
+  ).step
 
 
 def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
@@ -128,8 +159,13 @@ def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
   suite = suites.make_suite('DAMSEL', seed=0)
   families = tuple(task.family for task in suite.train_tasks)
   spec = specs.AgentSpec(
-      len(families), 0, suite.observation_spec, suite.action_spec,
-      suite.horizon, families)
+      len(families),
+      0,
+      suite.observation_spec,
+      suite.action_spec,
+      suite.horizon,
+      families,
+  )
   figures = []
   for name, make in (('DAMSEL', damsel_step), ('PEARL', pearl_step)):
     step = make(spec, suite, options.updates)
@@ -140,10 +176,17 @@ def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
       step()
       seconds.append((time.perf_counter() - begin) / options.updates)
     figures += [
-        bench_report.Figure(f'{name}, meta-updates', 'updates/s',
-                            [1.0 / value for value in seconds]),
-        bench_report.Figure(f'{name}, 1,000 meta-updates', 's',
-                            [1000.0 * value for value in seconds])]
+        bench_report.Figure(
+            f'{name}, meta-updates',
+            'updates/s',
+            [1.0 / value for value in seconds],
+        ),
+        bench_report.Figure(
+            f'{name}, 1,000 meta-updates',
+            's',
+            [1000.0 * value for value in seconds],
+        ),
+    ]
   return figures
 
 
@@ -154,8 +197,10 @@ def main(_: List[str]) -> None:
   """Measures and reports."""
   options = _OPTIONS.value()
   bench_report.report(
-      'Meta-learning', collection_figures(options) + update_figures(options),
-      options.output)
+      'Meta-learning',
+      collection_figures(options) + update_figures(options),
+      options.output,
+  )
 
 
 if __name__ == '__main__':

@@ -48,11 +48,16 @@ class OffPolicyOptions:
   train_blocks: int = 8
   transitions: int = 10_000
   output: str = dataclasses.field(
-      default='results/bench/off_policy.csv', metadata={'is_path': True})
+      default='results/bench/off_policy.csv', metadata={'is_path': True}
+  )
 
 
-def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
-                 num_updates: int) -> Callable[[], None]:
+def learner_step(
+    architecture: str,
+    num_tasks: int,
+    hidden_sizes: Sequence[int],
+    num_updates: int,
+) -> Callable[[], None]:
   """A step of SAC's learner on random transitions."""
   from distillery.agents.sac import builder
   from distillery.agents.sac import config as sac_config
@@ -60,17 +65,26 @@ def learner_step(architecture: str, num_tasks: int, hidden_sizes: Sequence[int],
   import tensorflow as tf
 
   config = sac_config.SACConfig(
-      architecture=architecture, observes_task=architecture == 'shared',
-      hidden_sizes=tuple(hidden_sizes), critic_hidden_sizes=tuple(hidden_sizes),
-      batch_size=num_tasks * _BATCH_OF_A_TASK, updates_per_step=num_updates,
-      unroll_length=num_updates)
+      architecture=architecture,
+      observes_task=architecture == 'shared',
+      hidden_sizes=tuple(hidden_sizes),
+      critic_hidden_sizes=tuple(hidden_sizes),
+      batch_size=num_tasks * _BATCH_OF_A_TASK,
+      updates_per_step=num_updates,
+      unroll_length=num_updates,
+  )
   spec = agent_spec(num_tasks)
   width = 2 * _OBSERVATION_SIZE + _ACTION_SIZE + 2
   rows = np.random.default_rng(0).uniform(
-      -1.0, 1.0, (num_updates, num_tasks, _BATCH_OF_A_TASK, width))
+      -1.0, 1.0, (num_updates, num_tasks, _BATCH_OF_A_TASK, width)
+  )
   return learning.SACLearner(
-      config, builder.SACBuilder(config, spec).make_networks(seed=0), spec, 0,
-      iterator=itertools.repeat(tf.constant(rows, tf.float32))).step
+      config,
+      builder.SACBuilder(config, spec).make_networks(seed=0),
+      spec,
+      0,
+      iterator=itertools.repeat(tf.constant(rows, tf.float32)),
+  ).step
 
 
 def agent_spec(num_tasks: int):
@@ -79,8 +93,11 @@ def agent_spec(num_tasks: int):
   from dm_env import specs
 
   return core_specs.AgentSpec(
-      num_tasks, 0, specs.Array((_OBSERVATION_SIZE,), np.float32),
-      specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0))
+      num_tasks,
+      0,
+      specs.Array((_OBSERVATION_SIZE,), np.float32),
+      specs.BoundedArray((_ACTION_SIZE,), np.float32, -1.0, 1.0),
+  )
 
 
 def products(num_updates: int) -> Callable[[], None]:
@@ -115,18 +132,27 @@ def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
   from distillery.agents.core.replay import transitions as replay_transitions
   import reverb
 
-  server = reverb.Server(replay_transitions.make_tables(
-      agent_spec(num_tasks), max_size=max_size,
-      min_size=1), port=None)
+  server = reverb.Server(
+      replay_transitions.make_tables(
+          agent_spec(num_tasks), max_size=max_size, min_size=1
+      ),
+      port=None,
+  )
   inserter = replay_transitions.Inserter(
-      reverb.Client(f'localhost:{server.port}'), num_tasks)
+      reverb.Client(f'localhost:{server.port}'), num_tasks
+  )
   rng = np.random.default_rng(0)
   shape = (_BLOCK_STEPS, num_tasks, 1)
-  block = {name: rng.normal(size=shape + size).astype(np.float32)
-           for name, size in (
-               ('observation', (_OBSERVATION_SIZE,)),
-               ('action', (_ACTION_SIZE,)), ('reward', ()), ('discount', ()),
-               ('next_observation', (_OBSERVATION_SIZE,)))}
+  block = {
+      name: rng.normal(size=shape + size).astype(np.float32)
+      for name, size in (
+          ('observation', (_OBSERVATION_SIZE,)),
+          ('action', (_ACTION_SIZE,)),
+          ('reward', ()),
+          ('discount', ()),
+          ('next_observation', (_OBSERVATION_SIZE,)),
+      )
+  }
 
   def write():
     # Reverb's server ends with the last reference to it.
@@ -145,14 +171,24 @@ def replay_figures(options: OffPolicyOptions) -> List[bench_report.Figure]:
   for _ in range(num_blocks):
     write()
   weight = (resident_bytes() - before) / (num_blocks * _BLOCK_STEPS * _MT10)
-  steps = {'replay': write, "Acme's adder": peer_adder.insert(
-      _OBSERVATION_SIZE, _ACTION_SIZE, _BLOCK_STEPS * _MT10)}
+  steps = {
+      'replay': write,
+      "Acme's adder": peer_adder.insert(
+          _OBSERVATION_SIZE, _ACTION_SIZE, _BLOCK_STEPS * _MT10
+      ),
+  }
   ours, peer = rates(
-      steps, dict.fromkeys(steps, _BLOCK_STEPS * _MT10), 'inserts/s',
-      options.repetitions)
+      steps,
+      dict.fromkeys(steps, _BLOCK_STEPS * _MT10),
+      'inserts/s',
+      options.repetitions,
+  )
   return [
       bench_report.Figure('memory of a transition', 'bytes', [weight]),
-      ours, peer, bench_report.ratio("replay : Acme's adder", ours, peer)]
+      ours,
+      peer,
+      bench_report.ratio("replay : Acme's adder", ours, peer),
+  ]
 
 
 def resident_bytes() -> int:
@@ -167,20 +203,31 @@ def training(options: OffPolicyOptions) -> bench_report.Figure:
   num_env_steps = _MT10 * (random_steps + _BLOCK_STEPS * options.train_blocks)
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
-        'run_sac.py', 'launchers/flags/sac_mt10.cfg', [
+        'run_sac.py',
+        'launchers/flags/sac_mt10.cfg',
+        [
             f'--num_env_steps={num_env_steps}',
             f'--random_steps={random_steps}',
             f'--unroll_length={_BLOCK_STEPS}',
             f'--evaluate_every={10 * num_env_steps}',
-        ], pathlib.Path(folder) / 'run', _TIME_LIMIT_S)
+        ],
+        pathlib.Path(folder) / 'run',
+        _TIME_LIMIT_S,
+    )
   # An update for every ten steps, one of each task.
   return bench_report.Figure(
-      'MT-SAC on MT10, end to end', 'updates/s',
-      [float(row['steps_per_s']) / _MT10 for row in rows[2:]])
+      'MT-SAC on MT10, end to end',
+      'updates/s',
+      [float(row['steps_per_s']) / _MT10 for row in rows[2:]],
+  )
 
 
-def rates(steps: Dict[str, Callable[[], None]], amounts: Dict[str, float],
-          unit: str, repetitions: int) -> List[bench_report.Figure]:
+def rates(
+    steps: Dict[str, Callable[[], None]],
+    amounts: Dict[str, float],
+    unit: str,
+    repetitions: int,
+) -> List[bench_report.Figure]:
   """Amounts a second, each repetition one thing after the other."""
   for step in steps.values():  # Compiling, and first touches of memory.
     step()
@@ -195,9 +242,11 @@ def rates(steps: Dict[str, Callable[[], None]], amounts: Dict[str, float],
 
 def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
   """Steps again and again: of agents in turn, whose steps cost the same."""
+
   def steps():
     for _ in range(times):
       step()
+
   return steps
 
 
@@ -210,33 +259,59 @@ def main(_: List[str]) -> None:
   updates, agents = options.updates, options.agents
   names = ('MT-SAC update, batch 1,280', 'its matrix products alone')
   update, bound = rates(
-      dict(zip(names, (learner_step('shared', _MT10, _HIDDEN, updates),
-                       products(updates)))),
-      dict.fromkeys(names, updates), 'updates/s', options.repetitions)
+      dict(
+          zip(
+              names,
+              (
+                  learner_step('shared', _MT10, _HIDDEN, updates),
+                  products(updates),
+              ),
+          )
+      ),
+      dict.fromkeys(names, updates),
+      'updates/s',
+      options.repetitions,
+  )
   end_to_end = training(options)
   figures = [
-      update, bound,
+      update,
+      bound,
       bench_report.ratio('update : matrix products', update, bound),
       end_to_end,
-      bench_report.ratio('end to end : update alone', end_to_end, update)]
+      bench_report.ratio('end to end : update alone', end_to_end, update),
+  ]
   for units in (256, 64):
     stacked, whole, single = (
         learner_step('separate', num_tasks, (units, units), num_updates)
-        for num_tasks, num_updates in (
-            (agents, updates), (1, updates), (1, 1)))
+        for num_tasks, num_updates in ((agents, updates), (1, updates), (1, 1))
+    )
     name = f'{agents} agents of 2 x {units}'
-    names = (f'{name}, stacked', f'{name}, in turn',
-             f'{name}, in turn, an update a call')
+    names = (
+        f'{name}, stacked',
+        f'{name}, in turn',
+        f'{name}, in turn, an update a call',
+    )
     together, *apart = rates(
-        dict(zip(names, (stacked, repeated(whole, agents),
-                         repeated(single, agents)))),
-        dict(zip(names, (updates, updates, 1))), 'updates of all/s',
-        options.repetitions)
+        dict(
+            zip(
+                names,
+                (stacked, repeated(whole, agents), repeated(single, agents)),
+            )
+        ),
+        dict(zip(names, (updates, updates, 1))),
+        'updates of all/s',
+        options.repetitions,
+    )
     figures += [together]
     for figure in apart:
-      figures += [figure, bench_report.ratio(
-          f'stacked : in turn{figure.name.partition("in turn")[2]}',
-          together, figure)]
+      figures += [
+          figure,
+          bench_report.ratio(
+              f'stacked : in turn{figure.name.partition("in turn")[2]}',
+              together,
+              figure,
+          ),
+      ]
   figures += replay_figures(options)
   bench_report.report('Off-policy', figures, options.output)
 

@@ -32,34 +32,44 @@ def _table(observation_size: int, action_size: int):
   import reverb
 
   return reverb.Table(
-      adders.DEFAULT_PRIORITY_TABLE, sampler=reverb.selectors.Uniform(),
-      remover=reverb.selectors.Fifo(), max_size=100_000,
+      adders.DEFAULT_PRIORITY_TABLE,
+      sampler=reverb.selectors.Uniform(),
+      remover=reverb.selectors.Fifo(),
+      max_size=100_000,
       rate_limiter=reverb.rate_limiters.MinSize(1),
-      signature=adders.NStepTransitionAdder.signature(specs.EnvironmentSpec(
-          observations=specs.Array((observation_size,), np.float32),
-          actions=specs.BoundedArray((action_size,), np.float32, -1.0, 1.0),
-          rewards=specs.Array((), np.float32),
-          discounts=specs.BoundedArray((), np.float32, 0.0, 1.0))))
+      signature=adders.NStepTransitionAdder.signature(
+          specs.EnvironmentSpec(
+              observations=specs.Array((observation_size,), np.float32),
+              actions=specs.BoundedArray((action_size,), np.float32, -1.0, 1.0),
+              rewards=specs.Array((), np.float32),
+              discounts=specs.BoundedArray((), np.float32, 0.0, 1.0),
+          )
+      ),
+  )
 
 
-def insert(observation_size: int, action_size: int,
-           num_steps: int) -> Callable[[], None]:
+def insert(
+    observation_size: int, action_size: int, num_steps: int
+) -> Callable[[], None]:
   """Writes an episode, transition by transition."""
   try:
     from acme.adders import reverb as adders
   except ImportError as error:
     raise ValueError(
         f'the peer cannot be imported ({error}); want the extra [bench]: '
-        "pip install -c constraints.txt -e '.[bench]'") from None
+        "pip install -c constraints.txt -e '.[bench]'"
+    ) from None
   import dm_env
   import reverb
 
   server = reverb.Server([_table(observation_size, action_size)], port=None)
   adder = adders.NStepTransitionAdder(
-      _client(server.port), n_step=1, discount=0.99)
+      _client(server.port), n_step=1, discount=0.99
+  )
   rng = np.random.default_rng(0)
-  observations = rng.normal(
-      size=(num_steps + 1, observation_size)).astype(np.float32)
+  observations = rng.normal(size=(num_steps + 1, observation_size)).astype(
+      np.float32
+  )
   actions = rng.normal(size=(num_steps, action_size)).astype(np.float32)
   last = num_steps - 1
 
@@ -68,9 +78,15 @@ def insert(observation_size: int, action_size: int,
     assert server.port
     adder.add_first(dm_env.restart(observations[0]))
     for step, action in enumerate(actions):
-      adder.add(action, dm_env.TimeStep(
-          dm_env.StepType.LAST if step == last else dm_env.StepType.MID,
-          np.float32(0.5), np.float32(1.0), observations[step + 1]))
+      adder.add(
+          action,
+          dm_env.TimeStep(
+              dm_env.StepType.LAST if step == last else dm_env.StepType.MID,
+              np.float32(0.5),
+              np.float32(1.0),
+              observations[step + 1],
+          ),
+      )
     adder.reset()
 
   return write

@@ -23,12 +23,23 @@ def _model(env, num_steps: int, critic_passes: int):
   except ImportError as error:
     raise ValueError(
         f'the peer cannot be imported ({error}); want the extra [bench]: '
-        "pip install -c constraints.txt -e '.[bench]'") from None
+        "pip install -c constraints.txt -e '.[bench]'"
+    ) from None
   return sb3_contrib.TRPO(
-      'MlpPolicy', env, n_steps=num_steps, batch_size=125, gamma=DISCOUNT,
-      gae_lambda=LAMBDA, cg_max_steps=CG_STEPS, cg_damping=DAMPING,
-      target_kl=MAX_KL, n_critic_updates=critic_passes, seed=0, device='cpu',
-      policy_kwargs=dict(net_arch=list(HIDDEN), activation_fn=torch.nn.Tanh))
+      'MlpPolicy',
+      env,
+      n_steps=num_steps,
+      batch_size=125,
+      gamma=DISCOUNT,
+      gae_lambda=LAMBDA,
+      cg_max_steps=CG_STEPS,
+      cg_damping=DAMPING,
+      target_kl=MAX_KL,
+      n_critic_updates=critic_passes,
+      seed=0,
+      device='cpu',
+      policy_kwargs=dict(net_arch=list(HIDDEN), activation_fn=torch.nn.Tanh),
+  )
 
 
 def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
@@ -37,23 +48,31 @@ def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
 
   class Nothing(gymnasium.Env):
     observation_space = gymnasium.spaces.Box(
-        -np.inf, np.inf, (OBSERVATION_SIZE,), np.float32)
+        -np.inf, np.inf, (OBSERVATION_SIZE,), np.float32
+    )
     action_space = gymnasium.spaces.Box(-1.0, 1.0, (ACTION_SIZE,), np.float32)
 
   model = _model(Nothing(), batch_size, critic_passes)
   from stable_baselines3.common import logger
   import torch
+
   model.set_logger(logger.Logger(None, []))
   rng = np.random.default_rng(0)
   buffer = model.rollout_buffer
   with torch.no_grad():
-    observation = torch.as_tensor(rng.normal(
-        size=(batch_size, OBSERVATION_SIZE)).astype(np.float32))
+    observation = torch.as_tensor(
+        rng.normal(size=(batch_size, OBSERVATION_SIZE)).astype(np.float32)
+    )
     action, value, log_prob = model.policy(observation)
   for i in range(batch_size):
-    buffer.add(observation[i:i + 1].numpy(), action[i:i + 1].numpy(),
-               rng.normal(size=1), np.array([i == 0]), value[i:i + 1, 0],
-               log_prob[i:i + 1])
+    buffer.add(
+        observation[i : i + 1].numpy(),
+        action[i : i + 1].numpy(),
+        rng.normal(size=1),
+        np.array([i == 0]),
+        value[i : i + 1, 0],
+        log_prob[i : i + 1],
+    )
   buffer.compute_returns_and_advantage(torch.zeros(1), np.array([True]))
   return model.train
 
@@ -69,9 +88,12 @@ def train(batch_size: int, num_updates: int) -> List[float]:
   import metaworld  # noqa: F401  # Registers its environments.
   from stable_baselines3.common import vec_env
 
-  env = vec_env.DummyVecEnv([
-      lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)
-      for name in benchmarks.MULTI_TASK['MT10']])
+  env = vec_env.DummyVecEnv(
+      [
+          lambda name=name: gymnasium.make('Meta-World/MT1', env_name=name)
+          for name in benchmarks.MULTI_TASK['MT10']
+      ]
+  )
   model = _model(env, batch_size // NUM_TASKS, critic_passes=10)
   values = []
   for _ in range(1 + num_updates):

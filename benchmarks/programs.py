@@ -40,36 +40,50 @@ class ProgramsOptions:
     transitions: of each of ten tasks in the checkpoint.
     output: the table to write.
   """
+
   repetitions: int = 3
-  seconds: float = 15.
+  seconds: float = 15.0
   kills: int = 3
   transitions: int = 100_000
   output: str = dataclasses.field(
-      default='results/bench/programs.csv', metadata={'is_path': True})
+      default='results/bench/programs.csv', metadata={'is_path': True}
+  )
 
 
 def mt10(folder: str) -> setup.ExperimentConfig:
   """Distral on MT10."""
   return setup.ExperimentConfig(
-      agent='distral', agent_config=distral_config.DistralConfig(
-          envs_per_task=1, unroll_length=_BLOCK_STEPS),
+      agent='distral',
+      agent_config=distral_config.DistralConfig(
+          envs_per_task=1, unroll_length=_BLOCK_STEPS
+      ),
       make_builder=distral_builder.DistralBuilder,
-      suite=suites.make_suite('MT10', seed=0), seed=0, num_env_steps=1,
-      run_dir=run_directory.RunDirectory(
-          pathlib.Path(folder), resume=False), num_workers=2,
-      evaluate_every=1, evaluation_episodes=1, checkpoint_every=1)
+      suite=suites.make_suite('MT10', seed=0),
+      seed=0,
+      num_env_steps=1,
+      run_dir=run_directory.RunDirectory(pathlib.Path(folder), resume=False),
+      num_workers=2,
+      evaluate_every=1,
+      evaluation_episodes=1,
+      checkpoint_every=1,
+  )
 
 
-def in_one_process(config: setup.ExperimentConfig,
-                   options: ProgramsOptions) -> bench_report.Figure:
+def in_one_process(
+    config: setup.ExperimentConfig, options: ProgramsOptions
+) -> bench_report.Figure:
   """The pool with two workers."""
   builder = setup.make_builder(config)
   networks = builder.make_networks(0)
   values = []
   with setup.make_pool(config, 2, 0) as pool:
-    pool.set_policy(builder.make_policy(networks, 'task'), {
-        name: variable.numpy() for name, variable
-        in networks.policy.acting_variables().items()})
+    pool.set_policy(
+        builder.make_policy(networks, 'task'),
+        {
+            name: variable.numpy()
+            for name, variable in networks.policy.acting_variables().items()
+        },
+    )
     for _ in range(6):
       pool.collect()
     for _ in range(options.repetitions):
@@ -80,8 +94,9 @@ def in_one_process(config: setup.ExperimentConfig,
   return bench_report.Figure('the pool, 2 workers', 'steps/s', values)
 
 
-def on_policy_checkpoint(config: setup.ExperimentConfig,
-                         repetitions: int) -> bench_report.Figure:
+def on_policy_checkpoint(
+    config: setup.ExperimentConfig, repetitions: int
+) -> bench_report.Figure:
   """Writes checkpoints of Distral on MT10."""
   from distillery.agents.core.running import parts
   from distillery.agents.core.running import replay_server
@@ -97,8 +112,7 @@ def on_policy_checkpoint(config: setup.ExperimentConfig,
   return bench_report.Figure('checkpoint of Distral on MT10', 's', values)
 
 
-def checkpoint_s(options: ProgramsOptions,
-                 folder: str) -> Tuple[float, float]:
+def checkpoint_s(options: ProgramsOptions, folder: str) -> Tuple[float, float]:
   """Writes a checkpoint of MT-SAC with a replay.
 
   Returns:
@@ -109,22 +123,41 @@ def checkpoint_s(options: ProgramsOptions,
   from dm_env import specs
 
   config = sac_config.SACConfig(
-      architecture='shared', observes_task=True, batch_size=1280,
-      replay_size=options.transitions, random_steps=256)
-  builder = sac_builder.SACBuilder(config, core_specs.AgentSpec(
-      10, 0, specs.Array((39,), np.float32),
-      specs.BoundedArray((4,), np.float32, -1., 1.), 500))
+      architecture='shared',
+      observes_task=True,
+      batch_size=1280,
+      replay_size=options.transitions,
+      random_steps=256,
+  )
+  builder = sac_builder.SACBuilder(
+      config,
+      core_specs.AgentSpec(
+          10,
+          0,
+          specs.Array((39,), np.float32),
+          specs.BoundedArray((4,), np.float32, -1.0, 1.0),
+          500,
+      ),
+  )
   rng, path = np.random.default_rng(0), pathlib.Path(folder)
   with replay_server.serve(builder, path, None) as client:
     made = parts.Parts(builder, client, 0)
     insert = builder.make_inserter(builder.spec, client)
     for _ in range(options.transitions // _BLOCK_STEPS):
       lead = (_BLOCK_STEPS, 10, 1)
-      insert('task', {
-          name: rng.normal(size=lead + size).astype(np.float32)
-          for name, size in (
-              ('observation', (39,)), ('action', (4,)), ('reward', ()),
-              ('discount', ()), ('next_observation', (39,)))})
+      insert(
+          'task',
+          {
+              name: rng.normal(size=lead + size).astype(np.float32)
+              for name, size in (
+                  ('observation', (39,)),
+                  ('action', (4,)),
+                  ('reward', ()),
+                  ('discount', ()),
+                  ('next_observation', (39,)),
+              )
+          },
+      )
     begin = time.monotonic()
     made.save(path, 1, {})
     stopped = time.monotonic() - begin
@@ -143,12 +176,17 @@ def main(_: List[str]) -> None:
     alone = in_one_process(config, options)
     on_policy = on_policy_checkpoint(config, options.repetitions)
     collecting = collecting_program.Collecting(
-        dataclasses.replace(config, run_dir=None),
-        begun=6 * 10 * _BLOCK_STEPS)
+        dataclasses.replace(config, run_dir=None), begun=6 * 10 * _BLOCK_STEPS
+    )
     try:
-      apart = bench_report.Figure('2 actors on Ray, to Reverb', 'steps/s', [
-          collecting.rate(options.seconds)
-          for _ in range(options.repetitions)])
+      apart = bench_report.Figure(
+          '2 actors on Ray, to Reverb',
+          'steps/s',
+          [
+              collecting.rate(options.seconds)
+              for _ in range(options.repetitions)
+          ],
+      )
       restarts = []
       for _ in range(options.kills):
         restarts.append(collecting.restart_s())
@@ -157,15 +195,26 @@ def main(_: List[str]) -> None:
       collecting.close()
   with tempfile.TemporaryDirectory() as folder:
     stopped, whole = checkpoint_s(options, folder)
-  bench_report.report('Programs', [
-      alone, apart, bench_report.ratio('on Ray : one process', apart, alone),
-      bench_report.Figure('an actor killed: until another process', 's',
-                          restarts),
-      on_policy,
-      bench_report.Figure(
-          f'checkpoint of MT-SAC, 10 x {options.transitions:,} transitions: '
-          'learning stops', 's', [stopped]),
-      bench_report.Figure('until it is whole', 's', [whole])], options.output)
+  bench_report.report(
+      'Programs',
+      [
+          alone,
+          apart,
+          bench_report.ratio('on Ray : one process', apart, alone),
+          bench_report.Figure(
+              'an actor killed: until another process', 's', restarts
+          ),
+          on_policy,
+          bench_report.Figure(
+              f'checkpoint of MT-SAC, 10 x {options.transitions:,} transitions: '
+              'learning stops',
+              's',
+              [stopped],
+          ),
+          bench_report.Figure('until it is whole', 's', [whole]),
+      ],
+      options.output,
+  )
 
 
 if __name__ == '__main__':

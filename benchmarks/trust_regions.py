@@ -39,7 +39,8 @@ class TrustRegionOptions:
   repetitions: int = 7
   train_updates: int = 4
   output: str = dataclasses.field(
-      default='results/bench/trust_regions.csv', metadata={'is_path': True})
+      default='results/bench/trust_regions.csv', metadata={'is_path': True}
+  )
 
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
@@ -52,30 +53,52 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
   from distillery.agents.trpo import config as trpo_config
   from distillery.agents.trpo import learning as trpo_learning
   from dm_env import specs
+
   spec = core_specs.AgentSpec(
-      peer_trpo.NUM_TASKS, 0,
+      peer_trpo.NUM_TASKS,
+      0,
       specs.Array((peer_trpo.OBSERVATION_SIZE,), np.float32),
-      specs.BoundedArray((peer_trpo.ACTION_SIZE,), np.float32, -1.0, 1.0))
+      specs.BoundedArray((peer_trpo.ACTION_SIZE,), np.float32, -1.0, 1.0),
+  )
   settings = dict(
-      envs_per_task=1, unroll_length=batch_size // peer_trpo.NUM_TASKS,
-      hidden_sizes=peer_trpo.HIDDEN, cg_iterations=peer_trpo.CG_STEPS,
-      max_kl=peer_trpo.MAX_KL, damping=peer_trpo.DAMPING,
-      discount=peer_trpo.DISCOUNT, gae_lambda=peer_trpo.LAMBDA)
+      envs_per_task=1,
+      unroll_length=batch_size // peer_trpo.NUM_TASKS,
+      hidden_sizes=peer_trpo.HIDDEN,
+      cg_iterations=peer_trpo.CG_STEPS,
+      max_kl=peer_trpo.MAX_KL,
+      damping=peer_trpo.DAMPING,
+      discount=peer_trpo.DISCOUNT,
+      gae_lambda=peer_trpo.LAMBDA,
+  )
   block = random_block(batch_size // peer_trpo.NUM_TASKS)
   steps = {}
   for name, builder, config, learner, batch in (
-      ('TRPO', trpo_builder.TRPOBuilder, trpo_config.TRPOConfig(**settings),
-       trpo_learning.TRPOLearner, block),
+      (
+          'TRPO',
+          trpo_builder.TRPOBuilder,
+          trpo_config.TRPOConfig(**settings),
+          trpo_learning.TRPOLearner,
+          block,
+      ),
       # Never distilled here: that comes once in twenty updates.
-      ('DnC', dnc_builder.DnCBuilder, dnc_config.DnCConfig(
-          **settings, distillation_period=10**6,
-          distillation_minibatches=1, penalty_states=min(
-              500, batch_size // peer_trpo.NUM_TASKS)),
-       dnc_learning.DnCLearner, {'task': block})):
+      (
+          'DnC',
+          dnc_builder.DnCBuilder,
+          dnc_config.DnCConfig(
+              **settings,
+              distillation_period=10**6,
+              distillation_minibatches=1,
+              penalty_states=min(500, batch_size // peer_trpo.NUM_TASKS),
+          ),
+          dnc_learning.DnCLearner,
+          {'task': block},
+      ),
+  ):
     networks = builder(config, spec).make_networks(seed=0)
     more = {'checkpointables': {}} if name == 'TRPO' else {}
     steps[name] = learner(
-        config, networks, 0, iterator=itertools.repeat(batch), **more).step
+        config, networks, 0, iterator=itertools.repeat(batch), **more
+    ).step
     if name == 'TRPO':
       steps['policy'] = policy_update(config, networks.policy, block)
   return steps
@@ -88,21 +111,31 @@ def policy_update(config, policy, block) -> Callable[[], None]:
   from distillery.ops import regions
   from distillery.ops import trust_region
   import tensorflow as tf
+
   observation, action, log_prob, advantage = (
       advantages.task_major(block[name])
-      for name in ('observation', 'action', 'log_prob', 'reward'))
+      for name in ('observation', 'action', 'log_prob', 'reward')
+  )
 
   @tf.function
   def update():
     return trust_region.trust_region_step(
-        policy.shared_variables(), policy=lambda: policy.shared(observation),
-        loss=lambda new: regions.mean(policy_gradient.surrogate(
-            new.log_prob(action), log_prob, advantage), 1),
-        max_kl=config.max_kl, damping=config.damping,
+        policy.shared_variables(),
+        policy=lambda: policy.shared(observation),
+        loss=lambda new: regions.mean(
+            policy_gradient.surrogate(
+                new.log_prob(action), log_prob, advantage
+            ),
+            1,
+        ),
+        max_kl=config.max_kl,
+        damping=config.damping,
         cg_iterations=config.cg_iterations,
         backtrack_ratio=config.backtrack_ratio,
-        max_backtracks=config.max_backtracks, num_regions=1,
-        project=policy.project).kl
+        max_backtracks=config.max_backtracks,
+        num_regions=1,
+        project=policy.project,
+    ).kl
 
   return lambda: update().numpy()
 
@@ -110,6 +143,7 @@ def policy_update(config, policy, block) -> Callable[[], None]:
 def random_block(num_steps: int) -> Dict[str, np.ndarray]:
   """A block of one environment a task, of one episode."""
   import tensorflow as tf
+
   rng = np.random.default_rng(0)
   shape = (num_steps, peer_trpo.NUM_TASKS, 1)
 
@@ -124,13 +158,17 @@ def random_block(num_steps: int) -> Dict[str, np.ndarray]:
       'next_observation': normal(peer_trpo.OBSERVATION_SIZE),
       'action': action,
       # Of a standard normal, which a fresh policy nearly is.
-      'log_prob': (-0.5 * np.square(action) - 0.5 * np.log(2 * np.pi)).sum(
-          -1).astype(np.float32),
-      'reward': normal(), 'discount': np.ones(shape, np.float32),
+      'log_prob': (-0.5 * np.square(action) - 0.5 * np.log(2 * np.pi))
+      .sum(-1)
+      .astype(np.float32),
+      'reward': normal(),
+      'discount': np.ones(shape, np.float32),
       'episode_step': np.broadcast_to(
-          np.arange(num_steps, dtype=np.int32)[:, np.newaxis, np.newaxis],
-          shape),
-      'episode_end': ends, 'success': np.zeros(shape, bool)}
+          np.arange(num_steps, dtype=np.int32)[:, np.newaxis, np.newaxis], shape
+      ),
+      'episode_end': ends,
+      'success': np.zeros(shape, bool),
+  }
   return {name: tf.constant(array) for name, array in block.items()}
 
 
@@ -149,9 +187,11 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
       'TRPO update, critic included': ours['TRPO'],
       'DnC update of ten contexts, critic included': ours['DnC'],
       "stable-baselines' TRPO update, policy alone": peer_trpo.update(
-          options.batch_size, critic_passes=0),
+          options.batch_size, critic_passes=0
+      ),
       "stable-baselines' TRPO update, critic included": peer_trpo.update(
-          options.batch_size, critic_passes=10),
+          options.batch_size, critic_passes=10
+      ),
   }
   for step in steps.values():  # Compiling, and first touches of memory.
     step()
@@ -162,10 +202,12 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
   figures = [bench_report.Figure(name, 's', values[name]) for name in steps]
   policy, trpo, dnc, peer_policy, peer_whole = figures
   return figures + [
-      bench_report.ratio('stable-baselines : TRPO, policies alone',
-                         peer_policy, policy),
-      bench_report.ratio('stable-baselines : TRPO, critics included',
-                         peer_whole, trpo),
+      bench_report.ratio(
+          'stable-baselines : TRPO, policies alone', peer_policy, policy
+      ),
+      bench_report.ratio(
+          'stable-baselines : TRPO, critics included', peer_whole, trpo
+      ),
       bench_report.ratio('DnC update : TRPO update', dnc, trpo),
   ]
 
@@ -175,14 +217,22 @@ def our_training(options: TrustRegionOptions) -> bench_report.Figure:
   num_env_steps = options.batch_size * (1 + options.train_updates)
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
-        'run_trpo.py', 'launchers/flags/trpo_mt10.cfg', [
+        'run_trpo.py',
+        'launchers/flags/trpo_mt10.cfg',
+        [
             f'--num_env_steps={num_env_steps}',
-            f'--evaluate_every={10 * num_env_steps}', '--envs_per_task=1',
+            f'--evaluate_every={10 * num_env_steps}',
+            '--envs_per_task=1',
             f'--unroll_length={options.batch_size // peer_trpo.NUM_TASKS}',
-        ], pathlib.Path(folder) / 'run', _TIME_LIMIT_S)
+        ],
+        pathlib.Path(folder) / 'run',
+        _TIME_LIMIT_S,
+    )
   return bench_report.Figure(
-      'TRPO on MT10, end to end', 'steps/s',
-      [float(row['steps_per_s']) for row in rows[1:]])
+      'TRPO on MT10, end to end',
+      'steps/s',
+      [float(row['steps_per_s']) for row in rows[1:]],
+  )
 
 
 _OPTIONS = flag_utils.define(TrustRegionOptions)
@@ -194,11 +244,20 @@ def main(_: List[str]) -> None:
   figures = update_figures(options)
   ours = our_training(options)
   peer = bench_report.Figure(
-      "stable-baselines' TRPO on MT10, end to end", 'steps/s',
-      peer_trpo.train(options.batch_size, options.train_updates))
-  bench_report.report('Trust regions', figures + [
-      ours, peer, bench_report.ratio(
-          'TRPO end to end : stable-baselines', ours, peer)], options.output)
+      "stable-baselines' TRPO on MT10, end to end",
+      'steps/s',
+      peer_trpo.train(options.batch_size, options.train_updates),
+  )
+  bench_report.report(
+      'Trust regions',
+      figures
+      + [
+          ours,
+          peer,
+          bench_report.ratio('TRPO end to end : stable-baselines', ours, peer),
+      ],
+      options.output,
+  )
 
 
 if __name__ == '__main__':

@@ -49,8 +49,9 @@ class Address:
   def connect(self) -> Transport:
     """Returns what calls the node; a RuntimeError if it is not launched."""
     if self._connect is None:
-      raise RuntimeError('a handle was dereferenced before its program was '
-                         'launched.')
+      raise RuntimeError(
+          'a handle was dereferenced before its program was ' 'launched.'
+      )
     return self._connect()
 
 

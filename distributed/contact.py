@@ -8,9 +8,9 @@ import time
 from typing import Any, Callable, Optional
 import weakref
 
-ANSWER_S = 10.  # That a server has to answer.
+ANSWER_S = 10.0  # That a server has to answer.
 _ASK_S = 1  # That it has each time; Ctrl-C is not heard meanwhile.
-_SILENT_S = 3.  # Of waiting, after which the server is asked if it is there.
+_SILENT_S = 3.0  # Of waiting, after which the server is asked if it is there.
 _POLL_S = 0.1
 
 # gRPC's, in its order; the others are of no effect on it.
@@ -89,7 +89,8 @@ def check_loopback() -> None:
   if problem:
     raise ConnectionError(
         f'this machine does not reach itself at 127.0.0.1 ({problem}); look at '
-        'the loopback device (`ip link set lo up`) and at firewalls.')
+        'the loopback device (`ip link set lo up`) and at firewalls.'
+    )
 
 
 class PatientCaller:
@@ -108,8 +109,9 @@ class PatientCaller:
     self._client = client
     self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
     self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    threading.Thread(target=_serve, args=(self._calls, self._answers),
-                     daemon=True).start()
+    threading.Thread(
+        target=_serve, args=(self._calls, self._answers), daemon=True
+    ).start()
     weakref.finalize(self, self._calls.put, None)
 
   def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -167,4 +169,5 @@ def _no_answer(address: str) -> ConnectionError:
   return ConnectionError(
       f"Reverb's server at {address} does not answer within {ANSWER_S:g} s "
       f'({problem}); look at the loopback device (`ip link set lo up`), at '
-      f'firewalls and at the proxy variables ({_proxies() or "none is"} set).')
+      f'firewalls and at the proxy variables ({_proxies() or "none is"} set).'
+  )

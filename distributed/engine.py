@@ -9,6 +9,7 @@ from distillery.distributed import nodes
 
 class Outcome(NamedTuple):
   """How a node came to its end."""
+
   failure: Optional[live_node.Failure] = None
   asks_for_stop: bool = False
 

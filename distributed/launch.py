@@ -17,6 +17,7 @@ from distillery.distributed import thread_engine
 
 class LaunchType(enum.Enum):
   """Where nodes live, and whether `launch` waits for their end."""
+
   LOCAL_MULTI_THREADING = 'local_mt'
   LOCAL_MULTI_PROCESSING = 'local_mp'
   TEST_MULTI_THREADING = 'test_mt'
@@ -26,8 +27,11 @@ class LaunchType(enum.Enum):
 class PythonProcess:
   """What a group's processes get."""
 
-  def __init__(self, args: Optional[Mapping[str, Any]] = None,
-               env: Optional[Mapping[str, str]] = None):
+  def __init__(
+      self,
+      args: Optional[Mapping[str, Any]] = None,
+      env: Optional[Mapping[str, str]] = None,
+  ):
     """Initialises a description.
 
     Args:
@@ -81,8 +85,9 @@ class Manager:
     previous = {}
     if threading.current_thread() is threading.main_thread():
       # An end like any other: nothing of the program stays behind.
-      previous = {number: signal.signal(number, _raise) for number in (
-          signal.SIGTERM,)}
+      previous = {
+          number: signal.signal(number, _raise) for number in (signal.SIGTERM,)
+      }
     try:
       self._supervisor.watch()
     finally:
@@ -143,16 +148,21 @@ def launch(
   """
   del xm_resources, terminal, serialize_py_nodes
   launch_type = LaunchType(
-      launch_type or flags.FLAGS[launch_flags.LAUNCH_TYPE].value)
+      launch_type or flags.FLAGS[launch_flags.LAUNCH_TYPE].value
+  )
 
   def make_supervisor() -> supervisor.Supervisor:
     return supervisor.Supervisor(
-        program, _make_engine(launch_type, local_resources or {}, ray_address),
-        notice_s=flags.FLAGS[launch_flags.NOTICE].value)
+        program,
+        _make_engine(launch_type, local_resources or {}, ray_address),
+        notice_s=flags.FLAGS[launch_flags.NOTICE].value,
+    )
 
   manager = Manager(make_supervisor)
-  if launch_type in (LaunchType.TEST_MULTI_THREADING,
-                     LaunchType.TEST_MULTI_PROCESSING):
+  if launch_type in (
+      LaunchType.TEST_MULTI_THREADING,
+      LaunchType.TEST_MULTI_PROCESSING,
+  ):
     if test_case is not None:
       test_case.addCleanup(manager.stop)
     return manager.watch_in_background()
@@ -164,12 +174,18 @@ def _is_ray(launch_type: LaunchType) -> bool:
   return launch_type.value.endswith('_mp')
 
 
-def _make_engine(launch_type: LaunchType,
-                 local_resources: Mapping[str, PythonProcess],
-                 ray_address: str) -> engine.Engine:
+def _make_engine(
+    launch_type: LaunchType,
+    local_resources: Mapping[str, PythonProcess],
+    ray_address: str,
+) -> engine.Engine:
   if not _is_ray(launch_type):
     return thread_engine.ThreadEngine()
   from distillery.distributed import ray_engine
 
-  return ray_engine.RayEngine(address=ray_address, environment={
-      label: process.env for label, process in local_resources.items()})
+  return ray_engine.RayEngine(
+      address=ray_address,
+      environment={
+          label: process.env for label, process in local_resources.items()
+      },
+  )

@@ -9,12 +9,13 @@ from distillery.distributed import nodes
 from distillery.distributed import stopping
 
 # How long a call waits for a node that is being constructed, or started anew.
-PATIENCE_S = 120.
+PATIENCE_S = 120.0
 _POLL_S = 0.1
 
 
 class Failure(NamedTuple):
   """How a node failed."""
+
   error: str  # One line.
   traceback: str
   constructed: bool  # Whether it got as far as to `run`.
@@ -58,8 +59,10 @@ class Servant:
       if not stopping.stop_event().is_set():
         sentence = ' '.join(str(error).partition('\n\n')[0].split())
         self.failure = Failure(
-            f'{type(error).__name__}: {sentence}', traceback.format_exc(),
-            self._constructed.is_set())
+            f'{type(error).__name__}: {sentence}',
+            traceback.format_exc(),
+            self._constructed.is_set(),
+        )
     finally:
       self._ended.set()
 

@@ -68,8 +68,13 @@ class Node(abc.ABC):
 class CourierNode(Node):
   """An instance of a class, whose public methods can be called."""
 
-  def __init__(self, constructor: Callable[..., Any], *args: Any,
-               courier_kwargs: Optional[Dict[str, Any]] = None, **kwargs: Any):
+  def __init__(
+      self,
+      constructor: Callable[..., Any],
+      *args: Any,
+      courier_kwargs: Optional[Dict[str, Any]] = None,
+      **kwargs: Any,
+  ):
     """Initialises the node.
 
     Args:
@@ -99,19 +104,28 @@ class CourierNode(Node):
   def construct(self) -> Any:
     args, kwargs = tree.map_structure(
         lambda x: x.dereference() if isinstance(x, Handle) else x,
-        (self._args, self._kwargs))
+        (self._args, self._kwargs),
+    )
     return self._constructor(*args, **kwargs)
 
   def handles(self) -> List[Handle]:
-    return [x for x in tree.flatten((self._args, self._kwargs))
-            if isinstance(x, Handle)]
+    return [
+        x
+        for x in tree.flatten((self._args, self._kwargs))
+        if isinstance(x, Handle)
+    ]
 
 
 class CacherNode(CourierNode):
   """Answers calls of many with what another node answered a while ago."""
 
-  def __init__(self, handle: CourierHandle, *, refresh_interval_ms: int,
-               stale_after_ms: int = 0):
+  def __init__(
+      self,
+      handle: CourierHandle,
+      *,
+      refresh_interval_ms: int,
+      stale_after_ms: int = 0,
+  ):
     """Initialises the node.
 
     Args:
@@ -150,9 +164,12 @@ class _Cacher:
 class ReverbNode(Node):
   """Reverb's server."""
 
-  def __init__(self, priority_tables_fn: Callable[[], Sequence[Any]],
-               checkpoint_ctor: Optional[Callable[[], Any]] = None,
-               checkpoint_time_delta_minutes: Optional[int] = None):
+  def __init__(
+      self,
+      priority_tables_fn: Callable[[], Sequence[Any]],
+      checkpoint_ctor: Optional[Callable[[], Any]] = None,
+      checkpoint_time_delta_minutes: Optional[int] = None,
+  ):
     """Initialises the node.
 
     Args:
@@ -172,22 +189,24 @@ class ReverbNode(Node):
   def construct(self) -> Any:
     return _ReverbServer(
         self._make_tables(),
-        self._make_checkpointer and self._make_checkpointer(), self._minutes)
+        self._make_checkpointer and self._make_checkpointer(),
+        self._minutes,
+    )
 
 
 class _ReverbServer:
   """Serves tables until the program ends."""
 
-  def __init__(self, tables: Sequence[Any], checkpointer: Any,
-               minutes: Optional[int]):
+  def __init__(
+      self, tables: Sequence[Any], checkpointer: Any, minutes: Optional[int]
+  ):
     import reverb
 
     # A port of its own after each restart: two of Reverb's servers would share
     # one, and tell nobody.
     with quiet.quiet_native_code():
-      self._server = reverb.Server(
-          tables, port=None, checkpointer=checkpointer)
-    self._seconds = minutes and 60. * minutes
+      self._server = reverb.Server(tables, port=None, checkpointer=checkpointer)
+    self._seconds = minutes and 60.0 * minutes
 
   def server_address(self) -> str:
     """Host and port."""

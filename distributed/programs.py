@@ -29,7 +29,8 @@ class Program:
     """
     if self._group is not None:
       raise ValueError(
-          f'group {label!r} cannot begin inside group {self._group!r}.')
+          f'group {label!r} cannot begin inside group {self._group!r}.'
+      )
     self._group = label
     try:
       yield
@@ -52,12 +53,15 @@ class Program:
     if (label is None) == (self._group is None):
       raise ValueError(
           'a node needs one group: add it inside `with program.group(...)`, or '
-          'give a label.')
+          'give a label.'
+      )
     self._groups.setdefault(label or self._group, []).append(node)
     return node.create_handle()
 
   def named_nodes(self) -> List[Tuple[str, nodes.Node]]:
     """Every node with its name, such as 'actor/0'."""
-    return [(f'{label}/{index}', node)
-            for label, group in self._groups.items()
-            for index, node in enumerate(group)]
+    return [
+        (f'{label}/{index}', node)
+        for label, group in self._groups.items()
+        for index, node in enumerate(group)
+    ]

@@ -49,8 +49,13 @@ def quiet_native_code() -> Iterator[None]:
   python_stderr = sys.stderr
   if python_stderr is sys.__stderr__:
     # Left open: another thread may be writing when the block ends.
-    sys.stderr = open(os.dup(stderr), 'w', buffering=1, encoding='utf-8',
-                      errors='backslashreplace')
+    sys.stderr = open(
+        os.dup(stderr),
+        'w',
+        buffering=1,
+        encoding='utf-8',
+        errors='backslashreplace',
+    )
   with tempfile.TemporaryFile() as held:
     os.dup2(held.fileno(), 2)
     try:

@@ -6,7 +6,7 @@ from typing import Any
 
 from distillery.distributed import contact
 
-_CONNECT_S = 10.
+_CONNECT_S = 10.0
 # Of Unix: the longest name of a socket, in bytes.
 _MAX_SOCKET_BYTES = 107
 
@@ -29,7 +29,8 @@ def check(address: str) -> Any:
   except ImportError as error:
     raise ImportError(
         'processes are run by Ray, which is not installed: pip install '
-        "'acme-distillery[distributed]'.") from error
+        "'acme-distillery[distributed]'."
+    ) from error
   if address:
     _check_answers(address)
   else:
@@ -48,7 +49,8 @@ def _check_answers(address: str) -> None:
   except OSError as error:
     raise ConnectionError(
         f'no Ray cluster answers at {address} ({error}); `ray start --head` '
-        'begins one.') from error
+        'begins one.'
+    ) from error
 
 
 def _check_sockets() -> None:
@@ -61,7 +63,8 @@ def _check_sockets() -> None:
   size = len(os.fsencode(os.path.abspath(folder) + below))
   if size > _MAX_SOCKET_BYTES:
     raise ValueError(
-        f'{variable}: got {folder!r}, below which the names of Ray\'s sockets '
+        f"{variable}: got {folder!r}, below which the names of Ray's sockets "
         f'have {size} bytes, and Unix allows {_MAX_SOCKET_BYTES}; want a '
         f'directory whose name has {_MAX_SOCKET_BYTES - len(below)} bytes at '
-        'most. For Ray alone, set RAY_TMPDIR, such as RAY_TMPDIR=/tmp.')
+        'most. For Ray alone, set RAY_TMPDIR, such as RAY_TMPDIR=/tmp.'
+    )

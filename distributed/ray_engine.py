@@ -21,7 +21,7 @@ from distillery.distributed import reaper
 from distillery.distributed import stopping
 
 _POLL_S = 0.1
-_ANSWER_S = 600.  # A method that takes longer is hanging.
+_ANSWER_S = 600.0  # A method that takes longer is hanging.
 _MAX_CALLS = 64  # At a time, of one node.
 _OBJECT_STORE_BYTES = 2 * 10**8
 # Says in a process' environment which node it is, for whoever looks at it.
@@ -40,8 +40,12 @@ _KEEP_GPU = 'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO'
 class RayEngine(engine.Engine):
   """Nodes that are Ray's actors."""
 
-  def __init__(self, *, address: str = '', environment: Optional[
-      Dict[str, Dict[str, str]]] = None):
+  def __init__(
+      self,
+      *,
+      address: str = '',
+      environment: Optional[Dict[str, Dict[str, str]]] = None,
+  ):
     """Starts Ray, or joins a cluster.
 
     Args:
@@ -58,8 +62,12 @@ class RayEngine(engine.Engine):
     self._hosts: Dict[str, _RayHost] = {}
     for name, value in _SETTINGS.items():
       os.environ.setdefault(name, value)
-    common = dict(namespace=self._namespace, log_to_driver=True,
-                  configure_logging=True, logging_level='ERROR')
+    common = dict(
+        namespace=self._namespace,
+        log_to_driver=True,
+        configure_logging=True,
+        logging_level='ERROR',
+    )
     before = reaper.descendants([os.getpid()])
     with contextlib.ExitStack() as printing:
       printing.enter_context(ray_output.of_nodes_alone())
@@ -67,9 +75,13 @@ class RayEngine(engine.Engine):
         if address:
           ray.init(address=address, **common)
         else:
-          ray.init(address='local', _node_ip_address='127.0.0.1',
-                   include_dashboard=False,
-                   object_store_memory=_OBJECT_STORE_BYTES, **common)
+          ray.init(
+              address='local',
+              _node_ip_address='127.0.0.1',
+              include_dashboard=False,
+              object_store_memory=_OBJECT_STORE_BYTES,
+              **common,
+          )
       self._printing = printing.pop_all()
     daemons = set(reaper.descendants([os.getpid()])) - set(before)
     # Its pipe closes with this process, however that ends.
@@ -77,7 +89,8 @@ class RayEngine(engine.Engine):
         [sys.executable, reaper.__file__, *map(str, daemons)],
         stdin=subprocess.PIPE,
         # Ctrl-C on a terminal is not for it.
-        start_new_session=True)
+        start_new_session=True,
+    )
 
   def bind(self, name: str, node: nodes.Node) -> None:
     node.address.bind(functools.partial(_Transport, self._namespace, name))
@@ -93,18 +106,28 @@ class RayEngine(engine.Engine):
         'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
         # What the machine has of GPUs, the learner sees; nobody else does.
         **({_KEEP_GPU: '0'} if group == 'learner' else _NO_GPU),
-        **self._environment.get(group, {})}
+        **self._environment.get(group, {}),
+    }
     place = ray.get_runtime_context().get_node_id()
     if group == 'actor':
       # In turn: Ray would spread only what asks for cores.
       places = sorted(n['NodeID'] for n in ray.nodes() if n['Alive'])
       place = places[int(name.partition('/')[2]) % len(places)]
     strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-        place, soft=group == 'actor')
-    actor = ray.remote(_Process).options(
-        name=name, num_cpus=0, max_restarts=0, max_concurrency=_MAX_CALLS,
-        runtime_env={'env_vars': variables}, scheduling_strategy=strategy,
-    ).remote(name, node, os.getcwd())
+        place, soft=group == 'actor'
+    )
+    actor = (
+        ray.remote(_Process)
+        .options(
+            name=name,
+            num_cpus=0,
+            max_restarts=0,
+            max_concurrency=_MAX_CALLS,
+            runtime_env={'env_vars': variables},
+            scheduling_strategy=strategy,
+        )
+        .remote(name, node, os.getcwd())
+    )
     self._hosts[name] = _RayHost(ray, actor)
     return self._hosts[name]
 
@@ -146,7 +169,8 @@ class _Process:
     while thread.is_alive() and not stopping.is_requested():
       thread.join(_POLL_S)
     return engine.Outcome(
-        self._servant.failure, asks_for_stop=stopping.is_requested())
+        self._servant.failure, asks_for_stop=stopping.is_requested()
+    )
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
     return self._servant.call(method, args, kwargs)
@@ -171,9 +195,14 @@ class _RayHost(engine.Host):
         text = str(error).strip()
         # Else it could not even unpickle its node, and says so at the end.
         was_alive = not getattr(error, 'actor_init_failed', False)
-        self._outcome = engine.Outcome(live_node.Failure(
-            'its process died' if was_alive else text.splitlines()[-1], text,
-            constructed=was_alive, raised=False))
+        self._outcome = engine.Outcome(
+            live_node.Failure(
+                'its process died' if was_alive else text.splitlines()[-1],
+                text,
+                constructed=was_alive,
+                raised=False,
+            )
+        )
     return self._outcome
 
   def announce_stop(self) -> None:
@@ -198,19 +227,27 @@ class _Transport:
       try:
         if self._actor is None:
           self._actor = ray.get_actor(self._name, self._namespace)
-        return ray.get(self._actor.call.remote(method, args, kwargs),
-                       timeout=_ANSWER_S)
-      except (ValueError, ray.exceptions.RayActorError,
-              ray.exceptions.OutOfMemoryError, live_node.NotReady) as error:
+        return ray.get(
+            self._actor.call.remote(method, args, kwargs), timeout=_ANSWER_S
+        )
+      except (
+          ValueError,
+          ray.exceptions.RayActorError,
+          ray.exceptions.OutOfMemoryError,
+          live_node.NotReady,
+      ) as error:
         if isinstance(error, ValueError) and self._actor is not None:
           raise  # The method's own.
         self._actor = None  # It is being started anew.
       except ray.exceptions.GetTimeoutError as error:
-        raise TimeoutError(f'{self._name} did not answer {method}() in '
-                           f'{_ANSWER_S:.0f} s.') from error
+        raise TimeoutError(
+            f'{self._name} did not answer {method}() in ' f'{_ANSWER_S:.0f} s.'
+        ) from error
       if stopping.stop_event().is_set():
         raise stopping.Stopped
       if time.monotonic() > deadline:
-        raise TimeoutError(f'{self._name} did not answer {method}() in '
-                           f'{live_node.PATIENCE_S:.0f} s.')
+        raise TimeoutError(
+            f'{self._name} did not answer {method}() in '
+            f'{live_node.PATIENCE_S:.0f} s.'
+        )
       time.sleep(_POLL_S)

@@ -13,7 +13,8 @@ import warnings
 # How Ray begins a line of its log, from C++ and from Python.
 _RAYS_OWN = re.compile(
     r'\[?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s'
-    r'(DEBUG|INFO|WARNING|ERROR|[A-Z] \d+ \d+\])')
+    r'(DEBUG|INFO|WARNING|ERROR|[A-Z] \d+ \d+\])'
+)
 
 
 @contextlib.contextmanager
@@ -48,5 +49,8 @@ def _print(batch: Dict[str, Any], ignore_prefix: bool = False) -> None:
     node += f' at {batch["ip"]}'
   for line in batch['lines']:
     if not _RAYS_OWN.match(line):
-      print(f'({node}) {line}', flush=True,
-            file=sys.stderr if batch['is_err'] else sys.stdout)
+      print(
+          f'({node}) {line}',
+          flush=True,
+          file=sys.stderr if batch['is_err'] else sys.stdout,
+      )

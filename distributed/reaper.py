@@ -18,8 +18,8 @@ import time
 from typing import Dict, Iterable
 
 ALL_IS_WELL = b'\n'
-_LOOK_EVERY_S = 1.
-_GRACE_S = 3.
+_LOOK_EVERY_S = 1.0
+_GRACE_S = 3.0
 
 
 def started(pid: int) -> str:
@@ -33,7 +33,8 @@ def descendants(roots: Iterable[int]) -> Dict[int, str]:
   for entry in pathlib.Path('/proc').iterdir():
     if entry.name.isdigit():
       parents[int(entry.name)], begun[int(entry.name)] = _status(
-          int(entry.name))
+          int(entry.name)
+      )
   found: Dict[int, str] = {}
   level = set(roots)
   while level:

@@ -38,18 +38,25 @@ class Budget:
     constructions: that fail one after the other, of a node that had been
       started before, at which the program ends.
   """
+
   failures: int = 5
-  raised_s: float = 3600.
-  killed_s: float = 60.
+  raised_s: float = 3600.0
+  killed_s: float = 60.0
   constructions: int = 2
 
 
 class Supervisor:
   """Starts a program's nodes and watches over them."""
 
-  def __init__(self, program: programs.Program, engine: distributed_engine.Engine, *,
-               notice_s: float, budget: Budget = Budget(),
-               log: Optional[Callable[[str], Any]] = None):
+  def __init__(
+      self,
+      program: programs.Program,
+      engine: distributed_engine.Engine,
+      *,
+      notice_s: float,
+      budget: Budget = Budget(),
+      log: Optional[Callable[[str], Any]] = None,
+  ):
     """Initialises the supervisor.
 
     Args:
@@ -67,7 +74,8 @@ class Supervisor:
     self._hosts: Dict[str, distributed_engine.Host] = {}
     self._due: Dict[str, float] = {}  # When to start a node anew.
     self._failures: Dict[str, List[Tuple[float, live_node.Failure]]] = {
-        name: [] for name in self._nodes}
+        name: [] for name in self._nodes
+    }
     # Constructions that failed, one after the other, and lives begun.
     self._unmade: Dict[str, int] = dict.fromkeys(self._nodes, 0)
     self._lives: Dict[str, int] = dict.fromkeys(self._nodes, 0)
@@ -116,37 +124,49 @@ class Supervisor:
     now, budget = time.monotonic(), self._budget
     series = self._failures[name]
     series.append((now, failure))
-    series[:] = [(when, what) for when, what in series if when >= now - (
-        budget.raised_s if what.raised else budget.killed_s)]
+    series[:] = [
+        (when, what)
+        for when, what in series
+        if when >= now - (budget.raised_s if what.raised else budget.killed_s)
+    ]
     first = series[0][1]
     self._unmade[name] = 0 if failure.constructed else self._unmade[name] + 1
     # What could not be made at first will never be.
     if self._unmade[name] >= (
-        budget.constructions if self._lives[name] > 1 else 1):
+        budget.constructions if self._lives[name] > 1 else 1
+    ):
       raise ProgramError(
           f'{name} could not be constructed: {failure.error}\n\n'
-          f'{failure.traceback}')
+          f'{failure.traceback}'
+      )
     if len(series) >= budget.failures:
       raise ProgramError(
           f'{name} failed {len(series)} times; the first time: {first.error}'
-          f'\n\n{first.traceback}')
-    pause = _FIRST_PAUSE_S * 2**(len(series) - 1)
+          f'\n\n{first.traceback}'
+      )
+    pause = _FIRST_PAUSE_S * 2 ** (len(series) - 1)
     again = [name, *self._dependents(name)]
     for other in again[1:]:
       if other in self._hosts:
         self._hosts.pop(other).kill()
     for other in again:
       self._due[other] = now + pause
-    self._log(f'{name} failed ({failure.error}); {", ".join(again)} will be '
-              f'started anew in {pause:g} s.')
+    self._log(
+        f'{name} failed ({failure.error}); {", ".join(again)} will be '
+        f'started anew in {pause:g} s.'
+    )
 
   def _dependents(self, name: str) -> List[str]:
     """Nodes that hold connections to a server that is no more."""
     address = self._nodes[name].address
     found: Set[str] = {
-        other for other, node in self._nodes.items()
-        if any(isinstance(handle, nodes.ReverbHandle)
-               and handle.address is address for handle in node.handles())}
+        other
+        for other, node in self._nodes.items()
+        if any(
+            isinstance(handle, nodes.ReverbHandle) and handle.address is address
+            for handle in node.handles()
+        )
+    }
     return sorted(found)
 
   def _end(self) -> None:
@@ -154,7 +174,8 @@ class Supervisor:
     self._engine.announce_stop()
     deadline = time.monotonic() + self._notice_s
     while time.monotonic() < deadline and any(
-        host.poll() is None for host in self._hosts.values()):
+        host.poll() is None for host in self._hosts.values()
+    ):
       time.sleep(_POLL_S)
     for host in self._hosts.values():
       host.kill()

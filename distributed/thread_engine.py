@@ -46,8 +46,7 @@ class _ThreadHost(engine.Host):
   def __init__(self, name: str, servant: live_node.Servant):
     self._servant = servant
     # A thread cannot be killed; one that does not end is left behind.
-    self._thread = threading.Thread(
-        target=servant.main, name=name, daemon=True)
+    self._thread = threading.Thread(target=servant.main, name=name, daemon=True)
     self._thread.start()
 
   def poll(self) -> Optional[engine.Outcome]:
@@ -56,7 +55,7 @@ class _ThreadHost(engine.Host):
     return engine.Outcome(self._servant.failure)
 
   def kill(self) -> None:
-    self._thread.join(timeout=0.)
+    self._thread.join(timeout=0.0)
 
 
 class _Transport:
@@ -76,5 +75,6 @@ class _Transport:
       if time.monotonic() > deadline:
         raise TimeoutError(
             f'{self._key[1]} did not answer {method}() in '
-            f'{live_node.PATIENCE_S:.0f} s.')
+            f'{live_node.PATIENCE_S:.0f} s.'
+        )
       time.sleep(_POLL_S)

@@ -28,8 +28,9 @@ class TaskEnvironment(dm_env.Environment):
   """
 
   @abc.abstractmethod
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """Begins an episode.
 
     Args:
@@ -85,7 +86,8 @@ class TaskEnvironment(dm_env.Environment):
   def discount_spec(self) -> specs.BoundedArray:
     """Float32 scalar in [0, 1]."""
     return specs.BoundedArray(
-        shape=(), dtype=np.float32, minimum=0., maximum=1., name='discount')
+        shape=(), dtype=np.float32, minimum=0.0, maximum=1.0, name='discount'
+    )
 
 
 def is_index(value: Any, size: int) -> bool:
@@ -95,8 +97,11 @@ def is_index(value: Any, size: int) -> bool:
     value: what somebody counts by.
     size: how many there are.
   """
-  return (isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-          and 0 <= value < size)
+  return (
+      isinstance(value, (int, np.integer))
+      and not isinstance(value, bool)
+      and 0 <= value < size
+  )
 
 
 def check_only_variation(variation: Optional[int]) -> None:
@@ -122,14 +127,16 @@ class Batch(Protocol):
     observation: float32 [N, D], of now.
     success: bool [N], whether the latest step solved the task.
   """
+
   observation: np.ndarray
   success: np.ndarray
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row, a function of the seed."""
 
-  def step(self, action: np.ndarray
-           ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+  def step(
+      self, action: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps every row.
 
     Args:
@@ -152,6 +159,7 @@ class Task:
     factory: makes the environment from a seed. It is pickled on its way to a
       worker process, so it is a module-level callable or a dataclass.
   """
+
   name: str
   family: str
   split: str
@@ -163,11 +171,13 @@ class Task:
     if self.split not in SPLITS:
       raise ValueError(
           f'Task.split of {self.name!r}: got {self.split!r}, want one of '
-          f'{SPLITS}')
+          f'{SPLITS}'
+      )
     if not callable(self.factory):
       raise ValueError(
           f'Task.factory of {self.name!r}: got {self.factory!r}, want a '
-          'callable that takes a seed')
+          'callable that takes a seed'
+      )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +202,7 @@ class TaskSuite:
     evaluates_samples: whether policies act in evaluation as they do in
       training. If not, without noise, as in Meta-World's protocol.
   """
+
   name: str
   tasks: Tuple[Task, ...]
   observation_spec: specs.Array
@@ -209,24 +220,30 @@ class TaskSuite:
     if not self.train_tasks:
       raise ValueError(
           f'TaskSuite.tasks of {self.name!r}: got {len(self.tasks)} tasks, '
-          "none of split 'train'; want at least one")
+          "none of split 'train'; want at least one"
+      )
     if self.score not in SCORES:
-      raise ValueError(f'TaskSuite.score of {self.name!r}: got {self.score!r}, '
-                       f'want one of {SCORES}')
+      raise ValueError(
+          f'TaskSuite.score of {self.name!r}: got {self.score!r}, '
+          f'want one of {SCORES}'
+      )
     if self.horizon is not None and (
         isinstance(self.horizon, bool)
         or not isinstance(self.horizon, (int, np.integer))
-        or self.horizon < 1):
+        or self.horizon < 1
+    ):
       raise ValueError(
           f'TaskSuite.horizon of {self.name!r}: got {self.horizon!r}, want a '
-          'positive integer, or None if episodes vary')
+          'positive integer, or None if episodes vary'
+      )
     for split in SPLITS:
       names = [task.name for task in self.tasks if task.split == split]
       duplicates = sorted({name for name in names if names.count(name) > 1})
       if duplicates:
         raise ValueError(
             f'TaskSuite.tasks of {self.name!r}: got {duplicates} more than '
-            f'once in split {split!r}, want unique names')
+            f'once in split {split!r}, want unique names'
+        )
 
   @property
   def train_tasks(self) -> Tuple[Task, ...]:

@@ -17,8 +17,14 @@ _MAX_SEED = 2**31
 class BatchEnvironment(base.TaskEnvironment):
   """A batch of one, as a task."""
 
-  def __init__(self, batch: base.Batch, *, observation_spec: specs.Array,
-               action_spec: specs.Array, seed: int):
+  def __init__(
+      self,
+      batch: base.Batch,
+      *,
+      observation_spec: specs.Array,
+      action_spec: specs.Array,
+      seed: int,
+  ):
     """Wraps a batch.
 
     Args:
@@ -32,20 +38,22 @@ class BatchEnvironment(base.TaskEnvironment):
     self._observation_spec = observation_spec
     self._action_spec = action_spec
     self._encoder = adapted_specs.ActionEncoder(
-        action_spec, action_spec.dtype, start=0)
+        action_spec, action_spec.dtype, start=0
+    )
     self._rng = np.random.default_rng(seed)
     self._is_over = True
     self._success = False
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class; there is one variation."""
     base.check_only_variation(variation)
     if seed is None:
       seed = int(self._rng.integers(_MAX_SEED))
     self._batch.reset(0, seed)
     try:
-      observation, = batch_stepping.read_observation(self._batch, self._shape)
+      (observation,) = batch_stepping.read_observation(self._batch, self._shape)
     except number_checks.BadRow as error:
       raise timestep_checks.BadValue(str(error)) from None
     self._is_over = self._success = False
@@ -64,8 +72,10 @@ class BatchEnvironment(base.TaskEnvironment):
     self._is_over, self._success = bool(ended), bool(success)
     return dm_env.TimeStep(
         dm_env.StepType.LAST if ended else dm_env.StepType.MID,
-        np.float32(reward), np.float32(discount),
-        np.array(observation, np.float32))
+        np.float32(reward),
+        np.float32(discount),
+        np.array(observation, np.float32),
+    )
 
   @property
   def success(self) -> bool:

@@ -21,8 +21,15 @@ class Grid(base.TaskEnvironment):
   STEP_REWARD = -0.01
   _MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
-  def __init__(self, goal: int, *, seed: int, size: int = 4,
-               slip: float = 0.1, horizon: int = 50):
+  def __init__(
+      self,
+      goal: int,
+      *,
+      seed: int,
+      size: int = 4,
+      slip: float = 0.1,
+      horizon: int = 50,
+  ):
     """Makes the environment.
 
     Args:
@@ -38,8 +45,9 @@ class Grid(base.TaskEnvironment):
     if size < 2 or not 0 <= goal < size * size or horizon < 1:
       raise ValueError(
           f'Grid: got goal={goal}, size={size}, horizon={horizon}, want size '
-          '>= 2, a goal in [0, size * size), horizon >= 1')
-    if not 0. <= slip <= 1.:
+          '>= 2, a goal in [0, size * size), horizon >= 1'
+      )
+    if not 0.0 <= slip <= 1.0:
       raise ValueError(f'Grid: got slip={slip}, want a probability')
     self.goal = goal
     self.size = size
@@ -49,8 +57,9 @@ class Grid(base.TaskEnvironment):
     self._cell = 0
     self._steps_left = 0
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     if variation is not None and not base.is_index(variation, 1):
       raise ValueError(f'Grid.reset: got variation={variation}, want 0')
     if seed is not None:
@@ -71,11 +80,18 @@ class Grid(base.TaskEnvironment):
     self._steps_left -= 1
     if self._cell == self.goal:
       self._steps_left = 0
-      return dm_env.TimeStep(dm_env.StepType.LAST, np.float32(1.),
-                             np.float32(0.), self._observation())
+      return dm_env.TimeStep(
+          dm_env.StepType.LAST,
+          np.float32(1.0),
+          np.float32(0.0),
+          self._observation(),
+      )
     return dm_env.TimeStep(
         dm_env.StepType.MID if self._steps_left else dm_env.StepType.LAST,
-        np.float32(self.STEP_REWARD), np.float32(1.), self._observation())
+        np.float32(self.STEP_REWARD),
+        np.float32(1.0),
+        self._observation(),
+    )
 
   @property
   def success(self) -> bool:
@@ -89,7 +105,7 @@ class Grid(base.TaskEnvironment):
 
   def _observation(self) -> np.ndarray:
     observation = np.zeros(self.size**2, np.float32)
-    observation[self._cell] = 1.
+    observation[self._cell] = 1.0
     return observation
 
   def _next_cell(self, cell: int, action: int) -> int:
@@ -104,16 +120,16 @@ class Grid(base.TaskEnvironment):
     moves = np.zeros((num_states, num_actions, num_states))
     for cell in range(num_states):
       for action in range(num_actions):
-        moves[cell, action, self._next_cell(cell, action)] = 1.
-    moves = (1. - self.slip) * moves + self.slip * moves.mean(1, keepdims=True)
+        moves[cell, action, self._next_cell(cell, action)] = 1.0
+    moves = (1.0 - self.slip) * moves + self.slip * moves.mean(1, keepdims=True)
     moves[self.goal] = np.eye(num_states)[self.goal]
     return moves
 
   def rewards(self) -> np.ndarray:
     """E[r | s, a], float64 [S, A]; 0 in the goal."""
     entering = self.transitions()[:, :, self.goal]
-    rewards = entering + (1. - entering) * self.STEP_REWARD
-    rewards[self.goal] = 0.
+    rewards = entering + (1.0 - entering) * self.STEP_REWARD
+    rewards[self.goal] = 0.0
     return rewards
 
   def optimal_values(self, discount: float) -> np.ndarray:
@@ -129,9 +145,10 @@ class Grid(base.TaskEnvironment):
     Raises:
       ValueError: if the discount is not in [0, 1).
     """
-    if not 0. <= discount < 1.:
+    if not 0.0 <= discount < 1.0:
       raise ValueError(
-          f'Grid.optimal_values: got discount={discount}, want [0, 1)')
+          f'Grid.optimal_values: got discount={discount}, want [0, 1)'
+      )
     transitions, rewards = self.transitions(), self.rewards()
     values = np.zeros_like(rewards)
     while True:

@@ -26,8 +26,14 @@ class PointMass(base.TaskEnvironment):
   STEP_SIZE = 0.1
   SUCCESS_RADIUS = 0.05
 
-  def __init__(self, goal: Tuple[float, float], *, seed: int,
-               horizon: int = 50, num_variations: int = 8):
+  def __init__(
+      self,
+      goal: Tuple[float, float],
+      *,
+      seed: int,
+      horizon: int = 50,
+      num_variations: int = 8,
+  ):
     """Makes the environment.
 
     Args:
@@ -42,24 +48,31 @@ class PointMass(base.TaskEnvironment):
     if horizon < 1 or num_variations < 1:
       raise ValueError(
           f'PointMass: got horizon={horizon}, '
-          f'num_variations={num_variations}, want at least 1')
+          f'num_variations={num_variations}, want at least 1'
+      )
     self.goal = np.asarray(goal, np.float32)
-    if self.goal.shape != (2,) or not (np.abs(self.goal) <= 1.).all():
+    if self.goal.shape != (2,) or not (np.abs(self.goal) <= 1.0).all():
       raise ValueError(
-          f'PointMass: got goal={goal}, want two floats in [-1, 1]')
+          f'PointMass: got goal={goal}, want two floats in [-1, 1]'
+      )
     self.horizon = horizon
     # The starts are fixed, whatever the seed, so that variation i of a task is
     # the same place in every run.
-    self._starts = np.random.default_rng(0).uniform(
-        -0.5, 0.5, size=(num_variations, 2)).astype(np.float32)
+    self._starts = (
+        np.random.default_rng(0)
+        .uniform(-0.5, 0.5, size=(num_variations, 2))
+        .astype(np.float32)
+    )
     self._rng = np.random.default_rng(seed)
     self._encoder = adapted_specs.ActionEncoder(
-        self.action_spec(), np.float32, start=0)
+        self.action_spec(), np.float32, start=0
+    )
     self._position = self._starts[0]
     self._steps_left = 0
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     if seed is not None:
       self._rng = np.random.default_rng(seed)
     if variation is None:
@@ -67,7 +80,8 @@ class PointMass(base.TaskEnvironment):
     elif not base.is_index(variation, len(self._starts)):
       raise ValueError(
           f'PointMass.reset: got variation={variation}, want one of '
-          f'0..{len(self._starts) - 1}')
+          f'0..{len(self._starts) - 1}'
+      )
     self._position = self._starts[variation].copy()
     self._steps_left = self.horizon
     return dm_env.restart(self._position.copy())
@@ -77,16 +91,21 @@ class PointMass(base.TaskEnvironment):
       return self.reset()
     action = self._encoder(action)
     self._position = self._position + np.float32(self.STEP_SIZE) * np.clip(
-        action, -1., 1.)
+        action, -1.0, 1.0
+    )
     self._steps_left -= 1
     return dm_env.TimeStep(
         dm_env.StepType.MID if self._steps_left else dm_env.StepType.LAST,
-        np.float32(-self._distance()), np.float32(1.), self._position.copy())
+        np.float32(-self._distance()),
+        np.float32(1.0),
+        self._position.copy(),
+    )
 
   @property
   def success(self) -> bool:
-    return (self._steps_left < self.horizon
-            and bool(self._distance() < self.SUCCESS_RADIUS))
+    return self._steps_left < self.horizon and bool(
+        self._distance() < self.SUCCESS_RADIUS
+    )
 
   @property
   def num_variations(self) -> int:
@@ -96,7 +115,7 @@ class PointMass(base.TaskEnvironment):
     return specs.Array((2,), np.float32, name='observation')
 
   def action_spec(self) -> specs.BoundedArray:
-    return specs.BoundedArray((2,), np.float32, -1., 1., name='action')
+    return specs.BoundedArray((2,), np.float32, -1.0, 1.0, name='action')
 
   def _distance(self) -> np.floating:
     return np.linalg.norm(self._position - self.goal)
@@ -108,19 +127,23 @@ class PointMass(base.TaskEnvironment):
     every coordinate as small as can be at every step, so nothing does better.
     """
     if np.shape(observation)[-1:] != (2,):
-      raise ValueError('PointMass.optimal_action: got an observation of shape '
-                       f'{np.shape(observation)}, want [..., 2]')
-    return np.clip((self.goal - observation) / np.float32(self.STEP_SIZE),
-                   -1., 1.).astype(np.float32)
+      raise ValueError(
+          'PointMass.optimal_action: got an observation of shape '
+          f'{np.shape(observation)}, want [..., 2]'
+      )
+    return np.clip(
+        (self.goal - observation) / np.float32(self.STEP_SIZE), -1.0, 1.0
+    ).astype(np.float32)
 
   def optimal_return(self, start: np.ndarray) -> float:
     """The greatest sum of rewards of a whole episode from `start` [2]."""
     steps = np.arange(1, self.horizon + 1)[:, np.newaxis]
     if np.shape(start) != (2,):
       raise ValueError(
-          f'PointMass.optimal_return: got start={start}, want two floats')
+          f'PointMass.optimal_return: got start={start}, want two floats'
+      )
     gaps = np.abs(np.asarray(start) - self.goal) - self.STEP_SIZE * steps
-    return -float(np.linalg.norm(np.maximum(gaps, 0.), axis=-1).sum())
+    return -float(np.linalg.norm(np.maximum(gaps, 0.0), axis=-1).sum())
 
 
 Grid = fake_grid.Grid
@@ -141,11 +164,17 @@ def point_mass_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
     ValueError: if `num_tasks` is not positive.
   """
   _check_num_tasks(num_tasks, 'point_mass_suite')
-  angles = 2. * np.pi * np.arange(num_tasks) / num_tasks
+  angles = 2.0 * np.pi * np.arange(num_tasks) / num_tasks
   goals = [(0.8 * float(np.cos(a)), 0.8 * float(np.sin(a))) for a in angles]
-  return _suite(f'PointMass{num_tasks}', 'point_mass', [
-      functools.partial(_make_point_mass, goal=goal, horizon=horizon)
-      for goal in goals], horizon)
+  return _suite(
+      f'PointMass{num_tasks}',
+      'point_mass',
+      [
+          functools.partial(_make_point_mass, goal=goal, horizon=horizon)
+          for goal in goals
+      ],
+      horizon,
+  )
 
 
 def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
@@ -159,19 +188,30 @@ def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
     raise ValueError(f'grid_suite: got num_tasks={num_tasks}, want at most 16')
   # From the last cell backwards, so that the first tasks' goals lie apart from
   # the corner where most paths begin.
-  return _suite(f'Grid{num_tasks}', 'grid', [
-      functools.partial(_make_grid, goal=15 - i, horizon=horizon)
-      for i in range(num_tasks)], None)
+  return _suite(
+      f'Grid{num_tasks}',
+      'grid',
+      [
+          functools.partial(_make_grid, goal=15 - i, horizon=horizon)
+          for i in range(num_tasks)
+      ],
+      None,
+  )
 
 
 def _suite(name, family, factories, horizon) -> base.TaskSuite:
   tasks = tuple(
       base.Task(f'{family}_{i}', family, 'train', factory)
-      for i, factory in enumerate(factories))
+      for i, factory in enumerate(factories)
+  )
   environment = factories[0](0)
   return base.TaskSuite(
-      name=name, tasks=tasks, observation_spec=environment.observation_spec(),
-      action_spec=environment.action_spec(), horizon=horizon)
+      name=name,
+      tasks=tasks,
+      observation_spec=environment.observation_spec(),
+      action_spec=environment.action_spec(),
+      horizon=horizon,
+  )
 
 
 def _check_num_tasks(num_tasks: int, caller: str) -> None:

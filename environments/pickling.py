@@ -47,8 +47,12 @@ def check_for_program(value: Any, what: str) -> None:
   Raises:
     ValueError: as `dump`, and if it is made of something in the script.
   """
-  _dump(value, what, "a program's processes",
-        lambda name: 'is the script that was started')
+  _dump(
+      value,
+      what,
+      "a program's processes",
+      lambda name: 'is the script that was started',
+  )
 
 
 def main_file() -> Optional[str]:
@@ -60,8 +64,9 @@ def main_file() -> Optional[str]:
   return path if os.path.isfile(path) else None
 
 
-def _dump(value: Any, what: str, where: str, main_fault: Callable[[str], str]
-          ) -> bytes:
+def _dump(
+    value: Any, what: str, where: str, main_fault: Callable[[str], str]
+) -> bytes:
   try:
     data = bytes(reduction.ForkingPickler.dumps(value, _PROTOCOL))
     why = _fault(data, main_fault)
@@ -71,15 +76,18 @@ def _dump(value: Any, what: str, where: str, main_fault: Callable[[str], str]
     raise ValueError(
         f'{what} cannot be sent to {where} ({why}): want functions and classes '
         'that are put in a module, a file of its own, and imported from there, '
-        'not a lambda')
+        'not a lambda'
+    )
   return data
 
 
 def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
   """Why a pickle could not be read elsewhere; empty if it can."""
-  found = {tuple(argument.split(' ', 1))
-           for code, argument, _ in pickletools.genops(data)
-           if code.name == 'GLOBAL'}
+  found = {
+      tuple(argument.split(' ', 1))
+      for code, argument, _ in pickletools.genops(data)
+      if code.name == 'GLOBAL'
+  }
   for module, name in sorted(found):
     if module == '__main__':
       fault = main_fault(name)
@@ -94,8 +102,11 @@ def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
 
 def _is_found(package: str) -> bool:
   """Whether another process, with this one's sys.path, finds it too."""
-  return any(finder.find_spec(package, None) is not None
-             for finder in sys.meta_path if hasattr(finder, 'find_spec'))
+  return any(
+      finder.find_spec(package, None) is not None
+      for finder in sys.meta_path
+      if hasattr(finder, 'find_spec')
+  )
 
 
 def _main_fault(name: str) -> str:
@@ -105,8 +116,10 @@ def _main_fault(name: str) -> str:
     return 'is a __main__.py, which a worker does not run'
   path = main_file()
   if path is None:
-    return ('has no file, as in a notebook, at a prompt, in python -c or from '
-            'standard input')
+    return (
+        'has no file, as in a notebook, at a prompt, in python -c or from '
+        'standard input'
+    )
   try:
     with open(path, 'rb') as f:
       tree = ast.parse(f.read())
@@ -114,8 +127,10 @@ def _main_fault(name: str) -> str:
     return ''  # It is no source, and may have the name.
   if name in _names(_executed(tree)) or name not in _names(ast.walk(tree)):
     return ''
-  return ("has it under `if __name__ == '__main__'` or in a function, where a "
-          'worker does not see it')
+  return (
+      "has it under `if __name__ == '__main__'` or in a function, where a "
+      'worker does not see it'
+  )
 
 
 def _names(nodes: Iterable[ast.AST]) -> Set[str]:
@@ -134,7 +149,8 @@ def _names(nodes: Iterable[ast.AST]) -> Set[str]:
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
   """What of a file runs when it is imported; no bodies of functions."""
   is_guard = isinstance(node, ast.If) and any(
-      guard in ast.unparse(node.test) for guard in _GUARDS)
+      guard in ast.unparse(node.test) for guard in _GUARDS
+  )
   for child in node.orelse if is_guard else ast.iter_child_nodes(node):
     yield child
     if not isinstance(child, _DEFINITIONS):

@@ -36,8 +36,9 @@ _load()
 import mujoco  # pylint: disable=wrong-import-position # noqa: E402
 
 
-def open_renderer(model: mujoco.MjModel, height: int,
-                  width: int) -> mujoco.Renderer:
+def open_renderer(
+    model: mujoco.MjModel, height: int, width: int
+) -> mujoco.Renderer:
   """Makes what draws the scenes of a model.
 
   Args:
@@ -76,7 +77,8 @@ def _why_not() -> str:
     context.make_current()
     mujoco.MjrContext(
         mujoco.MjModel.from_xml_string('<mujoco/>'),
-        mujoco.mjtFontScale.mjFONTSCALE_50.value).free()
+        mujoco.mjtFontScale.mjFONTSCALE_50.value,
+    ).free()
   except Exception as error:
     _defect = _of_library(_first_line(error))
   finally:
@@ -101,24 +103,37 @@ def _of_library(reason: str) -> str:
     return f'{reason}; {_advice()}'
   platform = os.environ.get('PYOPENGL_PLATFORM', _chosen)
   if platform.lower() != _chosen:
-    return (f'MUJOCO_GL={_chosen} and PYOPENGL_PLATFORM={platform} exclude '
-            'each other; want the second unset')
-  where = '' if 'environment variable' in reason else (
-      f'; Debian has the library in the package {_LIBRARIES[_chosen]}')
+    return (
+        f'MUJOCO_GL={_chosen} and PYOPENGL_PLATFORM={platform} exclude '
+        'each other; want the second unset'
+    )
+  where = (
+      ''
+      if 'environment variable' in reason
+      else (f'; Debian has the library in the package {_LIBRARIES[_chosen]}')
+  )
   return f'MUJOCO_GL={_chosen}: {reason}{where}'
 
 
 def _of_display() -> str:
-  named = [f'{name}={os.environ[name]}'
-           for name in ('DISPLAY', 'WAYLAND_DISPLAY') if os.environ.get(name)]
-  reason = f'no window opens with {" and ".join(named)}' if named else (
-      'there is no display')
+  named = [
+      f'{name}={os.environ[name]}'
+      for name in ('DISPLAY', 'WAYLAND_DISPLAY')
+      if os.environ.get(name)
+  ]
+  reason = (
+      f'no window opens with {" and ".join(named)}'
+      if named
+      else ('there is no display')
+  )
   return f'{reason}; {_advice()}'
 
 
 def _advice() -> str:
-  ways = ' or '.join(f"MUJOCO_GL={way} (Debian's {package})"
-                     for way, package in _LIBRARIES.items())
+  ways = ' or '.join(
+      f"MUJOCO_GL={way} (Debian's {package})"
+      for way, package in _LIBRARIES.items()
+  )
   return f'want {ways}, set before Python starts'
 
 

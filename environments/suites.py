@@ -16,27 +16,32 @@ from distillery.environments.half_cheetah import bodies
 from distillery.environments.mazes import suite as maze_suite
 from distillery.environments.metaworld import benchmarks
 from distillery.environments.metaworld import (
-  environment as metaworld_environment,
+    environment as metaworld_environment,
 )
 
 _SINGLE = ('MT1', 'ML1')
 # From the name of a suite that is not Meta-World's to itself.
 _OWN = {
     'DAMSEL': functools.partial(damsel_environment.damsel_suite, sparse=False),
-    'DAMSEL/sparse': functools.partial(damsel_environment.damsel_suite, sparse=True),
+    'DAMSEL/sparse': functools.partial(
+        damsel_environment.damsel_suite, sparse=True
+    ),
     'DAMSEL/train': damsel_environment.training_suite,
     'DAMSEL/families': damsel_families.families_suite,
     'MAZES': maze_suite.maze_suite,
     'NAVIGATION': maze_suite.maze_suite,
     'HALF_CHEETAH': bodies.half_cheetah_suite,
-    **{f'HALF_CHEETAH/{body}': bodies.half_cheetah_suite
-       for body in bodies.BODIES},
+    **{
+        f'HALF_CHEETAH/{body}': bodies.half_cheetah_suite
+        for body in bodies.BODIES
+    },
 }
 _MAX_SEED = 2**32
 
 
-def make_suite(name: str, *, seed: int,
-               reward_function_version: str = 'v2') -> base.TaskSuite:
+def make_suite(
+    name: str, *, seed: int, reward_function_version: str = 'v2'
+) -> base.TaskSuite:
   """Describes a benchmark.
 
   Args:
@@ -75,14 +80,24 @@ def make_suite(name: str, *, seed: int,
   # ML1's test tasks are its train tasks with other goals: upstream's next seed.
   test_seed = seed + 1 if name.startswith('ML1/') else seed
 
-  def tasks(split: str, task_names: Sequence[str],
-            goal_seed: int) -> List[base.Task]:
+  def tasks(
+      split: str, task_names: Sequence[str], goal_seed: int
+  ) -> List[base.Task]:
     return [
         base.Task(
-            name=task_name, family=task_name, split=split,
+            name=task_name,
+            family=task_name,
+            split=split,
             factory=metaworld_environment.MetaWorldFactory(
-                task_name, tuple(task_names), goal_seed, goal_visible,
-                reward_function_version)) for task_name in task_names]
+                task_name,
+                tuple(task_names),
+                goal_seed,
+                goal_visible,
+                reward_function_version,
+            ),
+        )
+        for task_name in task_names
+    ]
 
   return base.TaskSuite(
       name=name,
@@ -93,30 +108,35 @@ def make_suite(name: str, *, seed: int,
           'reward_function_version': reward_function_version,
           'metaworld': metadata.version('metaworld'),
       },
-      horizon=metaworld_environment.HORIZON)
+      horizon=metaworld_environment.HORIZON,
+  )
 
 
 def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
   if reward_function_version != 'v2':
-    raise ValueError(f'reward_function_version: {name} has rewards of its own, '
-                     f'got {reward_function_version!r}, want the default.')
+    raise ValueError(
+        f'reward_function_version: {name} has rewards of its own, '
+        f'got {reward_function_version!r}, want the default.'
+    )
   return _OWN[name](name)
 
 
 def suite_names() -> List[str]:
   """Every name that `make_suite` takes."""
   return (
-      list(benchmarks.MULTI_TASK) + list(benchmarks.META)
+      list(benchmarks.MULTI_TASK)
+      + list(benchmarks.META)
       + list(_OWN)
-      + [f'{kind}/{task}' for kind in _SINGLE for task in benchmarks.ALL])
+      + [f'{kind}/{task}' for kind in _SINGLE for task in benchmarks.ALL]
+  )
 
 
 def _unknown(name: str) -> str:
   """What to say about a name that does not exist."""
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
-  groups = ', '.join([*benchmarks.MULTI_TASK, *benchmarks.META,
-                      *_OWN])
+  groups = ', '.join([*benchmarks.MULTI_TASK, *benchmarks.META, *_OWN])
   return (
       f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
-      f"with a Meta-World task such as 'MT1/reach-v3'.{hint}")
+      f"with a Meta-World task such as 'MT1/reach-v3'.{hint}"
+  )

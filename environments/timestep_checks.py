@@ -36,10 +36,14 @@ def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
   if type(timestep) is dm_env.TimeStep:
     step_type, reward, discount, observation = timestep
     # What environments should return. Each step comes here: be quick.
-    if (type(reward) is np.float32 and type(discount) is np.float32
-        and type(observation) is np.ndarray and observation.shape == shape
+    if (
+        type(reward) is np.float32
+        and type(discount) is np.float32
+        and type(observation) is np.ndarray
+        and observation.shape == shape
         and observation.dtype is _FLOAT32
-        and (step_type is _MID or step_type is _LAST)):
+        and (step_type is _MID or step_type is _LAST)
+    ):
       return
   _check_type(timestep, 'step', (_MID, _LAST))
   check_number(timestep.reward, 'reward')
@@ -67,13 +71,16 @@ def first_observation(timestep: Any, shape: Tuple[int, ...]) -> np.ndarray:
     observation = observation.astype(np.float32)
   if not np.isfinite(observation).all():
     column = int(np.argmin(np.isfinite(observation)))
-    raise BadValue('reset returned an observation that is not finite: '
-                   f'{observation[column]} at index {column}')
+    raise BadValue(
+        'reset returned an observation that is not finite: '
+        f'{observation[column]} at index {column}'
+    )
   return observation
 
 
-def check_observation(value: Any, shape: Tuple[int, ...],
-                      who: str = 'the environment') -> np.ndarray:
+def check_observation(
+    value: Any, shape: Tuple[int, ...], who: str = 'the environment'
+) -> np.ndarray:
   """Returns an observation as an array of real numbers.
 
   Args:
@@ -84,16 +91,23 @@ def check_observation(value: Any, shape: Tuple[int, ...],
   Raises:
     BadValue: if it has another shape or is not made of real numbers.
   """
-  if (type(value) is np.ndarray and value.shape == shape
-      and value.dtype.kind in _REAL):
+  if (
+      type(value) is np.ndarray
+      and value.shape == shape
+      and value.dtype.kind in _REAL
+  ):
     return value  # Without calling anything, since each step comes here.
   array = real_numbers(value)
   if array is None:
-    raise BadValue(f'{who} returned {brief(value)} as observation, want real '
-                   f'numbers of shape {shape}')
+    raise BadValue(
+        f'{who} returned {brief(value)} as observation, want real '
+        f'numbers of shape {shape}'
+    )
   if array.shape != shape:
-    raise BadValue(f'{who} returned an observation of shape {array.shape}, '
-                   f'want {shape}')
+    raise BadValue(
+        f'{who} returned an observation of shape {array.shape}, '
+        f'want {shape}'
+    )
   return array
 
 
@@ -103,8 +117,10 @@ def check_number(value: Any, what: str) -> None:
     return
   array = real_numbers(value)
   if array is None or array.shape or array.dtype.kind == 'b':
-    raise BadValue(f'the environment returned {brief(value)} as {what}, want a '
-                   'real number')
+    raise BadValue(
+        f'the environment returned {brief(value)} as {what}, want a '
+        'real number'
+    )
 
 
 def as_flag(value: Any, what: str) -> bool:
@@ -121,8 +137,10 @@ def as_flag(value: Any, what: str) -> bool:
     return bool(value)
   array = real_numbers(value)
   if array is None or array.shape or not (array == 0 or array == 1):
-    raise BadValue(f'the environment returned {brief(value)} as {what}, want a '
-                   'bool, or a number of 0 or 1')
+    raise BadValue(
+        f'the environment returned {brief(value)} as {what}, want a '
+        'bool, or a number of 0 or 1'
+    )
   return bool(array)
 
 
@@ -137,10 +155,15 @@ def num_variations(environment: base.TaskEnvironment, task: str) -> int:
     BadValue: if it is not a positive integer.
   """
   value = environment.num_variations
-  if (not isinstance(value, (int, np.integer)) or isinstance(value, bool)
-      or value < 1):
-    raise BadValue(f'num_variations of {task!r}: got {brief(value)}, want a '
-                   'positive integer')
+  if (
+      not isinstance(value, (int, np.integer))
+      or isinstance(value, bool)
+      or value < 1
+  ):
+    raise BadValue(
+        f'num_variations of {task!r}: got {brief(value)}, want a '
+        'positive integer'
+    )
   return int(value)
 
 
@@ -163,14 +186,17 @@ def brief(value: Any) -> str:
   return ' '.join(reprlib.repr(value).split())
 
 
-def _check_type(timestep: Any, method: str,
-                want: Tuple[dm_env.StepType, ...]) -> None:
+def _check_type(
+    timestep: Any, method: str, want: Tuple[dm_env.StepType, ...]
+) -> None:
   """Raises BadValue unless `method` returned a TimeStep of a wanted type."""
   if not isinstance(timestep, dm_env.TimeStep):
-    raise BadValue(f'{method} returned {brief(timestep)}, want a '
-                   'dm_env.TimeStep')
+    raise BadValue(
+        f'{method} returned {brief(timestep)}, want a ' 'dm_env.TimeStep'
+    )
   step_type = timestep.step_type
   if not isinstance(step_type, dm_env.StepType) or step_type not in want:
     names = ' or '.join(f'StepType.{wanted.name}' for wanted in want)
-    raise BadValue(f'{method} returned {brief(step_type)} as step_type, want '
-                   f'{names}')
+    raise BadValue(
+        f'{method} returned {brief(step_type)} as step_type, want ' f'{names}'
+    )

@@ -31,11 +31,14 @@ import numpy as np
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
-    'num_trajectories', 8, 'of each task, one after another', lower_bound=1)
-_SPLIT = flags.DEFINE_enum('split', 'test', list(base.SPLITS),
-                           'which tasks: held out, or trained on')
+    'num_trajectories', 8, 'of each task, one after another', lower_bound=1
+)
+_SPLIT = flags.DEFINE_enum(
+    'split', 'test', list(base.SPLITS), 'which tasks: held out, or trained on'
+)
 _WORKERS = flags.DEFINE_integer(
-    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0)
+    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0
+)
 
 
 def main(_):
@@ -44,7 +47,8 @@ def main(_):
   if config.get('agent') not in _ADAPTERS:
     raise ValueError(
         f'{_RUN_DIR.value} is a run of {config.get("agent")}, which does not '
-        f'adapt; want one of {" or ".join(_ADAPTERS)}.')
+        f'adapt; want one of {" or ".join(_ADAPTERS)}.'
+    )
   if not tasks:
     raise ValueError(f'{suite.name} has no {_SPLIT.value} tasks.')
   run_dir = pathlib.Path(_RUN_DIR.value)
@@ -52,56 +56,77 @@ def main(_):
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with process_pool.Pool(
       # A whole episode: the agent had learned from none but those.
-      tasks, envs_per_task=1,
+      tasks,
+      envs_per_task=1,
       unroll_length=config['agent_config']['unroll_length'],
       num_workers=_WORKERS.value or run_options.usable_cores(),
-      seed=config['seed'], observation_spec=suite.observation_spec,
-      action_spec=suite.action_spec) as pool:
+      seed=config['seed'],
+      observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec,
+  ) as pool:
     trajectories = adaptation.adapt(
-        pool, adapter, [task.name for task in tasks], _TRAJECTORIES.value)
+        pool, adapter, [task.name for task in tasks], _TRAJECTORIES.value
+    )
   # In the order of the components.
   families = list(dict.fromkeys(task.family for task in suite.train_tasks))
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
   print(_table(rows, tasks, trajectories[0].block))
   # The last: what cannot be written has been said.
-  run_directory.write_csv(
-      run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
+  run_directory.write_csv(run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
 
 
-def _damsel(loaded: loaded_policy.LoadedPolicy, num_tasks: int,
-            config: Dict[str, Any]) -> adaptation.Adapter:
+def _damsel(
+    loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
+) -> adaptation.Adapter:
   del config
   return damsel_adaptation.DamselAdapter(
-      loaded.policy, loaded.parameters, num_tasks)
+      loaded.policy, loaded.parameters, num_tasks
+  )
 
 
-def _pearl(loaded: loaded_policy.LoadedPolicy, num_tasks: int,
-           config: Dict[str, Any]) -> adaptation.Adapter:
+def _pearl(
+    loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
+) -> adaptation.Adapter:
   return pearl_adaptation.PearlAdapter(
-      loaded.policy, loaded.parameters, num_tasks, seed=config['seed'],
-      reward_scale=config['agent_config']['reward_scale'])
+      loaded.policy,
+      loaded.parameters,
+      num_tasks,
+      seed=config['seed'],
+      reward_scale=config['agent_config']['reward_scale'],
+  )
 
 
 _ADAPTERS = {'damsel': _damsel, 'pearl': _pearl}
 
 
-def _rows(tasks: Sequence[base.Task],
-          trajectories: Sequence[adaptation.Trajectory],
-          families: Sequence[str], env_steps: int) -> List[Dict[str, Any]]:
+def _rows(
+    tasks: Sequence[base.Task],
+    trajectories: Sequence[adaptation.Trajectory],
+    families: Sequence[str],
+    env_steps: int,
+) -> List[Dict[str, Any]]:
   rows = []
   for number, (block, success, latent, taken_for) in enumerate(trajectories):
     for k, task in enumerate(tasks):
       distance = ''
       if isinstance(task.factory, damsel_environment.DamselFactory):
         distance = round(
-            _distance(task, block['next_observation'][-1, k, 0]), 5)
-      rows.append({
-          'env_steps': env_steps, 'trajectory': number + 1,
-          'task': task.name, 'family': task.family, 'split': task.split,
-          'taken_for': '' if taken_for is None else families[taken_for[k]],
-          'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
-          'return': round(float(block['reward'][:, k].sum()), 3),
-          'distance': distance, 'success': int(success[k])})
+            _distance(task, block['next_observation'][-1, k, 0]), 5
+        )
+      rows.append(
+          {
+              'env_steps': env_steps,
+              'trajectory': number + 1,
+              'task': task.name,
+              'family': task.family,
+              'split': task.split,
+              'taken_for': '' if taken_for is None else families[taken_for[k]],
+              'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
+              'return': round(float(block['reward'][:, k].sum()), 3),
+              'distance': distance,
+              'success': int(success[k]),
+          }
+      )
   return rows
 
 
@@ -109,8 +134,11 @@ def _distance(task: base.Task, observation: np.ndarray) -> float:
   return damsel_tasks.distance(task.factory.target, observation.tolist())
 
 
-def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
-           first: adaptation.Block) -> str:
+def _table(
+    rows: Sequence[Dict[str, Any]],
+    tasks: Sequence[base.Task],
+    first: adaptation.Block,
+) -> str:
   """Success by family, a line a trajectory; and what nothing would solve."""
   families = list(dict.fromkeys(row['family'] for row in rows))
   shown = [display.on_one_line(name) for name in families]
@@ -118,27 +146,55 @@ def _table(rows: Sequence[Dict[str, Any]], tasks: Sequence[base.Task],
 
   def line(label: str, values: Sequence[Tuple[str, bool]]) -> str:
     """Of pairs of a family and whether it is so."""
-    shares = [np.mean([value for name, value in values if name == family])
-              for family in families]
+    shares = [
+        np.mean([value for name, value in values if name == family])
+        for family in families
+    ]
     return label.ljust(26) + ''.join(
-        f'{share:.0%}'.rjust(width) for share in shares)
+        f'{share:.0%}'.rjust(width) for share in shares
+    )
 
-  lines = ['success after trajectory'.ljust(26)
-           + ''.join(name.rjust(width) for name in shown)]
+  lines = [
+      'success after trajectory'.ljust(26)
+      + ''.join(name.rjust(width) for name in shown)
+  ]
   if isinstance(tasks[0].factory, damsel_environment.DamselFactory):
     # Nothing moves by itself.
-    lines.append(line('doing nothing', [
-        (task.family, _distance(task, first['observation'][0, k, 0])
-         <= damsel_tasks.THRESHOLDS[task.family])
-        for k, task in enumerate(tasks)]))
+    lines.append(
+        line(
+            'doing nothing',
+            [
+                (
+                    task.family,
+                    _distance(task, first['observation'][0, k, 0])
+                    <= damsel_tasks.THRESHOLDS[task.family],
+                )
+                for k, task in enumerate(tasks)
+            ],
+        )
+    )
   for number in dict.fromkeys(row['trajectory'] for row in rows):
-    lines.append(line(str(number), [
-        (row['family'], row['success']) for row in rows
-        if row['trajectory'] == number]))
+    lines.append(
+        line(
+            str(number),
+            [
+                (row['family'], row['success'])
+                for row in rows
+                if row['trajectory'] == number
+            ],
+        )
+    )
   last = [row for row in rows if row['trajectory'] == number]
   if any(row['taken_for'] for row in last):
-    lines.append(line('taken for its family', [
-        (row['family'], row['family'] == row['taken_for']) for row in last]))
+    lines.append(
+        line(
+            'taken for its family',
+            [
+                (row['family'], row['family'] == row['taken_for'])
+                for row in last
+            ],
+        )
+    )
   return '\n'.join(lines)
 
 

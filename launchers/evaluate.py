@@ -27,15 +27,21 @@ from distillery.launchers.common import trained_suites
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
-    'policy', 'task', ['task', 'shared', 'random'],
+    'policy',
+    'task',
+    ['task', 'shared', 'random'],
     'the task policies, the shared one, or uniformly random actions to compare '
-    'them with')
+    'them with',
+)
 _SUITE = flags.DEFINE_string(
-    'suite', '', 'another suite of as many tasks; empty: that of the run')
+    'suite', '', 'another suite of as many tasks; empty: that of the run'
+)
 _EPISODES = flags.DEFINE_integer(
-    'episodes_per_task', 50, 'episodes of each task', lower_bound=1)
+    'episodes_per_task', 50, 'episodes of each task', lower_bound=1
+)
 _WORKERS = flags.DEFINE_integer(
-    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0)
+    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0
+)
 
 
 def main(_):
@@ -48,38 +54,62 @@ def main(_):
   is_random = _POLICY.value == 'random'
   if is_random:
     loaded = loaded_policy.LoadedPolicy(
-        baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.)
+        baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.0
+    )
   else:
     loaded = checkpoints.load_policy(run_dir, _POLICY.value)
   with pool_factory.make_pool(
-      suite, envs_per_task=1, unroll_length=1,
+      suite,
+      envs_per_task=1,
+      unroll_length=1,
       num_workers=_WORKERS.value or run_options.usable_cores(),
-      seed=config['seed']) as pool:
+      seed=config['seed'],
+  ) as pool:
     rows = evaluation.evaluate(
-        pool, suite, {_POLICY.value: loaded.policy}, loaded.parameters,
-        episodes_per_task=_EPISODES.value, seed=config['seed'],
-        deterministic=not is_random)
+        pool,
+        suite,
+        {_POLICY.value: loaded.policy},
+        loaded.parameters,
+        episodes_per_task=_EPISODES.value,
+        seed=config['seed'],
+        deterministic=not is_random,
+    )
   print(f'after {loaded.env_steps:,} steps of training')
   print(evaluation.table(rows, suite.score))
   # The last: what cannot be written has been said.
-  run_directory.write_csv(run_dir / f'evaluation_{name}.csv', [
-      {'env_steps': loaded.env_steps, 'wall_s': round(loaded.wall_s, 2), **row}
-      for row in rows])
+  run_directory.write_csv(
+      run_dir / f'evaluation_{name}.csv',
+      [
+          {
+              'env_steps': loaded.env_steps,
+              'wall_s': round(loaded.wall_s, 2),
+              **row,
+          }
+          for row in rows
+      ],
+  )
 
 
 def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:
   """The suite of the flag; its tasks stand for those of `suite`, in order."""
   other = suites.make_suite(
-      _SUITE.value, seed=seed, reward_function_version=suite.info.get(
-          'reward_function_version', 'v2'))
+      _SUITE.value,
+      seed=seed,
+      reward_function_version=suite.info.get('reward_function_version', 'v2'),
+  )
   for what, there, here in (
       ('tasks', len(suite.train_tasks), len(other.train_tasks)),
-      ('an observation', suite.observation_spec.shape,
-       other.observation_spec.shape),
-      ('an action', suite.action_spec, other.action_spec)):
+      (
+          'an observation',
+          suite.observation_spec.shape,
+          other.observation_spec.shape,
+      ),
+      ('an action', suite.action_spec, other.action_spec),
+  ):
     if there != here:
       raise ValueError(
-          f'suite: {other.name} has {what} of {here}, and the run {there}')
+          f'suite: {other.name} has {what} of {here}, and the run {there}'
+      )
   return other
 
 

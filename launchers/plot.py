@@ -25,10 +25,19 @@ from distillery.launchers.figures import run_scores
 
 # Distinct for the colour-blind as well (Okabe and Ito).
 _COLORS = (
-    '#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000',
+    '#0072B2',
+    '#D55E00',
+    '#009E73',
+    '#CC79A7',
+    '#E69F00',
+    '#56B4E9',
+    '#000000',
 )
-_STYLES = {('task', 'train'): '-', ('shared', 'train'): '--',
-           ('shared', 'test'): ':'}
+_STYLES = {
+    ('task', 'train'): '-',
+    ('shared', 'train'): '--',
+    ('shared', 'test'): ':',
+}
 _PANELS_A_ROW = 5
 _LEGEND_WIDTH = 130  # Characters.
 
@@ -48,7 +57,8 @@ class PlotOptions:
   """
 
   output: str = dataclasses.field(
-      default='learning_curves.png', metadata={'is_path': True})
+      default='learning_curves.png', metadata={'is_path': True}
+  )
   bootstrap_repetitions: int = 2000
   over: Literal['env_steps', 'hours'] = 'env_steps'
   score: Literal['success', 'return'] = 'success'
@@ -70,8 +80,9 @@ def _seeds(*scores: run_scores.Scores) -> str:
   return f'{" to ".join(map(str, counts[:1] + counts[1:][-1:]))} {noun}'
 
 
-def table(scores: run_scores.ByKey, repetitions: int,
-          score: str = 'success') -> str:
+def table(
+    scores: run_scores.ByKey, repetitions: int, score: str = 'success'
+) -> str:
   """Returns the figures at the last common time as text."""
   fine, coarse = ('.1%', '.0%') if score == 'success' else ('.1f', '.0f')
   lines = []
@@ -104,32 +115,40 @@ def draw(
     options: PlotOptions,
 ) -> None:
   """Draws the aggregate, and below it a small panel for each task."""
-  tasks = list(dict.fromkeys(
-      (task, key.split)
-      for key, of_key in scores.items() for task in of_key.tasks
-  ))
+  tasks = list(
+      dict.fromkeys(
+          (task, key.split)
+          for key, of_key in scores.items()
+          for task in of_key.tasks
+      )
+  )
   num_rows = -(-len(tasks) // _PANELS_A_ROW)
   colors = _colors(scores)
   with pictures.picture(
-      options.output, figsize=(11, 4.4 + 1.9 * num_rows), dpi=120) as figure:
-    upper, lower = figure.subfigures(
-        2, 1, height_ratios=(4.4, 1.9 * num_rows)
-    )
+      options.output, figsize=(11, 4.4 + 1.9 * num_rows), dpi=120
+  ) as figure:
+    upper, lower = figure.subfigures(2, 1, height_ratios=(4.4, 1.9 * num_rows))
     _draw_aggregates(upper, suite, scores, colors, options)
     _draw_tasks(lower, tasks, num_rows, scores, colors, options)
 
 
 def _draw_tasks(
-    lower, tasks: List[Tuple[str, str]], num_rows: int,
-    scores: run_scores.ByKey, colors: Dict[run_scores.Key, str],
-    options: PlotOptions
+    lower,
+    tasks: List[Tuple[str, str]],
+    num_rows: int,
+    scores: run_scores.ByKey,
+    colors: Dict[run_scores.Key, str],
+    options: PlotOptions,
 ) -> None:
   """Draws a panel a task and split, with every run and their mean."""
   panels = lower.subplots(
       num_rows, _PANELS_A_ROW, sharex=True, sharey=True, squeeze=False
   ).flat
   lower.subplots_adjust(
-      0.07, 0.3 / (1.9 * num_rows), 0.98, 1 - 0.25 / (1.9 * num_rows),
+      0.07,
+      0.3 / (1.9 * num_rows),
+      0.98,
+      1 - 0.25 / (1.9 * num_rows),
       hspace=0.35,
   )
   for (task, split), axes in zip(tasks, panels):
@@ -143,7 +162,8 @@ def _draw_tasks(
     _style(axes, options)
     axes.set(
         title=pictures.label(task) + (' (test)' if split == 'test' else ''),
-        xlabel='')
+        xlabel='',
+    )
     axes.title.set_size(9)
     axes.tick_params(labelsize=7)
   for axes in list(panels):
@@ -165,14 +185,16 @@ def _style(axes, options: PlotOptions) -> None:
 def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
   """A color a settings; a color a policy if all have the same settings."""
   names = {key: key.settings or key.policy for key in scores}
-  palette = dict(zip(
-      dict.fromkeys(names.values()), itertools.cycle(_COLORS)))
+  palette = dict(zip(dict.fromkeys(names.values()), itertools.cycle(_COLORS)))
   return {key: palette[name] for key, name in names.items()}
 
 
 def _draw_aggregates(
-    upper, suite: str, scores: run_scores.ByKey,
-    colors: Dict[run_scores.Key, str], options: PlotOptions
+    upper,
+    suite: str,
+    scores: run_scores.ByKey,
+    colors: Dict[run_scores.Key, str],
+    options: PlotOptions,
 ) -> None:
   """Interquartile mean of each policy and split with its interval."""
   axes = upper.subplots()
@@ -180,17 +202,23 @@ def _draw_aggregates(
   lines = []
   for key, of_key in scores.items():
     found = intervals.bootstrap(
-        intervals.interquartile_mean, of_key.success,
+        intervals.interquartile_mean,
+        of_key.success,
         repetitions=options.bootstrap_repetitions,
     )
     color, times = colors[key], getattr(of_key, options.over)
-    line, = axes.plot(
-        times, found.value, _style_of(key), color=color, lw=2.2)
+    (line,) = axes.plot(times, found.value, _style_of(key), color=color, lw=2.2)
     # Of runs that differ in much, all that they differ in.
-    lines.append((line, f'{key.curve}, {curves.SPLIT_NAMES[key.split]} '
-                  'tasks'))
+    lines.append(
+        (line, f'{key.curve}, {curves.SPLIT_NAMES[key.split]} ' 'tasks')
+    )
     axes.fill_between(
-        times, found.low, found.high, color=color, alpha=0.2, lw=0,
+        times,
+        found.low,
+        found.high,
+        color=color,
+        alpha=0.2,
+        lw=0,
     )
   _style(axes, options)
   axes.set(
@@ -199,8 +227,13 @@ def _draw_aggregates(
       'bootstrap intervals',
   )
   pictures.add_legend(
-      axes, lines, width=_LEGEND_WIDTH, frameon=False, loc='upper left',
-      fontsize=8)
+      axes,
+      lines,
+      width=_LEGEND_WIDTH,
+      frameon=False,
+      loc='upper left',
+      fontsize=8,
+  )
 
 
 _OPTIONS = flag_utils.define(PlotOptions)

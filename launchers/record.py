@@ -19,18 +19,20 @@ import numpy as np
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
 _POLICY = flags.DEFINE_enum(
-    'policy', 'task', ['task', 'shared'], 'which policy acts')
+    'policy', 'task', ['task', 'shared'], 'which policy acts'
+)
 _TASK = flags.DEFINE_string('task', '', 'which task; empty: the first')
 _SEED = flags.DEFINE_integer('seed', 0, 'of the episode', lower_bound=0)
 _OUTPUT = flag_utils.define_path(
-    'output', 'film.gif',
-    'the film, or with .png the episode\'s first picture')
+    'output', 'film.gif', "the film, or with .png the episode's first picture"
+)
 
 
 def main(_):
   if not _OUTPUT.value.endswith(('.gif', '.png')):
     raise ValueError(
-        f'output: got {_OUTPUT.value!r}, want a name in .gif or .png')
+        f'output: got {_OUTPUT.value!r}, want a name in .gif or .png'
+    )
   _, suite = trained_suites.read(_RUN_DIR.value)
   if suite.image_shape != maze_batch.IMAGE_SHAPE:
     raise ValueError(f'run_dir: films are made of mazes, got {suite.name}')
@@ -43,8 +45,10 @@ def main(_):
   loaded = checkpoints.load_policy(_RUN_DIR.value, _POLICY.value)
   frames, total = _episode(batch, loaded, index)
   maze_pictures.save(_OUTPUT.value, frames)
-  print(f'{display.on_one_line(name)}: return {total:g} in '
-        f'{len(frames) - 1} steps; {_OUTPUT.value} is written')
+  print(
+      f'{display.on_one_line(name)}: return {total:g} in '
+      f'{len(frames) - 1} steps; {_OUTPUT.value} is written'
+  )
 
 
 def _episode(batch: maze_batch.MazeBatch, loaded, index: int):
@@ -55,11 +59,14 @@ def _episode(batch: maze_batch.MazeBatch, loaded, index: int):
   rng = np.random.default_rng(_SEED.value)
   batch.reset(0, _SEED.value)
   frames: List[np.ndarray] = [maze_pictures.picture(batch, 0)]
-  total, is_over = 0., False
+  total, is_over = 0.0, False
   while not is_over:
     action, _, state = policy.sample(
-        selected, batch.observation[np.newaxis],
-        policy.draw_noise(rng, 1, 1), state)
+        selected,
+        batch.observation[np.newaxis],
+        policy.draw_noise(rng, 1, 1),
+        state,
+    )
     reward, _, ended = batch.step(action[0])
     total, is_over = total + float(reward[0]), bool(ended[0])
     frames.append(maze_pictures.picture(batch, 0))

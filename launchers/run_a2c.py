@@ -1,6 +1,6 @@
 """Trains A2C on a suite of tasks, with a head or a network for each.
 
-  python launchers/run_a2c.py --flagfile=launchers/flags/a2c_half_cheetah.cfg
+python launchers/run_a2c.py --flagfile=launchers/flags/a2c_half_cheetah.cfg
 """
 
 from distillery.agents.a2c import builder

@@ -41,9 +41,9 @@ class ExpertOptions:
     leave_out_failed_experts: whether to go on without the tasks that no expert
       solved.
   """
+
   expert_source: Literal[expert_sources.SOURCES] = 'scripted'
-  expert_run: str = dataclasses.field(
-      default='', metadata={'is_path': True})
+  expert_run: str = dataclasses.field(default='', metadata={'is_path': True})
   expert_episodes: int = 20
   expert_noise_std: float = 0.3
   leave_out_failed_experts: bool = False
@@ -51,10 +51,12 @@ class ExpertOptions:
   def __post_init__(self):
     if self.expert_episodes <= 0:
       raise ValueError(
-          f'expert_episodes: got {self.expert_episodes}, want at least 1')
-    if not 0. <= self.expert_noise_std < float('inf'):
-      raise ValueError(f'expert_noise_std: got {self.expert_noise_std}, want 0 '
-                       'or above')
+          f'expert_episodes: got {self.expert_episodes}, want at least 1'
+      )
+    if not 0.0 <= self.expert_noise_std < float('inf'):
+      raise ValueError(
+          f'expert_noise_std: got {self.expert_noise_std}, want 0 ' 'or above'
+      )
 
 
 _DAMSEL = flag_utils.define(damsel_config.DamselConfig)
@@ -62,53 +64,73 @@ _EXPERTS = flag_utils.define(ExpertOptions)
 _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
-def _make_experts(folder: str, options: ExpertOptions, seed: int,
-                  suite: base.TaskSuite) -> None:
+def _make_experts(
+    folder: str, options: ExpertOptions, seed: int, suite: base.TaskSuite
+) -> None:
   print(f'making {options.expert_source} experts in {folder}', flush=True)
   found, failed = experts.collect(
-      suite, expert_sources.makers(
-          options.expert_source, options.expert_run, suite),
-      source=options.expert_source, num_episodes=options.expert_episodes,
-      noise_std=options.expert_noise_std, seed=seed)
+      suite,
+      expert_sources.makers(options.expert_source, options.expert_run, suite),
+      source=options.expert_source,
+      num_episodes=options.expert_episodes,
+      noise_std=options.expert_noise_std,
+      seed=seed,
+  )
   found.about['run'] = options.expert_run
   experts.write(folder, found)
   if failed and not options.leave_out_failed_experts:
     raise ValueError(
         f'experts did not succeed in {options.expert_episodes} episodes of '
         f'{", ".join(failed)}; --leave_out_failed_experts goes on without '
-        'them.')
+        'them.'
+    )
 
 
-def _with_experts(folder: str, options: ExpertOptions, seed: int,
-                  suite: base.TaskSuite) -> base.TaskSuite:
+def _with_experts(
+    folder: str, options: ExpertOptions, seed: int, suite: base.TaskSuite
+) -> base.TaskSuite:
   """Makes the experts if need be; the tasks that there are experts of."""
   if not experts.exist(folder):
     with experts.held(folder):
       if not experts.exist(folder):
         _make_experts(folder, options, seed, suite)
   found = experts.read(folder)
-  print(f'experts in {folder}: {found.about.get("source")}, of seed '
-        f'{found.about.get("seed")}', flush=True)
-  asked = {'source': options.expert_source, 'run': options.expert_run,
-           'num_episodes': options.expert_episodes,
-           'noise_std': options.expert_noise_std}
+  print(
+      f'experts in {folder}: {found.about.get("source")}, of seed '
+      f'{found.about.get("seed")}',
+      flush=True,
+  )
+  asked = {
+      'source': options.expert_source,
+      'run': options.expert_run,
+      'num_episodes': options.expert_episodes,
+      'noise_std': options.expert_noise_std,
+  }
   for name, want in asked.items():
     if found.about.get(name) != want:
       raise ValueError(
           f'the experts in {folder} have {name} {found.about.get(name)}, '
-          f'not {want}; want other flags, or another directory.')
+          f'not {want}; want other flags, or another directory.'
+      )
   if options.leave_out_failed_experts:
     known = set(found.about['tasks'])
-    suite = experts.without(suite, [
-        task.name for task in suite.train_tasks if task.name not in known])
+    suite = experts.without(
+        suite,
+        [task.name for task in suite.train_tasks if task.name not in known],
+    )
   experts.check_suite(found, suite)
   # Which experts they were goes into every record of the run.
-  return dataclasses.replace(suite, info={
-      **suite.info, 'expert_source': options.expert_source,
-      'expert_run': options.expert_run,
-      'expert_env_steps': str(found.about['env_steps']),
-      'expert_seed': str(found.about['seed']),
-      'experts_sha256': experts.digest(folder)})
+  return dataclasses.replace(
+      suite,
+      info={
+          **suite.info,
+          'expert_source': options.expert_source,
+          'expert_run': options.expert_run,
+          'expert_env_steps': str(found.about['env_steps']),
+          'expert_seed': str(found.about['seed']),
+          'experts_sha256': experts.digest(folder),
+      },
+  )
 
 
 def main(_):
@@ -116,10 +138,15 @@ def main(_):
   if not config.experts:
     raise ValueError('experts: want the directory where they are or go.')
   training.train(
-      'damsel', config, builder.DamselBuilder, run,
+      'damsel',
+      config,
+      builder.DamselBuilder,
+      run,
       change_suite=functools.partial(
-          _with_experts, config.experts, options, run.seed),
-      more_options=(options,))
+          _with_experts, config.experts, options, run.seed
+      ),
+      more_options=(options,),
+  )
 
 
 if __name__ == '__main__':

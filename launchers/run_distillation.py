@@ -14,8 +14,12 @@ _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
 def main(_):
-  training.train('distillation', _DISTILLATION.value(),
-                 builder.DistillationBuilder, _RUN.value())
+  training.train(
+      'distillation',
+      _DISTILLATION.value(),
+      builder.DistillationBuilder,
+      _RUN.value(),
+  )
 
 
 if __name__ == '__main__':

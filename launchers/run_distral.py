@@ -1,6 +1,6 @@
 """Trains Distral on a suite of tasks.
 
-  python launchers/run_distral.py --flagfile=launchers/flags/distral_mt10.cfg
+python launchers/run_distral.py --flagfile=launchers/flags/distral_mt10.cfg
 """
 
 from distillery.agents.distral import builder
@@ -14,7 +14,8 @@ _RUN = flag_utils.define(flag_utils.RunOptions)
 
 def main(_):
   training.train(
-      'distral', _DISTRAL.value(), builder.DistralBuilder, _RUN.value())
+      'distral', _DISTRAL.value(), builder.DistralBuilder, _RUN.value()
+  )
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ class ContextOptions:
     num_contexts: into how many contexts to partition a suite's single task, by
       k-means on its initial states; 0: each task of the suite is a context.
   """
+
   num_contexts: int = 0
 
 
@@ -35,7 +36,8 @@ def main(_):
   if options.num_contexts and config.observes_task:
     raise ValueError(
         'observes_task: the central policy may not be told the context of a '
-        'partitioned task; want --noobserves_task with --num_contexts')
+        'partitioned task; want --noobserves_task with --num_contexts'
+    )
 
   def partition(suite):
     if not options.num_contexts:
@@ -44,11 +46,18 @@ def main(_):
       raise ValueError(
           f'num_contexts: got {options.num_contexts} with a suite of '
           f'{len(suite.train_tasks)} tasks, which are contexts already; want a '
-          'suite of one task, such as MT1/reach-v3, or --num_contexts=0')
+          'suite of one task, such as MT1/reach-v3, or --num_contexts=0'
+      )
     return contexts.partition(suite, 0, options.num_contexts, seed=run.seed)
 
-  training.train('dnc', config, builder.DnCBuilder, run,
-                 change_suite=partition, more_options=(options,))
+  training.train(
+      'dnc',
+      config,
+      builder.DnCBuilder,
+      run,
+      change_suite=partition,
+      more_options=(options,),
+  )
 
 
 if __name__ == '__main__':

@@ -1,7 +1,7 @@
 """Trains PEARL on a suite of tasks that it adapts to.
 
-  python launchers/run_pearl.py --flagfile=launchers/flags/pearl_damsel.cfg
-  python launchers/run_pearl.py --flagfile=launchers/flags/pearl_ml1_reach.cfg
+python launchers/run_pearl.py --flagfile=launchers/flags/pearl_damsel.cfg
+python launchers/run_pearl.py --flagfile=launchers/flags/pearl_ml1_reach.cfg
 """
 
 import dataclasses
@@ -21,12 +21,14 @@ class GoalOptions:
     goals_per_task: of each task of the suite as many become tasks of their own,
       as Meta-World's ML suites want it; 0: each task of the suite is one.
   """
+
   goals_per_task: int = 0
 
   def __post_init__(self):
     if self.goals_per_task < 0:
       raise ValueError(
-          f'goals_per_task: got {self.goals_per_task}, want 0 or more')
+          f'goals_per_task: got {self.goals_per_task}, want 0 or more'
+      )
 
 
 _PEARL = flag_utils.define(pearl_config.PearlConfig)
@@ -47,11 +49,18 @@ def main(_):
       raise ValueError(
           f'goals_per_task: every episode of {suite.train_tasks[0].name} has '
           f'one of {num_goals} goals, and there is nothing to adapt to; want '
-          f'1 to {num_goals}, each of them a task.')
+          f'1 to {num_goals}, each of them a task.'
+      )
     return suite
 
-  training.train('pearl', config, builder.PearlBuilder, run,
-                 change_suite=split, more_options=(options,))
+  training.train(
+      'pearl',
+      config,
+      builder.PearlBuilder,
+      run,
+      change_suite=split,
+      more_options=(options,),
+  )
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Trains soft actor-critic on a suite of tasks.
 
-  python launchers/run_sac.py --flagfile=launchers/flags/sac_mt10.cfg
+python launchers/run_sac.py --flagfile=launchers/flags/sac_mt10.cfg
 """
 
 from distillery.agents.sac import builder

@@ -1,6 +1,6 @@
 """Trains TRPO on a suite of tasks: one policy for all of them.
 
-  python launchers/run_trpo.py --flagfile=launchers/flags/trpo_mt10.cfg
+python launchers/run_trpo.py --flagfile=launchers/flags/trpo_mt10.cfg
 """
 
 from distillery.agents.trpo import builder

@@ -41,18 +41,21 @@ class TwoRoomsOptions:
     evaluate_every: environment steps of a task between two evaluations.
     run_dir: directory for the results; it may hold some of them already.
   """
+
   num_tasks: int = 8
   num_seeds: int = 20
   num_env_steps: int = 200_000
   evaluate_every: int = 2_000
   run_dir: str = dataclasses.field(
-      default='runs/two_rooms', metadata={'is_path': True})
+      default='runs/two_rooms', metadata={'is_path': True}
+  )
 
   def __post_init__(self):
     for name in ('num_tasks', 'num_seeds', 'num_env_steps', 'evaluate_every'):
       if getattr(self, name) <= 0:
         raise ValueError(
-            f'{name}: got {getattr(self, name)}, want a number above 0')
+            f'{name}: got {getattr(self, name)}, want a number above 0'
+        )
 
 
 _SOFT_Q = flag_utils.define(soft_q_learning.SoftQConfig)
@@ -71,27 +74,41 @@ def main(_):
   context = multiprocessing.get_context('spawn')
   # They are daemons: whatever ends this process ends them.
   methods = [
-      context.Process(target=_make, args=(path, config, options, method),
-                      name=method, daemon=True)
-      for method in METHODS if not (path / f'{method}.csv').exists()]
+      context.Process(
+          target=_make,
+          args=(path, config, options, method),
+          name=method,
+          daemon=True,
+      )
+      for method in METHODS
+      if not (path / f'{method}.csv').exists()
+  ]
   with workers.worker_environment():
     for method in methods:
       method.start()
   for method in methods:
     method.join()
-  failed = [f'{method.name} (exit status {method.exitcode})'
-            for method in methods if method.exitcode]
+  failed = [
+      f'{method.name} (exit status {method.exitcode})'
+      for method in methods
+      if method.exitcode
+  ]
   if failed:
-    raise MethodFailed(f'{" and ".join(failed)} ended too early; the same '
-                       'command makes what is not there yet.')
+    raise MethodFailed(
+        f'{" and ".join(failed)} ended too early; the same '
+        'command makes what is not there yet.'
+    )
   with display.BestEffort(run_dir.path / 'two_rooms.png'):
     two_rooms_figure.draw(run_dir.path)
   print(two_rooms_figure.summary(run_dir.path))
   print(f'Results are in {run_dir.path}')
 
 
-def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
-           options: TwoRoomsOptions) -> run_directory.RunDirectory:
+def _begin(
+    path: pathlib.Path,
+    config: soft_q_learning.SoftQConfig,
+    options: TwoRoomsOptions,
+) -> run_directory.RunDirectory:
   """Takes a directory, new or of an earlier run with the same flags.
 
   Raises:
@@ -103,34 +120,43 @@ def _begin(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
     raise ValueError(
         f'run_dir {path} has {", ".join(found)}, which a run would overwrite, '
         'and holds no run of two rooms (no config.json); want another '
-        'directory.')
+        'directory.'
+    )
   run_dir = run_directory.RunDirectory(path, resume=is_begun)
   description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
   del description['run_dir']  # Where it lies is no part of what it is.
-  for name, here in (('config.json', description),
-                     ('versions.json', run_directory.versions())):
+  for name, here in (
+      ('config.json', description),
+      ('versions.json', run_directory.versions()),
+  ):
     if not (path / name).exists():
       run_dir.write_json(name, here)
     there = run_dir.read_json(name)
-    differ = [key for key in {**there, **here}
-              if there.get(key) != here.get(key)]
+    differ = [
+        key for key in {**there, **here} if there.get(key) != here.get(key)
+    ]
     if differ:
       raise ValueError(
           f'run_dir {path} was begun with others than these ({name}: '
-          f'{", ".join(differ)}); want another directory.')
+          f'{", ".join(differ)}); want another directory.'
+      )
   flag_utils.flags_to_file(path / 'flags.cfg', config, options)
   return run_dir
 
 
-def _make(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
-          options: TwoRoomsOptions, method: str) -> None:
+def _make(
+    path: pathlib.Path,
+    config: soft_q_learning.SoftQConfig,
+    options: TwoRoomsOptions,
+    method: str,
+) -> None:
   """Writes a method's tables; its process."""
   worker_main.follow_parent(dies_with_thread=True)
   seeds = range(options.num_seeds)
-  tables = two_rooms.make_tables(
-      two_rooms.draw_goals(options.num_tasks, seeds))
+  tables = two_rooms.make_tables(two_rooms.draw_goals(options.num_tasks, seeds))
   learner = soft_q_learning.SoftQLearner(
-      config, tables, seeds, distils=METHODS[method])
+      config, tables, seeds, distils=METHODS[method]
+  )
   rows = _learn(learner, method, config, options, tables)
   if METHODS[method]:
     run_directory.write_csv(path / 'corridor.csv', _in_corridor(learner))
@@ -138,41 +164,58 @@ def _make(path: pathlib.Path, config: soft_q_learning.SoftQConfig,
   run_directory.write_csv(path / f'{method}.csv', rows)
 
 
-def _learn(learner: soft_q_learning.SoftQLearner, method: str,
-           config: soft_q_learning.SoftQConfig, options: TwoRoomsOptions,
-           tables: tabular.Tables) -> List[Dict[str, Any]]:
+def _learn(
+    learner: soft_q_learning.SoftQLearner,
+    method: str,
+    config: soft_q_learning.SoftQConfig,
+    options: TwoRoomsOptions,
+    tables: tabular.Tables,
+) -> List[Dict[str, Any]]:
   """Rows of a method's table: mean return of the tasks, exactly computed."""
   rows = []
   evaluated = -options.evaluate_every
-  for env_steps in range(
-      0, options.num_env_steps + 1, config.rollout_length):
+  for env_steps in range(0, options.num_env_steps + 1, config.rollout_length):
     if env_steps >= evaluated + options.evaluate_every:
       evaluated = env_steps
       returns = tabular.expected_return(
-          tables, learner.policy(), 1., config.max_episode_steps).mean(axis=1)
-      rows += [{'seed': seed, 'env_steps': env_steps,
-                'return': round(value, 4)}
-               for seed, value in enumerate(returns.tolist())]
-      print(f'{method}: {env_steps:,} of {options.num_env_steps:,} steps a '
-            f'task, mean return {returns.mean():.3f}', flush=True)
+          tables, learner.policy(), 1.0, config.max_episode_steps
+      ).mean(axis=1)
+      rows += [
+          {'seed': seed, 'env_steps': env_steps, 'return': round(value, 4)}
+          for seed, value in enumerate(returns.tolist())
+      ]
+      print(
+          f'{method}: {env_steps:,} of {options.num_env_steps:,} steps a '
+          f'task, mean return {returns.mean():.3f}',
+          flush=True,
+      )
     if env_steps + config.rollout_length <= options.num_env_steps:
       learner.iterate()
   return rows
 
 
-def _in_corridor(
-    learner: soft_q_learning.SoftQLearner) -> List[Dict[str, Any]]:
+def _in_corridor(learner: soft_q_learning.SoftQLearner) -> List[Dict[str, Any]]:
   """Rows of corridor.csv: pi_0 where no reward came before."""
+
   def row(seed: int, cell: int, previous: str) -> Dict[str, Any]:
     state = two_rooms.state_index(cell, previous)
     probabilities = np.exp(learner.log_prior[seed, state])
-    return {'seed': seed, 'cell': cell, 'previous_action': previous, **{
-        action: round(float(p), 4)
-        for action, p in zip(two_rooms.ACTIONS, probabilities)}}
+    return {
+        'seed': seed,
+        'cell': cell,
+        'previous_action': previous,
+        **{
+            action: round(float(p), 4)
+            for action, p in zip(two_rooms.ACTIONS, probabilities)
+        },
+    }
 
-  return [row(seed, cell, previous)
-          for seed in range(len(learner.log_prior))
-          for cell in two_rooms.CORRIDOR for previous in ('left', 'right')]
+  return [
+      row(seed, cell, previous)
+      for seed in range(len(learner.log_prior))
+      for cell in two_rooms.CORRIDOR
+      for previous in ('left', 'right')
+  ]
 
 
 if __name__ == '__main__':

@@ -43,24 +43,41 @@ _PUBLISHED_TUNED = {  # On the first body, on the second.
 }
 
 _OUTPUT_DIR = flag_utils.define_path(
-    'output_dir', 'runs/study_a2c', 'directory of the runs and the tables; it '
-    'may hold some of them already')
+    'output_dir',
+    'runs/study_a2c',
+    'directory of the runs and the tables; it ' 'may hold some of them already',
+)
 _SEEDS = flags.DEFINE_integer('num_seeds', 3, 'of each run', lower_bound=1)
 _SCALE = flags.DEFINE_float(
-    'scale', 1., 'of the number of steps; 1: as in the study', lower_bound=0.)
+    'scale', 1.0, 'of the number of steps; 1: as in the study', lower_bound=0.0
+)
 _PARALLEL = flags.DEFINE_integer(
-    'num_parallel', 0, 'runs at a time; 0: one for each usable core',
-    lower_bound=0)
+    'num_parallel',
+    0,
+    'runs at a time; 0: one for each usable core',
+    lower_bound=0,
+)
 _TABLES = flags.DEFINE_multi_enum(
-    'table', ['1', '2'], ['1', '2'], 'which tables to make')
+    'table', ['1', '2'], ['1', '2'], 'which tables to make'
+)
 
 
-def _job(name: str, flagfile: str, seed: int, millions: int, *more: str,
-         launcher: str = 'run_a2c.py') -> study_jobs.Job:
+def _job(
+    name: str,
+    flagfile: str,
+    seed: int,
+    millions: int,
+    *more: str,
+    launcher: str = 'run_a2c.py',
+) -> study_jobs.Job:
   return study_jobs.Job(
-      pathlib.Path(name, f'seed{seed}'), launcher, flagfile,
-      ('--evaluation_episodes=20', *more), seed,
-      int(_SCALE.value * millions * _MILLION))
+      pathlib.Path(name, f'seed{seed}'),
+      launcher,
+      flagfile,
+      ('--evaluation_episodes=20', *more),
+      seed,
+      int(_SCALE.value * millions * _MILLION),
+  )
 
 
 def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
@@ -70,61 +87,100 @@ def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
       'scratch': _job('scratch', scratch, seed, 18),
       'multi_head': _job('multi_head', heads, seed, 6),
       'scratch, rewards normalised, no bonus': _job(
-          'scratch_normalized_no_bonus', scratch, seed, 18, *_NORMALIZED),
+          'scratch_normalized_no_bonus', scratch, seed, 18, *_NORMALIZED
+      ),
       'multi_head, rewards normalised, no bonus': _job(
-          'multi_head_normalized_no_bonus', heads, seed, 6, *_NORMALIZED)}
-  students = {'distillation': ('distillation', ()),
-              # Twice as wide as each of the six that it is to be like.
-              'distillation, 2 x 128': (
-                  'distillation_128', ('--hidden_sizes=128,128',))}
-  return [first, {column: _job(
-      folder, 'distillation_half_cheetah.cfg', seed, 6,
-      f'--teachers={first["scratch"].folder}', *more,
-      launcher='run_distillation.py')
-                  for column, (folder, more) in students.items()}]
+          'multi_head_normalized_no_bonus', heads, seed, 6, *_NORMALIZED
+      ),
+  }
+  students = {
+      'distillation': ('distillation', ()),
+      # Twice as wide as each of the six that it is to be like.
+      'distillation, 2 x 128': (
+          'distillation_128',
+          ('--hidden_sizes=128,128',),
+      ),
+  }
+  return [
+      first,
+      {
+          column: _job(
+              folder,
+              'distillation_half_cheetah.cfg',
+              seed,
+              6,
+              f'--teachers={first["scratch"].folder}',
+              *more,
+              launcher='run_distillation.py',
+          )
+          for column, (folder, more) in students.items()
+      },
+  ]
 
 
 def _table1_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
   """Of one seed, by row, in two stages."""
   scratch = 'a2c_half_cheetah_scratch.cfg'
-  bases = {body: _job(f'base_{body}', scratch, seed, 5,
-                      f'--suite=HALF_CHEETAH/{body}')
-           for body in (_FIRST, _SECOND)}
+  bases = {
+      body: _job(
+          f'base_{body}', scratch, seed, 5, f'--suite=HALF_CHEETAH/{body}'
+      )
+      for body in (_FIRST, _SECOND)
+  }
   tuned = {}
-  for way, begin, end in (('first to second', _FIRST, _SECOND),
-                          ('second to first', _SECOND, _FIRST)):
+  for way, begin, end in (
+      ('first to second', _FIRST, _SECOND),
+      ('second to first', _SECOND, _FIRST),
+  ):
     for millions in (1, 5):
       tuned[f'{way}, {millions}M'] = _job(
-          f'{way.replace(" ", "_")}_{millions}M', scratch, seed, millions,
-          f'--suite=HALF_CHEETAH/{end}', '--trainable=last',
-          f'--initial_run={bases[begin].folder}')
+          f'{way.replace(" ", "_")}_{millions}M',
+          scratch,
+          seed,
+          millions,
+          f'--suite=HALF_CHEETAH/{end}',
+          '--trainable=last',
+          f'--initial_run={bases[begin].folder}',
+      )
   return [{f'scratch, {body}': job for body, job in bases.items()}, tuned]
 
 
 def _interval(values: Sequence[float]) -> Dict[str, Any]:
   """Mean over seeds, and half of its 95 % interval."""
   average = study_figures.mean(values)
-  return {'mean': round(average.value, 1),
-          'half_interval': round(average.half_interval, 1),
-          'seeds': len(values)}
+  return {
+      'mean': round(average.value, 1),
+      'half_interval': round(average.half_interval, 1),
+      'seeds': len(values),
+  }
 
 
-def _table2(runner: study_jobs.Runner,
-            columns: Dict[str, List[study_jobs.Job]]) -> List[Dict[str, Any]]:
+def _table2(
+    runner: study_jobs.Runner, columns: Dict[str, List[study_jobs.Job]]
+) -> List[Dict[str, Any]]:
   rows = []
   for column, jobs in columns.items():
     for i, body in enumerate(bodies.BODIES):
       values = [
           [e.return_ for e in runner.evaluations(job) if e.task == body][-1]
-          for job in jobs if runner.is_whole(job)]
+          for job in jobs
+          if runner.is_whole(job)
+      ]
       if values:
-        rows.append({'column': column, 'body': body, **_interval(values),
-                     'published': _PUBLISHED.get(column, [''] * 6)[i]})
+        rows.append(
+            {
+                'column': column,
+                'body': body,
+                **_interval(values),
+                'published': _PUBLISHED.get(column, [''] * 6)[i],
+            }
+        )
   return rows
 
 
-def _table1(runner: study_jobs.Runner,
-            lines: Dict[str, List[study_jobs.Job]]) -> List[Dict[str, Any]]:
+def _table1(
+    runner: study_jobs.Runner, lines: Dict[str, List[study_jobs.Job]]
+) -> List[Dict[str, Any]]:
   rows = []
   for line, jobs in lines.items():
     whole = [job for job in jobs if runner.is_whole(job)]
@@ -132,9 +188,16 @@ def _table1(runner: study_jobs.Runner,
       values = [_return_on(runner.run_dir(job), body) for job in whole]
       if values:
         kind = 'scratch' if line.startswith('scratch') else line
-        rows.append({'row': line, 'on': body, **_interval(values),
-                     'published': _PUBLISHED_TUNED[kind][i] if (
-                         kind != 'scratch' or line.endswith(body)) else ''})
+        rows.append(
+            {
+                'row': line,
+                'on': body,
+                **_interval(values),
+                'published': _PUBLISHED_TUNED[kind][i]
+                if (kind != 'scratch' or line.endswith(body))
+                else '',
+            }
+        )
   return rows
 
 
@@ -144,9 +207,16 @@ def _return_on(run_dir: pathlib.Path, body: str) -> float:
   path = run_dir / f'evaluation_task_{suite.replace("/", "-")}.csv'
   if not path.exists():
     subprocess.run(
-        [sys.executable, str(_FOLDER / 'evaluate.py'), f'--run_dir={run_dir}',
-         f'--suite={suite}', '--episodes_per_task=20'], check=True,
-        stdout=subprocess.DEVNULL)
+        [
+            sys.executable,
+            str(_FOLDER / 'evaluate.py'),
+            f'--run_dir={run_dir}',
+            f'--suite={suite}',
+            '--episodes_per_task=20',
+        ],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
   return curves.read_evaluations(path)[0].return_
 
 
@@ -155,26 +225,44 @@ def main(_):
   output_dir.mkdir(parents=True, exist_ok=True)
   _check_scale(output_dir / 'scale.json')
   runner = study_jobs.Runner(
-      output_dir, _PARALLEL.value or run_options.usable_cores())
+      output_dir, _PARALLEL.value or run_options.usable_cores()
+  )
   tables = [
       (number, table, [jobs_of(seed) for seed in range(_SEEDS.value)])
-      for number, jobs_of, table in (('2', _table2_jobs, _table2),
-                                     ('1', _table1_jobs, _table1))
-      if number in _TABLES.value]
+      for number, jobs_of, table in (
+          ('2', _table2_jobs, _table2),
+          ('1', _table1_jobs, _table1),
+      )
+      if number in _TABLES.value
+  ]
   # Also what is to be made after hours.
-  jobs = [job for _, _, seeds in tables for of_seed in seeds
-          for stage in of_seed for job in stage.values()]
+  jobs = [
+      job
+      for _, _, seeds in tables
+      for of_seed in seeds
+      for stage in of_seed
+      for job in stage.values()
+  ]
   runner.check_begun(jobs)
   for number, table, seeds in tables:
     runner.make([job for first, _ in seeds for job in first.values()])
     # Of a teacher, or a base, that is not whole they would be kept for good.
-    runner.make([job for first, second in seeds
-                 if all(map(runner.is_whole, first.values()))
-                 for job in second.values()])
+    runner.make(
+        [
+            job
+            for first, second in seeds
+            if all(map(runner.is_whole, first.values()))
+            for job in second.values()
+        ]
+    )
     names = [name for stage in seeds[0] for name in stage]
-    rows = table(runner, {
-        name: [{**of_seed[0], **of_seed[1]}[name] for of_seed in seeds]
-        for name in names})
+    rows = table(
+        runner,
+        {
+            name: [{**of_seed[0], **of_seed[1]}[name] for of_seed in seeds]
+            for name in names
+        },
+    )
     if rows:
       path = output_dir / f'table{number}.csv'
       run_directory.write_csv(path, rows)
@@ -189,17 +277,22 @@ def _check_scale(path: pathlib.Path) -> None:
 
   Those that begin with others would keep what these were when they were short.
   """
-  if _SCALE.value <= 0.:
+  if _SCALE.value <= 0.0:
     raise ValueError(f'scale: got {_SCALE.value}, want a number above 0')
-  begun = (path.read_text(errors='replace').strip() if path.exists()
-           else str(_SCALE.value))
+  begun = (
+      path.read_text(errors='replace').strip()
+      if path.exists()
+      else str(_SCALE.value)
+  )
   if begun != str(_SCALE.value):
     raise ValueError(
         f'scale: got {_SCALE.value}, and {path.parent} holds a study of scale '
-        f'{begun}; want that, or another directory')
+        f'{begun}; want that, or another directory'
+    )
   path.write_text(f'{_SCALE.value}\n')
 
 
 if __name__ == '__main__':
   flag_utils.run(
-      main, errors=(subprocess.CalledProcessError, study_jobs.RunsFailed))
+      main, errors=(subprocess.CalledProcessError, study_jobs.RunsFailed)
+  )

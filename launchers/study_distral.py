@@ -20,20 +20,32 @@ from distillery.launchers.studies import distral_runs
 from distillery.launchers.studies import jobs as study_jobs
 
 _STUDY = flags.DEFINE_enum(
-    'study', 'mazes', list(distral_runs.STUDIES), 'what to compare')
+    'study', 'mazes', list(distral_runs.STUDIES), 'what to compare'
+)
 _OUTPUT_DIR = flag_utils.define_path(
-    'output_dir', '', 'directory of the runs and the figure; it may hold some '
-    'of them already. Empty: runs/study_<study>')
+    'output_dir',
+    '',
+    'directory of the runs and the figure; it may hold some '
+    'of them already. Empty: runs/study_<study>',
+)
 _SEEDS = flags.DEFINE_integer(
-    'num_seeds', 3, 'runs of each setting', lower_bound=1)
+    'num_seeds', 3, 'runs of each setting', lower_bound=1
+)
 _STEPS = flags.DEFINE_integer(
-    'num_env_steps', 0, 'of each run; 0: as many as the study has',
-    lower_bound=0)
+    'num_env_steps',
+    0,
+    'of each run; 0: as many as the study has',
+    lower_bound=0,
+)
 _PARALLEL = flags.DEFINE_integer(
-    'num_parallel', 0, 'runs at a time; 0: one for each usable core',
-    lower_bound=0)
+    'num_parallel',
+    0,
+    'runs at a time; 0: one for each usable core',
+    lower_bound=0,
+)
 _ALGORITHMS = flags.DEFINE_list(
-    'algorithms', [], 'some of the algorithms of the study; empty: all')
+    'algorithms', [], 'some of the algorithms of the study; empty: all'
+)
 
 
 def main(_):
@@ -41,24 +53,32 @@ def main(_):
   algorithms = list(_ALGORITHMS.value or study.algorithms)
   unknown = sorted(set(algorithms) - set(study.algorithms))
   if unknown:
-    raise ValueError(f'algorithms: got {unknown}, want some of '
-                     f'{", ".join(study.algorithms)}')
-  output_dir = pathlib.Path(
-      _OUTPUT_DIR.value or f'runs/study_{_STUDY.value}')
+    raise ValueError(
+        f'algorithms: got {unknown}, want some of '
+        f'{", ".join(study.algorithms)}'
+    )
+  output_dir = pathlib.Path(_OUTPUT_DIR.value or f'runs/study_{_STUDY.value}')
   output_dir.mkdir(parents=True, exist_ok=True)
   num_env_steps = _STEPS.value or study.num_env_steps
   seeds = list(range(_SEEDS.value))
   num_parallel = _PARALLEL.value or run_options.usable_cores()
   runner = study_jobs.Runner(output_dir, num_parallel)
   if study.tuning_steps:
-    runs = _tuned(study, algorithms, output_dir / 'tuning', num_parallel,
-                  seeds, num_env_steps)
+    runs = _tuned(
+        study,
+        algorithms,
+        output_dir / 'tuning',
+        num_parallel,
+        seeds,
+        num_env_steps,
+    )
   else:
     runs = distral_runs.grid(study, algorithms, seeds, num_env_steps)
   runner.make([run.job(study) for run in runs])
   found = {run: runner.evaluations(run.job(study)) for run in runs}
-  found = {run: evaluations for run, evaluations in found.items()
-           if evaluations}
+  found = {
+      run: evaluations for run, evaluations in found.items() if evaluations
+  }
   if not found:
     runner.check()
   study_figures.write(output_dir, _STUDY.value, study.metric, found)
@@ -68,26 +88,48 @@ def main(_):
   runner.check()
 
 
-def _tuned(study: distral_runs.Study, algorithms: Sequence[str],
-           tuning_dir: pathlib.Path, num_parallel: int, seeds: Sequence[int],
-           num_env_steps: int) -> List[distral_runs.Run]:
+def _tuned(
+    study: distral_runs.Study,
+    algorithms: Sequence[str],
+    tuning_dir: pathlib.Path,
+    num_parallel: int,
+    seeds: Sequence[int],
+    num_env_steps: int,
+) -> List[distral_runs.Run]:
   """Runs of each algorithm's best setting, found by short ones."""
   runner = study_jobs.Runner(tuning_dir, num_parallel)
   tried = distral_runs.grid(study, algorithms, [0], study.tuning_steps)
   runner.make([run.job(study) for run in tried])
   runner.check()  # All have to have the same chance.
-  scores = {run: study_figures.score(
-      runner.evaluations(run.job(study)), 'task', study.metric)
-            for run in tried}
-  run_directory.write_csv(tuning_dir.with_suffix('.csv'), [
-      {'algorithm': run.algorithm, 'cost': run.cost,
-       'learning_rate': run.learning_rate, 'seed': run.seed,
-       'env_steps': study.tuning_steps, study.metric: round(value, 4)}
-      for run, value in scores.items()])
-  best = [max((run for run in scores if run.algorithm == algorithm),
-              key=scores.get) for algorithm in algorithms]
-  return [run._replace(seed=seed, num_env_steps=num_env_steps)
-          for seed in seeds for run in best]
+  scores = {
+      run: study_figures.score(
+          runner.evaluations(run.job(study)), 'task', study.metric
+      )
+      for run in tried
+  }
+  run_directory.write_csv(
+      tuning_dir.with_suffix('.csv'),
+      [
+          {
+              'algorithm': run.algorithm,
+              'cost': run.cost,
+              'learning_rate': run.learning_rate,
+              'seed': run.seed,
+              'env_steps': study.tuning_steps,
+              study.metric: round(value, 4),
+          }
+          for run, value in scores.items()
+      ],
+  )
+  best = [
+      max((run for run in scores if run.algorithm == algorithm), key=scores.get)
+      for algorithm in algorithms
+  ]
+  return [
+      run._replace(seed=seed, num_env_steps=num_env_steps)
+      for seed in seeds
+      for run in best
+  ]
 
 
 if __name__ == '__main__':

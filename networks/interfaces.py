@@ -20,14 +20,17 @@ class MultiTaskPolicy(Protocol):
   `origin` `[K, N]` int32 says which task an observation came from, for a policy
   that is shown the task and asked about states of others; None: row k's own.
   """
+
   num_tasks: int
 
-  def shared(self, observation: tf.Tensor,
-             origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+  def shared(
+      self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """pi_0(.|s)."""
 
-  def task(self, observation: tf.Tensor,
-           origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+  def task(
+      self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """pi_k(.|s) of row k, wherever s came from."""
 
   def shared_variables(self) -> Sequence[tf.Variable]:
@@ -39,9 +42,13 @@ class MultiTaskPolicy(Protocol):
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, all that `networks.acting` needs to act without TensorFlow."""
 
-  def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = (),
-                    noise_color: float = 0.) -> acting.ActingPolicy:
+  def acting_policy(
+      self,
+      which: str,
+      low: Sequence[float] = (),
+      high: Sequence[float] = (),
+      noise_color: float = 0.0,
+  ) -> acting.ActingPolicy:
     """The same policy in NumPy, 'task' or 'shared'.
 
     Args:

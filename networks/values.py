@@ -39,26 +39,36 @@ class StackedValue(snt.Module):
     super().__init__(name=name)
     self.scale = scale
     self._normalizer = normalizer.RunningNormalizer(
-        num_tasks, observation_size, min_std=min_observation_std,
-        name='normalizer')
+        num_tasks,
+        observation_size,
+        min_std=min_observation_std,
+        name='normalizer',
+    )
     self._net = perceptrons.StackedMLP(
-        num_tasks, observation_size, hidden_sizes, 1, output_scale=0.01,
-        rng=np.random.default_rng(seed), name='net')
+        num_tasks,
+        observation_size,
+        hidden_sizes,
+        1,
+        output_scale=0.01,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]` to `[K, N]`, in units of (scaled) return."""
     return self.scale * tf.squeeze(
-        self._net(self._normalizer(observation)), axis=-1)
+        self._net(self._normalizer(observation)), axis=-1
+    )
 
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""
     self._normalizer.update(observation)
 
 
-MAX_OBSERVATION = 10.
-_STEPS_PER_UNIT = 100.
-_RIDGE = 1.
-_MEMORY = .5
+MAX_OBSERVATION = 10.0
+_STEPS_PER_UNIT = 100.0
+_RIDGE = 1.0
+_MEMORY = 0.5
 
 
 class LinearValue(snt.Module):
@@ -88,8 +98,9 @@ class LinearValue(snt.Module):
   and not trainable.
   """
 
-  def __init__(self, num_tasks: int, observation_size: int, *,
-               name: str = 'linear_value'):
+  def __init__(
+      self, num_tasks: int, observation_size: int, *, name: str = 'linear_value'
+  ):
     """Makes the variables.
 
     Args:
@@ -104,7 +115,9 @@ class LinearValue(snt.Module):
         for shape, name in (
             ([num_tasks, size, 1], 'weights'),
             ([num_tasks, size, size], 'gram'),
-            ([num_tasks, size, 1], 'moment')))
+            ([num_tasks, size, 1], 'moment'),
+        )
+    )
 
   def __call__(self, observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
     """V of states.
@@ -123,8 +136,9 @@ class LinearValue(snt.Module):
     value = tf.matmul(_features(observation, step), self.weights)
     return tf.stop_gradient(tf.cast(tf.squeeze(value, axis=-1), tf.float32))
 
-  def fit(self, observation: tf.Tensor, step: tf.Tensor,
-          target: tf.Tensor) -> None:
+  def fit(
+      self, observation: tf.Tensor, step: tf.Tensor, target: tf.Tensor
+  ) -> None:
     """Adds a batch, and solves for the weights of each task.
 
       w = argmin sum_i .5^i sum_n (target_in - w phi_in)^2 + |w|^2
@@ -144,27 +158,44 @@ class LinearValue(snt.Module):
     phi = _features(observation, step)  # [K, N, F]
     target = tf.cast(target, tf.float64)[..., tf.newaxis]
     self._gram.assign(
-        _MEMORY * self._gram + tf.matmul(phi, phi, transpose_a=True))
+        _MEMORY * self._gram + tf.matmul(phi, phi, transpose_a=True)
+    )
     self._moment.assign(
-        _MEMORY * self._moment + tf.matmul(phi, target, transpose_a=True))
+        _MEMORY * self._moment + tf.matmul(phi, target, transpose_a=True)
+    )
     ridge = _RIDGE * tf.eye(tf.shape(phi)[-1], dtype=tf.float64)
-    self.weights.assign(tf.linalg.cholesky_solve(
-        tf.linalg.cholesky(self._gram + ridge), self._moment))
+    self.weights.assign(
+        tf.linalg.cholesky_solve(
+            tf.linalg.cholesky(self._gram + ridge), self._moment
+        )
+    )
 
   def _check(self, observation: tf.Tensor, **of_samples: tf.Tensor) -> None:
     num_tasks, num_features, _ = self.weights.shape
     checks.has_shape(
-        self.name, [num_tasks, None, (num_features - 4) // 2],
-        observation=observation)
+        self.name,
+        [num_tasks, None, (num_features - 4) // 2],
+        observation=observation,
+    )
     checks.has_shape(self.name, observation.shape[:2], **of_samples)
 
 
 def _features(observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
   observation = tf.clip_by_value(
-      tf.cast(observation, tf.float64), -MAX_OBSERVATION, MAX_OBSERVATION)
+      tf.cast(observation, tf.float64), -MAX_OBSERVATION, MAX_OBSERVATION
+  )
   time = tf.cast(step, tf.float64)[..., tf.newaxis] / _STEPS_PER_UNIT
-  return tf.concat([observation, tf.square(observation), time, time**2, time**3,
-                    tf.ones_like(time)], axis=-1)
+  return tf.concat(
+      [
+          observation,
+          tf.square(observation),
+          time,
+          time**2,
+          time**3,
+          tf.ones_like(time),
+      ],
+      axis=-1,
+  )
 
 
 class Temperatures(snt.Module):
@@ -172,8 +203,9 @@ class Temperatures(snt.Module):
 
   def __init__(self, num_tasks: int, initial: float):
     super().__init__(name='temperatures')
-    self.log = tf.Variable(tf.math.log(tf.fill([num_tasks], float(initial))),
-                           name='log')
+    self.log = tf.Variable(
+        tf.math.log(tf.fill([num_tasks], float(initial))), name='log'
+    )
 
   def __call__(self) -> tf.Tensor:
     return tf.exp(self.log)
@@ -200,14 +232,23 @@ class TwinCritics(snt.Module):
     """Makes all variables; see `SquashedPolicy` for the arguments."""
     super().__init__(name=name)
     self._net = perceptrons.TaskMLP(
-        num_tasks, observation_size + action_size, hidden_sizes, 1,
-        architecture=architecture, observes_task=observes_task, num_copies=2,
-        output_scale=_OUTPUT_SCALE, rng=np.random.default_rng(seed), name='net')
+        num_tasks,
+        observation_size + action_size,
+        hidden_sizes,
+        1,
+        architecture=architecture,
+        observes_task=observes_task,
+        num_copies=2,
+        output_scale=_OUTPUT_SCALE,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
 
   def __call__(self, observation: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]` and actions of the unit box `[K, N, A]` to Q `[2, K, N]`."""
     return tf.squeeze(
-        self._net(tf.concat([observation, action], axis=-1)), axis=-1)
+        self._net(tf.concat([observation, action], axis=-1)), axis=-1
+    )
 
   def follow(self, other: 'TwinCritics', rate: float) -> None:
     """Moves every variable by a share `rate` of the way to those of another."""

@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 class Advantages(NamedTuple):
   """Unreduced results of `generalized_advantages`, both `[T, ...]`."""
+
   advantage: tf.Tensor
   value_target: tf.Tensor
 
@@ -54,15 +55,22 @@ def generalized_advantages(
   Raises:
     ValueError: if the shapes disagree, or a factor is not in [0, 1].
   """
-  if not (0. <= gamma <= 1. and 0. <= lambda_ <= 1.):
-    raise ValueError('gamma and lambda_ must be in [0, 1], got '
-                     f'{gamma} and {lambda_}.')
-  checks.same_shape('generalized_advantages', reward=reward, discount=discount,
-                    episode_end=episode_end, value=value,
-                    next_value=next_value)
+  if not (0.0 <= gamma <= 1.0 and 0.0 <= lambda_ <= 1.0):
+    raise ValueError(
+        'gamma and lambda_ must be in [0, 1], got ' f'{gamma} and {lambda_}.'
+    )
+  checks.same_shape(
+      'generalized_advantages',
+      reward=reward,
+      discount=discount,
+      episode_end=episode_end,
+      value=value,
+      next_value=next_value,
+  )
   delta = reward + gamma * discount * next_value - value
-  carry = gamma * lambda_ * discount * (
-      1. - tf.cast(episode_end, reward.dtype))
+  carry = (
+      gamma * lambda_ * discount * (1.0 - tf.cast(episode_end, reward.dtype))
+  )
 
   # A_t = delta_t + carry_t A_{t+1} is a chain of affine maps, and composing
   # affine maps is associative: log T batched steps instead of T small ones.
@@ -72,13 +80,15 @@ def generalized_advantages(
     return delta_e + carry_e * delta_l, carry_e * carry_l
 
   advantage, _ = tfp.math.scan_associative(
-      compose, (tf.reverse(delta, [0]), tf.reverse(carry, [0])))
+      compose, (tf.reverse(delta, [0]), tf.reverse(carry, [0]))
+  )
   advantage = tf.stop_gradient(tf.reverse(advantage, [0]))
   return Advantages(advantage, advantage + tf.stop_gradient(value))
 
 
 class Standardized(NamedTuple):
   """Results of `standardize`."""
+
   advantage: tf.Tensor  # [K, N], mean 0 and deviation 1 in each row.
   scale: tf.Tensor  # [K, 1], what it was multiplied by.
 
@@ -98,7 +108,7 @@ def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
   """
   checks.has_shape('standardize', [None, None], advantage=advantage)
   mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
-  scale = 1. / tf.maximum(tf.sqrt(variance), min_std)
+  scale = 1.0 / tf.maximum(tf.sqrt(variance), min_std)
   return Standardized((advantage - mean) * scale, scale)
 
 
@@ -114,8 +124,10 @@ def explained(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
   """
   checks.has_shape('explained', [None, None], value=value)
   checks.same_shape('explained', value=value, value_target=value_target)
-  return 1. - (tf.math.reduce_variance(value_target - value, axis=1)
-               / (tf.math.reduce_variance(value_target, axis=1) + 1e-8))
+  return 1.0 - (
+      tf.math.reduce_variance(value_target - value, axis=1)
+      / (tf.math.reduce_variance(value_target, axis=1) + 1e-8)
+  )
 
 
 def task_major(x: tf.Tensor) -> tf.Tensor:
@@ -125,8 +137,7 @@ def task_major(x: tf.Tensor) -> tf.Tensor:
     ValueError: if there are fewer axes.
   """
   if x.shape.rank < 3:
-    raise ValueError(
-        f'task_major: x has shape {x.shape}, want [T, K, E, ...].')
+    raise ValueError(f'task_major: x has shape {x.shape}, want [T, K, E, ...].')
   num_steps, num_tasks, num_envs = x.shape[:3]
   rest = x.shape[3:]
   x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
@@ -146,4 +157,5 @@ def time_major(x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
   num_steps, num_tasks, num_envs = shape
   checks.has_shape('time_major', [num_tasks, num_steps * num_envs], x=x)
   return tf.transpose(
-      tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2])
+      tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2]
+  )

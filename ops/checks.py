@@ -23,13 +23,14 @@ def same_shape(op: str, **tensors: Any) -> None:
     ValueError: if two static shapes disagree.
   """
   (first, reference), *others = (
-      (name, _shape(tensor)) for name, tensor in tensors.items())
+      (name, _shape(tensor)) for name, tensor in tensors.items()
+  )
   for name, shape in others:
-    if (shape.rank != reference.rank
-        or not shape.is_compatible_with(reference)):
+    if shape.rank != reference.rank or not shape.is_compatible_with(reference):
       raise ValueError(
           f'{op}: {name} has shape {shape}, but {first} has shape '
-          f'{reference}; they must be equal.')
+          f'{reference}; they must be equal.'
+      )
 
 
 def has_shape(op: str, shape: Sequence[Optional[int]], **tensors: Any) -> None:
@@ -45,8 +46,10 @@ def has_shape(op: str, shape: Sequence[Optional[int]], **tensors: Any) -> None:
   """
   for name, tensor in tensors.items():
     if not _shape(tensor).is_compatible_with(shape):
-      raise ValueError(f'{op}: {name} has shape {_shape(tensor)}, want '
-                       f'{tf.TensorShape(shape)}.')
+      raise ValueError(
+          f'{op}: {name} has shape {_shape(tensor)}, want '
+          f'{tf.TensorShape(shape)}.'
+      )
 
 
 def action_of(op: str, policy: Any, action: tf.Tensor) -> None:
@@ -62,10 +65,14 @@ def action_of(op: str, policy: Any, action: tf.Tensor) -> None:
   Raises:
     ValueError: if the static shapes disagree.
   """
-  has_shape(op, policy.batch_shape.concatenate(policy.event_shape),
-            action=action)
+  has_shape(
+      op, policy.batch_shape.concatenate(policy.event_shape), action=action
+  )
 
 
 def _shape(tensor: Any) -> tf.TensorShape:
-  return (tensor.batch_shape if hasattr(tensor, 'batch_shape')
-          else tf.TensorShape(tensor.shape))
+  return (
+      tensor.batch_shape
+      if hasattr(tensor, 'batch_shape')
+      else tf.TensorShape(tensor.shape)
+  )

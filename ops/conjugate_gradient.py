@@ -52,17 +52,28 @@ def conjugate_gradient(
     raise ValueError(f'num_iterations must be >= 1, got {num_iterations}.')
   b_64 = tf.cast(b, tf.float64)
   square = _dot(b_64, b_64)
-  begin = (tf.zeros_like(b_64), b_64, b_64, square, ~(square < tolerance),
-           tf.zeros([b.shape[0], 0, b.shape[1]], tf.float64))
+  begin = (
+      tf.zeros_like(b_64),
+      b_64,
+      b_64,
+      square,
+      ~(square < tolerance),
+      tf.zeros([b.shape[0], 0, b.shape[1]], tf.float64),
+  )
   x, r, *_ = tf.while_loop(
       lambda x, r, p, square, active, earlier: tf.reduce_any(active),
       functools.partial(
-          _iteration, lambda p: tf.cast(product(tf.cast(p, b.dtype)), p.dtype),
-          tolerance),
-      begin, shape_invariants=(
+          _iteration,
+          lambda p: tf.cast(product(tf.cast(p, b.dtype)), p.dtype),
+          tolerance,
+      ),
+      begin,
+      shape_invariants=(
           *(part.shape for part in begin[:-1]),
-          tf.TensorShape([b.shape[0], None, b.shape[1]])),
-      maximum_iterations=num_iterations)
+          tf.TensorShape([b.shape[0], None, b.shape[1]]),
+      ),
+      maximum_iterations=num_iterations,
+  )
   return x, b_64 - r
 
 
@@ -74,14 +85,14 @@ def _iteration(product, tolerance, x, r, p, square, active, earlier):
   checks.same_shape('conjugate_gradient', b=r, product=a_p)
   curvature = _dot(p, a_p)
   # Negated, so that a NaN goes on and is seen in x.
-  active &= ~(curvature <= 0.)
-  size = (square / tf.where(active, curvature, 1.))[:, tf.newaxis]
+  active &= ~(curvature <= 0.0)
+  size = (square / tf.where(active, curvature, 1.0))[:, tf.newaxis]
   moves = active[:, tf.newaxis]
   x = tf.where(moves, x + size * p, x)
   r = tf.where(moves, _orthogonal(r - size * a_p, earlier), r)
   square_new = _dot(r, r)
   active &= ~(square_new < tolerance)
-  ratio = square_new / tf.where(active, square, 1.)
+  ratio = square_new / tf.where(active, square, 1.0)
   p = tf.where(active[:, tf.newaxis], r + ratio[:, tf.newaxis] * p, p)
   return x, r, p, square_new, active, earlier
 

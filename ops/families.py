@@ -10,6 +10,7 @@ tfd = tfp.distributions
 
 class Gaussian(NamedTuple):
   """Independent normal actions; mean and std (> 0) are both `[..., A]`."""
+
   mean: tf.Tensor
   std: tf.Tensor
 
@@ -26,18 +27,22 @@ class Gaussian(NamedTuple):
     shift = (self.mean - other.mean) / other.std
     log_ratio = tf.math.log(self.std / other.std)
     return tf.reduce_sum(
-        0.5 * tf.square(shift) + 0.5 * tf.math.expm1(2. * log_ratio)
-        - log_ratio, axis=-1)
+        0.5 * tf.square(shift)
+        + 0.5 * tf.math.expm1(2.0 * log_ratio)
+        - log_ratio,
+        axis=-1,
+    )
 
   def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     """Fisher information of (mean, std) times a change of them."""
     mean, std = tangent
-    precision = 1. / tf.square(self.std)
-    return [precision * mean, 2. * precision * std]
+    precision = 1.0 / tf.square(self.std)
+    return [precision * mean, 2.0 * precision * std]
 
 
 class Categorical(NamedTuple):
   """Discrete actions; logits `[..., A]`."""
+
   logits: tf.Tensor
 
   def kl(self, other: 'Categorical') -> tf.Tensor:
@@ -49,8 +54,8 @@ class Categorical(NamedTuple):
     _check_sizes(self.logits, other.logits)
     log_prob = tf.nn.log_softmax(self.logits)
     return tf.reduce_sum(
-        tf.exp(log_prob) * (log_prob - tf.nn.log_softmax(other.logits)),
-        axis=-1)
+        tf.exp(log_prob) * (log_prob - tf.nn.log_softmax(other.logits)), axis=-1
+    )
 
   def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     """Fisher information of the logits times a change of them."""
@@ -64,9 +69,11 @@ def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
   """Refuses different last axes; those before may be broadcast on purpose."""
   one, other = (tf.TensorShape(x.shape)[-1:] for x in (first, second))
   if not one.is_compatible_with(other):
-    raise ValueError(f'kl: the one policy has parameters of shape '
-                     f'{first.shape}, the other of {second.shape}; want last '
-                     'axes that are equal.')
+    raise ValueError(
+        f'kl: the one policy has parameters of shape '
+        f'{first.shape}, the other of {second.shape}; want last '
+        'axes that are equal.'
+    )
 
 
 def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:
@@ -83,8 +90,11 @@ def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:
   if isinstance(policy, tfd.Categorical):
     return Categorical(tf.convert_to_tensor(policy.logits_parameter()))
   normal = getattr(policy, 'distribution', None)
-  if (isinstance(policy, tfd.Independent) and isinstance(normal, tfd.Normal)
-      and policy.event_shape.rank == 1):
+  if (
+      isinstance(policy, tfd.Independent)
+      and isinstance(normal, tfd.Normal)
+      and policy.event_shape.rank == 1
+  ):
     mean, std = (tf.convert_to_tensor(x) for x in (normal.loc, normal.scale))
     if not mean.shape.is_fully_defined() or mean.shape != std.shape:
       shape = tf.broadcast_dynamic_shape(tf.shape(mean), tf.shape(std))
@@ -92,4 +102,5 @@ def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:
     return Gaussian(mean, std)
   raise ValueError(
       'A policy must be Categorical, or Independent over one axis of Normal; '
-      f'got {policy}.')
+      f'got {policy}.'
+  )

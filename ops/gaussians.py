@@ -8,6 +8,7 @@ import tensorflow as tf
 
 class DiagGaussian(NamedTuple):
   """Mean and standard deviation, both `[..., A]`."""
+
   mean: tf.Tensor
   std: tf.Tensor
 
@@ -46,16 +47,21 @@ def tempered_product(
   Raises:
     ValueError: if the shapes disagree or alpha is outside [0, 1].
   """
-  checks.same_shape('tempered_product', prior_mean=prior_mean,
-                    prior_std=prior_std, natural_mean=natural_mean,
-                    precision=precision)
-  if not 0. <= alpha <= 1.:
+  checks.same_shape(
+      'tempered_product',
+      prior_mean=prior_mean,
+      prior_std=prior_std,
+      natural_mean=natural_mean,
+      precision=precision,
+  )
+  if not 0.0 <= alpha <= 1.0:
     raise ValueError(f'alpha must be in [0, 1], got {alpha}.')
   prior_precision = alpha / tf.square(prior_std)
   product_precision = prior_precision + precision
   return DiagGaussian(
       mean=(prior_precision * prior_mean + natural_mean) / product_precision,
-      std=tf.math.rsqrt(product_precision))
+      std=tf.math.rsqrt(product_precision),
+  )
 
 
 def product(mean: tf.Tensor, variance: tf.Tensor) -> DiagGaussian:
@@ -77,9 +83,11 @@ def product(mean: tf.Tensor, variance: tf.Tensor) -> DiagGaussian:
     ValueError: if the shapes disagree.
   """
   checks.same_shape('gaussians.product', mean=mean, variance=variance)
-  precision = tf.reduce_sum(1. / variance, axis=-2)
-  return DiagGaussian(tf.reduce_sum(mean / variance, axis=-2) / precision,
-                      1. / tf.sqrt(precision))
+  precision = tf.reduce_sum(1.0 / variance, axis=-2)
+  return DiagGaussian(
+      tf.reduce_sum(mean / variance, axis=-2) / precision,
+      1.0 / tf.sqrt(precision),
+  )
 
 
 def kl_from_standard(gaussian: DiagGaussian) -> tf.Tensor:
@@ -94,8 +102,9 @@ def kl_from_standard(gaussian: DiagGaussian) -> tf.Tensor:
   Raises:
     ValueError: if mean and deviation have different shapes.
   """
-  checks.same_shape(
-      'kl_from_standard', mean=gaussian.mean, std=gaussian.std)
+  checks.same_shape('kl_from_standard', mean=gaussian.mean, std=gaussian.std)
   return tf.reduce_sum(
-      0.5 * (tf.square(gaussian.mean) + tf.square(gaussian.std) - 1.)
-      - tf.math.log(gaussian.std), axis=-1)
+      0.5 * (tf.square(gaussian.mean) + tf.square(gaussian.std) - 1.0)
+      - tf.math.log(gaussian.std),
+      axis=-1,
+  )

@@ -24,19 +24,26 @@ def clip_by_task_norm(
   Raises:
     ValueError: if a leading axis is no multiple of K, or max_norm not positive.
   """
-  if not max_norm > 0.:
+  if not max_norm > 0.0:
     raise ValueError(f'max_norm must be positive, got {max_norm}.')
   for gradient in gradients:
     if not gradient.shape.rank or gradient.shape[0] % num_tasks:
       raise ValueError(
           f'gradients: one has shape {gradient.shape}, want a leading axis of '
-          f'a multiple of {num_tasks}, the number of tasks.')
+          f'a multiple of {num_tasks}, the number of tasks.'
+      )
   # [C, K, ...], whatever C.
   split = [tf.reshape(g, [-1, num_tasks, *g.shape[1:]]) for g in gradients]
-  square = tf.add_n([
-      tf.reduce_sum(tf.square(g), axis=[0, *range(2, g.shape.rank)])
-      for g in split])  # [K]
+  square = tf.add_n(
+      [
+          tf.reduce_sum(tf.square(g), axis=[0, *range(2, g.shape.rank)])
+          for g in split
+      ]
+  )  # [K]
   scale = max_norm / tf.maximum(tf.sqrt(square), max_norm)
   return [
-      tf.reshape(s * tf.reshape(scale, [-1] + [1] * (s.shape.rank - 2)),
-                 g.shape) for g, s in zip(gradients, split)]
+      tf.reshape(
+          s * tf.reshape(scale, [-1] + [1] * (s.shape.rank - 2)), g.shape
+      )
+      for g, s in zip(gradients, split)
+  ]

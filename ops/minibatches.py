@@ -28,10 +28,16 @@ def orders(
     ValueError: if num_samples is no such multiple.
   """
   if num_samples % num_minibatches:
-    raise ValueError(f'num_samples must be a multiple of num_minibatches, got '
-                     f'{num_samples} and {num_minibatches}.')
-  order = tf.argsort(tf.random.stateless_uniform(
-      [num_epochs, num_tasks, num_samples], seed), axis=-1)
+    raise ValueError(
+        f'num_samples must be a multiple of num_minibatches, got '
+        f'{num_samples} and {num_minibatches}.'
+    )
+  order = tf.argsort(
+      tf.random.stateless_uniform([num_epochs, num_tasks, num_samples], seed),
+      axis=-1,
+  )
   order = tf.reshape(order, [num_epochs, num_tasks, num_minibatches, -1])
-  return tf.reshape(tf.transpose(order, [0, 2, 1, 3]), [
-      num_epochs * num_minibatches, num_tasks, num_samples // num_minibatches])
+  return tf.reshape(
+      tf.transpose(order, [0, 2, 1, 3]),
+      [num_epochs * num_minibatches, num_tasks, num_samples // num_minibatches],
+  )

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 class Moments(NamedTuple):
   """Of all samples so far."""
+
   count: tf.Tensor  # float32 []
   mean: tf.Tensor  # any shape
   variance: tf.Tensor  # the mean's
@@ -24,12 +25,19 @@ def merged(before: Moments, batch: Moments) -> Moments:
     ValueError: if the shapes disagree.
   """
   checks.same_shape(
-      'moments.merged', mean=before.mean, variance=before.variance,
-      batch_mean=batch.mean, batch_variance=batch.variance)
+      'moments.merged',
+      mean=before.mean,
+      variance=before.variance,
+      batch_mean=batch.mean,
+      batch_variance=batch.variance,
+  )
   total = before.count + batch.count
   weight = batch.count / total
   delta = batch.mean - before.mean
   return Moments(
-      total, before.mean + weight * delta,
-      (1. - weight) * before.variance + weight * batch.variance
-      + weight * (1. - weight) * tf.square(delta))
+      total,
+      before.mean + weight * delta,
+      (1.0 - weight) * before.variance
+      + weight * batch.variance
+      + weight * (1.0 - weight) * tf.square(delta),
+  )

@@ -26,14 +26,20 @@ def surrogate(
   Raises:
     ValueError: if the shapes disagree.
   """
-  checks.same_shape('surrogate', log_prob=log_prob,
-                    behaviour_log_prob=behaviour_log_prob, advantage=advantage)
+  checks.same_shape(
+      'surrogate',
+      log_prob=log_prob,
+      behaviour_log_prob=behaviour_log_prob,
+      advantage=advantage,
+  )
   return -tf.stop_gradient(advantage) * tf.exp(
-      log_prob - tf.stop_gradient(behaviour_log_prob))
+      log_prob - tf.stop_gradient(behaviour_log_prob)
+  )
 
 
 class ClippedSurrogate(NamedTuple):
   """Unreduced loss and diagnostics, all of the arguments' shape."""
+
   loss: tf.Tensor
   log_ratio: tf.Tensor
   is_clipped: tf.Tensor
@@ -66,16 +72,20 @@ def clipped_surrogate(
   Raises:
     ValueError: if the shapes disagree or clip_ratio is not positive.
   """
-  checks.same_shape('clipped_surrogate', log_prob=log_prob,
-                    behaviour_log_prob=behaviour_log_prob,
-                    advantage=advantage)
-  if not clip_ratio > 0.:
+  checks.same_shape(
+      'clipped_surrogate',
+      log_prob=log_prob,
+      behaviour_log_prob=behaviour_log_prob,
+      advantage=advantage,
+  )
+  if not clip_ratio > 0.0:
     raise ValueError(f'clip_ratio must be positive, got {clip_ratio}.')
   advantage = tf.stop_gradient(advantage)
   log_ratio = log_prob - tf.stop_gradient(behaviour_log_prob)
   ratio = tf.exp(log_ratio)
-  clipped = tf.clip_by_value(ratio, 1. - clip_ratio, 1. + clip_ratio)
+  clipped = tf.clip_by_value(ratio, 1.0 - clip_ratio, 1.0 + clip_ratio)
   return ClippedSurrogate(
       loss=-tf.minimum(ratio * advantage, clipped * advantage),
       log_ratio=tf.stop_gradient(log_ratio),
-      is_clipped=tf.abs(tf.stop_gradient(ratio) - 1.) > clip_ratio)
+      is_clipped=tf.abs(tf.stop_gradient(ratio) - 1.0) > clip_ratio,
+  )

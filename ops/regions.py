@@ -18,20 +18,25 @@ def flatten(tensors: Sequence[tf.Tensor], num_regions: int) -> tf.Tensor:
     ValueError: if K > 1 and a tensor's leading axis is not K.
   """
   for tensor in tensors:
-    if (num_regions > 1
-        and not tensor.shape[:1].is_compatible_with([num_regions])):
+    if num_regions > 1 and not tensor.shape[:1].is_compatible_with(
+        [num_regions]
+    ):
       raise ValueError(
           f'{getattr(tensor, "name", "a tensor")} has shape {tensor.shape}, '
-          f'but {num_regions} regions need a leading axis of {num_regions}.')
+          f'but {num_regions} regions need a leading axis of {num_regions}.'
+      )
   return tf.concat(
-      [tf.reshape(tensor, [num_regions, -1]) for tensor in tensors], axis=1)
+      [tf.reshape(tensor, [num_regions, -1]) for tensor in tensors], axis=1
+  )
 
 
 def unflatten(flat: tf.Tensor, like: Sequence[tf.Variable]) -> List[tf.Tensor]:
   """The inverse of `flatten`: `[K, P]` to tensors of the shapes of `like`."""
   sizes = [variable.shape.num_elements() // flat.shape[0] for variable in like]
-  return [tf.reshape(part, variable.shape)
-          for part, variable in zip(tf.split(flat, sizes, axis=1), like)]
+  return [
+      tf.reshape(part, variable.shape)
+      for part, variable in zip(tf.split(flat, sizes, axis=1), like)
+  ]
 
 
 def assign(variables: Sequence[tf.Variable], flat: tf.Tensor) -> None:

@@ -38,12 +38,19 @@ def critic_target(
     ValueError: if the shapes disagree.
   """
   checks.has_shape('critic_target', [None, None, None], next_q=next_q)
-  checks.same_shape('critic_target', reward=reward, discount=discount,
-                    next_q=next_q[0], next_log_prob=next_log_prob)
-  checks.same_shape('critic_target', temperature=temperature,
-                    reward=reward[:, 0])
-  value = (tf.reduce_min(next_q, axis=0)
-           - temperature[:, tf.newaxis] * next_log_prob)
+  checks.same_shape(
+      'critic_target',
+      reward=reward,
+      discount=discount,
+      next_q=next_q[0],
+      next_log_prob=next_log_prob,
+  )
+  checks.same_shape(
+      'critic_target', temperature=temperature, reward=reward[:, 0]
+  )
+  value = (
+      tf.reduce_min(next_q, axis=0) - temperature[:, tf.newaxis] * next_log_prob
+  )
   return tf.stop_gradient(reward + gamma * discount * value)
 
 
@@ -62,12 +69,14 @@ def critic_loss(q: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
   """
   checks.has_shape('critic_loss', [None, None, None], q=q)
   checks.same_shape('critic_loss', q=q[0], target=target)
-  return tf.reduce_sum(tf.reduce_mean(
-      tf.square(q - tf.stop_gradient(target)), axis=2), axis=0)
+  return tf.reduce_sum(
+      tf.reduce_mean(tf.square(q - tf.stop_gradient(target)), axis=2), axis=0
+  )
 
 
-def actor_loss(q: tf.Tensor, log_prob: tf.Tensor,
-               temperature: tf.Tensor) -> tf.Tensor:
+def actor_loss(
+    q: tf.Tensor, log_prob: tf.Tensor, temperature: tf.Tensor
+) -> tf.Tensor:
   """mean_n alpha log pi(a|s) - min_c Q_c(s, a), a ~ pi(.|s) (equation 9).
 
   Args:
@@ -84,14 +93,16 @@ def actor_loss(q: tf.Tensor, log_prob: tf.Tensor,
   """
   checks.has_shape('actor_loss', [None, None, None], q=q)
   checks.same_shape('actor_loss', q=q[0], log_prob=log_prob)
-  checks.same_shape('actor_loss', temperature=temperature,
-                    log_prob=log_prob[:, 0])
+  checks.same_shape(
+      'actor_loss', temperature=temperature, log_prob=log_prob[:, 0]
+  )
   alpha = tf.stop_gradient(temperature)[:, tf.newaxis]
   return tf.reduce_mean(alpha * log_prob - tf.reduce_min(q, axis=0), axis=1)
 
 
-def temperature_loss(log_temperature: tf.Tensor, log_prob: tf.Tensor,
-                     *, target_entropy: float) -> tf.Tensor:
+def temperature_loss(
+    log_temperature: tf.Tensor, log_prob: tf.Tensor, *, target_entropy: float
+) -> tf.Tensor:
   """-log alpha (mean_n log pi(a|s) + H) (equation 18, of log alpha).
 
   alpha grows while the entropy -log pi is below its target H, usually minus the
@@ -109,7 +120,10 @@ def temperature_loss(log_temperature: tf.Tensor, log_prob: tf.Tensor,
     ValueError: if the shapes disagree.
   """
   checks.has_shape('temperature_loss', [None, None], log_prob=log_prob)
-  checks.same_shape('temperature_loss', log_temperature=log_temperature,
-                    log_prob=log_prob[:, 0])
+  checks.same_shape(
+      'temperature_loss',
+      log_temperature=log_temperature,
+      log_prob=log_prob[:, 0],
+  )
   excess = tf.reduce_mean(tf.stop_gradient(log_prob), axis=1) + target_entropy
   return -log_temperature * excess

@@ -17,7 +17,8 @@ FAILURES = ('', 'loss', 'gradient', 'Fisher product', 'step')
 
 _ZERO = tf.UnconnectedGradients.ZERO
 _tape = functools.partial(
-    tf.GradientTape, persistent=True, watch_accessed_variables=False)
+    tf.GradientTape, persistent=True, watch_accessed_variables=False
+)
 
 
 class TrustRegionResult(NamedTuple):
@@ -34,6 +35,7 @@ class TrustRegionResult(NamedTuple):
     failure: index into `FAILURES`, int32; 0 if all was finite. A region that
       failed did not move. See `failure_message`.
   """
+
   kl: tf.Tensor
   improvement: tf.Tensor
   step_norm: tf.Tensor
@@ -44,8 +46,11 @@ class TrustRegionResult(NamedTuple):
 
 def failure_message(failure: np.ndarray) -> str:
   """What `[K]` failures say: 'gradient of region 3'; '' if there is none."""
-  return ', '.join(f'{FAILURES[int(code)]} of region {k}'
-                   for k, code in enumerate(np.asarray(failure)) if code)
+  return ', '.join(
+      f'{FAILURES[int(code)]} of region {k}'
+      for k, code in enumerate(np.asarray(failure))
+      if code
+  )
 
 
 def fisher_vector_product(
@@ -93,22 +98,32 @@ def _fisher_product(tape, parameters, variables, damping, num_regions):
   weights = [tf.zeros_like(parameter) for parameter in parameters]
   with _tape() as dual:
     dual.watch(weights)
-    pullback = tape.gradient(list(parameters), variables,
-                             output_gradients=weights,
-                             unconnected_gradients=_ZERO)
+    pullback = tape.gradient(
+        list(parameters),
+        variables,
+        output_gradients=weights,
+        unconnected_gradients=_ZERO,
+    )
   regions.flatten(parameters, num_regions)  # Refuses what has no axis of K.
   action_size = parameters[0].shape[-1]
   num_samples = tf.size(parameters[0]) // (action_size * num_regions)
 
   def product(v: tf.Tensor) -> tf.Tensor:
     tangent = dual.gradient(
-        pullback, weights, output_gradients=regions.unflatten(v, variables),
-        unconnected_gradients=_ZERO)
-    cotangent = [u / tf.cast(num_samples, u.dtype)
-                 for u in parameters.metric(tangent)]
-    result = tape.gradient(list(parameters), variables,
-                           output_gradients=cotangent,
-                           unconnected_gradients=_ZERO)
+        pullback,
+        weights,
+        output_gradients=regions.unflatten(v, variables),
+        unconnected_gradients=_ZERO,
+    )
+    cotangent = [
+        u / tf.cast(num_samples, u.dtype) for u in parameters.metric(tangent)
+    ]
+    result = tape.gradient(
+        list(parameters),
+        variables,
+        output_gradients=cotangent,
+        unconnected_gradients=_ZERO,
+    )
     return regions.flatten(result, num_regions) + damping * v
 
   return product
@@ -168,21 +183,34 @@ def trust_region_step(
   def judge() -> Tuple[tf.Tensor, tf.Tensor]:
     distribution = policy()
     kl = old.kl(families.parameters(distribution))
-    return (regions.mean(kl, num_regions),
-            tf.cast(loss(distribution), tf.float64))
+    return (
+        regions.mean(kl, num_regions),
+        tf.cast(loss(distribution), tf.float64),
+    )
 
   return _line_search(
-      variables, tf.where((failure == 0)[:, tf.newaxis], step, 0.), judge,
-      loss_old, max_kl, backtrack_ratio, max_backtracks, project, failure)
+      variables,
+      tf.where((failure == 0)[:, tf.newaxis], step, 0.0),
+      judge,
+      loss_old,
+      max_kl,
+      backtrack_ratio,
+      max_backtracks,
+      project,
+      failure,
+  )
 
 
 def _gradient(tape, loss, variables, num_regions):
   """The gradient `[K, P]`, and the loss as float64."""
   if not loss.shape.is_compatible_with([num_regions]):
-    raise ValueError(f'loss must be of shape [{num_regions}], one number a '
-                     f'region, got {loss.shape}.')
-  gradient = regions.flatten(tape.gradient(
-      loss, variables, unconnected_gradients=_ZERO), num_regions)
+    raise ValueError(
+        f'loss must be of shape [{num_regions}], one number a '
+        f'region, got {loss.shape}.'
+    )
+  gradient = regions.flatten(
+      tape.gradient(loss, variables, unconnected_gradients=_ZERO), num_regions
+  )
   return gradient, tf.cast(loss, tf.float64)
 
 
@@ -191,56 +219,95 @@ def _natural_step(product, gradient, max_kl, num_iterations):
   norm = tf.norm(tf.cast(gradient, tf.float64), axis=1, keepdims=True)
   unit = tf.math.divide_no_nan(tf.cast(gradient, tf.float64), norm)
   x, fisher_x = conjugate_gradient.conjugate_gradient(
-      product, tf.cast(unit, gradient.dtype), num_iterations=num_iterations)
+      product, tf.cast(unit, gradient.dtype), num_iterations=num_iterations
+  )
   curvature = tf.reduce_sum(x * fisher_x, axis=1)  # [K]
   # No gradient, no step.
-  scale = tf.where(curvature == 0., tf.zeros_like(curvature),
-                   tf.sqrt(2. * tf.cast(max_kl, tf.float64) / curvature))
+  scale = tf.where(
+      curvature == 0.0,
+      tf.zeros_like(curvature),
+      tf.sqrt(2.0 * tf.cast(max_kl, tf.float64) / curvature),
+  )
   step = tf.cast(scale[:, tf.newaxis] * x, gradient.dtype)
   return step, curvature, step
 
 
 def _first_failure(*stages: tf.Tensor) -> tf.Tensor:
   """Index into `FAILURES`, `[K]`, of the first stage that is not finite."""
-  is_finite = tf.stack([
-      tf.reduce_all(tf.reshape(tf.math.is_finite(stage),
-                               [stage.shape[0], -1]), axis=1)
-      for stage in stages])
+  is_finite = tf.stack(
+      [
+          tf.reduce_all(
+              tf.reshape(tf.math.is_finite(stage), [stage.shape[0], -1]), axis=1
+          )
+          for stage in stages
+      ]
+  )
   first = tf.argmin(tf.cast(is_finite, tf.int32), output_type=tf.int32)
   return tf.where(tf.reduce_all(is_finite, axis=0), 0, 1 + first)
 
 
-def _line_search(variables, step, judge, loss_old, max_kl, backtrack_ratio,
-                 max_backtracks, project, failure) -> TrustRegionResult:
+def _line_search(
+    variables,
+    step,
+    judge,
+    loss_old,
+    max_kl,
+    backtrack_ratio,
+    max_backtracks,
+    project,
+    failure,
+) -> TrustRegionResult:
   """Tries ever shorter steps, all regions at once; leaves what is kept."""
   old = regions.flatten(variables, step.shape[0])
 
   def trial(j, pending, kept, kl, loss, num_backtracks):
     length = tf.cast(
-        tf.cast(backtrack_ratio, tf.float64)**tf.cast(j, tf.float64), old.dtype)
-    regions.assign(variables, tf.where(
-        pending[:, tf.newaxis], old - length * step, kept))
+        tf.cast(backtrack_ratio, tf.float64) ** tf.cast(j, tf.float64),
+        old.dtype,
+    )
+    regions.assign(
+        variables, tf.where(pending[:, tf.newaxis], old - length * step, kept)
+    )
     if project is not None:
       project()
     candidate = regions.flatten(variables, step.shape[0])
     kl_new, loss_new = judge()
-    good = (pending & (loss_new < loss_old)
-            & (kl_new <= tf.cast(max_kl, tf.float64)))
-    return (j + 1, pending & ~good,
-            tf.where(good[:, tf.newaxis], candidate, kept),
-            tf.where(good, kl_new, kl), tf.where(good, loss_new, loss),
-            tf.where(pending, j, num_backtracks))
+    good = (
+        pending
+        & (loss_new < loss_old)
+        & (kl_new <= tf.cast(max_kl, tf.float64))
+    )
+    return (
+        j + 1,
+        pending & ~good,
+        tf.where(good[:, tf.newaxis], candidate, kept),
+        tf.where(good, kl_new, kl),
+        tf.where(good, loss_new, loss),
+        tf.where(pending, j, num_backtracks),
+    )
 
-  has_step = tf.reduce_any(step != 0., axis=1)
+  has_step = tf.reduce_any(step != 0.0, axis=1)
   _, pending, kept, kl, loss, num_backtracks = tf.while_loop(
-      lambda j, pending, *_: tf.reduce_any(pending), trial,
-      (0, has_step, old, tf.zeros_like(loss_old), loss_old,
-       tf.zeros_like(failure)),
-      maximum_iterations=max_backtracks + 1)
+      lambda j, pending, *_: tf.reduce_any(pending),
+      trial,
+      (
+          0,
+          has_step,
+          old,
+          tf.zeros_like(loss_old),
+          loss_old,
+          tf.zeros_like(failure),
+      ),
+      maximum_iterations=max_backtracks + 1,
+  )
   regions.assign(variables, kept)
   accepted = has_step & ~pending
   change = tf.cast(kept, tf.float64) - tf.cast(old, tf.float64)
   return TrustRegionResult(
-      kl=kl, improvement=tf.where(accepted, loss_old - loss, 0.),
-      step_norm=tf.norm(change, axis=1), accepted=accepted,
-      num_backtracks=num_backtracks, failure=failure)
+      kl=kl,
+      improvement=tf.where(accepted, loss_old - loss, 0.0),
+      step_norm=tf.norm(change, axis=1),
+      accepted=accepted,
+      num_backtracks=num_backtracks,
+      failure=failure,
+  )

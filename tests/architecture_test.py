@@ -17,10 +17,14 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDERS = (
-    'ops', 'networks', 'environments', 'distributed', 'agents', 'launchers')
-AGENTS = sorted(
-    path.parent.name for path in ROOT.glob('agents/*/config.py')
+    'ops',
+    'networks',
+    'environments',
+    'distributed',
+    'agents',
+    'launchers',
 )
+AGENTS = sorted(path.parent.name for path in ROOT.glob('agents/*/config.py'))
 
 # What a folder may import beside the standard library. The arrows of the
 # design: ops <- networks <- agents <- launchers, never back; and agents take
@@ -28,7 +32,8 @@ AGENTS = sorted(
 _TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
 ALLOWED_IMPORTS = {
     'networks/acting.py': (
-        'numpy', 'distillery.networks.gaussian_acting',
+        'numpy',
+        'distillery.networks.gaussian_acting',
         'distillery.networks.latent_acting',
         'distillery.networks.multi_head_acting',
         'distillery.networks.perceptron_acting',
@@ -37,33 +42,63 @@ ALLOWED_IMPORTS = {
     ),
     'networks/acting/gaussian.py': ('numpy',),
     'networks/acting/latent.py': (
-        'numpy', 'distillery.networks.perceptron_acting'),
+        'numpy',
+        'distillery.networks.perceptron_acting',
+    ),
     'networks/acting/multi_head.py': (
-        'numpy', 'distillery.networks.gaussian_acting',
-        'distillery.networks.perceptron_acting'),
+        'numpy',
+        'distillery.networks.gaussian_acting',
+        'distillery.networks.perceptron_acting',
+    ),
     'networks/acting/perceptron.py': ('numpy',),
     'networks/acting/recurrent.py': (
-        'numpy', 'distillery.networks.perceptron_acting'),
+        'numpy',
+        'distillery.networks.perceptron_acting',
+    ),
     'networks/acting/squashed.py': (
-        'numpy', 'distillery.networks.gaussian_acting',
-        'distillery.networks.perceptron_acting'),
+        'numpy',
+        'distillery.networks.gaussian_acting',
+        'distillery.networks.perceptron_acting',
+    ),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
     'networks/': (
-        *_TENSORFLOW, 'sonnet', 'dm_env', 'distillery.ops',
+        *_TENSORFLOW,
+        'sonnet',
+        'dm_env',
+        'distillery.ops',
         'distillery.networks',
     ),
     'environments/': (
-        'numpy', 'scipy', 'dm_env', 'gymnasium', 'metaworld', 'mujoco',
-        'labmaze', 'PIL',
+        'numpy',
+        'scipy',
+        'dm_env',
+        'gymnasium',
+        'metaworld',
+        'mujoco',
+        'labmaze',
+        'PIL',
         'distillery.environments',
     ),
     'launching/': (
-        'absl', 'tree', 'reverb', 'ray', 'launchpad', 'gym_notices',
+        'absl',
+        'tree',
+        'reverb',
+        'ray',
+        'launchpad',
+        'gym_notices',
         'distillery.launching',
     ),
     'agents/': (
-        *_TENSORFLOW, 'sonnet', 'dm_env', 'tree', 'acme', 'reverb', 'absl',
-        'rich', 'matplotlib', 'packaging',
+        *_TENSORFLOW,
+        'sonnet',
+        'dm_env',
+        'tree',
+        'acme',
+        'reverb',
+        'absl',
+        'rich',
+        'matplotlib',
+        'packaging',
         *(f'distillery.{folder}' for folder in FOLDERS[:-1]),
     ),
 }
@@ -77,10 +112,25 @@ LONGER = {}
 # Methods whose documentation is where they come from: dm_env, acme, absl, and
 # the classes that the quick simulators derive from.
 INHERITED = {
-    'reset', 'step', 'reward_spec', 'discount_spec', 'observation_spec',
-    'action_spec', 'close', 'select_action', 'observe_first', 'observe',
-    'update', 'run', 'get_variables', 'parse', 'convert', 'serialize',
-    'flag_type', *dir(mujoco.MjData), *dir(sawyer_xyz_env.SawyerXYZEnv),
+    'reset',
+    'step',
+    'reward_spec',
+    'discount_spec',
+    'observation_spec',
+    'action_spec',
+    'close',
+    'select_action',
+    'observe_first',
+    'observe',
+    'update',
+    'run',
+    'get_variables',
+    'parse',
+    'convert',
+    'serialize',
+    'flag_type',
+    *dir(mujoco.MjData),
+    *dir(sawyer_xyz_env.SawyerXYZEnv),
 }
 
 
@@ -117,7 +167,8 @@ def is_within(module: str, package: str) -> bool:
 def test_imports_follow_the_arrows():
   offences = []
   for path in python_files(
-      'ops', 'networks', 'environments', 'distributed', 'agents'):
+      'ops', 'networks', 'environments', 'distributed', 'agents'
+  ):
     allowed = next(
         modules
         for prefix, modules in ALLOWED_IMPORTS.items()
@@ -178,7 +229,9 @@ def test_nothing_that_only_steps_environments_loads_tensorflow():
   )
   result = subprocess.run(
       [sys.executable, '-c', program.replace('.__init__', '')],
-      capture_output=True, text=True, timeout=100,
+      capture_output=True,
+      text=True,
+      timeout=100,
   )
   assert result.returncode == 0, result.stderr
 
@@ -199,9 +252,7 @@ def test_functions_and_files_are_short():
   offences, used = [], set()
   for path in python_files(*FOLDERS, 'benchmarks'):
     lengths = {
-        (name_of(path),): (
-            len(path.read_text().splitlines()), MAX_FILE_LINES
-        )
+        (name_of(path),): (len(path.read_text().splitlines()), MAX_FILE_LINES)
     }
     for node in functions(path):
       limit = MAX_STEP_LINES if node.name == '_step' else MAX_FUNCTION_LINES
@@ -233,10 +284,12 @@ def test_what_is_public_has_a_docstring():
           documented.add(node.name)
         elif not node.name.startswith('_') and node.name != 'main':
           inherits = isinstance(owner, ast.ClassDef) and owner.bases
-          undocumented.append((
-              node.name if inherits else None,
-              f'{name_of(path)}:{node.lineno} {node.name}',
-          ))
+          undocumented.append(
+              (
+                  node.name if inherits else None,
+                  f'{name_of(path)}:{node.lineno} {node.name}',
+              )
+          )
   # A method of a subclass may be documented where it was first declared.
   assert not [text for name, text in undocumented if name not in documented]
 
@@ -282,17 +335,18 @@ def options_of_its_own(launcher: pathlib.Path) -> Iterator[str]:
   """Fields of the dataclasses that a launcher makes flags of by itself."""
   for node in ast.walk(parsed(launcher)):
     if isinstance(node, ast.ClassDef):
-      yield from (field.target.id for field in node.body
-                  if isinstance(field, ast.AnnAssign))
+      yield from (
+          field.target.id
+          for field in node.body
+          if isinstance(field, ast.AnnAssign)
+      )
 
 
 @pytest.mark.parametrize(
     'path', sorted(ROOT.glob('launchers/flags/*.cfg')), ids=lambda p: p.stem
 )
 def test_flagfiles_hold_flags_that_exist(path):
-  agent = max(
-      (a for a in AGENTS if path.stem.startswith(f'{a}_')), key=len
-  )
+  agent = max((a for a in AGENTS if path.stem.startswith(f'{a}_')), key=len)
   flag_values = flags.FlagValues()
   config = flag_utils.define(config_class(agent), flag_values)
   run = flag_utils.define(flag_utils.RunOptions, flag_values)
@@ -344,7 +398,14 @@ def test_no_path_of_a_machine_and_no_unfinished_business():
     if hidden or parts[0] in ('runs', 'build', 'dist') or not path.is_file():
       continue
     if path.suffix in (
-        '.py', '.md', '.cfg', '.toml', '.txt', '.json', '.csv', ''
+        '.py',
+        '.md',
+        '.cfg',
+        '.toml',
+        '.txt',
+        '.json',
+        '.csv',
+        '',
     ):
       text = path.read_text(encoding='utf-8')
       offences.extend(

@@ -62,8 +62,12 @@ def test_the_lock_holds_every_requirement(python, setup_arguments):
 
 def make(*arguments, cwd=ROOT, **environment):
   return subprocess.run(
-      [MAKE, *arguments], cwd=cwd, env={**os.environ, **environment},
-      capture_output=True, text=True, timeout=60,
+      [MAKE, *arguments],
+      cwd=cwd,
+      env={**os.environ, **environment},
+      capture_output=True,
+      text=True,
+      timeout=60,
   )
 
 
@@ -85,7 +89,7 @@ def test_make_installs_once(tmp_path):
   (tmp_path / '.venv' / '.installed').touch()
   again = make('-n', 'run', cwd=tmp_path).stdout
   assert 'pip install' not in again and 'run_distral.py' in again
-  assert "pip install" in make('-n', 'test', cwd=tmp_path).stdout
+  assert 'pip install' in make('-n', 'test', cwd=tmp_path).stdout
   (tmp_path / '.venv' / '.installed-test').touch()
   assert 'pip install' not in make('-n', 'test', cwd=tmp_path).stdout
   later = (tmp_path / '.venv' / '.installed').stat().st_mtime + 10

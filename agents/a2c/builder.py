@@ -42,21 +42,33 @@ class A2CBuilder(builders.OnPolicyBuilder):
 
   def make_networks(self, seed: int) -> a2c_networks.A2CNetworks:
     from distillery.agents.a2c import networks
+
     made = networks.make_networks(self.spec, self.config, seed)
     if not self.config.initial_run:
       return made
     there = networks.make_networks(
-        self.spec._replace(num_tasks=self._initial.num_tasks), self.config,
-        seed)
+        self.spec._replace(num_tasks=self._initial.num_tasks), self.config, seed
+    )
     return initial_runs.restore(
-        self._initial, there, made,
-        normalize_rewards=self.config.normalize_rewards)
+        self._initial,
+        there,
+        made,
+        normalize_rewards=self.config.normalize_rewards,
+    )
 
   def make_learner(
-      self, networks: a2c_networks.A2CNetworks, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.A2CLearner:
+      self,
+      networks: a2c_networks.A2CNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.A2CLearner:
     from distillery.agents.a2c import learning
     from distillery.agents.core.replay import blocks
+
     return learning.A2CLearner(
-        self.config, networks, counter=counter,
-        iterator=blocks.make_iterator(client.server_address, 'task'))
+        self.config,
+        networks,
+        counter=counter,
+        iterator=blocks.make_iterator(client.server_address, 'task'),
+    )

@@ -47,10 +47,10 @@ class A2CConfig:
     min_observation_std: floor of the standard deviation that observations are
       divided by, in units of the observation.
   """
+
   architecture: Literal['multi_head', 'separate'] = 'multi_head'
   order: Literal['joint', 'turns'] = 'joint'
-  initial_run: str = dataclasses.field(
-      default='', metadata={'is_path': True})
+  initial_run: str = dataclasses.field(default='', metadata={'is_path': True})
   initial_task: str = ''
   trainable: Literal['all', 'last', 'last_two'] = 'all'
   envs_per_task: int = 16
@@ -62,30 +62,40 @@ class A2CConfig:
   learning_rate: float = 7e-4
   max_gradient_norm: float = 0.5
   hidden_sizes: Tuple[int, ...] = (64, 64)
-  initial_std: float = 1.
-  noise_color: float = 0.
+  initial_std: float = 1.0
+  noise_color: float = 0.0
   min_observation_std: float = 0.1
 
   def __post_init__(self):
     config_checks.choices(self)
     config_checks.layers(self, 'hidden_sizes')
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'learning_rate',
-        'max_gradient_norm', 'initial_std', 'min_observation_std',
-        'hidden_sizes')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'learning_rate',
+        'max_gradient_norm',
+        'initial_std',
+        'min_observation_std',
+        'hidden_sizes',
+    )
     config_checks.not_negative(
-        self, 'entropy_cost', 'value_cost', 'noise_color')
+        self, 'entropy_cost', 'value_cost', 'noise_color'
+    )
     config_checks.share(self, 'discount')
     config_checks.below_one(self, 'discount')
     if (self.order, self.architecture) == ('turns', 'separate'):
       raise ValueError(
           "order='turns' would change nothing for architecture='separate', "
-          "whose tasks share nothing, but its cost; want order='joint'.")
+          "whose tasks share nothing, but its cost; want order='joint'."
+      )
     if self.initial_task and not self.initial_run:
       raise ValueError(
           f'initial_task={self.initial_task!r} is a task of no run; want '
-          'initial_run, or none.')
+          'initial_run, or none.'
+      )
     if self.trainable != 'all' and not self.initial_run:
       raise ValueError(
           f'trainable={self.trainable!r} would leave most layers as they were '
-          'drawn; want initial_run, or all.')
+          'drawn; want initial_run, or all.'
+      )

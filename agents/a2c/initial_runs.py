@@ -24,6 +24,7 @@ class InitialRun(NamedTuple):
     num_tasks: that it was trained on.
     rows: K places among them: with whose layers each task here begins.
   """
+
   checkpoint: pathlib.Path
   num_tasks: int
   rows: List[int]
@@ -41,29 +42,39 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
   if checkpoint is None:
     raise ValueError(f'initial_run: there is no checkpoint in {run!r}.')
   about = run_directory.read_json(
-      pathlib.Path(run) / 'config.json', agent=str, agent_config=dict)
+      pathlib.Path(run) / 'config.json', agent=str, agent_config=dict
+  )
   if about['agent'] not in ('a2c', 'distillation'):
-    raise ValueError(f'initial_run: {run!r} is a run of {about["agent"]}, want '
-                     'one of a2c or distillation.')
+    raise ValueError(
+        f'initial_run: {run!r} is a run of {about["agent"]}, want '
+        'one of a2c or distillation.'
+    )
   _check_alike(config, about['agent_config'])
   names = checkpoints.train_task_names(run)
   if config.initial_task:
     if config.initial_task not in names:
-      raise ValueError(f'initial_task: got {config.initial_task!r}, and '
-                       f'{run!r} was trained on {", ".join(names)}.')
+      raise ValueError(
+          f'initial_task: got {config.initial_task!r}, and '
+          f'{run!r} was trained on {", ".join(names)}.'
+      )
     rows = [names.index(config.initial_task)] * num_tasks
   elif len(names) == num_tasks:
     rows = list(range(num_tasks))
   else:
     raise ValueError(
         f'initial_run: {run!r} was trained on {len(names)} tasks, and this run '
-        f'has {num_tasks}; want initial_task, one of {", ".join(names)}.')
+        f'has {num_tasks}; want initial_task, one of {", ".join(names)}.'
+    )
   return InitialRun(checkpoint, len(names), rows)
 
 
-def restore(initial: InitialRun, there: a2c_networks.A2CNetworks,
-            here: a2c_networks.A2CNetworks, *, normalize_rewards: bool
-            ) -> a2c_networks.A2CNetworks:
+def restore(
+    initial: InitialRun,
+    there: a2c_networks.A2CNetworks,
+    here: a2c_networks.A2CNetworks,
+    *,
+    normalize_rewards: bool,
+) -> a2c_networks.A2CNetworks:
   """Gives networks what a run has learned.
 
   Args:
@@ -82,40 +93,51 @@ def restore(initial: InitialRun, there: a2c_networks.A2CNetworks,
   has_value = checkpoints.holds(initial.checkpoint, 'value')
   if has_value:
     names += ['value', 'reward_scale'] if normalize_rewards else ['value']
-  checkpoints.restore(initial.checkpoint, {
-      name: getattr(there, name) for name in names}, whole=False)
+  checkpoints.restore(
+      initial.checkpoint,
+      {name: getattr(there, name) for name in names},
+      whole=False,
+  )
   for name in names:
     for of_run, ours in zip(
-        getattr(there, name).variables, getattr(here, name).variables):
+        getattr(there, name).variables, getattr(here, name).variables
+    ):
       ours.assign(_rows_of(of_run.numpy(), initial.rows, ours.shape))
   return here._replace(value_is_new=not has_value)
 
 
-def _rows_of(x: np.ndarray, rows: Sequence[int],
-             shape: Sequence[int]) -> np.ndarray:
+def _rows_of(
+    x: np.ndarray, rows: Sequence[int], shape: Sequence[int]
+) -> np.ndarray:
   """Each task's row; a trunk, or pooled statistics, have one for all tasks."""
   if x.ndim == 0:
     return x
-  return x[np.minimum(rows, len(x) - 1)[:shape[0]]]
+  return x[np.minimum(rows, len(x) - 1)[: shape[0]]]
 
 
-def _check_alike(config: a2c_config.A2CConfig,
-                 theirs: Mapping[str, Any]) -> None:
+def _check_alike(
+    config: a2c_config.A2CConfig, theirs: Mapping[str, Any]
+) -> None:
   """Refuses other networks, and values in another unit.
 
   A distilled student has one trunk, and no values.
   """
   run = config.initial_run
-  theirs = {'architecture': 'multi_head', **theirs,
-            'hidden_sizes': tuple(theirs['hidden_sizes'])}
+  theirs = {
+      'architecture': 'multi_head',
+      **theirs,
+      'hidden_sizes': tuple(theirs['hidden_sizes']),
+  }
   for name in ('architecture', 'hidden_sizes', 'discount', 'normalize_rewards'):
     ours = getattr(config, name)
     if theirs.get(name, ours) != ours:
       raise ValueError(
           f'{name}: got {ours}, and {run!r} was trained with {theirs[name]}; '
-          'want the same.')
+          'want the same.'
+      )
   num_envs = theirs['envs_per_task']
   if theirs.get('normalize_rewards') and num_envs != config.envs_per_task:
     raise ValueError(
         f'envs_per_task: got {config.envs_per_task}, and rewards in {run!r} '
-        f'were normalised over {num_envs}; want the same.')
+        f'were normalised over {num_envs}; want the same.'
+    )

@@ -19,6 +19,7 @@ _EPSILON = 1e-5
 
 class Batch(NamedTuple):
   """What an update needs of each sample, task-major: `[K, N, ...]`."""
+
   observation: tf.Tensor
   action: tf.Tensor
   behaviour_log_prob: tf.Tensor
@@ -52,14 +53,21 @@ class A2CLearner(learners.Learner):
     self._own = [*policy.task_variables(), *value.task_variables()]
     if config.trainable != 'all':
       num_layers = {'last': 1, 'last_two': 2}[config.trainable]
-      trained = [*policy.last_variables(num_layers), *(
-          value.trainable_variables if networks.value_is_new
-          else value.last_variables(1))]
+      trained = [
+          *policy.last_variables(num_layers),
+          *(
+              value.trainable_variables
+              if networks.value_is_new
+              else value.last_variables(1)
+          ),
+      ]
       self._shared, self._own = (
-          _members(part, trained) for part in (self._shared, self._own))
+          _members(part, trained) for part in (self._shared, self._own)
+      )
     self._shared_optimizer, self._own_optimizer = (
         optimizers.rms_prop(config.learning_rate, part, _EPSILON)
-        for part in (self._shared, self._own))
+        for part in (self._shared, self._own)
+    )
     super().__init__(
         variables={'policy': policy.acting_variables()},
         checkpointables={
@@ -68,15 +76,22 @@ class A2CLearner(learners.Learner):
             'reward_scale': networks.reward_scale,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
-        }, jit_compile=True, **kwargs)
+        },
+        jit_compile=True,
+        **kwargs,
+    )
 
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
     del step  # Nothing is random.
     batch_checks.check_block(
-        batch, self._networks.policy.num_tasks,
-        (*batch_checks.STEPS,
-         *['episode_step'] * self._config.normalize_rewards))
+        batch,
+        self._networks.policy.num_tasks,
+        (
+            *batch_checks.STEPS,
+            *['episode_step'] * self._config.normalize_rewards,
+        ),
+    )
     samples = self._make_batch(batch)
     num_tasks = self._networks.policy.num_tasks
     if self._config.order == 'joint':
@@ -85,12 +100,14 @@ class A2CLearner(learners.Learner):
       own = [tf.zeros_like(variable) for variable in self._own]
       for task in range(num_tasks):
         of_task, metrics = self._update_shared(
-            samples, tf.one_hot(task, num_tasks))
+            samples, tf.one_hot(task, num_tasks)
+        )
         own = [total + part for total, part in zip(own, of_task)]
     # A task's head is nothing to the other tasks: in turns, too, all of them
     # can be moved at the end.
     own = gradients.clip_by_task_norm(
-        own, self._config.max_gradient_norm, num_tasks=num_tasks)
+        own, self._config.max_gradient_norm, num_tasks=num_tasks
+    )
     self._own_optimizer.apply_gradients(zip(own, self._own))
     # Only now, so that a block is learned from with the very function that
     # acted in it.
@@ -110,19 +127,28 @@ class A2CLearner(learners.Learner):
       reward = networks.reward_scale(reward, block['episode_step'])
     observation = advantages.task_major(block['observation'])
     value, next_value = (
-        advantages.time_major(networks.value(x), shape) for x in (
-            observation, advantages.task_major(block['next_observation'])))
+        advantages.time_major(networks.value(x), shape)
+        for x in (observation, advantages.task_major(block['next_observation']))
+    )
     result = advantages.generalized_advantages(
-        reward, block['discount'], block['episode_end'], value, next_value,
-        gamma=config.discount, lambda_=1.)
+        reward,
+        block['discount'],
+        block['episode_end'],
+        value,
+        next_value,
+        gamma=config.discount,
+        lambda_=1.0,
+    )
     return Batch(
         observation=observation,
         action=advantages.task_major(block['action']),
         behaviour_log_prob=advantages.task_major(block['log_prob']),
-        value_target=advantages.task_major(result.value_target))
+        value_target=advantages.task_major(result.value_target),
+    )
 
-  def _update_shared(self, batch: Batch, weight: tf.Tensor
-                     ) -> Tuple[List[tf.Tensor], Metrics]:
+  def _update_shared(
+      self, batch: Batch, weight: tf.Tensor
+  ) -> Tuple[List[tf.Tensor], Metrics]:
     """Moves the trunk; returns the gradients of the heads.
 
     Args:
@@ -132,12 +158,18 @@ class A2CLearner(learners.Learner):
     config, networks = self._config, self._networks
     with tf.GradientTape() as tape:
       terms = losses.terms(
-          networks.policy.task(batch.observation), batch.action,
-          batch.behaviour_log_prob, networks.value(batch.observation),
-          batch.value_target)
+          networks.policy.task(batch.observation),
+          batch.action,
+          batch.behaviour_log_prob,
+          networks.value(batch.observation),
+          batch.value_target,
+      )
       of_task = tf.reduce_mean(
-          terms.policy_gradient - config.entropy_cost * terms.entropy
-          + config.value_cost * terms.value, axis=1)
+          terms.policy_gradient
+          - config.entropy_cost * terms.entropy
+          + config.value_cost * terms.value,
+          axis=1,
+      )
       # The sum of the tasks' means: a head learns as if it were alone.
       loss = tf.reduce_sum(weight * of_task)
     shared, own = tape.gradient(loss, (self._shared, self._own))
@@ -152,8 +184,9 @@ class A2CLearner(learners.Learner):
     }
 
 
-def _members(variables: Sequence[tf.Variable],
-             wanted: Sequence[tf.Variable]) -> List[tf.Variable]:
+def _members(
+    variables: Sequence[tf.Variable], wanted: Sequence[tf.Variable]
+) -> List[tf.Variable]:
   """Those of `variables` that are wanted."""
   references = {variable.ref() for variable in wanted}
   return [variable for variable in variables if variable.ref() in references]

@@ -12,6 +12,7 @@ tfd = tfp.distributions
 
 class A2CTerms(NamedTuple):
   """Unreduced terms of the loss, each `[K, N]`; minimise their weighted sum."""
+
   policy_gradient: tf.Tensor
   entropy: tf.Tensor
   value: tf.Tensor
@@ -51,6 +52,8 @@ def terms(
   advantage = value_target - tf.stop_gradient(value)
   return A2CTerms(
       policy_gradient=policy_gradient.surrogate(
-          policy.log_prob(action), behaviour_log_prob, advantage),
+          policy.log_prob(action), behaviour_log_prob, advantage
+      ),
       entropy=policy.entropy(),
-      value=tf.square(value - value_target))
+      value=tf.square(value - value_target),
+  )

@@ -20,12 +20,15 @@ class RewardScale(snt.Module):
     super().__init__(name='reward_scale')
     self._discount = discount
     self._return = tf.Variable(
-        tf.zeros([num_tasks, envs_per_task]), trainable=False, name='return')
-    self._count = tf.Variable(0., trainable=False, name='count')
+        tf.zeros([num_tasks, envs_per_task]), trainable=False, name='return'
+    )
+    self._count = tf.Variable(0.0, trainable=False, name='count')
     self._mean = tf.Variable(
-        tf.zeros([num_tasks]), trainable=False, name='mean')
+        tf.zeros([num_tasks]), trainable=False, name='mean'
+    )
     self._variance = tf.Variable(
-        tf.zeros([num_tasks]), trainable=False, name='variance')
+        tf.zeros([num_tasks]), trainable=False, name='variance'
+    )
 
   def __call__(self, reward: tf.Tensor, episode_step: tf.Tensor) -> tf.Tensor:
     """Takes in a block and returns its rewards, divided.
@@ -37,8 +40,12 @@ class RewardScale(snt.Module):
     Raises:
       ValueError: if the shapes are others.
     """
-    checks.has_shape(self.name, [None, *self._return.shape], reward=reward,
-                     episode_step=episode_step)
+    checks.has_shape(
+        self.name,
+        [None, *self._return.shape],
+        reward=reward,
+        episode_step=episode_step,
+    )
     total, totals = self._return.read_value(), []
     for step in range(reward.shape[0]):
       goes_on = tf.cast(episode_step[step] > 0, tf.float32)
@@ -55,7 +62,8 @@ class RewardScale(snt.Module):
     count = tf.constant(float(totals.shape[0] * totals.shape[2]))
     after = moments.merged(
         moments.Moments(self._count, self._mean, self._variance),
-        moments.Moments(count, mean, variance))
+        moments.Moments(count, mean, variance),
+    )
     self._count.assign(after.count)
     self._mean.assign(after.mean)
     self._variance.assign(after.variance)

@@ -64,14 +64,17 @@ class PolicyActor(acme.Actor):
 
   def select_action(self, observation: np.ndarray) -> np.ndarray:
     rows = policy_arguments.checked_observation(
-        observation, self._observation_size, max_rank=1)[np.newaxis, np.newaxis]
+        observation, self._observation_size, max_rank=1
+    )[np.newaxis, np.newaxis]
     if self._deterministic:
       action, self._state = self._policy.deterministic(
-          self._selected, rows, self._state)
+          self._selected, rows, self._state
+      )
     else:
       noise = self._policy.draw_noise(self._rng, 1, 1)
       action, _, self._state = self._policy.sample(
-          self._selected, rows, noise, self._state)
+          self._selected, rows, noise, self._state
+      )
     spec = self._action_spec
     if isinstance(spec, specs.BoundedArray) and action.dtype != np.int32:
       action = np.clip(action, spec.minimum, spec.maximum)
@@ -82,18 +85,26 @@ class PolicyActor(acme.Actor):
     self._state = np.zeros_like(self._state)
     self._episode, self._step = self._episode + 1, 0
     with self._says_where():
-      timestep_checks.first_observation(timestep, self._wanted_shape(
-          getattr(timestep, 'observation', timestep)))
+      timestep_checks.first_observation(
+          timestep,
+          self._wanted_shape(getattr(timestep, 'observation', timestep)),
+      )
 
   def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
     """Checks the step; there is nothing to remember."""
     with self._says_where():
-      timestep_checks.check_step(next_timestep, self._wanted_shape(
-          getattr(next_timestep, 'observation', next_timestep)))
+      timestep_checks.check_step(
+          next_timestep,
+          self._wanted_shape(
+              getattr(next_timestep, 'observation', next_timestep)
+          ),
+      )
       _, reward, discount, observation = next_timestep
       number_checks.check_numbers(
-          np.float32([observation]), np.float32([reward]),
-          np.float32([discount]))
+          np.float32([observation]),
+          np.float32([reward]),
+          np.float32([discount]),
+      )
     self._step += 1
 
   def _wanted_shape(self, observation: np.ndarray) -> Tuple[int, ...]:
@@ -104,7 +115,8 @@ class PolicyActor(acme.Actor):
         raise timestep_checks.BadValue(
             'the environment returned '
             f'{timestep_checks.brief(observation)} as observation, want real '
-            'numbers of shape [D]')
+            'numbers of shape [D]'
+        )
       self._shape = array.shape
     return self._shape
 
@@ -114,16 +126,17 @@ class PolicyActor(acme.Actor):
       yield
     except timestep_checks.BadValue as error:
       raise timestep_checks.BadValue(
-          f'task {self._task_index[0]} (episode {self._episode}, the actor\'s '
-          f'seed {self._seed}, step {self._step}) failed: {error}') from None
+          f"task {self._task_index[0]} (episode {self._episode}, the actor's "
+          f'seed {self._seed}, step {self._step}) failed: {error}'
+      ) from None
 
   def update(self, wait: bool = False) -> None:
     """Fetches the source's variables."""
-    parameters, = self._source.get_variables(['policy'])
+    (parameters,) = self._source.get_variables(['policy'])
     num_tasks, self._observation_size = self._sizes(parameters)
     self._selected = self._policy.select_tasks(
-        parameters,
-        acting_perceptron.checked_tasks(self._task_index, num_tasks))
+        parameters, acting_perceptron.checked_tasks(self._task_index, num_tasks)
+    )
 
 
 class UnrollActor(acme.Worker):
@@ -181,7 +194,7 @@ class UnrollActor(acme.Worker):
 
   def update(self) -> None:
     """Fetches the source's variables."""
-    self._parameters, = self._source.get_variables(['policy'])
+    (self._parameters,) = self._source.get_variables(['policy'])
     if self._acts is not None:
       self._pool.set_parameters(self._parameters)
 

@@ -19,6 +19,7 @@ class Adapter(Protocol):
   Attributes:
     policy: what acts.
   """
+
   policy: acting.ActingPolicy
 
   def parameters(self, blocks: Sequence[Block]) -> Dict[str, np.ndarray]:
@@ -40,6 +41,7 @@ class Trajectory(NamedTuple):
     latent: that it was made from, `[K, L]`.
     taken_for: index of the family that the task was taken for, `[K]`; or None.
   """
+
   block: Block
   success: np.ndarray
   latent: np.ndarray
@@ -59,12 +61,18 @@ def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
   for number, block in enumerate(blocks):
     shape = block['reward'].shape
     if shape[1:] != (num_tasks, 1):
-      raise ValueError(f'blocks: number {number} has rewards of shape {shape}, '
-                       f'want [T, {num_tasks}, 1].')
+      raise ValueError(
+          f'blocks: number {number} has rewards of shape {shape}, '
+          f'want [T, {num_tasks}, 1].'
+      )
 
 
-def adapt(pool: process_pool.Pool, adapter: Adapter, task_names: Sequence[str],
-          num_trajectories: int) -> List[Trajectory]:
+def adapt(
+    pool: process_pool.Pool,
+    adapter: Adapter,
+    task_names: Sequence[str],
+    num_trajectories: int,
+) -> List[Trajectory]:
   """Has a meta-learner try its tasks again and again.
 
   Nothing is learned by gradients. What each task's trajectories are made with
@@ -94,26 +102,36 @@ def adapt(pool: process_pool.Pool, adapter: Adapter, task_names: Sequence[str],
     else:
       pool.set_policy(adapter.policy, parameters)
     # The pool writes over its arrays.
-    block = {name: array.copy() for name, array in pool.collect(
-        restart=True).items()}
+    block = {
+        name: array.copy() for name, array in pool.collect(restart=True).items()
+    }
     ended = pool.episodes()
     _check_whole(ended, *block['reward'].shape[1::-1])
     success = {episode.task: episode.success for episode in ended}
     if sorted(success) != sorted(task_names):
-      raise ValueError(f'task_names: got {list(task_names)}, want those of the '
-                       f'pool, {list(success)}.')
-    found.append(Trajectory(
-        block, np.array([success[name] for name in task_names]),
-        adapter.latents(blocks), adapter.taken_for(blocks)))
+      raise ValueError(
+          f'task_names: got {list(task_names)}, want those of the '
+          f'pool, {list(success)}.'
+      )
+    found.append(
+        Trajectory(
+            block,
+            np.array([success[name] for name in task_names]),
+            adapter.latents(blocks),
+            adapter.taken_for(blocks),
+        )
+    )
     blocks.append(block)
   return found
 
 
-def _check_whole(ended: Sequence[process_pool.Episode], num_tasks: int,
-                 unroll_length: int) -> None:
+def _check_whole(
+    ended: Sequence[process_pool.Episode], num_tasks: int, unroll_length: int
+) -> None:
   lengths = sorted({episode.length for episode in ended})
   if len(ended) != num_tasks or lengths != [unroll_length]:
     raise ValueError(
         f'unroll_length={unroll_length} is no whole episode of each task: '
         f'{len(ended)} episodes of {num_tasks} tasks ended in it, of '
-        f'{lengths} steps; want the number of steps that every episode has.')
+        f'{lengths} steps; want the number of steps that every episode has.'
+    )

@@ -17,13 +17,15 @@ class RandomPolicy:
     low: A lower bounds of continuous actions.
     high: A upper bounds.
   """
+
   is_discrete: bool
   action_size: int
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
 
-  def select_tasks(self, parameters: Mapping[str, np.ndarray],
-                   task_index: np.ndarray) -> None:
+  def select_tasks(
+      self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray
+  ) -> None:
     """Nothing to gather; there are no parameters."""
 
   def draw_noise(
@@ -46,7 +48,8 @@ class RandomPolicy:
     return action, np.full(observation.shape[:2], log_prob, np.float32)
 
   def deterministic(
-      self, selected: None, observation: np.ndarray) -> np.ndarray:
+      self, selected: None, observation: np.ndarray
+  ) -> np.ndarray:
     """Refuses: noise is all that this policy is."""
     raise ValueError('a random policy has no deterministic action.')
 
@@ -55,6 +58,11 @@ def random_policy(action_spec: specs.Array) -> RandomPolicy:
   """Uniformly random actions of a discrete or bounded spec."""
   if isinstance(action_spec, specs.DiscreteArray):
     return RandomPolicy(True, action_spec.num_values)
-  return RandomPolicy(False, action_spec.shape[0], *(
-      tuple(np.broadcast_to(bound, action_spec.shape).tolist())
-      for bound in (action_spec.minimum, action_spec.maximum)))
+  return RandomPolicy(
+      False,
+      action_spec.shape[0],
+      *(
+          tuple(np.broadcast_to(bound, action_spec.shape).tolist())
+          for bound in (action_spec.minimum, action_spec.maximum)
+      ),
+  )

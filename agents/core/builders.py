@@ -9,12 +9,12 @@ from __future__ import annotations
 import abc
 import typing
 from typing import (
-  Any,
-  Callable,
-  List,
-  Mapping,
-  Optional,
-  Sequence,
+    Any,
+    Callable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
 )
 
 from distillery.agents.core import config_checks
@@ -32,8 +32,6 @@ if typing.TYPE_CHECKING:
 # Takes the name of the behaviour that acted and a block of its, see
 # `replay.block_signature`.
 Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
-
-
 
 
 class Builder(abc.ABC):
@@ -68,7 +66,9 @@ class Builder(abc.ABC):
 
   @classmethod
   @abc.abstractmethod
-  def make_inserter(cls, spec: core_specs.AgentSpec, client: reverb.Client) -> Inserter:
+  def make_inserter(
+      cls, spec: core_specs.AgentSpec, client: reverb.Client
+  ) -> Inserter:
     """What writes blocks into the tables.
 
     Of the class: a machine that acts has none of the files that a builder may
@@ -94,8 +94,13 @@ class Builder(abc.ABC):
     """What acts, in NumPy; `which` is evaluated, or a behaviour."""
 
   @abc.abstractmethod
-  def make_learner(self, networks: Any, client: reverb.Client,
-                   counter: counting.Counter, seed: int) -> learners.Learner:
+  def make_learner(
+      self,
+      networks: Any,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learners.Learner:
     """What learns from the tables; serves 'policy' to actors."""
 
 
@@ -112,12 +117,14 @@ class OnPolicyBuilder(Builder):
     Raises:
       ValueError: if they do not go together.
     """
-    if config.noise_color and isinstance(
-        spec.action_spec, specs.DiscreteArray):
-      raise ValueError(f'noise_color={config.noise_color} has no effect on '
-                       'discrete actions; set it to 0.')
+    if config.noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
+      raise ValueError(
+          f'noise_color={config.noise_color} has no effect on '
+          'discrete actions; set it to 0.'
+      )
     config_checks.warn_of_width(
-        config, spec.action_spec, *core_specs.action_bounds(spec.action_spec))
+        config, spec.action_spec, *core_specs.action_bounds(spec.action_spec)
+    )
     self.config = config
     self.spec = spec
 
@@ -129,27 +136,30 @@ class OnPolicyBuilder(Builder):
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     del apart  # Who writes waits for a full queue, who reads for an empty one.
     from distillery.agents.core.replay import blocks
-    return [blocks.make_queue(name, self.spec, self.config, max_blocks=1,
-                              state_size=self.state_size)
-            for name in self.behaviours]
+
+    return [
+        blocks.make_queue(
+            name,
+            self.spec,
+            self.config,
+            max_blocks=1,
+            state_size=self.state_size,
+        )
+        for name in self.behaviours
+    ]
 
   @classmethod
-  def make_inserter(cls, spec: core_specs.AgentSpec, client: reverb.Client) -> Inserter:
+  def make_inserter(
+      cls, spec: core_specs.AgentSpec, client: reverb.Client
+  ) -> Inserter:
     from distillery.agents.core.replay import blocks
+
     del spec  # A queue takes any block.
     return blocks.BlockWriter(client)
 
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     return networks.policy.acting_policy(
-        which, *core_specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color)
-
-
-
-
-
-
-
-
-
-
+        which,
+        *core_specs.action_bounds(self.spec.action_spec),
+        noise_color=self.config.noise_color,
+    )

@@ -29,8 +29,7 @@ import numpy as np
 _FILES = {'variables.index', 'policy.npz', 'policies.json', 'state.json'}
 
 
-def newest(run_dir: pathlib.Path,
-           whole: bool = True) -> Optional[pathlib.Path]:
+def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
   """The newest checkpoint that agrees with its manifest; warns of others.
 
   Args:
@@ -46,8 +45,10 @@ def newest(run_dir: pathlib.Path,
   """
   folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
   if folder.is_symlink() and not folder.exists():
-    raise OSError(f'{folder} is a link to {os.path.realpath(folder)}, which is '
-                  'not there; is its disk mounted?')
+    raise OSError(
+        f'{folder} is a link to {os.path.realpath(folder)}, which is '
+        'not there; is its disk mounted?'
+    )
   found = paths(folder)
   for path in reversed(found):
     fault = _fault(path, whole)
@@ -55,13 +56,16 @@ def newest(run_dir: pathlib.Path,
       return path
     warnings.warn(f'checkpoint {path} is damaged: {fault}.', stacklevel=2)
   if found:
-    raise ValueError(f'none of the {len(found)} checkpoints in {folder} is '
-                     f'whole: {fault} in the oldest.')
+    raise ValueError(
+        f'none of the {len(found)} checkpoints in {folder} is '
+        f'whole: {fault} in the oldest.'
+    )
   return None
 
 
-def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
-            whole: bool = True) -> Dict[str, Any]:
+def restore(
+    path: pathlib.Path, checkpointables: Mapping[str, Any], whole: bool = True
+) -> Dict[str, Any]:
   """Restores variables and returns the checkpoint's state.
 
   Args:
@@ -73,19 +77,24 @@ def restore(path: pathlib.Path, checkpointables: Mapping[str, Any],
     ValueError: if the checkpoint is of other networks; says what differs.
   """
   import tensorflow as tf
+
   state = json.loads((path / 'state.json').read_text())
   there, here = state.pop('variables'), shapes(checkpointables)
   differences = [
       f'{name} is {there.get(name, "absent")} there and '
       f'{here.get(name, "absent")} here'
       for name in sorted(set(there) | set(here))
-      if there.get(name) != here.get(name) and (
-          whole or name.partition('/')[0] in checkpointables)]
+      if there.get(name) != here.get(name)
+      and (whole or name.partition('/')[0] in checkpointables)
+  ]
   if differences:
     more = f' (and {len(differences) - 3} more)' if differences[3:] else ''
     raise ValueError(
         f'checkpoint {path} is of another network: '
-        + '; '.join(differences[:3]) + more + '.')
+        + '; '.join(differences[:3])
+        + more
+        + '.'
+    )
   status = tf.train.Checkpoint(**checkpointables).read(str(path / 'variables'))
   if whole:
     status.assert_consumed()
@@ -104,8 +113,11 @@ def train_task_names(run_dir: pathlib.Path) -> List[str]:
   """Of the tasks that a run was trained on, in order."""
   path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
   tasks = run_directory.read_json(path, tasks=list)['tasks']
-  return [task.rpartition(' (')[0] for task in map(str, tasks)
-          if task.endswith('(train)')]
+  return [
+      task.rpartition(' (')[0]
+      for task in map(str, tasks)
+      if task.endswith('(train)')
+  ]
 
 
 def env_steps(path: pathlib.Path) -> int:
@@ -123,8 +135,9 @@ def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
   return found
 
 
-def load_policy(run_dir: pathlib.Path,
-                which: str = 'task') -> loaded_policy.LoadedPolicy:
+def load_policy(
+    run_dir: pathlib.Path, which: str = 'task'
+) -> loaded_policy.LoadedPolicy:
   """Loads the newest policy of a run; needs NumPy alone.
 
   Args:
@@ -140,19 +153,26 @@ def load_policy(run_dir: pathlib.Path,
     raise ValueError(f'no checkpoint in {run_dir} yet.')
   policies = json.loads((path / 'policies.json').read_text())
   if which not in policies:
-    raise ValueError(f'policy must be one of {sorted(policies)} in {run_dir}, '
-                     f'got {which!r}.')
+    raise ValueError(
+        f'policy must be one of {sorted(policies)} in {run_dir}, '
+        f'got {which!r}.'
+    )
   state = json.loads((path / 'state.json').read_text())
   with np.load(path / 'policy.npz', allow_pickle=False) as parameters:
     return loaded_policy.LoadedPolicy(
-        acting.from_json(policies[which]), dict(parameters),
-        state['env_steps'], state['wall_s'])
+        acting.from_json(policies[which]),
+        dict(parameters),
+        state['env_steps'],
+        state['wall_s'],
+    )
 
 
 def shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
   """Of every variable, by name, as text."""
-  return {name: str(tuple(variable.shape))
-          for name, variable in variables(checkpointables).items()}
+  return {
+      name: str(tuple(variable.shape))
+      for name, variable in variables(checkpointables).items()
+  }
 
 
 def paths(folder: pathlib.Path) -> List[pathlib.Path]:

@@ -47,26 +47,36 @@ def evaluate(
   for name, policy in policies.items():
     tasks = suite.train_tasks if name == 'task' else suite.tasks
     episodes = pool.evaluate(
-        policy, parameters, episodes_per_task=episodes_per_task, tasks=tasks,
+        policy,
+        parameters,
+        episodes_per_task=episodes_per_task,
+        tasks=tasks,
         seed=seed + _STREAM,
         deterministic=deterministic and not suite.evaluates_samples,
-        until_success=suite.score == 'success')
+        until_success=suite.score == 'success',
+    )
     for i, task in enumerate(tasks):
       # By place: a test task may have the name of a training task (ML1).
-      of_task = episodes[i * episodes_per_task:(i + 1) * episodes_per_task]
-      rows.append({
-          'policy': name,
-          'task': task.name,
-          'split': task.split,
-          'episodes': len(of_task),
-          'success': float(np.mean([e.success for e in of_task])),
-          'return': round(float(np.mean([e.return_ for e in of_task])), 3),
-      })
+      of_task = episodes[i * episodes_per_task : (i + 1) * episodes_per_task]
+      rows.append(
+          {
+              'policy': name,
+              'task': task.name,
+              'split': task.split,
+              'episodes': len(of_task),
+              'success': float(np.mean([e.success for e in of_task])),
+              'return': round(float(np.mean([e.return_ for e in of_task])), 3),
+          }
+      )
   return rows
 
 
-def mean_score(rows: Sequence[Mapping[str, Any]], policy: str,
-               split: str = 'train', score: str = 'success') -> float:
+def mean_score(
+    rows: Sequence[Mapping[str, Any]],
+    policy: str,
+    split: str = 'train',
+    score: str = 'success',
+) -> float:
   """Mean over tasks of the score of one policy; NaN if there is none.
 
   Args:
@@ -75,9 +85,16 @@ def mean_score(rows: Sequence[Mapping[str, Any]], policy: str,
     split: 'train' or 'test'.
     score: of the suite, a column.
   """
-  return float(np.mean([row[score] for row in rows
-                        if row['policy'] == policy and row['split'] == split]
-                       or [np.nan]))
+  return float(
+      np.mean(
+          [
+              row[score]
+              for row in rows
+              if row['policy'] == policy and row['split'] == split
+          ]
+          or [np.nan]
+      )
+  )
 
 
 def score_text(value: float, score: str, digits: int = 1) -> str:
@@ -101,16 +118,33 @@ def table(rows: Sequence[Mapping[str, Any]], score: str = 'success') -> str:
     # A policy of a user's own may have a longer name than ours.
     return label.ljust(width) + ''.join(
         cell.rjust(max(9, len(policy) + 1))
-        for cell, policy in zip(cells, policies))
+        for cell, policy in zip(cells, policies)
+    )
 
   lines = [line(score, '', policies)]
   for task, split in tasks:
     cells = [found.get((p, task, split)) for p in policies]
-    lines.append(line(shown[task], split, [
-        score_text(float(cell[score]) if cell else np.nan, score, digits=0)
-        for cell in cells]))
+    lines.append(
+        line(
+            shown[task],
+            split,
+            [
+                score_text(
+                    float(cell[score]) if cell else np.nan, score, digits=0
+                )
+                for cell in cells
+            ],
+        )
+    )
   for split in dict.fromkeys(split for _, split in tasks):
-    lines.append(line('mean', split, [
-        score_text(mean_score(rows, p, split, score), score)
-        for p in policies]))
+    lines.append(
+        line(
+            'mean',
+            split,
+            [
+                score_text(mean_score(rows, p, split, score), score)
+                for p in policies
+            ],
+        )
+    )
   return '\n'.join(lines)

@@ -40,22 +40,8 @@ def run_experiment(config: setup.ExperimentConfig) -> List[Dict[str, Any]]:
     with setup.make_pool(config, config.num_workers, config.seed) as pool:
       quiet.quiet_tensorflow()
       from distillery.agents.core.running import devices
+
       devices.choose(config.device)
       from distillery.agents.core.running import training
+
       return training.train(config, pool, builder)
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-

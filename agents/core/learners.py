@@ -58,12 +58,14 @@ class Learner(acme.Learner):
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
-        self._pack_step, jit_compile=self._jit_compile)
+        self._pack_step, jit_compile=self._jit_compile
+    )
     self._traced_step: Any = None  # Its only trace: batches are all alike.
 
   @abc.abstractmethod
-  def _step(self, batch: Mapping[str, tf.Tensor],
-            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+  def _step(
+      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+  ) -> Dict[str, tf.Tensor]:
     """One update from one batch; returns metrics, scalars but for flags.
 
     Args:
@@ -83,9 +85,11 @@ class Learner(acme.Learner):
     # An array: TensorFlow keeps every Python number that it is given, for ever.
     step = np.asarray(self.num_steps, np.int32)
     # XLA tells of the first, when it is compiled.
-    with (quiet.quiet_native_code()
-          if self._jit_compile and not self.metrics
-          else contextlib.nullcontext()):
+    with (
+        quiet.quiet_native_code()
+        if self._jit_compile and not self.metrics
+        else contextlib.nullcontext()
+    ):
       packed, self._copies = self._function(batch, step)(batch, step)
     self.metrics = self._report(_unpack(packed.numpy(), self._metric_shapes))
     self.num_steps += 1
@@ -103,14 +107,17 @@ class Learner(acme.Learner):
       self._traced_step = self._packed_step.get_concrete_function(batch, step)
     return self._traced_step
 
-  def _pack_step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
-                 ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
+  def _pack_step(
+      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+  ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
     """What `_step` returns, packed, and the variables after it."""
     metrics = self._step(batch, step)
     self._metric_shapes = _shapes(metrics)  # Noted while it is traced.
     return _pack(metrics), {
-        name: _pack(variables) for name, variables in self._variables.items()
-        if self._jit_compile}
+        name: _pack(variables)
+        for name, variables in self._variables.items()
+        if self._jit_compile
+    }
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     """What `_step` returned, as numbers; raises as `step` does."""
@@ -119,7 +126,8 @@ class Learner(acme.Learner):
       if not math.isfinite(value):
         raise errors.NonFiniteError(
             f'{name} is {value} in learner step {self.num_steps}; smaller '
-            'learning rates or rewards may prevent it.')
+            'learning rates or rewards may prevent it.'
+        )
     return numbers
 
   def check_finite(self) -> None:
@@ -135,7 +143,8 @@ class Learner(acme.Learner):
       if not np.isfinite(variable.numpy()).all():
         raise errors.NonFiniteError(
             f'{name} is not finite after {self.num_steps} learner steps; '
-            'smaller learning rates or rewards may prevent it.')
+            'smaller learning rates or rewards may prevent it.'
+        )
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
     """Copies of the named collections, each a dict of float32 arrays.
@@ -145,13 +154,18 @@ class Learner(acme.Learner):
     """
     unknown = sorted(set(names) - set(self._variables))
     if unknown:
-      raise ValueError(f'variables: got {unknown}, want some of '
-                       f'{sorted(self._variables)}.')
+      raise ValueError(
+          f'variables: got {unknown}, want some of '
+          f'{sorted(self._variables)}.'
+      )
     copies = self._copies  # Another thread may be stepping.
-    packed = [copies[name] if copies else self._pack_variables(name)
-              for name in names]
-    return [_unpack(tensor.numpy(), _shapes(self._variables[name]))
-            for name, tensor in zip(names, packed)]
+    packed = [
+        copies[name] if copies else self._pack_variables(name) for name in names
+    ]
+    return [
+        _unpack(tensor.numpy(), _shapes(self._variables[name]))
+        for name, tensor in zip(names, packed)
+    ]
 
   @tf.function
   def _pack_variables(self, name: str) -> tf.Tensor:
@@ -168,12 +182,21 @@ def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
   Of each tensor that comes back to Python 3.11, TensorFlow 2.15 never frees 48
   bytes (github.com/tensorflow/tensorflow/issues/62551).
   """
-  return tf.concat([tf.reshape(tf.cast(tensor, tf.float32), [-1])
-                    for tensor in tensors.values()], axis=0)
+  return tf.concat(
+      [
+          tf.reshape(tf.cast(tensor, tf.float32), [-1])
+          for tensor in tensors.values()
+      ],
+      axis=0,
+  )
 
 
 def _unpack(packed: np.ndarray, shapes: _Shapes) -> Dict[str, np.ndarray]:
   """Views of the parts, by name."""
   ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
-  return {name: part.reshape(shape) for part, (name, shape)
-          in zip(np.split(packed, ends[:-1]), shapes.items())}
+  return {
+      name: part.reshape(shape)
+      for part, (name, shape) in zip(
+          np.split(packed, ends[:-1]), shapes.items()
+      )
+  }

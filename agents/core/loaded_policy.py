@@ -18,27 +18,35 @@ class LoadedPolicy:
     wall_s: seconds of training.
   """
 
-  def __init__(self, policy: acting.ActingPolicy,
-               parameters: Mapping[str, np.ndarray], env_steps: int,
-               wall_s: float):
+  def __init__(
+      self,
+      policy: acting.ActingPolicy,
+      parameters: Mapping[str, np.ndarray],
+      env_steps: int,
+      wall_s: float,
+  ):
     """Initialises the policy; it was trained for `env_steps` in `wall_s`."""
     self.env_steps = env_steps
     self.wall_s = wall_s
     self.policy = policy
     # What was gathered of them below would not follow if they were changed.
-    self.parameters = {name: np.array(value)
-                       for name, value in parameters.items()}
+    self.parameters = {
+        name: np.array(value) for name, value in parameters.items()
+    }
     for value in self.parameters.values():
       value.flags.writeable = False
     # A user's own policy may not know them.
     self._num_tasks, self._observation_size = (
-        policy.sizes(self.parameters) if hasattr(policy, 'sizes')
-        else (np.inf, None))
+        policy.sizes(self.parameters)
+        if hasattr(policy, 'sizes')
+        else (np.inf, None)
+    )
     self._task_index = None
     self._selected = None
 
-  def act(self, observation: np.ndarray,
-          task_index: Union[int, np.ndarray]) -> np.ndarray:
+  def act(
+      self, observation: np.ndarray, task_index: Union[int, np.ndarray]
+  ) -> np.ndarray:
     """Returns what the policy does without noise.
 
     Args:
@@ -58,21 +66,27 @@ class LoadedPolicy:
     if hasattr(self.policy, 'state_size'):
       raise ValueError(
           'this policy remembers what it has seen; call `policy.deterministic` '
-          'with `parameters` and a state, as `actors.PolicyActor` does.')
+          'with `parameters` and a state, as `actors.PolicyActor` does.'
+      )
     rows = policy_arguments.checked_observation(
-        observation, self._observation_size, max_rank=2)
+        observation, self._observation_size, max_rank=2
+    )
     is_single = rows.ndim == 1
     rows = np.atleast_2d(rows)
     self._select(policy_arguments.index_of_each(task_index, len(rows)))
-    action = self.policy.deterministic(
-        self._selected, rows[:, np.newaxis])[:, 0]
+    action = self.policy.deterministic(self._selected, rows[:, np.newaxis])[
+        :, 0
+    ]
     return action[0] if is_single else action
 
   def _select(self, index: np.ndarray) -> None:
     """Gathers the weights of the rows' tasks."""
     # That costs more than a step, and rows seldom change tasks.
-    if (self._task_index is None or index.dtype.kind not in 'iu'
-        or not np.array_equal(index, self._task_index)):
+    if (
+        self._task_index is None
+        or index.dtype.kind not in 'iu'
+        or not np.array_equal(index, self._task_index)
+    ):
       index = acting_perceptron.checked_tasks(index, self._num_tasks)
       self._selected = self.policy.select_tasks(self.parameters, index)
       self._task_index = index

@@ -5,8 +5,11 @@ from typing import Sequence
 import tensorflow as tf
 
 
-def adam(learning_rate: float, variables: Sequence[tf.Variable],
-         epsilon: float = 1e-7) -> tf.keras.optimizers.Optimizer:
+def adam(
+    learning_rate: float,
+    variables: Sequence[tf.Variable],
+    epsilon: float = 1e-7,
+) -> tf.keras.optimizers.Optimizer:
   """Adam.
 
   Args:
@@ -15,11 +18,13 @@ def adam(learning_rate: float, variables: Sequence[tf.Variable],
     epsilon: added to the root of the second moment.
   """
   return _build(
-      tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon), variables)
+      tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon), variables
+  )
 
 
-def rms_prop(learning_rate: float, variables: Sequence[tf.Variable],
-             epsilon: float) -> tf.keras.optimizers.Optimizer:
+def rms_prop(
+    learning_rate: float, variables: Sequence[tf.Variable], epsilon: float
+) -> tf.keras.optimizers.Optimizer:
   """RMSprop with a decay of 0.99.
 
   Args:
@@ -29,13 +34,15 @@ def rms_prop(learning_rate: float, variables: Sequence[tf.Variable],
       TensorFlow that goes with Launchpad). Where gradients are below its root,
       steps are smaller than the learning rate.
   """
-  return _build(tf.keras.optimizers.RMSprop(
-      learning_rate, rho=0.99, epsilon=epsilon), variables)
+  return _build(
+      tf.keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=epsilon),
+      variables,
+  )
 
 
-def _build(optimizer: tf.keras.optimizers.Optimizer,
-           variables: Sequence[tf.Variable]
-           ) -> tf.keras.optimizers.Optimizer:
+def _build(
+    optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]
+) -> tf.keras.optimizers.Optimizer:
   # The second is its name in the TensorFlow that goes with Launchpad.
   build = getattr(optimizer, 'build', None) or optimizer._create_all_weights
   build(variables)

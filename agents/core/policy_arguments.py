@@ -22,12 +22,15 @@ def as_array(name: str, value: Any) -> np.ndarray:
   try:
     return np.asarray(value)
   except (TypeError, ValueError):
-    raise ValueError(f'{name}: got {value!r}, want an array of numbers, whose '
-                     'rows are equally long') from None
+    raise ValueError(
+        f'{name}: got {value!r}, want an array of numbers, whose '
+        'rows are equally long'
+    ) from None
 
 
-def checked_observation(observation: Any, size: Optional[int], *,
-                        max_rank: int) -> np.ndarray:
+def checked_observation(
+    observation: Any, size: Optional[int], *, max_rank: int
+) -> np.ndarray:
   """Returns an observation, or rows of them, as float32.
 
   Args:
@@ -41,12 +44,15 @@ def checked_observation(observation: Any, size: Optional[int], *,
   rows = as_array('observation', observation)
   if rows.dtype.kind not in 'biuf':
     raise ValueError(
-        f'observation: got dtype {rows.dtype}, want numbers, such as float32')
+        f'observation: got dtype {rows.dtype}, want numbers, such as float32'
+    )
   if not 1 <= rows.ndim <= max_rank or size not in (None, rows.shape[-1]):
     row = 'D' if size is None else size
     wanted = f'[{row}]' if max_rank == 1 else f'[N, {row}] or [{row}]'
-    raise ValueError(f'observation: got shape {list(rows.shape)}, want '
-                     f'{wanted}, without a one-hot of the task')
+    raise ValueError(
+        f'observation: got shape {list(rows.shape)}, want '
+        f'{wanted}, without a one-hot of the task'
+    )
   if rows.dtype != np.float32:
     with np.errstate(over='ignore'):  # What overflows is refused below.
       rows = rows.astype(np.float32)
@@ -55,7 +61,8 @@ def checked_observation(observation: Any, size: Optional[int], *,
   if np.count_nonzero(is_finite) != rows.size:
     raise ValueError(
         f'observation: got {rows[~is_finite][0]} at index '
-        f'{np.argwhere(~is_finite)[0].tolist()}, want finite float32 numbers')
+        f'{np.argwhere(~is_finite)[0].tolist()}, want finite float32 numbers'
+    )
   return rows
 
 
@@ -75,5 +82,6 @@ def index_of_each(task_index: Any, num_rows: int) -> np.ndarray:
   if index.shape != (num_rows,):
     raise ValueError(
         f'task_index: got shape {list(index.shape)}, want one integer, or '
-        f'[{num_rows}], one for each row')
+        f'[{num_rows}], one for each row'
+    )
   return index

@@ -16,9 +16,19 @@ from distillery.agents.core.run_files import machine
 from distillery.agents.core.run_files import run_contents
 from distillery.agents.core.run_files import user_paths
 
-_PACKAGES = ('acme-distillery', 'tensorflow', 'tensorflow-probability',
-             'dm-sonnet', 'dm-reverb', 'dm-acme', 'metaworld', 'mujoco',
-             'gymnasium', 'numpy', 'scipy')
+_PACKAGES = (
+    'acme-distillery',
+    'tensorflow',
+    'tensorflow-probability',
+    'dm-sonnet',
+    'dm-reverb',
+    'dm-acme',
+    'metaworld',
+    'mujoco',
+    'gymnasium',
+    'numpy',
+    'scipy',
+)
 EVALUATION_COLUMNS = tuple(csv_tables.EVALUATION)
 # Where Reverb writes while a run goes on; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
@@ -51,8 +61,7 @@ class RunDirectory:
     if (self.path / run_contents.LOCK).exists():
       self._hold().close()
     self._before = folders.Snapshot(self.path, run_contents.FOLDERS)
-    refusal = run_contents.refusal(
-        self.path, self.resume, self._before.empty)
+    refusal = run_contents.refusal(self.path, self.resume, self._before.empty)
     if refusal:
       raise ValueError(f'run_dir {self.path} {refusal}.')
     if not self.resume:
@@ -70,7 +79,8 @@ class RunDirectory:
     except BlockingIOError:
       lock.close()
       raise ValueError(
-          f'run_dir {self.path} is in use by another process.') from None
+          f'run_dir {self.path} is in use by another process.'
+      ) from None
     return lock
 
   def note_step(self) -> None:
@@ -88,8 +98,11 @@ class RunDirectory:
       yield
     except BaseException:  # Ctrl-C as well.
       # It is closed if an inner context has removed the run already.
-      if not (self.resume or self._lock.closed
-              or run_contents.has_stepped(self.path)):
+      if not (
+          self.resume
+          or self._lock.closed
+          or run_contents.has_stepped(self.path)
+      ):
         self._lock.close()
         self._before.restore()
       raise
@@ -112,13 +125,16 @@ class RunDirectory:
     Raises:
       ValueError: if one has a row that is not whole; see `csv_tables.read`.
     """
-    for name, converters in (('train.csv', csv_tables.TRAIN),
-                             ('evaluation.csv', csv_tables.EVALUATION)):
+    for name, converters in (
+        ('train.csv', csv_tables.TRAIN),
+        ('evaluation.csv', csv_tables.EVALUATION),
+    ):
       if (self.path / name).exists():
         csv_tables.read(self.path / name, converters)
 
-  def open_csv(self, name: str,
-               columns: Optional[Sequence[str]] = None) -> 'CsvFile':
+  def open_csv(
+      self, name: str, columns: Optional[Sequence[str]] = None
+  ) -> 'CsvFile':
     """Opens a table to append to."""
     return CsvFile(self.path / name, columns)
 
@@ -154,11 +170,11 @@ class CsvFile:
     if differ:
       raise ValueError(
           f'{self._path} has other columns ({", ".join(differ)} are on one '
-          'side alone); want the version that began the run, or a new run.')
+          'side alone); want the version that began the run, or a new run.'
+      )
     try:
       with open(self._path, 'ab') as f:
-        f.write(csv_tables.encoded(
-            self._header, rows, has_header=not size))
+        f.write(csv_tables.encoded(self._header, rows, has_header=not size))
     except OSError:
       if self._path.exists():
         os.truncate(self._path, size)
@@ -166,11 +182,13 @@ class CsvFile:
 
   def last_env_steps(self) -> int:
     """Of the last row; -1 if there is none."""
-    return max((row['env_steps'] for row in self._read('env_steps').rows),
-               default=-1)
+    return max(
+        (row['env_steps'] for row in self._read('env_steps').rows), default=-1
+    )
 
-  def truncate(self, env_steps: int,
-               learner_steps: Optional[int] = None) -> int:
+  def truncate(
+      self, env_steps: int, learner_steps: Optional[int] = None
+  ) -> int:
     """Drops rows that a resumed run writes again.
 
     Args:
@@ -188,8 +206,11 @@ class CsvFile:
     if learner_steps is not None:
       limits['learner_steps'] = learner_steps
     columns, rows = self._read(*limits)
-    kept = [row for row in rows
-            if [row[name] for name in limits] <= list(limits.values())]
+    kept = [
+        row
+        for row in rows
+        if [row[name] for name in limits] <= list(limits.values())
+    ]
     if columns:
       content = csv_tables.encoded(columns, kept)
       if content != self._path.read_bytes():
@@ -203,7 +224,8 @@ class CsvFile:
     if not self._path.exists():
       return csv_tables.Table((), [])
     return csv_tables.read(
-        self._path, {name: csv_tables.whole_number for name in numbers})
+        self._path, {name: csv_tables.whole_number for name in numbers}
+    )
 
 
 def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
@@ -220,15 +242,20 @@ def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
   try:
     content = json.loads(path.read_text(encoding='utf-8-sig'))
   except ValueError as error:
-    raise ValueError(f'cannot read {path}: {error}; want the JSON that the run '
-                     'wrote.') from error
+    raise ValueError(
+        f'cannot read {path}: {error}; want the JSON that the run ' 'wrote.'
+    ) from error
   if not isinstance(content, dict):
-    raise ValueError(f'cannot read {path}: got {str(content)[:40]!r}; want the '
-                     'JSON that the run wrote, names and values in braces.')
+    raise ValueError(
+        f'cannot read {path}: got {str(content)[:40]!r}; want the '
+        'JSON that the run wrote, names and values in braces.'
+    )
   for name, kind in types.items():
     if not isinstance(content.get(name), kind):
-      raise ValueError(f'cannot read {path}: {name} is {content.get(name)!r}; '
-                       f'want the {kind.__name__} that the run wrote.')
+      raise ValueError(
+          f'cannot read {path}: {name} is {content.get(name)!r}; '
+          f'want the {kind.__name__} that the run wrote.'
+      )
   return content
 
 
@@ -264,17 +291,26 @@ def versions() -> Dict[str, Any]:
       found[name] = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
       found[name] = 'not installed'
-  return {**found, 'git_revision': _git_revision(),
-          'processor': machine.processor(),
-          'environment_variables': machine.variables()}
+  return {
+      **found,
+      'git_revision': _git_revision(),
+      'processor': machine.processor(),
+      'environment_variables': machine.variables(),
+  }
 
 
 def _git_revision() -> str:
   """Of the source that runs; '+changes' if files differ from it."""
+
   def git(*arguments):
     return subprocess.run(
-        ['git', *arguments], cwd=pathlib.Path(__file__).parent, check=True,
-        capture_output=True, text=True).stdout.strip()
+        ['git', *arguments],
+        cwd=pathlib.Path(__file__).parent,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
   try:
     revision = git('rev-parse', 'HEAD')
     changes = git('status', '--porcelain', '--untracked-files=no')

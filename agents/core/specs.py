@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from typing import (
-  Any,
-  NamedTuple,
-  Optional,
-  Sequence,
-  Tuple,
+    Any,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
 )
 
 from distillery.agents.core import specs as core_specs
@@ -17,6 +17,7 @@ import numpy as np
 
 class AgentSpec(NamedTuple):
   """What an agent needs to know of its tasks."""
+
   num_tasks: int
   num_test_tasks: int
   observation_spec: specs.Array
@@ -32,16 +33,20 @@ class AgentSpec(NamedTuple):
 
 
 def action_bounds(
-    action_spec: specs.Array) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
+    action_spec: specs.Array,
+) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
   """What continuous actions are clipped to, A numbers each; empty if nothing.
 
   Empty for discrete actions as well.
   """
-  if (not isinstance(action_spec, specs.BoundedArray)
-      or isinstance(action_spec, specs.DiscreteArray)):
+  if not isinstance(action_spec, specs.BoundedArray) or isinstance(
+      action_spec, specs.DiscreteArray
+  ):
     return (), ()
-  low, high = (tuple(np.broadcast_to(bound, action_spec.shape).tolist())
-               for bound in (action_spec.minimum, action_spec.maximum))
+  low, high = (
+      tuple(np.broadcast_to(bound, action_spec.shape).tolist())
+      for bound in (action_spec.minimum, action_spec.maximum)
+  )
   return low, high
 
 
@@ -68,15 +73,19 @@ def check_bounded(agent: str, action_spec: specs.Array) -> None:
   """
   low, high = core_specs.action_bounds(action_spec)
   if not low or not np.isfinite([low, high]).all():
-    raise ValueError(f'{agent} needs continuous actions with finite bounds, '
-                     f'got {action_spec}.')
+    raise ValueError(
+        f'{agent} needs continuous actions with finite bounds, '
+        f'got {action_spec}.'
+    )
   if not all(least < most for least, most in zip(low, high)):
     raise ValueError(
-        f'actions must have room between their bounds, got {low} and {high}.')
+        f'actions must have room between their bounds, got {low} and {high}.'
+    )
 
 
 def to_unit_box(
-    action: Any, low: Sequence[float], high: Sequence[float]) -> Any:
+    action: Any, low: Sequence[float], high: Sequence[float]
+) -> Any:
   """From the bounds to [-1, 1].
 
   Args:
@@ -88,14 +97,17 @@ def to_unit_box(
     ValueError: if there are not as many.
   """
   if not action.shape[-1] == len(low) == len(high):
-    raise ValueError(f'action: got shape {tuple(action.shape)}, want [..., '
-                     f'{len(low)}] for bounds {low} and {high}.')
+    raise ValueError(
+        f'action: got shape {tuple(action.shape)}, want [..., '
+        f'{len(low)}] for bounds {low} and {high}.'
+    )
   low, high = np.float32(low), np.float32(high)
-  return 2. * (action - low) / (high - low) - 1.
+  return 2.0 * (action - low) / (high - low) - 1.0
 
 
-def check_meta_learner(spec: core_specs.AgentSpec, *, unroll_length: int,
-                       tasks_per_update: int) -> None:
+def check_meta_learner(
+    spec: core_specs.AgentSpec, *, unroll_length: int, tasks_per_update: int
+) -> None:
   """Refuses what updates of whole episodes, of some tasks, cannot be made of.
 
   Raises:
@@ -103,8 +115,12 @@ def check_meta_learner(spec: core_specs.AgentSpec, *, unroll_length: int,
       update has more tasks than there are.
   """
   if spec.horizon not in (None, unroll_length):
-    raise ValueError(f'unroll_length={unroll_length} is no whole episode, want '
-                     f'{spec.horizon}.')
+    raise ValueError(
+        f'unroll_length={unroll_length} is no whole episode, want '
+        f'{spec.horizon}.'
+    )
   if tasks_per_update > spec.num_tasks:
-    raise ValueError(f'tasks_per_update={tasks_per_update}: want no more than '
-                     f'the {spec.num_tasks} tasks.')
+    raise ValueError(
+        f'tasks_per_update={tasks_per_update}: want no more than '
+        f'the {spec.num_tasks} tasks.'
+    )

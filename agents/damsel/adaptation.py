@@ -17,8 +17,12 @@ class DamselAdapter:
   all that follow; and the latent is what the encoder makes of the context.
   """
 
-  def __init__(self, policy: acting_latent.LatentPolicy,
-               parameters: Mapping[str, np.ndarray], num_tasks: int):
+  def __init__(
+      self,
+      policy: acting_latent.LatentPolicy,
+      parameters: Mapping[str, np.ndarray],
+      num_tasks: int,
+  ):
     """Initialises the adapter.
 
     Args:
@@ -27,7 +31,7 @@ class DamselAdapter:
       num_tasks: K, to adapt to.
     """
     self._num_tasks = num_tasks
-    self.policy = dataclasses.replace(policy, latents='latents', noise_std=0.)
+    self.policy = dataclasses.replace(policy, latents='latents', noise_std=0.0)
     self._parameters = dict(parameters)
     # Of each family once, in the order of the tasks.
     rows = parameters['components']
@@ -36,8 +40,10 @@ class DamselAdapter:
 
   def chosen(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """Index of the component of each task, `[K]`, by the first F blocks."""
-    returns = [block['reward'].sum(axis=(0, 2))
-               for block in blocks[:len(self.components)]]
+    returns = [
+        block['reward'].sum(axis=(0, 2))
+        for block in blocks[: len(self.components)]
+    ]
     return np.argmax(returns, axis=0)
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
@@ -49,22 +55,28 @@ class DamselAdapter:
     chosen = self.chosen(blocks)
     # [F, T, K, X], then the chosen one of each task: [T, K, X].
     features = np.stack([self._features(block) for block in blocks])
-    context = [features[chosen, :, np.arange(num_tasks)].swapaxes(0, 1),
-               *features[num_families:]]
-    return acting_latent.encode(
-        self._parameters, np.concatenate(context)).mean(axis=0).astype(
-            np.float32)
+    context = [
+        features[chosen, :, np.arange(num_tasks)].swapaxes(0, 1),
+        *features[num_families:],
+    ]
+    return (
+        acting_latent.encode(self._parameters, np.concatenate(context))
+        .mean(axis=0)
+        .astype(np.float32)
+    )
 
   def taken_for(
-      self, blocks: Sequence[adaptation.Block]) -> Optional[np.ndarray]:
+      self, blocks: Sequence[adaptation.Block]
+  ) -> Optional[np.ndarray]:
     """See `core.adaptation.Adapter`: the best component, once all are tried."""
     num_families = len(self.components)
     if num_families == 1 or len(blocks) < num_families:
       return None
     return self.chosen(blocks)
 
-  def parameters(self, blocks: Sequence[adaptation.Block]
-                 ) -> Dict[str, np.ndarray]:
+  def parameters(
+      self, blocks: Sequence[adaptation.Block]
+  ) -> Dict[str, np.ndarray]:
     """See `core.adaptation.Adapter`."""
     return {**self._parameters, 'latents': self.latents(blocks)}
 
@@ -72,19 +84,27 @@ class DamselAdapter:
     """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
     parameters = self._parameters
     observation, action, reward, following = (
-        block[name][:, :, 0] for name in (
-            'observation', 'action', 'reward', 'next_observation'))
+        block[name][:, :, 0]
+        for name in ('observation', 'action', 'reward', 'next_observation')
+    )
     change = np.concatenate(
-        [following - observation, reward[..., np.newaxis]], axis=-1)
-    return np.concatenate([
-        _standardized(observation, parameters, 'observation'),
-        specs.to_unit_box(action, self.policy.low, self.policy.high),
-        _standardized(change, parameters, 'change')], axis=-1)
+        [following - observation, reward[..., np.newaxis]], axis=-1
+    )
+    return np.concatenate(
+        [
+            _standardized(observation, parameters, 'observation'),
+            specs.to_unit_box(action, self.policy.low, self.policy.high),
+            _standardized(change, parameters, 'change'),
+        ],
+        axis=-1,
+    )
 
 
-
-def _standardized(x: np.ndarray, parameters: Mapping[str, np.ndarray],
-                  name: str) -> np.ndarray:
+def _standardized(
+    x: np.ndarray, parameters: Mapping[str, np.ndarray], name: str
+) -> np.ndarray:
   return acting_latent.standardized(
-      x, parameters[f'{name}_mean'].reshape(-1),
-      parameters[f'{name}_inverse_std'].reshape(-1))
+      x,
+      parameters[f'{name}_mean'].reshape(-1),
+      parameters[f'{name}_inverse_std'].reshape(-1),
+  )

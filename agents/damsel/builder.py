@@ -28,8 +28,7 @@ class DamselBuilder(builders.Builder):
 
   needs_whole_episodes = True
 
-  def __init__(self, config: damsel_config.DamselConfig,
-               spec: specs.AgentSpec):
+  def __init__(self, config: damsel_config.DamselConfig, spec: specs.AgentSpec):
     """Reads the experts.
 
     Raises:
@@ -37,18 +36,24 @@ class DamselBuilder(builders.Builder):
     """
     specs.check_bounded('DAMSEL', spec.action_spec)
     self.components = components(
-        spec.families, config.latent_size, config.single_prior)
+        spec.families, config.latent_size, config.single_prior
+    )
     specs.check_meta_learner(
-        spec, unroll_length=config.unroll_length,
-        tasks_per_update=config.tasks_per_update)
+        spec,
+        unroll_length=config.unroll_length,
+        tasks_per_update=config.tasks_per_update,
+    )
     self._experts = damsel_experts.read(config.experts)
     got = (self._experts.observation.shape, self._experts.action.shape)
     lead = (spec.num_tasks, got[0][1], config.unroll_length)
-    want = ((*lead, *spec.observation_spec.shape),
-            (*lead, *spec.action_spec.shape))
+    want = (
+        (*lead, *spec.observation_spec.shape),
+        (*lead, *spec.action_spec.shape),
+    )
     if got != want:
-      raise ValueError(f'the experts in {config.experts} are arrays {got}, '
-                       f'want {want}.')
+      raise ValueError(
+          f'the experts in {config.experts} are arrays {got}, ' f'want {want}.'
+      )
     self.config = config
     self.spec = spec
 
@@ -67,24 +72,39 @@ class DamselBuilder(builders.Builder):
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     from distillery.agents.core.replay import episodes
     from distillery.agents.core.replay import transitions
+
     config = self.config
-    context = episodes.Kind('context', transitions.width(self.spec),
-                            config.context_episodes)
+    context = episodes.Kind(
+        'context', transitions.width(self.spec), config.context_episodes
+    )
     if apart:
-      context = context._replace(make_rate_limiter=episodes.keep_ratio(
-          samples=config.episodes_per_step, steps=config.steps_per_block,
-          inserts=len(self.behaviours) * config.envs_per_task))
+      context = context._replace(
+          make_rate_limiter=episodes.keep_ratio(
+              samples=config.episodes_per_step,
+              steps=config.steps_per_block,
+              inserts=len(self.behaviours) * config.envs_per_task,
+          )
+      )
     return episodes.make_tables(
-        self.spec.num_tasks, config.unroll_length, [
+        self.spec.num_tasks,
+        config.unroll_length,
+        [
             context,
-            episodes.Kind('expert', _expert_rows(self._experts).shape[-1],
-                          self._experts.observation.shape[1])])
+            episodes.Kind(
+                'expert',
+                _expert_rows(self._experts).shape[-1],
+                self._experts.observation.shape[1],
+            ),
+        ],
+    )
 
   @classmethod
-  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
-                    ) -> builders.Inserter:
+  def make_inserter(
+      cls, spec: specs.AgentSpec, client: reverb.Client
+  ) -> builders.Inserter:
     from distillery.agents.core.replay import episodes
     from distillery.agents.core.replay import transitions
+
     del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
@@ -98,21 +118,32 @@ class DamselBuilder(builders.Builder):
 
   def make_networks(self, seed: int) -> damsel_networks.DamselNetworks:
     from distillery.agents.damsel import networks
-    return networks.make_networks(
-        self.spec, self.config, self.components, self._experts, seed)
 
-  def make_policy(self, networks: damsel_networks.DamselNetworks,
-                  which: str) -> acting_latent.LatentPolicy:
+    return networks.make_networks(
+        self.spec, self.config, self.components, self._experts, seed
+    )
+
+  def make_policy(
+      self, networks: damsel_networks.DamselNetworks, which: str
+  ) -> acting_latent.LatentPolicy:
     from distillery.networks.acting import latent as acting_latent
+
     low, high = specs.action_bounds(self.spec.action_spec)
     return acting_latent.LatentPolicy(
         latents={'shared': 'components', 'task': 'inferred'}[which],
         num_layers=len(self.config.policy_hidden_sizes) + 1,
-        noise_std=self.config.noise_std, low=low, high=high)
+        noise_std=self.config.noise_std,
+        low=low,
+        high=high,
+    )
 
   def make_learner(
-      self, networks: damsel_networks.DamselNetworks, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.DamselLearner:
+      self,
+      networks: damsel_networks.DamselNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.DamselLearner:
     from distillery.agents.core.replay import episodes
     from distillery.agents.damsel import learning
     # A resumed run has them; of one killed half way, the rest is missing.
@@ -120,14 +151,22 @@ class DamselBuilder(builders.Builder):
       episodes.insert(client, 'expert', _expert_rows(self._experts))
     num_episodes = self.config.episodes_per_step
     return learning.DamselLearner(
-        self.config, networks, self.spec, seed, counter=counter,
+        self.config,
+        networks,
+        self.spec,
+        seed,
+        counter=counter,
         iterator=episodes.make_iterator(
-            client.server_address, num_tasks=self.spec.num_tasks,
-            num_episodes={'context': num_episodes, 'expert': num_episodes}))
+            client.server_address,
+            num_tasks=self.spec.num_tasks,
+            num_episodes={'context': num_episodes, 'expert': num_episodes},
+        ),
+    )
 
 
-def components(families: Sequence[str], latent_size: int,
-               single_prior: bool) -> np.ndarray:
+def components(
+    families: Sequence[str], latent_size: int, single_prior: bool
+) -> np.ndarray:
   """f of each task's family, `[K, L]`: unit vectors, or 0 for all.
 
   Raises:
@@ -136,15 +175,19 @@ def components(families: Sequence[str], latent_size: int,
   """
   if not all(families):
     raise ValueError(
-        f'task {list(families).index("")} has no family; want one of each.')
+        f'task {list(families).index("")} has no family; want one of each.'
+    )
   known = list(dict.fromkeys(families))
   if single_prior:
     return np.zeros((len(families), latent_size), np.float32)
   if len(known) > latent_size:
-    raise ValueError(f'latent_size={latent_size} is too small for the '
-                     f'{len(known)} families {known}.')
+    raise ValueError(
+        f'latent_size={latent_size} is too small for the '
+        f'{len(known)} families {known}.'
+    )
   return np.eye(latent_size, dtype=np.float32)[
-      [known.index(family) for family in families]]
+      [known.index(family) for family in families]
+  ]
 
 
 def _expert_rows(experts: damsel_experts.Experts) -> np.ndarray:

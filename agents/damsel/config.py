@@ -39,8 +39,8 @@ class DamselConfig:
     noise_std: of the actions in training, in the unit box.
     learning_rate: Adam's step size.
   """
-  experts: str = dataclasses.field(
-      default='', metadata={'is_path': True})
+
+  experts: str = dataclasses.field(default='', metadata={'is_path': True})
   envs_per_task: int = 1
   unroll_length: int = 150
   single_prior: bool = False
@@ -64,21 +64,36 @@ class DamselConfig:
 
   def __post_init__(self):
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'latent_size',
-        'policy_hidden_sizes', 'encoder_hidden_sizes', 'model_hidden_sizes',
-        'tasks_per_update', 'expert_batch_size', 'context_size',
-        'context_episodes', 'episodes_per_step', 'updates_per_step',
-        'steps_per_block', 'reward_scale', 'learning_rate')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'latent_size',
+        'policy_hidden_sizes',
+        'encoder_hidden_sizes',
+        'model_hidden_sizes',
+        'tasks_per_update',
+        'expert_batch_size',
+        'context_size',
+        'context_episodes',
+        'episodes_per_step',
+        'updates_per_step',
+        'steps_per_block',
+        'reward_scale',
+        'learning_rate',
+    )
     config_checks.not_negative(
-        self, 'model_weight', 'component_weight', 'noise_std')
+        self, 'model_weight', 'component_weight', 'noise_std'
+    )
     config_checks.share(self, 'prior_share')
     if self.context_size > self.episodes_per_step * self.unroll_length:
       raise ValueError(
           f'context_size={self.context_size} is more than the '
           f'{self.episodes_per_step * self.unroll_length} transitions that a '
-          'learner step has of a task (episodes_per_step, unroll_length).')
+          'learner step has of a task (episodes_per_step, unroll_length).'
+      )
     config_checks.contexts_of_both_behaviours(self)
     if self.episodes_per_step > self.context_episodes:
       raise ValueError(
           f'episodes_per_step={self.episodes_per_step} is more than '
-          f'context_episodes={self.context_episodes}.')
+          f'context_episodes={self.context_episodes}.'
+      )

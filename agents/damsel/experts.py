@@ -11,14 +11,14 @@ import json
 import os
 import pathlib
 from typing import (
-  Any,
-  Callable,
-  Dict,
-  Iterator,
-  List,
-  NamedTuple,
-  Sequence,
-  Tuple,
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Sequence,
+    Tuple,
 )
 import zipfile
 import zlib
@@ -47,6 +47,7 @@ class Experts(NamedTuple):
     about: JSON: source, num_episodes, env_steps (failed episodes included),
       noise_std, seed, suite, info, tasks.
   """
+
   observation: np.ndarray
   action: np.ndarray
   about: Dict[str, Any]
@@ -67,7 +68,8 @@ def held(folder: str) -> Iterator[None]:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       display.say(
-          f'waiting for another process, which is making experts in {folder}')
+          f'waiting for another process, which is making experts in {folder}'
+      )
       fcntl.flock(lock, fcntl.LOCK_EX)
     yield
 
@@ -78,7 +80,8 @@ def write(folder: str, experts: Experts) -> None:
   path.mkdir(parents=True, exist_ok=True)
   with open(path / f'{_ARRAYS}.tmp', 'wb') as f:
     np.savez_compressed(
-        f, observation=experts.observation, action=experts.action)
+        f, observation=experts.observation, action=experts.action
+    )
   os.replace(path / f'{_ARRAYS}.tmp', path / _ARRAYS)
   (path / f'{_ABOUT}.tmp').write_text(json.dumps(experts.about, indent=2))
   os.replace(path / f'{_ABOUT}.tmp', path / _ABOUT)
@@ -97,19 +100,32 @@ def read(folder: str) -> Experts:
     about = json.loads((path / _ABOUT).read_text())
     with np.load(path / _ARRAYS, allow_pickle=False) as arrays:
       experts = Experts(arrays['observation'], arrays['action'], about)
-  except (OSError, EOFError, KeyError, TypeError, ValueError,
-          zipfile.BadZipFile, zlib.error) as error:
+  except (
+      OSError,
+      EOFError,
+      KeyError,
+      TypeError,
+      ValueError,
+      zipfile.BadZipFile,
+      zlib.error,
+  ) as error:
     raise ValueError(f'cannot read the experts in {path}: {error}') from error
   for name in ('observation', 'action'):
     array = getattr(experts, name)
-    if array.ndim != 4 or array.dtype != np.float32 or not np.isfinite(
-        array).all():
-      raise ValueError(f'the experts in {path} are spoilt: want {name} float32 '
-                       f'[K, E, T, n] and finite, got {array.dtype} '
-                       f'{array.shape}.')
+    if (
+        array.ndim != 4
+        or array.dtype != np.float32
+        or not np.isfinite(array).all()
+    ):
+      raise ValueError(
+          f'the experts in {path} are spoilt: want {name} float32 '
+          f'[K, E, T, n] and finite, got {array.dtype} '
+          f'{array.shape}.'
+      )
   if not isinstance(about, dict) or not isinstance(about.get('tasks'), list):
     raise ValueError(
-        f'the experts in {path} are spoilt: {_ABOUT} is no table with tasks.')
+        f'the experts in {path} are spoilt: {_ABOUT} is no table with tasks.'
+    )
   return experts
 
 
@@ -130,15 +146,21 @@ def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
     if experts.about.get(name) != want[name]:
       raise ValueError(
           f'the experts are of another scene: {name} is '
-          f'{experts.about.get(name)}, want {want[name]}.')
+          f'{experts.about.get(name)}, want {want[name]}.'
+      )
   missing, more = (
       [task for task in some if task not in others]
-      for some, others in ((want['tasks'], experts.about['tasks']),
-                           (experts.about['tasks'], want['tasks'])))
+      for some, others in (
+          (want['tasks'], experts.about['tasks']),
+          (experts.about['tasks'], want['tasks']),
+      )
+  )
   if missing or more:
     raise ValueError(
-        f'there are no experts of {", ".join(missing)}.' if missing else
-        f'there are experts of tasks that are none: {", ".join(more)}.')
+        f'there are no experts of {", ".join(missing)}.'
+        if missing
+        else f'there are experts of tasks that are none: {", ".join(more)}.'
+    )
 
 
 def collect(
@@ -175,8 +197,12 @@ def collect(
   episodes, failed, env_steps = [], [], 0
   for index, task in enumerate(suite.train_tasks):
     solved, steps = _solve(
-        task, make_expert(index, task), num_episodes, noise_std,
-        np.random.default_rng([seed, index]))
+        task,
+        make_expert(index, task),
+        num_episodes,
+        noise_std,
+        np.random.default_rng([seed, index]),
+    )
     env_steps += steps
     if len(solved) == num_episodes:
       episodes.append(solved)
@@ -184,41 +210,73 @@ def collect(
       failed.append(task.name)
   if not episodes:
     raise ValueError(f'no {source} expert solved its task.')
-  lengths = sorted({len(actions) for solved in episodes
-                    for _, actions in solved})
+  lengths = sorted(
+      {len(actions) for solved in episodes for _, actions in solved}
+  )
   if len(lengths) > 1:
     raise ValueError(
         f'experts: got episodes of {lengths[0]} to {lengths[-1]} steps, want '
-        'tasks whose episodes all have one length.')
+        'tasks whose episodes all have one length.'
+    )
   observation, action = (
-      np.array([[episode[part] for episode in of_task]
-                for of_task in episodes], np.float32) for part in (0, 1))
-  return Experts(observation, action, {
-      'source': source, 'num_episodes': num_episodes, 'env_steps': env_steps,
-      'noise_std': noise_std, 'seed': seed,
-      **_description(suite, failed)}), failed
+      np.array(
+          [[episode[part] for episode in of_task] for of_task in episodes],
+          np.float32,
+      )
+      for part in (0, 1)
+  )
+  return (
+      Experts(
+          observation,
+          action,
+          {
+              'source': source,
+              'num_episodes': num_episodes,
+              'env_steps': env_steps,
+              'noise_std': noise_std,
+              'seed': seed,
+              **_description(suite, failed),
+          },
+      ),
+      failed,
+  )
 
 
 def without(suite: base.TaskSuite, names: Sequence[str]) -> base.TaskSuite:
   """The suite without some of the tasks to be trained on."""
   return base.TaskSuite(
-      name=suite.name, info=suite.info, horizon=suite.horizon,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      tasks=tuple(task for task in suite.tasks
-                  if task.split == 'test' or task.name not in names))
+      name=suite.name,
+      info=suite.info,
+      horizon=suite.horizon,
+      observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec,
+      tasks=tuple(
+          task
+          for task in suite.tasks
+          if task.split == 'test' or task.name not in names
+      ),
+  )
 
 
-def _description(suite: base.TaskSuite,
-                 failed: Sequence[str] = ()) -> Dict[str, Any]:
+def _description(
+    suite: base.TaskSuite, failed: Sequence[str] = ()
+) -> Dict[str, Any]:
   return {
-      'suite': suite.name, 'info': dict(suite.info),
-      'tasks': [task.name for task in suite.train_tasks
-                if task.name not in failed]}
+      'suite': suite.name,
+      'info': dict(suite.info),
+      'tasks': [
+          task.name for task in suite.train_tasks if task.name not in failed
+      ],
+  }
 
 
-def _solve(task: base.Task, expert: Expert, num_episodes: int,
-           noise_std: float, rng: np.random.Generator
-           ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], int]:
+def _solve(
+    task: base.Task,
+    expert: Expert,
+    num_episodes: int,
+    noise_std: float,
+    rng: np.random.Generator,
+) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], int]:
   """Observations and actions of the episodes that succeeded; steps of all."""
   environment = task.factory(0)
   shape = environment.observation_spec().shape
@@ -235,13 +293,14 @@ def _solve(task: base.Task, expert: Expert, num_episodes: int,
         observations.append(step.observation)
         actions.append(action)
         noise = noise_std * rng.standard_normal(action.shape)
-        step = environment.step(np.clip(action + noise, -1., 1.))
+        step = environment.step(np.clip(action + noise, -1.0, 1.0))
         timestep_checks.check_step(step, shape)
       success = timestep_checks.as_flag(environment.success, 'success')
     except timestep_checks.BadValue as error:
       raise ValueError(
           f'task {task.name!r} (episode {number}, made with seed 0, step '
-          f'{max(len(actions) - 1, 0)}) failed: {error}') from error
+          f'{max(len(actions) - 1, 0)}) failed: {error}'
+      ) from error
     steps += len(actions)
     if success:
       solved.append((np.array(observations), np.array(actions)))

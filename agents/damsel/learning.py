@@ -51,76 +51,116 @@ class DamselLearner(learners.Learner):
     self._spec = spec
     self._seed = seed
     self._trained = [
-        variable for module in (
-            networks.policy, networks.encoder, networks.model)
-        for variable in module.trainable_variables]
+        variable
+        for module in (networks.policy, networks.encoder, networks.model)
+        for variable in module.trainable_variables
+    ]
     self._optimizer = optimizers.adam(config.learning_rate, self._trained)
     super().__init__(
         variables={'policy': acting_variables(networks)},
         checkpointables={**networks._asdict(), 'optimizer': self._optimizer},
-        **kwargs)
+        **kwargs,
+    )
 
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
     """U updates; then what the tasks' latents are inferred to be."""
     config, networks = self._config, self._networks
     num_tasks = self._spec.num_tasks
-    batch_checks.check_rows(batch, num_tasks, {
-        'context': transitions.width(self._spec),
-        'expert': (self._spec.observation_spec.shape[0]
-                   + self._spec.action_spec.shape[0])})
+    batch_checks.check_rows(
+        batch,
+        num_tasks,
+        {
+            'context': transitions.width(self._spec),
+            'expert': (
+                self._spec.observation_spec.shape[0]
+                + self._spec.action_spec.shape[0]
+            ),
+        },
+    )
     contexts, experts = batch['context'], batch['expert']
     experts = tf.reshape(experts, [num_tasks, -1, experts.shape[-1]])
 
     def seed(i):
-      return tf.stack([tf.constant(self._seed, tf.int64),
-                       tf.cast(step, tf.int64) * (config.updates_per_step + 1)
-                       + i])
+      return tf.stack(
+          [
+              tf.constant(self._seed, tf.int64),
+              tf.cast(step, tf.int64) * (config.updates_per_step + 1) + i,
+          ]
+      )
 
     total = self._update(contexts, experts, seed(0))
     for i in tf.range(1, config.updates_per_step, dtype=tf.int64):
       metrics = self._update(contexts, experts, seed(i))
       total = {name: total[name] + metrics[name] for name in total}
-    networks.latents.inferred.assign(damsel_networks.infer(
-        networks, self._unpack(episodes.draw_contexts(
-            contexts, config.context_size, seed(config.updates_per_step)))))
-    return {name: value / config.updates_per_step
-            for name, value in total.items()}
+    networks.latents.inferred.assign(
+        damsel_networks.infer(
+            networks,
+            self._unpack(
+                episodes.draw_contexts(
+                    contexts, config.context_size, seed(config.updates_per_step)
+                )
+            ),
+        )
+    )
+    return {
+        name: value / config.updates_per_step for name, value in total.items()
+    }
 
-  def _update(self, contexts: tf.Tensor, experts: tf.Tensor,
-              seed: tf.Tensor) -> Metrics:
+  def _update(
+      self, contexts: tf.Tensor, experts: tf.Tensor, seed: tf.Tensor
+  ) -> Metrics:
     """One update of all three networks, of M tasks."""
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 4)
     tasks = episodes.draw_tasks(
-        self._spec.families, config.tasks_per_update, seeds[0])
-    context = self._unpack(episodes.draw_contexts(
-        tf.gather(contexts, tasks), config.context_size, seeds[1]))
+        self._spec.families, config.tasks_per_update, seeds[0]
+    )
+    context = self._unpack(
+        episodes.draw_contexts(
+            tf.gather(contexts, tasks), config.context_size, seeds[1]
+        )
+    )
     observation, expert_action = tf.split(
         episodes.draw_rows(
-            tf.gather(experts, tasks), config.expert_batch_size, seeds[2],
-            experts.shape[1]),
+            tf.gather(experts, tasks),
+            config.expert_batch_size,
+            seeds[2],
+            experts.shape[1],
+        ),
         [*self._spec.observation_spec.shape, *self._spec.action_spec.shape],
-        axis=-1)
+        axis=-1,
+    )
     expert_action = specs.to_unit_box(
-        expert_action, *specs.action_bounds(self._spec.action_spec))
+        expert_action, *specs.action_bounds(self._spec.action_spec)
+    )
     component = tf.gather(networks.latents.components, tasks)
-    acts_by_component = tf.random.stateless_uniform(
-        [len(tasks), 1], seeds[3]) < config.prior_share
+    acts_by_component = (
+        tf.random.stateless_uniform([len(tasks), 1], seeds[3])
+        < config.prior_share
+    )
     with tf.GradientTape() as tape:
       latent = damsel_networks.infer(networks, context)
       imitation = losses.imitation_loss(
-          damsel_networks.act(networks, observation, tf.where(
-              acts_by_component, component, latent)), expert_action)
+          damsel_networks.act(
+              networks,
+              observation,
+              tf.where(acts_by_component, component, latent),
+          ),
+          expert_action,
+      )
       model = losses.model_loss(
           networks.model(
-              damsel_networks.state_and_action(networks, context), latent),
-          networks.scales.change(damsel_networks.changes(context)))
+              damsel_networks.state_and_action(networks, context), latent
+          ),
+          networks.scales.change(damsel_networks.changes(context)),
+      )
       distance = losses.component_loss(latent, component)
       # The ablation's latents are drawn to nothing.
-      weight = 0. if config.single_prior else config.component_weight
+      weight = 0.0 if config.single_prior else config.component_weight
       loss = tf.reduce_mean(
-          imitation + config.model_weight * model + weight * distance)
+          imitation + config.model_weight * model + weight * distance
+      )
     gradient = tape.gradient(loss, self._trained)
     self._optimizer.apply_gradients(zip(gradient, self._trained))
     return {
@@ -132,11 +172,12 @@ class DamselLearner(learners.Learner):
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     # The networks scale rewards, see `networks.changes`.
-    return transitions.unpack_scaled(rows, self._spec, reward_scale=1.)
+    return transitions.unpack_scaled(rows, self._spec, reward_scale=1.0)
 
 
 def acting_variables(
-    networks: damsel_networks.DamselNetworks) -> Dict[str, tf.Variable]:
+    networks: damsel_networks.DamselNetworks,
+) -> Dict[str, tf.Variable]:
   """By name, what acts and adapts without TensorFlow; see `adaptation`."""
   found = {}
   for name in ('policy', 'encoder'):

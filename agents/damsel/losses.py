@@ -59,12 +59,14 @@ def component_loss(latent: tf.Tensor, component: tf.Tensor) -> tf.Tensor:
     ValueError: if the shapes disagree.
   """
   checks.same_shape('component_loss', latent=latent, component=component)
-  return tf.reduce_sum(
-      tf.square(latent - tf.stop_gradient(component)), axis=-1)
+  return tf.reduce_sum(tf.square(latent - tf.stop_gradient(component)), axis=-1)
 
 
-def _mean_square(op: str, *, prediction: tf.Tensor,
-                 target: tf.Tensor) -> tf.Tensor:
+def _mean_square(
+    op: str, *, prediction: tf.Tensor, target: tf.Tensor
+) -> tf.Tensor:
   checks.same_shape(op, prediction=prediction, target=target)
-  return tf.reduce_mean(tf.reduce_sum(
-      tf.square(prediction - tf.stop_gradient(target)), axis=-1), axis=-1)
+  return tf.reduce_mean(
+      tf.reduce_sum(tf.square(prediction - tf.stop_gradient(target)), axis=-1),
+      axis=-1,
+  )

@@ -26,9 +26,11 @@ class Latents(snt.Module):
   def __init__(self, components: np.ndarray):
     super().__init__(name='latents')
     self.components = tf.Variable(
-        components, trainable=False, name='components', dtype=tf.float32)
+        components, trainable=False, name='components', dtype=tf.float32
+    )
     self.inferred = tf.Variable(
-        components, trainable=False, name='inferred', dtype=tf.float32)
+        components, trainable=False, name='inferred', dtype=tf.float32
+    )
 
 
 class Scales(snt.Module):
@@ -44,14 +46,17 @@ class Scales(snt.Module):
     super().__init__(name='scales')
     size = experts.observation.shape[-1]
     self.observation = normalizer.RunningNormalizer(
-        1, size, min_std=_MIN_STD, name='observation')
+        1, size, min_std=_MIN_STD, name='observation'
+    )
     self.observation.update(experts.observation.reshape(1, -1, size))
     # Of the change in each entry, then of the reward.
     self.change = normalizer.RunningNormalizer(
-        1, size + 1, min_std=_MIN_CHANGE_STD, name='change')
+        1, size + 1, min_std=_MIN_CHANGE_STD, name='change'
+    )
     change = np.diff(experts.observation, axis=2).reshape(1, -1, size)
-    self.change.update(np.concatenate(
-        [change, np.zeros_like(change[..., :1])], axis=-1))
+    self.change.update(
+        np.concatenate([change, np.zeros_like(change[..., :1])], axis=-1)
+    )
     self.change.inverse_std[..., -1].assign(reward_scale * tf.ones([1, 1]))
 
 
@@ -68,6 +73,7 @@ class DamselNetworks(NamedTuple):
     latents: of the tasks.
     scales: of what the three are given.
   """
+
   policy: conditioned_mlp.ConditionedMLP
   encoder: conditioned_mlp.ConditionedMLP
   model: conditioned_mlp.ConditionedMLP
@@ -81,36 +87,46 @@ def changes(rows: transitions.Transitions) -> tf.Tensor:
   The change, since s' alone would be told by s, and the reward alone tells what
   a task asks for.
   """
-  return tf.concat([rows.next_observation - rows.observation,
-                    rows.reward[..., tf.newaxis]], axis=-1)
+  return tf.concat(
+      [rows.next_observation - rows.observation, rows.reward[..., tf.newaxis]],
+      axis=-1,
+  )
 
 
-def state_and_action(networks: DamselNetworks,
-                     rows: transitions.Transitions) -> tf.Tensor:
+def state_and_action(
+    networks: DamselNetworks, rows: transitions.Transitions
+) -> tf.Tensor:
   """What the model goes by, `[M, N, D + A]`; actions in the unit box."""
   return tf.concat(
-      [networks.scales.observation(rows.observation), rows.action], axis=-1)
+      [networks.scales.observation(rows.observation), rows.action], axis=-1
+  )
 
 
-def infer(networks: DamselNetworks,
-          rows: transitions.Transitions) -> tf.Tensor:
+def infer(networks: DamselNetworks, rows: transitions.Transitions) -> tf.Tensor:
   """z = mean over a context of q(s, a, r, s' - s), `[M, L]`."""
-  features = tf.concat([state_and_action(networks, rows),
-                        networks.scales.change(changes(rows))], axis=-1)
+  features = tf.concat(
+      [state_and_action(networks, rows), networks.scales.change(changes(rows))],
+      axis=-1,
+  )
   nothing = tf.zeros([features.shape[0], 0])
   return tf.reduce_mean(networks.encoder(features, nothing), axis=1)
 
 
-def act(networks: DamselNetworks, observation: tf.Tensor,
-        latent: tf.Tensor) -> tf.Tensor:
+def act(
+    networks: DamselNetworks, observation: tf.Tensor, latent: tf.Tensor
+) -> tf.Tensor:
   """pi(s, z) in the unit box, `[M, N, A]`."""
-  return tf.tanh(networks.policy(
-      networks.scales.observation(observation), latent))
+  return tf.tanh(
+      networks.policy(networks.scales.observation(observation), latent)
+  )
 
 
 def make_networks(
-    spec: specs.AgentSpec, config: damsel_config.DamselConfig,
-    components: np.ndarray, experts: damsel_experts.Experts, seed: int
+    spec: specs.AgentSpec,
+    config: damsel_config.DamselConfig,
+    components: np.ndarray,
+    experts: damsel_experts.Experts,
+    seed: int,
 ) -> DamselNetworks:
   """Makes the default networks.
 
@@ -122,20 +138,39 @@ def make_networks(
     seed: of the initial weights.
   """
   (observation_size,), (action_size,) = (
-      spec.observation_spec.shape, spec.action_spec.shape)
+      spec.observation_spec.shape,
+      spec.action_spec.shape,
+  )
   policy_seed, encoder_seed, model_seed = np.random.SeedSequence(seed).spawn(3)
   both = observation_size + action_size
   return DamselNetworks(
       policy=conditioned_mlp.ConditionedMLP(
-          observation_size, config.latent_size, config.policy_hidden_sizes,
-          action_size, output_scale=1e-2, seed=policy_seed, name='policy'),
+          observation_size,
+          config.latent_size,
+          config.policy_hidden_sizes,
+          action_size,
+          output_scale=1e-2,
+          seed=policy_seed,
+          name='policy',
+      ),
       encoder=conditioned_mlp.ConditionedMLP(
-          both + observation_size + 1, 0, config.encoder_hidden_sizes,
-          config.latent_size, output_scale=1e-1, seed=encoder_seed,
-          name='encoder'),
+          both + observation_size + 1,
+          0,
+          config.encoder_hidden_sizes,
+          config.latent_size,
+          output_scale=1e-1,
+          seed=encoder_seed,
+          name='encoder',
+      ),
       model=conditioned_mlp.ConditionedMLP(
-          both, config.latent_size, config.model_hidden_sizes,
-          observation_size + 1, output_scale=1e-2, seed=model_seed,
-          name='model'),
+          both,
+          config.latent_size,
+          config.model_hidden_sizes,
+          observation_size + 1,
+          output_scale=1e-2,
+          seed=model_seed,
+          name='model',
+      ),
       latents=Latents(components),
-      scales=Scales(experts, config.reward_scale))
+      scales=Scales(experts, config.reward_scale),
+  )

@@ -22,8 +22,11 @@ if typing.TYPE_CHECKING:
 class DistillationBuilder(builders.OnPolicyBuilder):
   """Blocks of the student, of its teachers or of both, one queue."""
 
-  def __init__(self, config: distillation_config.DistillationConfig,
-               spec: specs.AgentSpec):
+  def __init__(
+      self,
+      config: distillation_config.DistillationConfig,
+      spec: specs.AgentSpec,
+  ):
     """Reads the teachers.
 
     Raises:
@@ -31,13 +34,17 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     """
     specs.check_continuous('distillation', spec.action_spec)
     self._teachers = teachers.read(
-        config.teachers.split(','), spec.task_names,
-        act=config.student_probability < 1.)
-    size, = spec.observation_spec.shape
+        config.teachers.split(','),
+        spec.task_names,
+        act=config.student_probability < 1.0,
+    )
+    (size,) = spec.observation_spec.shape
     first = self._teachers.parameters['w0']
     if first.shape[1] != size:
-      raise ValueError(f'teachers: they observe {first.shape[1]} numbers, the '
-                       f'tasks show {size}.')
+      raise ValueError(
+          f'teachers: they observe {first.shape[1]} numbers, the '
+          f'tasks show {size}.'
+      )
     super().__init__(config, spec)
 
   @property
@@ -46,37 +53,57 @@ class DistillationBuilder(builders.OnPolicyBuilder):
 
   @property
   def behaviours(self) -> Sequence[str]:
-    if self.config.student_probability in (0., 1.):
+    if self.config.student_probability in (0.0, 1.0):
       return ('task',) if self.config.student_probability else ('teacher',)
     return ('either',)
 
   def make_networks(self, seed: int) -> multi_head.MultiHeadPolicy:
     from distillery.networks.policies import multi_head
+
     config, spec = self.config, self.spec
     return multi_head.MultiHeadPolicy(
-        spec.num_tasks, spec.observation_spec.shape[0],
-        spec.action_spec.shape[0], architecture='multi_head',
-        hidden_sizes=config.hidden_sizes, initial_std=config.initial_std,
-        min_observation_std=config.min_observation_std, seed=seed)
+        spec.num_tasks,
+        spec.observation_spec.shape[0],
+        spec.action_spec.shape[0],
+        architecture='multi_head',
+        hidden_sizes=config.hidden_sizes,
+        initial_std=config.initial_std,
+        min_observation_std=config.min_observation_std,
+        seed=seed,
+    )
 
-  def make_policy(self, networks: multi_head.MultiHeadPolicy,
-                  which: str) -> acting.ActingPolicy:
+  def make_policy(
+      self, networks: multi_head.MultiHeadPolicy, which: str
+  ) -> acting.ActingPolicy:
     if which == 'teacher':
       return self._teachers.policy
     if which == 'either':
       return rollouts.EitherPolicy(
-          self.make_policy(networks, 'task'), self._teachers.policy,
-          self.config.student_probability)
+          self.make_policy(networks, 'task'),
+          self._teachers.policy,
+          self.config.student_probability,
+      )
     return networks.acting_policy(
-        which, *specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color)
+        which,
+        *specs.action_bounds(self.spec.action_spec),
+        noise_color=self.config.noise_color,
+    )
 
   def make_learner(
-      self, networks: multi_head.MultiHeadPolicy, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.DistillationLearner:
+      self,
+      networks: multi_head.MultiHeadPolicy,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.DistillationLearner:
     from distillery.agents.core.replay import blocks
     from distillery.agents.distillation import learning
-    queue, = self.behaviours
+
+    (queue,) = self.behaviours
     return learning.DistillationLearner(
-        self.config, networks, self._teachers, counter=counter,
-        iterator=blocks.make_iterator(client.server_address, queue))
+        self.config,
+        networks,
+        self._teachers,
+        counter=counter,
+        iterator=blocks.make_iterator(client.server_address, queue),
+    )

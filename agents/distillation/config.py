@@ -28,29 +28,36 @@ class DistillationConfig:
     min_observation_std: floor of the standard deviation that the student's
       observations are divided by, in units of the observation.
   """
-  teachers: str = dataclasses.field(
-      default='', metadata={'is_path': True})
-  student_probability: float = 1.
+
+  teachers: str = dataclasses.field(default='', metadata={'is_path': True})
+  student_probability: float = 1.0
   envs_per_task: int = 16
   unroll_length: int = 5
   learning_rate: float = 7e-4
   max_gradient_norm: float = 0.5
   hidden_sizes: Tuple[int, ...] = (64, 64)
-  initial_std: float = 1.
-  noise_color: float = 0.
+  initial_std: float = 1.0
+  noise_color: float = 0.0
   min_observation_std: float = 0.1
 
   def __post_init__(self):
     config_checks.layers(self, 'hidden_sizes')
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'learning_rate',
-        'max_gradient_norm', 'initial_std', 'min_observation_std',
-        'hidden_sizes')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'learning_rate',
+        'max_gradient_norm',
+        'initial_std',
+        'min_observation_std',
+        'hidden_sizes',
+    )
     config_checks.not_negative(self, 'noise_color')
     config_checks.share(self, 'student_probability')
     if self.noise_color and not self.student_probability:
       raise ValueError(
           f'noise_color={self.noise_color} has no effect where teachers act, '
-          'which have their own; set it to 0.')
+          'which have their own; set it to 0.'
+      )
     if not self.teachers:
       raise ValueError('teachers: got none, want directories of runs of A2C.')

@@ -20,8 +20,9 @@ tfd = tfp.distributions
 _EPSILON = 1e-10
 
 
-def distillation_loss(teacher: tfd.Distribution,
-                      student: tfd.Distribution) -> tf.Tensor:
+def distillation_loss(
+    teacher: tfd.Distribution, student: tfd.Distribution
+) -> tf.Tensor:
   """KL(teacher || student), `[K, N]`: where the teacher goes, so shall it.
 
   The study's equation (4) is the other direction; its code is this one.
@@ -60,12 +61,18 @@ class DistillationLearner(learners.Learner):
     self.teacher = _make_teacher(teachers)
     self._shared_optimizer, self._own_optimizer = (
         optimizers.rms_prop(config.learning_rate, part, _EPSILON)
-        for part in (student.shared_variables(), student.task_variables()))
+        for part in (student.shared_variables(), student.task_variables())
+    )
     super().__init__(
-        variables={'policy': {
-            **student.acting_variables(),
-            **{teachers.policy.prefix + name: variable for name, variable
-               in self.teacher.acting_variables().items()}}},
+        variables={
+            'policy': {
+                **student.acting_variables(),
+                **{
+                    teachers.policy.prefix + name: variable
+                    for name, variable in self.teacher.acting_variables().items()
+                },
+            }
+        },
         checkpointables={
             'policy': student,
             # The teachers' own runs may go on; a resumed distillation keeps
@@ -73,14 +80,18 @@ class DistillationLearner(learners.Learner):
             'teacher': self.teacher,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
-        }, **kwargs)
+        },
+        **kwargs,
+    )
 
   @tf.function
-  def _step(self, batch: Mapping[str, tf.Tensor],
-            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+  def _step(
+      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+  ) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
     batch_checks.check_block(
-        batch, self._student.num_tasks, ('observation', 'reward'))
+        batch, self._student.num_tasks, ('observation', 'reward')
+    )
     student, max_norm = self._student, self._config.max_gradient_norm
     observation = advantages.task_major(batch['observation'])
     teacher = self.teacher.task(observation)
@@ -92,8 +103,14 @@ class DistillationLearner(learners.Learner):
     shared_gradients, own_gradients = tape.gradient(loss, (shared, own))
     shared_gradients, _ = tf.clip_by_global_norm(shared_gradients, max_norm)
     self._shared_optimizer.apply_gradients(zip(shared_gradients, shared))
-    self._own_optimizer.apply_gradients(zip(gradients.clip_by_task_norm(
-        own_gradients, max_norm, num_tasks=student.num_tasks), own))
+    self._own_optimizer.apply_gradients(
+        zip(
+            gradients.clip_by_task_norm(
+                own_gradients, max_norm, num_tasks=student.num_tasks
+            ),
+            own,
+        )
+    )
     student.normalizer.update(observation)
     return {
         'reward': tf.reduce_mean(batch['reward']),
@@ -111,10 +128,15 @@ def _make_teacher(teachers: frozen.Teachers) -> multi_head.MultiHeadPolicy:
   parameters = teachers.parameters
   weights = [parameters[f'w{i}'] for i in range(teachers.policy.num_layers)]
   policy = multi_head.MultiHeadPolicy(
-      len(weights[0]), weights[0].shape[1], weights[-1].shape[-1],
+      len(weights[0]),
+      weights[0].shape[1],
+      weights[-1].shape[-1],
       architecture='separate',
       hidden_sizes=[weight.shape[-1] for weight in weights[:-1]],
-      initial_std=1., min_observation_std=1., seed=0)
+      initial_std=1.0,
+      min_observation_std=1.0,
+      seed=0,
+  )
   for name, variable in policy.acting_variables().items():
     variable.assign(parameters[name])
   return policy

@@ -17,19 +17,22 @@ class Teachers(NamedTuple):
       prefix there.
     parameters: by name, each `[K, ...]`.
   """
+
   policy: acting_multi_head.MultiHeadPolicy
   parameters: Dict[str, np.ndarray]
 
 
 class _Teacher(NamedTuple):
   """One task's."""
+
   run_dir: str
   policy: acting_multi_head.MultiHeadPolicy
   parameters: Dict[str, np.ndarray]
 
 
-def read(run_dirs: Sequence[str], task_names: Sequence[str], *,
-         act: bool) -> Teachers:
+def read(
+    run_dirs: Sequence[str], task_names: Sequence[str], *, act: bool
+) -> Teachers:
   """Takes the teacher of each task from whichever run was trained on it.
 
   Args:
@@ -47,31 +50,48 @@ def read(run_dirs: Sequence[str], task_names: Sequence[str], *,
     if not isinstance(loaded.policy, acting_multi_head.MultiHeadPolicy):
       raise ValueError(
           f'teachers: the policy in {run_dir} is a '
-          f'{type(loaded.policy).__name__}; want runs of A2C.')
+          f'{type(loaded.policy).__name__}; want runs of A2C.'
+      )
     for index, name in enumerate(checkpoints.train_task_names(run_dir)):
       if name in found:
-        raise ValueError(f'teachers: {name} has more than one; {run_dir} has '
-                         'the second.')
-      found[name] = _Teacher(run_dir, loaded.policy, {
-          # One for all tasks of a run, or each task's own.
-          key: value[index if len(value) > 1 else 0]
-          for key, value in loaded.parameters.items()})
+        raise ValueError(
+            f'teachers: {name} has more than one; {run_dir} has ' 'the second.'
+        )
+      found[name] = _Teacher(
+          run_dir,
+          loaded.policy,
+          {
+              # One for all tasks of a run, or each task's own.
+              key: value[index if len(value) > 1 else 0]
+              for key, value in loaded.parameters.items()
+          },
+      )
   missing = [name for name in task_names if name not in found]
   if missing:
-    raise ValueError(f'teachers: none for {", ".join(missing)}; those given '
-                     f'are of {", ".join(found)}.')
+    raise ValueError(
+        f'teachers: none for {", ".join(missing)}; those given '
+        f'are of {", ".join(found)}.'
+    )
   chosen = [found[name] for name in task_names]
-  shapes = {str({key: value.shape for key, value in one.parameters.items()})
-            for one in chosen}
+  shapes = {
+      str({key: value.shape for key, value in one.parameters.items()})
+      for one in chosen
+  }
   if len(shapes) > 1:
-    raise ValueError('teachers: they are of different sizes: '
-                     + ' and '.join(sorted(shapes)) + '.')
+    raise ValueError(
+        'teachers: they are of different sizes: '
+        + ' and '.join(sorted(shapes))
+        + '.'
+    )
   if act:
     _check_act_alike(chosen)
   return Teachers(
       dataclasses.replace(chosen[0].policy, prefix='teacher/'),
-      {key: np.stack([one.parameters[key] for one in chosen])
-       for key in chosen[0].parameters})
+      {
+          key: np.stack([one.parameters[key] for one in chosen])
+          for key in chosen[0].parameters
+      },
+  )
 
 
 def _check_act_alike(teachers: Sequence[_Teacher]) -> None:
@@ -83,4 +103,5 @@ def _check_act_alike(teachers: Sequence[_Teacher]) -> None:
         raise ValueError(
             f'teachers: they act in different ways, {name}={wanted} in '
             f'{first.run_dir} and {value} in {other.run_dir}; want the same, '
-            'or student_probability=1, where they do not act.')
+            'or student_probability=1, where they do not act.'
+        )

@@ -24,21 +24,27 @@ class DistralBuilder(builders.OnPolicyBuilder):
   `networks.DistralNetworks`.
   """
 
-  def __init__(self, config: distral_config.DistralConfig,
-               spec: core_specs.AgentSpec):
+  def __init__(
+      self, config: distral_config.DistralConfig, spec: core_specs.AgentSpec
+  ):
     if config.shared_observes_task and spec.num_test_tasks:
       raise ValueError(
           'shared_observes_task: a held-out task is none of those that the '
           'shared policy was told of; want --noshared_observes_task with a '
-          f'suite that has {spec.num_test_tasks} test tasks.')
+          f'suite that has {spec.num_test_tasks} test tasks.'
+      )
     if config.lstm_size and not isinstance(
-        spec.action_spec, specs.DiscreteArray):
+        spec.action_spec, specs.DiscreteArray
+    ):
       raise ValueError(
           f'lstm_size={config.lstm_size}: columns with an LSTM choose among '
-          f'discrete actions, got {spec.action_spec}; want lstm_size=0.')
+          f'discrete actions, got {spec.action_spec}; want lstm_size=0.'
+      )
     if config.conv_channels and spec.image_shape is None:
-      raise ValueError(f'conv_channels={config.conv_channels}: the tasks show '
-                       'no image; want none.')
+      raise ValueError(
+          f'conv_channels={config.conv_channels}: the tasks show '
+          'no image; want none.'
+      )
     super().__init__(config, spec)
 
   @property
@@ -47,10 +53,13 @@ class DistralBuilder(builders.OnPolicyBuilder):
       return ('shared',)
     # A pi_0 that nothing ties to the tasks is not trained at all.
     is_trained = (
-        self.config.kl_cost > 0.
+        self.config.kl_cost > 0.0
         or self.config.optimization == 'alternating'
-        or (self.config.architecture == 'two_column'
-            and self.config.logits_alpha > 0.))
+        or (
+            self.config.architecture == 'two_column'
+            and self.config.logits_alpha > 0.0
+        )
+    )
     return ('task', 'shared') if is_trained else ('task',)
 
   @property
@@ -60,11 +69,16 @@ class DistralBuilder(builders.OnPolicyBuilder):
 
   def make_networks(self, seed: int) -> Any:
     from distillery.agents.distral import networks
+
     if self.config.lstm_size:
       return networks.make_recurrent_policy(self.spec, self.config, seed)
     return networks.make_networks(
-        self.spec.num_tasks, self.spec.observation_spec, self.spec.action_spec,
-        self.config, seed)
+        self.spec.num_tasks,
+        self.spec.observation_spec,
+        self.spec.action_spec,
+        self.config,
+        seed,
+    )
 
   def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
     if self.config.lstm_size:
@@ -72,14 +86,21 @@ class DistralBuilder(builders.OnPolicyBuilder):
     return super().make_policy(networks, which)
 
   def make_learner(
-      self, networks: Any, client: reverb.Client, counter: counting.Counter,
-      seed: int) -> learners.Learner:
+      self,
+      networks: Any,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learners.Learner:
     from distillery.agents.core.replay import blocks
     from distillery.agents.distral import learning
     from distillery.agents.distral import recurrent_learning
+
     iterator = blocks.make_iterator(client.server_address, 'task')
     if self.config.lstm_size:
       return recurrent_learning.RecurrentDistralLearner(
-          self.config, networks, iterator=iterator, counter=counter)
+          self.config, networks, iterator=iterator, counter=counter
+      )
     return learning.DistralLearner(
-        self.config, networks, seed, iterator=iterator, counter=counter)
+        self.config, networks, seed, iterator=iterator, counter=counter
+    )

@@ -60,6 +60,7 @@ class DistralConfig:
     min_observation_std: floor of the standard deviation that observations are
       divided by, in units of the observation; with lstm_size they are not.
   """
+
   architecture: Literal['two_column', 'separate', 'shared'] = 'two_column'
   logits_alpha: float = 0.5
   kl_cost: float = 0.005
@@ -88,70 +89,98 @@ class DistralConfig:
   max_std: float = 1.6
   narrowed_std: float = 0.4
   narrowing_steps: int = 0
-  noise_color: float = 0.
+  noise_color: float = 0.0
   min_observation_std: float = 0.01
 
   def __post_init__(self):
     config_checks.choices(self)
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'num_epochs', 'num_minibatches',
-        'reward_scale', 'clip_ratio', 'learning_rate', 'value_learning_rate',
-        'max_gradient_norm', 'min_std', 'min_observation_std', 'hidden_sizes',
-        'value_hidden_sizes')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'num_epochs',
+        'num_minibatches',
+        'reward_scale',
+        'clip_ratio',
+        'learning_rate',
+        'value_learning_rate',
+        'max_gradient_norm',
+        'min_std',
+        'min_observation_std',
+        'hidden_sizes',
+        'value_hidden_sizes',
+    )
     config_checks.not_negative(
-        self, 'kl_cost', 'entropy_cost', 'noise_color', 'narrowing_steps',
-        'lstm_size')
+        self,
+        'kl_cost',
+        'entropy_cost',
+        'noise_color',
+        'narrowing_steps',
+        'lstm_size',
+    )
     config_checks.share(self, 'logits_alpha', 'discount', 'gae_lambda')
     config_checks.below_one(self, 'discount')
     config_checks.std_range(self)
     if self.narrowing_steps and not (
-        self.min_std <= self.narrowed_std <= self.max_std):
+        self.min_std <= self.narrowed_std <= self.max_std
+    ):
       raise ValueError(
           'narrowed_std must lie between min_std and max_std, got '
-          f'{self.narrowed_std} outside [{self.min_std}, {self.max_std}].')
+          f'{self.narrowed_std} outside [{self.min_std}, {self.max_std}].'
+      )
     if self.envs_per_task * self.unroll_length % self.num_minibatches:
       raise ValueError(
           f'num_minibatches={self.num_minibatches} does not divide the '
           f'{self.envs_per_task * self.unroll_length} steps a task in a block '
-          '(envs_per_task * unroll_length).')
-    if self.kl_cost > 0. and (
-        self.regularizer == 'bonus' or self.architecture == 'shared'):
+          '(envs_per_task * unroll_length).'
+      )
+    if self.kl_cost > 0.0 and (
+        self.regularizer == 'bonus' or self.architecture == 'shared'
+    ):
       raise ValueError(
           f'kl_cost={self.kl_cost} has no effect with '
           f'regularizer={self.regularizer!r} and '
-          f'architecture={self.architecture!r}; set it to 0.')
+          f'architecture={self.architecture!r}; set it to 0.'
+      )
     if self.architecture == 'shared' and self.optimization == 'alternating':
       raise ValueError(
           "optimization='alternating' would train nothing with "
-          "architecture='shared', which has no task columns; use 'joint'.")
+          "architecture='shared', which has no task columns; use 'joint'."
+      )
     self._check_memory()
 
   def _check_memory(self) -> None:
     if not self.lstm_size:
       if self.conv_channels:
-        raise ValueError(f'conv_channels={self.conv_channels} has no effect '
-                         'without an LSTM; want lstm_size above 0.')
+        raise ValueError(
+            f'conv_channels={self.conv_channels} has no effect '
+            'without an LSTM; want lstm_size above 0.'
+        )
       return
     config_checks.positive(self, 'conv_channels')
-    for name, wanted in (('num_epochs', 1), ('num_minibatches', 1),
-                         ('narrowing_steps', 0),
-                         ('optimization', 'joint'),
-                         ('shared_observes_task', False)):
+    for name, wanted in (
+        ('num_epochs', 1),
+        ('num_minibatches', 1),
+        ('narrowing_steps', 0),
+        ('optimization', 'joint'),
+        ('shared_observes_task', False),
+    ):
       if getattr(self, name) != wanted:
         raise ValueError(
             f'{name}={getattr(self, name)!r} does not go with '
             f'lstm_size={self.lstm_size}: an unroll is learned from as a '
-            f'whole and once, as in A3C; want {name}={wanted!r}.')
+            f'whole and once, as in A3C; want {name}={wanted!r}.'
+        )
 
   @property
   def alpha(self) -> float:
     """c_KL / (c_KL + c_Ent): power of pi_0 in the objective; 0 if c_KL is."""
     if not self.kl_cost:
-      return 0.
+      return 0.0
     return self.kl_cost / (self.kl_cost + self.entropy_cost)
 
   @property
   def beta(self) -> float:
     """1 / (c_KL + c_Ent): the inverse temperature; infinite without costs."""
     total = self.kl_cost + self.entropy_cost
-    return 1. / total if total else math.inf
+    return 1.0 / total if total else math.inf

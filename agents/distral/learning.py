@@ -18,6 +18,7 @@ Metrics = Dict[str, tf.Tensor]
 
 class Batch(NamedTuple):
   """What a gradient step needs of each sample, task-major: `[K, N, ...]`."""
+
   observation: tf.Tensor
   action: tf.Tensor
   behaviour_log_prob: tf.Tensor
@@ -56,11 +57,14 @@ class DistralLearner(learners.Learner):
     self._networks = networks
     self._seed = seed
     self._shared_optimizer = optimizers.adam(
-        config.learning_rate, networks.policy.shared_variables())
+        config.learning_rate, networks.policy.shared_variables()
+    )
     self._task_optimizer = optimizers.adam(
-        config.learning_rate, networks.policy.task_variables())
+        config.learning_rate, networks.policy.task_variables()
+    )
     self._value_optimizer = optimizers.adam(
-        config.value_learning_rate, networks.value.trainable_variables)
+        config.value_learning_rate, networks.value.trainable_variables
+    )
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
         checkpointables={
@@ -69,7 +73,9 @@ class DistralLearner(learners.Learner):
             'shared_optimizer': self._shared_optimizer,
             'task_optimizer': self._task_optimizer,
             'value_optimizer': self._value_optimizer,
-        }, **kwargs)
+        },
+        **kwargs,
+    )
 
   @tf.function
   def _step(self, block: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
@@ -79,19 +85,42 @@ class DistralLearner(learners.Learner):
     batch, metrics = self._make_batch(block)
     orders = minibatches.orders(
         tf.stack([tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64)]),
-        *batch.advantage.shape, num_epochs=self._config.num_epochs,
-        num_minibatches=self._config.num_minibatches)
+        *batch.advantage.shape,
+        num_epochs=self._config.num_epochs,
+        num_minibatches=self._config.num_minibatches,
+    )
     if self._config.optimization == 'joint':
-      metrics.update(self._epochs(
-          batch, orders, self._policy_loss, policy.shared_variables(),
-          policy.task_variables(), train_value=True))
+      metrics.update(
+          self._epochs(
+              batch,
+              orders,
+              self._policy_loss,
+              policy.shared_variables(),
+              policy.task_variables(),
+              train_value=True,
+          )
+      )
     else:
-      metrics.update(self._epochs(
-          batch, orders, self._policy_loss, [], policy.task_variables(),
-          train_value=True))
-      metrics.update(self._epochs(
-          batch, orders, self._centroid_loss, policy.shared_variables(), [],
-          train_value=False))
+      metrics.update(
+          self._epochs(
+              batch,
+              orders,
+              self._policy_loss,
+              [],
+              policy.task_variables(),
+              train_value=True,
+          )
+      )
+      metrics.update(
+          self._epochs(
+              batch,
+              orders,
+              self._centroid_loss,
+              policy.shared_variables(),
+              [],
+              train_value=False,
+          )
+      )
     policy.project(self._max_std(batch, step))
     # Only now, so that a block is learned from with the very function that
     # acted in it.
@@ -110,49 +139,66 @@ class DistralLearner(learners.Learner):
     if not config.narrowing_steps:
       return tf.constant(config.max_std)
     env_steps = tf.cast(step + 1, tf.float32) * tf.cast(
-        tf.size(batch.advantage), tf.float32)
-    share = tf.minimum(env_steps / config.narrowing_steps, 1.)
+        tf.size(batch.advantage), tf.float32
+    )
+    share = tf.minimum(env_steps / config.narrowing_steps, 1.0)
     return config.max_std + share * (config.narrowed_std - config.max_std)
 
   def _make_batch(
-      self, block: Mapping[str, tf.Tensor]) -> Tuple[Batch, Metrics]:
+      self, block: Mapping[str, tf.Tensor]
+  ) -> Tuple[Batch, Metrics]:
     """Advantages and targets of regularised rewards; `[T,K,E]` to `[K,N]`."""
     config, networks = self._config, self._networks
     shape = block['reward'].shape
     observation = advantages.task_major(block['observation'])
     action = advantages.task_major(block['action'])
     regularization = losses.reward_regularizer(
-        networks.policy.task(observation), networks.policy.shared(observation),
-        action, regularizer=config.regularizer, kl_cost=config.kl_cost,
-        entropy_cost=config.entropy_cost)
+        networks.policy.task(observation),
+        networks.policy.shared(observation),
+        action,
+        regularizer=config.regularizer,
+        kl_cost=config.kl_cost,
+        entropy_cost=config.entropy_cost,
+    )
     value = networks.value(observation)
     next_value = networks.value(
-        advantages.task_major(block['next_observation']))
+        advantages.task_major(block['next_observation'])
+    )
     result = advantages.generalized_advantages(
-        (config.reward_scale * block['reward']
-         + advantages.time_major(regularization, shape)),
-        block['discount'], block['episode_end'],
+        (
+            config.reward_scale * block['reward']
+            + advantages.time_major(regularization, shape)
+        ),
+        block['discount'],
+        block['episode_end'],
         advantages.time_major(value, shape),
         advantages.time_major(next_value, shape),
-        gamma=config.discount, lambda_=config.gae_lambda)
+        gamma=config.discount,
+        lambda_=config.gae_lambda,
+    )
     advantage = advantages.task_major(result.advantage)
     value_target = advantages.task_major(result.value_target)
     advantage_std = tf.math.reduce_std(advantage, axis=1, keepdims=True)
     scale = tf.ones_like(advantage_std)
     if config.normalize_advantages:
       advantage, scale = advantages.standardize(
-          advantage, min_std=losses.MIN_ADVANTAGE_STD)
+          advantage, min_std=losses.MIN_ADVANTAGE_STD
+      )
     batch = Batch(
-        observation=observation, action=action,
+        observation=observation,
+        action=action,
         behaviour_log_prob=advantages.task_major(block['log_prob']),
-        advantage=advantage, value_target=value_target,
-        objective_scale=tf.broadcast_to(scale, tf.shape(advantage)))
+        advantage=advantage,
+        value_target=value_target,
+        objective_scale=tf.broadcast_to(scale, tf.shape(advantage)),
+    )
     return batch, {
         'reward': tf.reduce_mean(block['reward']),
         'regularization': tf.reduce_mean(regularization),
         'value': tf.reduce_mean(value),
         'value_explained': tf.reduce_mean(
-            advantages.explained(value, value_target)),
+            advantages.explained(value, value_target)
+        ),
         'advantage_std': tf.reduce_mean(advantage_std),
     }
 
@@ -167,11 +213,14 @@ class DistralLearner(learners.Learner):
       train_value: bool,
   ) -> Metrics:
     """A gradient step for each row of `orders`; metrics of the last one."""
+
     def update(indices):
       minibatch = tf.nest.map_structure(
-          lambda x: tf.gather(x, indices, batch_dims=1), batch)
+          lambda x: tf.gather(x, indices, batch_dims=1), batch
+      )
       metrics = self._update_policy(
-          minibatch, policy_loss, shared_variables, task_variables)
+          minibatch, policy_loss, shared_variables, task_variables
+      )
       if train_value:
         metrics.update(self._update_value(minibatch))
       return metrics
@@ -180,22 +229,26 @@ class DistralLearner(learners.Learner):
       update(orders[i])
     return update(orders[-1])
 
-  def _update_policy(self, batch, policy_loss, shared_variables,
-                     task_variables) -> Metrics:
+  def _update_policy(
+      self, batch, policy_loss, shared_variables, task_variables
+  ) -> Metrics:
     with tf.GradientTape() as tape:
       loss, metrics = policy_loss(batch)
     shared_gradients, task_gradients = tape.gradient(
-        loss, (shared_variables, task_variables),
-        unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        loss,
+        (shared_variables, task_variables),
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
     max_norm = self._config.max_gradient_norm
     if shared_variables:
       shared_gradients, _ = tf.clip_by_global_norm(shared_gradients, max_norm)
       self._shared_optimizer.apply_gradients(
-          zip(shared_gradients, shared_variables))
+          zip(shared_gradients, shared_variables)
+      )
     if task_variables:
       task_gradients = gradients.clip_by_task_norm(
-          task_gradients, max_norm,
-          num_tasks=self._networks.policy.num_tasks)
+          task_gradients, max_norm, num_tasks=self._networks.policy.num_tasks
+      )
       self._task_optimizer.apply_gradients(zip(task_gradients, task_variables))
     return metrics
 
@@ -204,30 +257,46 @@ class DistralLearner(learners.Learner):
     with tf.GradientTape() as tape:
       # In units of the network's output, where a step size means the same
       # whatever gamma is. Tasks share no weight, so the sum keeps them apart.
-      loss = tf.reduce_sum(tf.reduce_mean(losses.value_loss(
-          value(batch.observation) / scale, batch.value_target / scale), 1))
+      loss = tf.reduce_sum(
+          tf.reduce_mean(
+              losses.value_loss(
+                  value(batch.observation) / scale, batch.value_target / scale
+              ),
+              1,
+          )
+      )
     variables = value.trainable_variables
     self._value_optimizer.apply_gradients(
-        zip(tape.gradient(loss, variables), variables))
+        zip(tape.gradient(loss, variables), variables)
+    )
     return {'value_loss': loss / batch.advantage.shape[0]}
 
   def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     """Sum over tasks of the mean over samples of Distral's two terms."""
     config, policy = self._config, self._networks.policy
     terms = losses.policy_loss(
-        policy.task(batch.observation), policy.shared(batch.observation),
-        batch.action, batch.behaviour_log_prob, batch.advantage,
-        regularizer=config.regularizer, kl_cost=config.kl_cost,
-        entropy_cost=config.entropy_cost, clip_ratio=config.clip_ratio)
+        policy.task(batch.observation),
+        policy.shared(batch.observation),
+        batch.action,
+        batch.behaviour_log_prob,
+        batch.advantage,
+        regularizer=config.regularizer,
+        kl_cost=config.kl_cost,
+        entropy_cost=config.entropy_cost,
+        clip_ratio=config.clip_ratio,
+    )
     # Advantages were divided by their deviation; so is the rest of a task's
     # objective, or the costs would no longer be in units of its reward.
     loss = terms.policy_gradient + batch.objective_scale * terms.direct
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), losses.diagnostics(
-        terms)
+        terms
+    )
 
   def _centroid_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     policy = self._networks.policy
     loss = losses.centroid_loss(
-        policy.task(batch.observation), policy.shared(batch.observation))
+        policy.task(batch.observation), policy.shared(batch.observation)
+    )
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
-        'centroid_loss': tf.reduce_mean(loss)}
+        'centroid_loss': tf.reduce_mean(loss)
+    }

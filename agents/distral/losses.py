@@ -35,6 +35,7 @@ _REGULARIZERS = ('sampled', 'exact', 'bonus')
 
 class DistralTerms(NamedTuple):
   """Unreduced terms of the policy loss, each `[K, N]`; minimise their sum."""
+
   policy_gradient: tf.Tensor
   direct: tf.Tensor
   # Diagnostics, without gradient.
@@ -72,15 +73,18 @@ def reward_regularizer(
       unknown.
   """
   _check_settings(regularizer, kl_cost, entropy_cost)
-  checks.same_shape('reward_regularizer', task_policy=task_policy,
-                    shared_policy=shared_policy)
+  checks.same_shape(
+      'reward_regularizer', task_policy=task_policy, shared_policy=shared_policy
+  )
   checks.action_of('reward_regularizer', task_policy, action)
   if regularizer == 'sampled':
-    addition = (kl_cost * shared_policy.log_prob(action)
-                - (kl_cost + entropy_cost) * task_policy.log_prob(action))
+    addition = kl_cost * shared_policy.log_prob(action) - (
+        kl_cost + entropy_cost
+    ) * task_policy.log_prob(action)
   elif regularizer == 'exact':
-    addition = exact_regularizer(task_policy, shared_policy, kl_cost=kl_cost,
-                                 entropy_cost=entropy_cost)
+    addition = exact_regularizer(
+        task_policy, shared_policy, kl_cost=kl_cost, entropy_cost=entropy_cost
+    )
   else:
     addition = tf.zeros_like(task_policy.log_prob(action))
   return tf.stop_gradient(addition)
@@ -107,10 +111,13 @@ def exact_regularizer(
   Raises:
     ValueError: if the batch shapes disagree.
   """
-  checks.same_shape('exact_regularizer', task_policy=task_policy,
-                    shared_policy=shared_policy)
-  return (-kl_cost * tfd.kl_divergence(task_policy, shared_policy)
-          + entropy_cost * task_policy.entropy())
+  checks.same_shape(
+      'exact_regularizer', task_policy=task_policy, shared_policy=shared_policy
+  )
+  return (
+      -kl_cost * tfd.kl_divergence(task_policy, shared_policy)
+      + entropy_cost * task_policy.entropy()
+  )
 
 
 def policy_loss(
@@ -149,19 +156,25 @@ def policy_loss(
       unknown.
   """
   _check_settings(regularizer, kl_cost, entropy_cost)
-  checks.same_shape('policy_loss', task_policy=task_policy,
-                    shared_policy=shared_policy, advantage=advantage)
+  checks.same_shape(
+      'policy_loss',
+      task_policy=task_policy,
+      shared_policy=shared_policy,
+      advantage=advantage,
+  )
   checks.action_of('policy_loss', task_policy, action)
   log_prob = task_policy.log_prob(action)
   surrogate = policy_gradient.clipped_surrogate(
-      log_prob, behaviour_log_prob, advantage, clip_ratio=clip_ratio)
+      log_prob, behaviour_log_prob, advantage, clip_ratio=clip_ratio
+  )
   entropy = task_policy.entropy()
 
   if regularizer == 'sampled':
     direct = kl_cost * centroid_loss(task_policy, shared_policy)
   elif regularizer == 'exact':
-    direct = -exact_regularizer(task_policy, shared_policy, kl_cost=kl_cost,
-                                entropy_cost=entropy_cost)
+    direct = -exact_regularizer(
+        task_policy, shared_policy, kl_cost=kl_cost, entropy_cost=entropy_cost
+    )
   else:
     direct = -entropy_cost * entropy
 
@@ -169,10 +182,12 @@ def policy_loss(
       policy_gradient=surrogate.loss,
       direct=direct,
       kl_to_shared=tf.stop_gradient(
-          tfd.kl_divergence(task_policy, shared_policy)),
+          tfd.kl_divergence(task_policy, shared_policy)
+      ),
       entropy=tf.stop_gradient(entropy),
       log_ratio=surrogate.log_ratio,
-      is_clipped=surrogate.is_clipped)
+      is_clipped=surrogate.is_clipped,
+  )
 
 
 def centroid_loss(
@@ -190,10 +205,12 @@ def centroid_loss(
   Raises:
     ValueError: if the batch shapes disagree.
   """
-  checks.same_shape('centroid_loss', task_policy=task_policy,
-                    shared_policy=shared_policy)
+  checks.same_shape(
+      'centroid_loss', task_policy=task_policy, shared_policy=shared_policy
+  )
   frozen = tf.nest.map_structure(
-      tf.stop_gradient, task_policy, expand_composites=True)
+      tf.stop_gradient, task_policy, expand_composites=True
+  )
   return tfd.kl_divergence(frozen, shared_policy)
 
 
@@ -211,16 +228,21 @@ def diagnostics(terms: DistralTerms) -> Dict[str, tf.Tensor]:
       'entropy': tf.reduce_mean(terms.entropy),
       # KL(old || new), estimated without bias and never negative: w-1-log w.
       'kl_to_behaviour': tf.reduce_mean(
-          tf.exp(terms.log_ratio) - 1. - terms.log_ratio),
+          tf.exp(terms.log_ratio) - 1.0 - terms.log_ratio
+      ),
       'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
   }
 
 
 def _check_settings(
-    regularizer: str, kl_cost: float, entropy_cost: float) -> None:
+    regularizer: str, kl_cost: float, entropy_cost: float
+) -> None:
   if regularizer not in _REGULARIZERS:
     raise ValueError(
-        f'regularizer must be one of {_REGULARIZERS}, got {regularizer!r}.')
-  if kl_cost < 0. or entropy_cost < 0.:
-    raise ValueError('kl_cost and entropy_cost must not be negative, got '
-                     f'{kl_cost} and {entropy_cost}.')
+        f'regularizer must be one of {_REGULARIZERS}, got {regularizer!r}.'
+    )
+  if kl_cost < 0.0 or entropy_cost < 0.0:
+    raise ValueError(
+        'kl_cost and entropy_cost must not be negative, got '
+        f'{kl_cost} and {entropy_cost}.'
+    )

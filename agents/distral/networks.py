@@ -13,6 +13,7 @@ import numpy as np
 
 class DistralNetworks(NamedTuple):
   """Policies and values of all tasks."""
+
   policy: columns.ColumnPolicy
   value: values.StackedValue
 
@@ -34,10 +35,11 @@ def make_networks(
     seed: of the initial weights.
   """
   is_discrete = isinstance(action_spec, specs.DiscreteArray)
-  observation_size, = observation_spec.shape
+  (observation_size,) = observation_spec.shape
   policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
   policy = columns.ColumnPolicy(
-      num_tasks, observation_size,
+      num_tasks,
+      observation_size,
       action_spec.num_values if is_discrete else action_spec.shape[0],
       is_discrete=is_discrete,
       architecture=config.architecture,
@@ -46,20 +48,23 @@ def make_networks(
       shared_observes_task=config.shared_observes_task,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
-      seed=policy_seed)
+      seed=policy_seed,
+  )
   value = values.StackedValue(
-      num_tasks, observation_size,
+      num_tasks,
+      observation_size,
       hidden_sizes=config.value_hidden_sizes,
       # A constant reward of 1 has the value 1 / (1 - gamma).
-      scale=1. / (1. - config.discount),
+      scale=1.0 / (1.0 - config.discount),
       min_observation_std=config.min_observation_std,
-      seed=value_seed)
+      seed=value_seed,
+  )
   return DistralNetworks(policy, value)
 
 
 def make_recurrent_policy(
-    spec: core_specs.AgentSpec, config: distral_config.DistralConfig,
-    seed: int) -> recurrent.RecurrentColumnPolicy:
+    spec: core_specs.AgentSpec, config: distral_config.DistralConfig, seed: int
+) -> recurrent.RecurrentColumnPolicy:
   """Makes columns with an LSTM; the values are theirs.
 
   Args:
@@ -71,7 +76,8 @@ def make_recurrent_policy(
     ValueError: if convolutions and image do not fit.
   """
   return recurrent.RecurrentColumnPolicy(
-      spec.num_tasks, spec.observation_spec.shape[0],
+      spec.num_tasks,
+      spec.observation_spec.shape[0],
       spec.action_spec.num_values,
       image_shape=spec.image_shape,
       architecture=config.architecture,
@@ -79,4 +85,5 @@ def make_recurrent_policy(
       conv_channels=config.conv_channels,
       hidden_sizes=config.hidden_sizes,
       lstm_size=config.lstm_size,
-      seed=seed)
+      seed=seed,
+  )

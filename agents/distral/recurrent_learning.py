@@ -40,11 +40,14 @@ class RecurrentDistralLearner(learners.Learner):
     self._config = config
     self._policy = policy
     self._shared_optimizer = optimizers.adam(
-        config.learning_rate, policy.shared_variables())
+        config.learning_rate, policy.shared_variables()
+    )
     self._task_optimizer = optimizers.adam(
-        config.learning_rate, policy.task_variables())
+        config.learning_rate, policy.task_variables()
+    )
     self._value_optimizer = optimizers.adam(
-        config.value_learning_rate, policy.value_variables())
+        config.value_learning_rate, policy.value_variables()
+    )
     super().__init__(
         variables={'policy': policy.acting_variables()},
         checkpointables={
@@ -52,55 +55,83 @@ class RecurrentDistralLearner(learners.Learner):
             'shared_optimizer': self._shared_optimizer,
             'task_optimizer': self._task_optimizer,
             'value_optimizer': self._value_optimizer,
-        }, **kwargs)
+        },
+        **kwargs,
+    )
 
   @tf.function
-  def _step(self, batch: Mapping[str, tf.Tensor],
-            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+  def _step(
+      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+  ) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
     config, policy = self._config, self._policy
     batch_checks.check_block(
-        batch, policy.num_tasks, (*batch_checks.STEPS, 'state', 'episode_step'))
+        batch, policy.num_tasks, (*batch_checks.STEPS, 'state', 'episode_step')
+    )
     shape = batch['reward'].shape
     with tf.GradientTape() as tape:
       output = policy.unroll(
-          batch['observation'], batch['next_observation'], batch['state'],
-          tf.equal(batch['episode_step'], 0))
+          batch['observation'],
+          batch['next_observation'],
+          batch['state'],
+          tf.equal(batch['episode_step'], 0),
+      )
       action = advantages.task_major(batch['action'])
       regularization = losses.reward_regularizer(
-          output.task, output.shared, action, regularizer=config.regularizer,
-          kl_cost=config.kl_cost, entropy_cost=config.entropy_cost)
+          output.task,
+          output.shared,
+          action,
+          regularizer=config.regularizer,
+          kl_cost=config.kl_cost,
+          entropy_cost=config.entropy_cost,
+      )
       result = advantages.generalized_advantages(
           config.reward_scale * batch['reward']
           + advantages.time_major(regularization, shape),
-          batch['discount'], batch['episode_end'],
+          batch['discount'],
+          batch['episode_end'],
           advantages.time_major(output.value, shape),
           advantages.time_major(output.next_value, shape),
-          gamma=config.discount, lambda_=config.gae_lambda)
+          gamma=config.discount,
+          lambda_=config.gae_lambda,
+      )
       advantage = advantages.task_major(result.advantage)
       value_target = advantages.task_major(result.value_target)
       advantage_std = tf.math.reduce_std(advantage, axis=1)
       scale = tf.ones_like(advantage[:, :1])
       if config.normalize_advantages:
         advantage, scale = advantages.standardize(
-            advantage, min_std=losses.MIN_ADVANTAGE_STD)
+            advantage, min_std=losses.MIN_ADVANTAGE_STD
+        )
       terms = losses.policy_loss(
-          output.task, output.shared, action,
-          advantages.task_major(batch['log_prob']), advantage,
-          regularizer=config.regularizer, kl_cost=config.kl_cost,
-          entropy_cost=config.entropy_cost, clip_ratio=config.clip_ratio)
+          output.task,
+          output.shared,
+          action,
+          advantages.task_major(batch['log_prob']),
+          advantage,
+          regularizer=config.regularizer,
+          kl_cost=config.kl_cost,
+          entropy_cost=config.entropy_cost,
+          clip_ratio=config.clip_ratio,
+      )
       value_loss = losses.value_loss(output.value, value_target)
       # Tasks weigh the same: the sum of their means.
-      loss = tf.reduce_sum(tf.reduce_mean(
-          terms.policy_gradient + scale * terms.direct
-          + _VALUE_COST * value_loss, axis=1))
+      loss = tf.reduce_sum(
+          tf.reduce_mean(
+              terms.policy_gradient
+              + scale * terms.direct
+              + _VALUE_COST * value_loss,
+              axis=1,
+          )
+      )
     self._apply(tape, loss)
     return {
         'reward': tf.reduce_mean(batch['reward']),
         'regularization': tf.reduce_mean(regularization),
         'value': tf.reduce_mean(output.value),
         'value_explained': tf.reduce_mean(
-            advantages.explained(output.value, value_target)),
+            advantages.explained(output.value, value_target)
+        ),
         'value_loss': tf.reduce_mean(value_loss),
         'advantage_std': tf.reduce_mean(advantage_std),
         **losses.diagnostics(terms),
@@ -109,14 +140,19 @@ class RecurrentDistralLearner(learners.Learner):
   def _apply(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
     """One gradient step of everything."""
     policy, max_norm = self._policy, self._config.max_gradient_norm
-    variables = (policy.shared_variables(), policy.task_variables(),
-                 policy.value_variables())
+    variables = (
+        policy.shared_variables(),
+        policy.task_variables(),
+        policy.value_variables(),
+    )
     shared, task, value = tape.gradient(
-        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+    )
     shared, _ = tf.clip_by_global_norm(shared, max_norm)
     self._shared_optimizer.apply_gradients(zip(shared, variables[0]))
     if task:
       task = gradients.clip_by_task_norm(
-          task, max_norm, num_tasks=policy.num_tasks)
+          task, max_norm, num_tasks=policy.num_tasks
+      )
       self._task_optimizer.apply_gradients(zip(task, variables[1]))
     self._value_optimizer.apply_gradients(zip(value, variables[2]))

@@ -23,21 +23,28 @@ class SoftQConfig:
     count_decay: of the counts that pi_0 is made of, at each distillation.
     pseudo_count: of every action, so that pi_0 excludes none.
   """
-  alpha: float = 1.
-  beta: float = 20.
+
+  alpha: float = 1.0
+  beta: float = 20.0
   discount: float = 0.95
   learning_rate: float = 0.1
   rollout_length: int = 10
   max_episode_steps: int = 100
   count_decay: float = 0.99
-  pseudo_count: float = 1.
+  pseudo_count: float = 1.0
 
   def __post_init__(self):
     config_checks.positive(
-        self, 'beta', 'learning_rate', 'rollout_length', 'max_episode_steps',
-        'pseudo_count')
+        self,
+        'beta',
+        'learning_rate',
+        'rollout_length',
+        'max_episode_steps',
+        'pseudo_count',
+    )
     config_checks.share(
-        self, 'alpha', 'discount', 'learning_rate', 'count_decay')
+        self, 'alpha', 'discount', 'learning_rate', 'count_decay'
+    )
     config_checks.below_one(self, 'discount')
 
 
@@ -49,8 +56,14 @@ class SoftQLearner:
     log_prior: log pi_0, `[R, S, A]`; stays uniform if nothing is distilled.
   """
 
-  def __init__(self, config: SoftQConfig, tables: tabular.Tables,
-               seeds: Sequence[int], *, distils: bool):
+  def __init__(
+      self,
+      config: SoftQConfig,
+      tables: tabular.Tables,
+      seeds: Sequence[int],
+      *,
+      distils: bool,
+  ):
     """Begins an episode of every task.
 
     Args:
@@ -63,8 +76,10 @@ class SoftQLearner:
       ValueError: if tables and seeds do not go together.
     """
     if tables.reward.ndim != 4 or len(tables.reward) != len(seeds):
-      raise ValueError(f'tables: got rewards of shape {tables.reward.shape}, '
-                       f'want [R, K, S, A] with R = {len(seeds)} seeds.')
+      raise ValueError(
+          f'tables: got rewards of shape {tables.reward.shape}, '
+          f'want [R, K, S, A] with R = {len(seeds)} seeds.'
+      )
     self._config = config
     self._tables = tables
     self._distils = distils
@@ -82,8 +97,11 @@ class SoftQLearner:
   def policy(self) -> np.ndarray:
     """pi_k, `[R, K, S, A]`."""
     return tabular.soft_policy(
-        self.q, self.log_prior[:, np.newaxis], alpha=self._config.alpha,
-        beta=self._config.beta)
+        self.q,
+        self.log_prior[:, np.newaxis],
+        alpha=self._config.alpha,
+        beta=self._config.beta,
+    )
 
   def iterate(self) -> None:
     """Acts `rollout_length` steps in every task, learns Q, and distils."""
@@ -100,8 +118,9 @@ class SoftQLearner:
     draw = np.stack([rng.random(self._tasks.shape) for rng in self._rngs])
     action = np.minimum(
         (policy.cumsum(axis=-1) < draw[..., np.newaxis]).sum(axis=-1),
-        policy.shape[-1] - 1)
-    ends = self._tables.discount[self._runs, self._tasks, state, action] == 0.
+        policy.shape[-1] - 1,
+    )
+    ends = self._tables.discount[self._runs, self._tasks, state, action] == 0.0
     self._state = self._tables.next_state[state, action]
     self._length += 1
     self._begin(ends | (self._length >= self._config.max_episode_steps))
@@ -112,7 +131,8 @@ class SoftQLearner:
     for run, rng in enumerate(self._rngs):
       for task in np.flatnonzero(where[run]):
         self._state[run, task] = rng.choice(
-            self._tables.start.shape[-1], p=self._tables.start[run, task])
+            self._tables.start.shape[-1], p=self._tables.start[run, task]
+        )
     self._length[where] = 0
 
   def _learn(self, state: np.ndarray, action: np.ndarray) -> None:
@@ -122,9 +142,12 @@ class SoftQLearner:
     value = tabular.soft_value(
         self.q[self._runs, self._tasks, following],
         self.log_prior[self._runs, following],
-        alpha=config.alpha, beta=config.beta)
+        alpha=config.alpha,
+        beta=config.beta,
+    )
     target = tables.reward[here] + (
-        config.discount * tables.discount[here] * value)
+        config.discount * tables.discount[here] * value
+    )
     self.q[here] += config.learning_rate * (target - self.q[here])
 
   def _distil(self, states: Sequence[np.ndarray]) -> None:
@@ -133,12 +156,13 @@ class SoftQLearner:
       # Two tasks may be in the same state.
       np.add.at(self._counts, (self._runs, state), self._policy_in(state))
     smoothed = self._counts + self._config.pseudo_count
-    self.log_prior = np.log(
-        smoothed / smoothed.sum(axis=-1, keepdims=True))
+    self.log_prior = np.log(smoothed / smoothed.sum(axis=-1, keepdims=True))
 
   def _policy_in(self, state: np.ndarray) -> np.ndarray:
     """pi_k in one state each, `[R, K, A]`."""
     return tabular.soft_policy(
         self.q[self._runs, self._tasks, state],
         self.log_prior[self._runs, state],
-        alpha=self._config.alpha, beta=self._config.beta)
+        alpha=self._config.alpha,
+        beta=self._config.beta,
+    )

@@ -27,7 +27,8 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
       raise ValueError(
           f'DnC needs at least two contexts, got {spec.num_tasks}: want a '
           'suite of several tasks, or --num_contexts to partition a single '
-          'one.')
+          'one.'
+      )
     super().__init__(config, spec)
 
   @property
@@ -38,22 +39,34 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
   def make_networks(self, seed: int) -> dnc_networks.DnCNetworks:
     from distillery.agents.core.trust_region import critics
     from distillery.agents.dnc import networks
+
     policy, critic = super().make_networks(seed)
-    size, = self.spec.observation_spec.shape
-    return networks.DnCNetworks(policy, critic, critics.make_critic(
-        self.config, self.spec.num_tasks, size, seed))
+    (size,) = self.spec.observation_spec.shape
+    return networks.DnCNetworks(
+        policy,
+        critic,
+        critics.make_critic(self.config, self.spec.num_tasks, size, seed),
+    )
 
   def make_learner(
-      self, networks: dnc_networks.DnCNetworks, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.DnCLearner:
+      self,
+      networks: dnc_networks.DnCNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.DnCLearner:
     from distillery.agents.core.replay import blocks as replay_blocks
     from distillery.agents.dnc import learning
-    queues = {name: replay_blocks.make_iterator(client.server_address, name)
-              for name in self.behaviours}
+
+    queues = {
+        name: replay_blocks.make_iterator(client.server_address, name)
+        for name in self.behaviours
+    }
     blocks = (dict(zip(queues, taken)) for taken in zip(*queues.values()))
     if self.config.mode == 'paper':
       # All begin as one, as after every distillation; the released code does
       # so in its first step.
       networks.policy.reset_tasks()
     return learning.DnCLearner(
-        self.config, networks, seed, iterator=blocks, counter=counter)
+        self.config, networks, seed, iterator=blocks, counter=counter
+    )

@@ -30,6 +30,7 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
       trust-region steps of its own; doubles the environment steps. 'release'
       always does.
   """
+
   variant: Literal['vanilla', 'centralized', 'unconstrained'] = 'vanilla'
   mode: Literal['paper', 'release'] = 'paper'
   penalty: float = 0.01
@@ -43,20 +44,28 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
   def __post_init__(self):
     super().__post_init__()
     config_checks.positive(
-        self, 'penalty_states', 'distillation_period', 'distillation_epochs',
-        'distillation_minibatches', 'distillation_learning_rate')
+        self,
+        'penalty_states',
+        'distillation_period',
+        'distillation_epochs',
+        'distillation_minibatches',
+        'distillation_learning_rate',
+    )
     config_checks.not_negative(self, 'penalty')
     if self.batch_size % self.distillation_minibatches:
       raise ValueError(
           f'distillation_minibatches={self.distillation_minibatches} does not '
           f'divide the {self.batch_size} steps a context in a block '
-          '(envs_per_task * unroll_length).')
+          '(envs_per_task * unroll_length).'
+      )
     if self.penalty_states > self.batch_size:
       raise ValueError(
           f'penalty_states={self.penalty_states} is more than the '
-          f'{self.batch_size} steps a context in a block.')
+          f'{self.batch_size} steps a context in a block.'
+      )
     if not self.penalty and self.variant != 'unconstrained':
       warnings.warn(
           f'penalty=0 leaves variant={self.variant!r} unconstrained: nothing '
           'holds the local policies together between distillations',
-          stacklevel=3)
+          stacklevel=3,
+      )

@@ -39,18 +39,32 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   _config: dnc_config.DnCConfig
   _networks: dnc_networks.DnCNetworks
 
-  def __init__(self, config: dnc_config.DnCConfig,
-               networks: dnc_networks.DnCNetworks, seed: int, **kwargs):
+  def __init__(
+      self,
+      config: dnc_config.DnCConfig,
+      networks: dnc_networks.DnCNetworks,
+      seed: int,
+      **kwargs,
+  ):
     """Initialises the learner; arguments as `TrustRegionLearner`."""
     self._optimizer = optimizers.adam(
-        config.distillation_learning_rate, networks.policy.shared_variables())
-    super().__init__(config, networks, seed, checkpointables={
-        'distillation_optimizer': self._optimizer,
-        'central_critic': networks.central_critic}, **kwargs)
+        config.distillation_learning_rate, networks.policy.shared_variables()
+    )
+    super().__init__(
+        config,
+        networks,
+        seed,
+        checkpointables={
+            'distillation_optimizer': self._optimizer,
+            'central_critic': networks.central_critic,
+        },
+        **kwargs,
+    )
 
   @tf.function
-  def _step(self, blocks: Mapping[str, Mapping[str, tf.Tensor]],
-            step: tf.Tensor) -> Metrics:
+  def _step(
+      self, blocks: Mapping[str, Mapping[str, tf.Tensor]], step: tf.Tensor
+  ) -> Metrics:
     """A step of every local policy; `step` counts blocks, int32 []."""
     policy, critic = self._networks.policy, self._networks.critic
     batch_checks.check_names(blocks, ['task'])
@@ -77,9 +91,11 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     self._learn_values(block, estimate, step)
     target = _frozen(policy.task(observation))
     metrics['kl_to_central'] = tf.reduce_mean(
-        target.kl(families.parameters(policy.shared(observation))))
+        target.kl(families.parameters(policy.shared(observation)))
+    )
     self._distill_when_due(
-        observation, acted if self._config.mode == 'release' else target, step)
+        observation, acted if self._config.mode == 'release' else target, step
+    )
     return metrics
 
   @property
@@ -87,50 +103,65 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     """Whether where a local policy is matters to the others' objectives."""
     return self._config.variant == 'vanilla' and bool(self._config.penalty)
 
-  def _step_locals(self, block, estimate: critics.Estimate, step,
-                   moves=1.) -> trust_region.TrustRegionResult:
+  def _step_locals(
+      self, block, estimate: critics.Estimate, step, moves=1.0
+  ) -> trust_region.TrustRegionResult:
     """All at once; those whose `moves` `[K]` is 0 stay where they are."""
     policy = self._networks.policy
     observation = advantages.task_major(block['observation'])
     surrogate = self._surrogate(block, estimate, policy.num_tasks)
     penalty = self._make_penalty(observation, step)
     return self._trust_region_step(
-        policy.task_variables(), num_regions=policy.num_tasks,
+        policy.task_variables(),
+        num_regions=policy.num_tasks,
         loss=lambda pi: moves * (surrogate(pi) + penalty()),
-        policy=lambda: policy.task(observation))
+        policy=lambda: policy.task(observation),
+    )
 
-  def _step_in_turn(self, block, estimate, step
-                    ) -> trust_region.TrustRegionResult:
+  def _step_in_turn(
+      self, block, estimate, step
+  ) -> trust_region.TrustRegionResult:
     """One after the other, each penalised by where those before it are now."""
     num_contexts = self._networks.policy.num_tasks
     float_zeros = tf.zeros([num_contexts], tf.float64)
     int_zeros = tf.zeros([num_contexts], tf.int32)
     result = trust_region.TrustRegionResult(
-        float_zeros, float_zeros, float_zeros,
-        tf.zeros([num_contexts], tf.bool), int_zeros, int_zeros)
+        float_zeros,
+        float_zeros,
+        float_zeros,
+        tf.zeros([num_contexts], tf.bool),
+        int_zeros,
+        int_zeros,
+    )
     for i in tf.range(num_contexts):
       moves = tf.range(num_contexts) == i
-      one = self._step_locals(block, estimate, step,
-                              tf.cast(moves, tf.float64))
-      result = trust_region.TrustRegionResult(*(
-          tf.where(moves, new, old) for new, old in zip(one, result)))
+      one = self._step_locals(block, estimate, step, tf.cast(moves, tf.float64))
+      result = trust_region.TrustRegionResult(
+          *(tf.where(moves, new, old) for new, old in zip(one, result))
+      )
     return result
 
-  def _make_penalty(self, observation: tf.Tensor, step: tf.Tensor
-                    ) -> Callable[[], tf.Tensor]:
+  def _make_penalty(
+      self, observation: tf.Tensor, step: tf.Tensor
+  ) -> Callable[[], tf.Tensor]:
     """alpha times the penalty `[K]` of the policies as they are when called."""
     config, policy = self._config, self._networks.policy
     num_contexts, num_samples, size = observation.shape
     if config.variant == 'unconstrained' or not config.penalty:
-      return lambda: tf.constant(0., tf.float64)
+      return lambda: tf.constant(0.0, tf.float64)
     order = minibatches.orders(
-        self._stream(step, 1), num_contexts, num_samples, num_epochs=1,
-        num_minibatches=1)[0, :, :config.penalty_states]
+        self._stream(step, 1),
+        num_contexts,
+        num_samples,
+        num_epochs=1,
+        num_minibatches=1,
+    )[0, :, : config.penalty_states]
     states = tf.gather(observation, order, batch_dims=1)  # [K, M, D]
     if config.variant == 'centralized':
       central = _frozen(policy.shared(states))
       penalty = lambda: losses.central_penalty(
-          families.parameters(policy.task(states)), central)
+          families.parameters(policy.task(states)), central
+      )
     else:
       penalty = self._pairwise(states)
     return lambda: config.penalty * tf.cast(penalty(), tf.float64)
@@ -138,19 +169,28 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _pairwise(self, states: tf.Tensor) -> Callable[[], tf.Tensor]:
     """The penalty `[K]` in states `[K, M, D]`, of the policies when called."""
     policy, (num_contexts, num_states, size) = (
-        self._networks.policy, states.shape)
+        self._networks.policy,
+        states.shape,
+    )
     # Every policy in the states of every context.
     shape = [num_contexts, num_contexts, num_states]
     everywhere = tf.reshape(
-        tf.broadcast_to(states, [*shape, size]), [num_contexts, -1, size])
-    origin = tf.reshape(tf.broadcast_to(
-        tf.range(num_contexts)[:, tf.newaxis], shape), [num_contexts, -1])
+        tf.broadcast_to(states, [*shape, size]), [num_contexts, -1, size]
+    )
+    origin = tf.reshape(
+        tf.broadcast_to(tf.range(num_contexts)[:, tf.newaxis], shape),
+        [num_contexts, -1],
+    )
     pairs = lambda parameters: losses.pairs(parameters, num_contexts)
     old = pairs(_frozen(policy.task(everywhere, origin)))
-    penalty = (losses.released_penalty if self._config.mode == 'release'
-               else losses.pairwise_penalty)
+    penalty = (
+        losses.released_penalty
+        if self._config.mode == 'release'
+        else losses.pairwise_penalty
+    )
     return lambda: penalty(
-        pairs(families.parameters(policy.task(everywhere, origin))), old)
+        pairs(families.parameters(policy.task(everywhere, origin))), old
+    )
 
   def _step_central(self, block, step) -> trust_region.TrustRegionResult:
     """A trust-region step of the centre, on a block that it acted in."""
@@ -181,21 +221,35 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _distill(self, observation, target, step, num_epochs: int) -> None:
     config, policy = self._config, self._networks.policy
     variables = policy.shared_variables()
-    loss = (losses.released_distillation_loss if config.mode == 'release'
-            else losses.distillation_loss)
+    loss = (
+        losses.released_distillation_loss
+        if config.mode == 'release'
+        else losses.distillation_loss
+    )
     orders = minibatches.orders(
-        self._stream(step, 3), *observation.shape[:2], num_epochs=num_epochs,
-        num_minibatches=config.distillation_minibatches)
+        self._stream(step, 3),
+        *observation.shape[:2],
+        num_epochs=num_epochs,
+        num_minibatches=config.distillation_minibatches,
+    )
     for i in tf.range(orders.shape[0]):
       states, *parameters = (
-          tf.gather(x, orders[i], batch_dims=1) for x in (observation, *target))
+          tf.gather(x, orders[i], batch_dims=1) for x in (observation, *target)
+      )
       with tf.GradientTape() as tape:
         # As many states of each context as of the others.
-        value = tf.reduce_mean(loss(
-            type(target)(*parameters),
-            families.parameters(policy.shared(states))))
-      self._optimizer.apply_gradients(zip(tape.gradient(
-          value, variables, unconnected_gradients='zero'), variables))
+        value = tf.reduce_mean(
+            loss(
+                type(target)(*parameters),
+                families.parameters(policy.shared(states)),
+            )
+        )
+      self._optimizer.apply_gradients(
+          zip(
+              tape.gradient(value, variables, unconnected_gradients='zero'),
+              variables,
+          )
+      )
       policy.project()
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
@@ -210,8 +264,11 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _reset(self) -> None:
     """Every local policy becomes the central one."""
     policy = self._networks.policy
-    kept = [variable for variable in policy.task_variables()
-            if self._config.mode == 'release' and 'std' in variable.name]
+    kept = [
+        variable
+        for variable in policy.task_variables()
+        if self._config.mode == 'release' and 'std' in variable.name
+    ]
     values = [tf.identity(variable) for variable in kept]
     policy.reset_tasks()
     for variable, value in zip(kept, values):

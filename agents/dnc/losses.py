@@ -34,9 +34,12 @@ def pairs(parameters: Family, num_contexts: int) -> Family:
   """
   for x in parameters:
     checks.has_shape('pairs', [num_contexts, *x.shape[1:]], parameters=x)
-  return type(parameters)(*(
-      tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
-      for x in parameters))
+  return type(parameters)(
+      *(
+          tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
+          for x in parameters
+      )
+  )
 
 
 def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
@@ -116,19 +119,21 @@ def _check_pairs(op: str, new: Family, old: Family) -> None:
 
 def _diagonal(parameters: Family) -> Family:
   """Policy i in its own states, for every j: `[K, 1, M, ...]`."""
-  return type(parameters)(*(
-      tf.stack([x[i, i] for i in range(x.shape[0])])[:, tf.newaxis]
-      for x in parameters))
+  return type(parameters)(
+      *(
+          tf.stack([x[i, i] for i in range(x.shape[0])])[:, tf.newaxis]
+          for x in parameters
+      )
+  )
 
 
 def _transpose(parameters: Family) -> Family:
-  return type(parameters)(*(
-      tf.transpose(x, [1, 0, 2, 3]) for x in parameters))
+  return type(parameters)(*(tf.transpose(x, [1, 0, 2, 3]) for x in parameters))
 
 
 def _mean_over_others(kl: tf.Tensor) -> tf.Tensor:
   """`[K, K, M]` (or one that broadcasts to it) to `[K]`, without j = i."""
   num_contexts = kl.shape[0]
   mean = tf.reduce_mean(kl, axis=2)
-  others = 1. - tf.eye(num_contexts, dtype=mean.dtype)
+  others = 1.0 - tf.eye(num_contexts, dtype=mean.dtype)
   return tf.reduce_sum(mean * others, axis=1) / (num_contexts - 1)

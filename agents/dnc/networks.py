@@ -16,6 +16,7 @@ class DnCNetworks(NamedTuple):
     central_critic: of the central policy, which has returns of its own if it
       acts.
   """
+
   policy: interfaces.MultiTaskPolicy
   critic: critics.Critic
   central_critic: critics.Critic

@@ -18,9 +18,15 @@ class PearlAdapter:
   and kept to its end.
   """
 
-  def __init__(self, policy: acting_squashed.SquashedPolicy,
-               parameters: Mapping[str, np.ndarray], num_tasks: int, *,
-               reward_scale: float, seed: int):
+  def __init__(
+      self,
+      policy: acting_squashed.SquashedPolicy,
+      parameters: Mapping[str, np.ndarray],
+      num_tasks: int,
+      *,
+      reward_scale: float,
+      seed: int,
+  ):
     """Initialises the adapter.
 
     Args:
@@ -34,42 +40,50 @@ class PearlAdapter:
     self._parameters = dict(parameters)
     self._reward_scale = reward_scale
     self._seed = seed
-    self.policy = dataclasses.replace(
-        policy, latents='latents', is_noisy=False)
+    self.policy = dataclasses.replace(policy, latents='latents', is_noisy=False)
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """See `core.adaptation.Adapter`."""
     adaptation.check_blocks(blocks, self._num_tasks)
     shape = (self._num_tasks, self._parameters['posterior'].shape[-1])
     noise = np.random.default_rng([self._seed, len(blocks)]).standard_normal(
-        shape, dtype=np.float32)
+        shape, dtype=np.float32
+    )
     if not blocks:
       return noise
-    mean, std = self._posterior(np.concatenate(
-        [self._features(block) for block in blocks]))
+    mean, std = self._posterior(
+        np.concatenate([self._features(block) for block in blocks])
+    )
     return (mean + std * noise).astype(np.float32)
 
   def taken_for(self, blocks: Sequence[adaptation.Block]) -> None:
     """See `core.adaptation.Adapter`; PEARL knows no families."""
 
-  def parameters(self, blocks: Sequence[adaptation.Block]
-                 ) -> Dict[str, np.ndarray]:
+  def parameters(
+      self, blocks: Sequence[adaptation.Block]
+  ) -> Dict[str, np.ndarray]:
     """See `core.adaptation.Adapter`."""
     return {**self._parameters, 'latents': self.latents(blocks)}
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
     """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
     observation, action, reward = (
-        block[name][:, :, 0] for name in ('observation', 'action', 'reward'))
-    return np.concatenate([
-        observation,
-        specs.to_unit_box(action, self.policy.low, self.policy.high),
-        self._reward_scale * reward[..., np.newaxis]], axis=-1)
+        block[name][:, :, 0] for name in ('observation', 'action', 'reward')
+    )
+    return np.concatenate(
+        [
+            observation,
+            specs.to_unit_box(action, self.policy.low, self.policy.high),
+            self._reward_scale * reward[..., np.newaxis],
+        ],
+        axis=-1,
+    )
 
   def _posterior(self, features: np.ndarray):
     """`[N, K, X]` to mean and standard deviation, `[K, L]`."""
-    mean, raw = np.split(acting_latent.encode(self._parameters, features), 2,
-                         axis=-1)
-    variance = np.maximum(np.logaddexp(0., raw), pearl_config.MIN_VARIANCE)
-    precision = (1. / variance).sum(axis=0)
-    return (mean / variance).sum(axis=0) / precision, 1. / np.sqrt(precision)
+    mean, raw = np.split(
+        acting_latent.encode(self._parameters, features), 2, axis=-1
+    )
+    variance = np.maximum(np.logaddexp(0.0, raw), pearl_config.MIN_VARIANCE)
+    precision = (1.0 / variance).sum(axis=0)
+    return (mean / variance).sum(axis=0) / precision, 1.0 / np.sqrt(precision)

@@ -29,8 +29,7 @@ class PearlBuilder(builders.Builder):
 
   needs_whole_episodes = True
 
-  def __init__(self, config: pearl_config.PearlConfig,
-               spec: specs.AgentSpec):
+  def __init__(self, config: pearl_config.PearlConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
     Raises:
@@ -38,8 +37,10 @@ class PearlBuilder(builders.Builder):
     """
     specs.check_bounded('PEARL', spec.action_spec)
     specs.check_meta_learner(
-        spec, unroll_length=config.unroll_length,
-        tasks_per_update=config.tasks_per_update)
+        spec,
+        unroll_length=config.unroll_length,
+        tasks_per_update=config.tasks_per_update,
+    )
     self.config = config
     self.spec = spec
 
@@ -59,26 +60,35 @@ class PearlBuilder(builders.Builder):
     from distillery.agents.core.replay import episodes
     from distillery.agents.core.replay import transitions
     from reverb import rate_limiters
+
     config, width = self.config, transitions.width(self.spec)
     context = episodes.Kind('context', width, config.context_episodes)
     replay = episodes.Kind('replay', width, config.replay_episodes)
     if apart:
       num_random = math.ceil(config.random_steps / config.unroll_length)
       num_random = max(1, min(num_random, config.replay_episodes))
-      context = context._replace(make_rate_limiter=episodes.keep_ratio(
-          samples=config.context_episodes, steps=config.steps_per_block,
-          inserts=len(self.behaviours) * config.envs_per_task,
-          ahead=num_random))
-      replay = replay._replace(make_rate_limiter=functools.partial(
-          rate_limiters.MinSize, num_random))
+      context = context._replace(
+          make_rate_limiter=episodes.keep_ratio(
+              samples=config.context_episodes,
+              steps=config.steps_per_block,
+              inserts=len(self.behaviours) * config.envs_per_task,
+              ahead=num_random,
+          )
+      )
+      replay = replay._replace(
+          make_rate_limiter=functools.partial(rate_limiters.MinSize, num_random)
+      )
     return episodes.make_tables(
-        self.spec.num_tasks, config.unroll_length, [context, replay])
+        self.spec.num_tasks, config.unroll_length, [context, replay]
+    )
 
   @classmethod
-  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
-                    ) -> builders.Inserter:
+  def make_inserter(
+      cls, spec: specs.AgentSpec, client: reverb.Client
+  ) -> builders.Inserter:
     from distillery.agents.core.replay import episodes
     from distillery.agents.core.replay import transitions
+
     del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
@@ -95,22 +105,39 @@ class PearlBuilder(builders.Builder):
 
   def make_networks(self, seed: int) -> pearl_networks.PearlNetworks:
     from distillery.agents.pearl import networks
+
     return networks.make_networks(self.spec, self.config, seed)
 
-  def make_policy(self, networks: pearl_networks.PearlNetworks,
-                  which: str) -> acting_squashed.SquashedPolicy:
+  def make_policy(
+      self, networks: pearl_networks.PearlNetworks, which: str
+  ) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
         *specs.action_bounds(self.spec.action_spec),
-        latents={'shared': 'prior', 'task': 'posterior'}[which])
+        latents={'shared': 'prior', 'task': 'posterior'}[which],
+    )
 
   def make_learner(
-      self, networks: pearl_networks.PearlNetworks, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.PearlLearner:
+      self,
+      networks: pearl_networks.PearlNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.PearlLearner:
     from distillery.agents.core.replay import episodes
     from distillery.agents.pearl import learning
+
     return learning.PearlLearner(
-        self.config, networks, self.spec, seed, counter=counter,
+        self.config,
+        networks,
+        self.spec,
+        seed,
+        counter=counter,
         iterator=episodes.make_iterator(
-            client.server_address, num_tasks=self.spec.num_tasks,
-            num_episodes={'context': self.config.context_episodes,
-                          'replay': self.config.episodes_per_step}))
+            client.server_address,
+            num_tasks=self.spec.num_tasks,
+            num_episodes={
+                'context': self.config.context_episodes,
+                'replay': self.config.episodes_per_step,
+            },
+        ),
+    )

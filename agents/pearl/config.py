@@ -42,6 +42,7 @@ class PearlConfig:
     entropy_per_dimension: target of the policy's entropy, nats for each
       dimension of the action; in the unit box at most log 2, usually -1.
   """
+
   envs_per_task: int = 1
   unroll_length: int = 500
   latent_size: int = 5
@@ -58,21 +59,36 @@ class PearlConfig:
   steps_per_block: int = 40
   random_steps: int = 1000
   discount: float = 0.99
-  reward_scale: float = 1.
+  reward_scale: float = 1.0
   kl_weight: float = 0.1
   learning_rate: float = 3e-4
   target_rate: float = 0.005
-  initial_temperature: float = 1.
-  entropy_per_dimension: float = -1.
+  initial_temperature: float = 1.0
+  entropy_per_dimension: float = -1.0
 
   def __post_init__(self):
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'latent_size', 'hidden_sizes',
-        'critic_hidden_sizes', 'encoder_hidden_sizes', 'tasks_per_update',
-        'batch_size', 'context_size', 'context_episodes', 'replay_episodes',
-        'episodes_per_step', 'updates_per_step', 'steps_per_block',
-        'random_steps', 'reward_scale', 'learning_rate', 'target_rate',
-        'initial_temperature')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'latent_size',
+        'hidden_sizes',
+        'critic_hidden_sizes',
+        'encoder_hidden_sizes',
+        'tasks_per_update',
+        'batch_size',
+        'context_size',
+        'context_episodes',
+        'replay_episodes',
+        'episodes_per_step',
+        'updates_per_step',
+        'steps_per_block',
+        'random_steps',
+        'reward_scale',
+        'learning_rate',
+        'target_rate',
+        'initial_temperature',
+    )
     config_checks.not_negative(self, 'kl_weight')
     config_checks.share(self, 'discount', 'target_rate')
     config_checks.below_one(self, 'discount')
@@ -82,9 +98,11 @@ class PearlConfig:
       raise ValueError(
           f'context_size={self.context_size} is more than the '
           f'{self.context_episodes * self.unroll_length} transitions that are '
-          'kept of a task (context_episodes, unroll_length).')
+          'kept of a task (context_episodes, unroll_length).'
+      )
     config_checks.contexts_of_both_behaviours(self)
     if self.episodes_per_step > self.replay_episodes:
       raise ValueError(
           f'episodes_per_step={self.episodes_per_step} is more than '
-          f'replay_episodes={self.replay_episodes}.')
+          f'replay_episodes={self.replay_episodes}.'
+      )

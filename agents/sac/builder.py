@@ -29,16 +29,19 @@ class SACBuilder(builders.Builder):
     """
     specs.check_bounded('SAC', spec.action_spec)
     if spec.num_test_tasks and (
-        config.observes_task or config.architecture != 'shared'):
+        config.observes_task or config.architecture != 'shared'
+    ):
       raise ValueError(
           'a held-out task is none of those that the policy was trained for; '
           'want --noobserves_task --architecture=shared with a suite that has '
-          f'{spec.num_test_tasks} test tasks.')
+          f'{spec.num_test_tasks} test tasks.'
+      )
     self.config = config
     self.spec = spec
     self._batch_per_task = _batch_per_task(config, spec.num_tasks)
     self._steps_per_block = _learner_steps_per_block(
-        config, self._batch_per_task)
+        config, self._batch_per_task
+    )
 
   @property
   def evaluated_policies(self) -> Sequence[str]:
@@ -55,23 +58,31 @@ class SACBuilder(builders.Builder):
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     from distillery.agents.core.replay import transitions
     from reverb import rate_limiters
+
     config, limiter = self.config, None
     if apart:
       block = config.envs_per_task * config.unroll_length
       # Two blocks on the one side, and what is sampled ahead on the other.
       error_buffer = (
-          2. * block * config.samples_per_insert
-          + 8. * self._batch_per_task * config.updates_per_step)
+          2.0 * block * config.samples_per_insert
+          + 8.0 * self._batch_per_task * config.updates_per_step
+      )
       limiter = rate_limiters.SampleToInsertRatio(
-          config.samples_per_insert, config.random_steps, error_buffer)
+          config.samples_per_insert, config.random_steps, error_buffer
+      )
     return transitions.make_tables(
-        self.spec, max_size=config.replay_size, min_size=config.random_steps,
-        last_limiter=limiter)
+        self.spec,
+        max_size=config.replay_size,
+        min_size=config.random_steps,
+        last_limiter=limiter,
+    )
 
   @classmethod
-  def make_inserter(cls, spec: specs.AgentSpec, client: reverb.Client
-                    ) -> builders.Inserter:
+  def make_inserter(
+      cls, spec: specs.AgentSpec, client: reverb.Client
+  ) -> builders.Inserter:
     from distillery.agents.core.replay import transitions
+
     return transitions.Inserter(client, spec.num_tasks)
 
   def num_learner_steps(self, env_steps: int) -> int:
@@ -80,25 +91,40 @@ class SACBuilder(builders.Builder):
 
   def make_networks(self, seed: int) -> sac_networks.SACNetworks:
     from distillery.agents.sac import networks
+
     return networks.make_networks(self.spec, self.config, seed)
 
-  def make_policy(self, networks: sac_networks.SACNetworks,
-                  which: str) -> acting_squashed.SquashedPolicy:
+  def make_policy(
+      self, networks: sac_networks.SACNetworks, which: str
+  ) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
         *specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color)
+        noise_color=self.config.noise_color,
+    )
 
   def make_learner(
-      self, networks: sac_networks.SACNetworks, client: reverb.Client,
-      counter: counting.Counter, seed: int) -> learning.SACLearner:
+      self,
+      networks: sac_networks.SACNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.SACLearner:
     from distillery.agents.core.replay import transitions
     from distillery.agents.sac import learning
+
     return learning.SACLearner(
-        self.config, networks, self.spec, seed, counter=counter,
+        self.config,
+        networks,
+        self.spec,
+        seed,
+        counter=counter,
         iterator=transitions.make_iterator(
-            client.server_address, num_tasks=self.spec.num_tasks,
+            client.server_address,
+            num_tasks=self.spec.num_tasks,
             batch_size=self._batch_per_task,
-            num_batches=self.config.updates_per_step))
+            num_batches=self.config.updates_per_step,
+        ),
+    )
 
 
 def _batch_per_task(config: sac_config.SACConfig, num_tasks: int) -> int:
@@ -112,22 +138,26 @@ def _batch_per_task(config: sac_config.SACConfig, num_tasks: int) -> int:
     raise ValueError(
         f'batch_size={config.batch_size} cannot be shared out equally among '
         f'{num_tasks} tasks; want a multiple of {num_tasks}, usually '
-        f'{128 * num_tasks}.')
+        f'{128 * num_tasks}.'
+    )
   share = config.batch_size // num_tasks
   for name in ('replay_size', 'random_steps'):
     if getattr(config, name) < share:
       raise ValueError(
           f'{name}={getattr(config, name)} is less than the {share} '
-          'transitions of a task in a batch (batch_size).')
+          'transitions of a task in a batch (batch_size).'
+      )
   if config.random_steps > config.replay_size:
     raise ValueError(
         f'random_steps={config.random_steps} do not fit into a replay of '
-        f'replay_size={config.replay_size}.')
+        f'replay_size={config.replay_size}.'
+    )
   return share
 
 
 def _learner_steps_per_block(
-    config: sac_config.SACConfig, batch_per_task: int) -> int:
+    config: sac_config.SACConfig, batch_per_task: int
+) -> int:
   """Learner steps that keep to `samples_per_insert`.
 
   Raises:
@@ -136,11 +166,15 @@ def _learner_steps_per_block(
   inserted = config.envs_per_task * config.unroll_length
   samples = batch_per_task * config.updates_per_step
   steps = inserted * config.samples_per_insert / samples
-  if not (math.isfinite(steps) and round(steps) >= 1
-          and math.isclose(steps, round(steps))):
+  if not (
+      math.isfinite(steps)
+      and round(steps) >= 1
+      and math.isclose(steps, round(steps))
+  ):
     raise ValueError(
         f'samples_per_insert={config.samples_per_insert} asks for {steps:g} '
         f'learner steps after a block of {inserted} transitions of a task, '
         f'each of {samples} samples of it (batch_size, updates_per_step); '
-        'want a whole number.')
+        'want a whole number.'
+    )
   return round(steps)

@@ -44,6 +44,7 @@ class SACConfig:
     entropy_per_dimension: target of the policy's entropy, nats for each
       dimension of the action; in the unit box at most log 2, usually -1.
   """
+
   envs_per_task: int = 1
   unroll_length: int = 50
   architecture: Literal['shared', 'multi_head', 'separate'] = 'shared'
@@ -51,28 +52,40 @@ class SACConfig:
   hidden_sizes: Tuple[int, ...] = (400, 400, 400)
   critic_hidden_sizes: Tuple[int, ...] = (400, 400, 400)
   batch_size: int = 1280
-  samples_per_insert: float = 128.
+  samples_per_insert: float = 128.0
   updates_per_step: int = 10
   replay_size: int = 100_000
   random_steps: int = 4_000
   discount: float = 0.99
-  reward_scale: float = 1.
+  reward_scale: float = 1.0
   learning_rate: float = 3e-4
   temperature_learning_rate: float = 3e-4
-  max_gradient_norm: float = 1.
+  max_gradient_norm: float = 1.0
   target_rate: float = 0.005
-  initial_temperature: float = 1.
-  noise_color: float = 0.
-  entropy_per_dimension: float = -1.
+  initial_temperature: float = 1.0
+  noise_color: float = 0.0
+  entropy_per_dimension: float = -1.0
 
   def __post_init__(self):
     config_checks.choices(self)
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'hidden_sizes',
-        'critic_hidden_sizes', 'batch_size', 'samples_per_insert',
-        'updates_per_step', 'replay_size', 'random_steps', 'reward_scale',
-        'learning_rate', 'temperature_learning_rate', 'max_gradient_norm',
-        'target_rate', 'initial_temperature')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'hidden_sizes',
+        'critic_hidden_sizes',
+        'batch_size',
+        'samples_per_insert',
+        'updates_per_step',
+        'replay_size',
+        'random_steps',
+        'reward_scale',
+        'learning_rate',
+        'temperature_learning_rate',
+        'max_gradient_norm',
+        'target_rate',
+        'initial_temperature',
+    )
     config_checks.not_negative(self, 'noise_color')
     config_checks.share(self, 'discount', 'target_rate')
     config_checks.below_one(self, 'discount')
@@ -81,4 +94,5 @@ class SACConfig:
     if self.architecture == 'separate' and self.observes_task:
       raise ValueError(
           'observes_task: agents that are separate have one task each; want '
-          '--noobserves_task with --architecture=separate.')
+          '--noobserves_task with --architecture=separate.'
+      )

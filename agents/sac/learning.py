@@ -54,34 +54,48 @@ class SACLearner(learners.Learner):
     self._spec = spec
     self._seed = seed
     self._target_entropy = (
-        config.entropy_per_dimension * spec.action_spec.shape[0])
+        config.entropy_per_dimension * spec.action_spec.shape[0]
+    )
     self._optimizers = {
         name: optimizers.adam(
-            rate, getattr(networks, name).trainable_variables, _EPSILON)
+            rate, getattr(networks, name).trainable_variables, _EPSILON
+        )
         for name, rate in (
             ('policy', config.learning_rate),
             ('critics', config.learning_rate),
-            ('temperatures', config.temperature_learning_rate))}
+            ('temperatures', config.temperature_learning_rate),
+        )
+    }
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
         checkpointables={
             **networks._asdict(),
-            **{f'{name}_optimizer': optimizer
-               for name, optimizer in self._optimizers.items()}},
-        **kwargs)
+            **{
+                f'{name}_optimizer': optimizer
+                for name, optimizer in self._optimizers.items()
+            },
+        },
+        **kwargs,
+    )
 
   @tf.function
   def _step(self, batch: tf.Tensor, step: tf.Tensor) -> Metrics:
     """U updates, from rows `[U, K, N, W]`; metrics are means over them."""
     checks.has_shape(
-        'SACLearner', [None, self._spec.num_tasks, None,
-                       transitions.width(self._spec)], batch=batch)
+        'SACLearner',
+        [None, self._spec.num_tasks, None, transitions.width(self._spec)],
+        batch=batch,
+    )
     self._networks.policy.start()
     num_updates = batch.shape[0]
 
     def seed(i):
-      return tf.stack([tf.constant(self._seed, tf.int64),
-                       tf.cast(step, tf.int64) * num_updates + i])
+      return tf.stack(
+          [
+              tf.constant(self._seed, tf.int64),
+              tf.cast(step, tf.int64) * num_updates + i,
+          ]
+      )
 
     total = self._update(batch[0], seed(0))
     for i in tf.range(1, num_updates, dtype=tf.int64):
@@ -97,9 +111,13 @@ class SACLearner(learners.Learner):
 
     following = networks.policy.sample(batch.next_observation, noise[0])
     target = soft_q.critic_target(
-        batch.reward, batch.discount,
+        batch.reward,
+        batch.discount,
         networks.target_critics(batch.next_observation, following.action),
-        following.log_prob, temperature, gamma=config.discount)
+        following.log_prob,
+        temperature,
+        gamma=config.discount,
+    )
     with tf.GradientTape() as tape:
       q = networks.critics(batch.observation, batch.action)
       critic_loss = soft_q.critic_loss(q, target)
@@ -109,19 +127,26 @@ class SACLearner(learners.Learner):
     with tf.GradientTape() as tape:
       sample = networks.policy.sample(batch.observation, noise[1])
       actor_loss = soft_q.actor_loss(
-          networks.critics(batch.observation, sample.action), sample.log_prob,
-          temperature)
+          networks.critics(batch.observation, sample.action),
+          sample.log_prob,
+          temperature,
+      )
       loss = self._reduce(actor_loss)
     self._apply('policy', tape, loss)
 
     with tf.GradientTape() as tape:
       # Tasks share no temperature, so the sum keeps them apart.
-      loss = tf.reduce_sum(soft_q.temperature_loss(
-          networks.temperatures.log, sample.log_prob,
-          target_entropy=self._target_entropy))
+      loss = tf.reduce_sum(
+          soft_q.temperature_loss(
+              networks.temperatures.log,
+              sample.log_prob,
+              target_entropy=self._target_entropy,
+          )
+      )
     variables = networks.temperatures.trainable_variables
     self._optimizers['temperatures'].apply_gradients(
-        zip(tape.gradient(loss, variables), variables))
+        zip(tape.gradient(loss, variables), variables)
+    )
 
     networks.target_critics.follow(networks.critics, config.target_rate)
     return {
@@ -135,17 +160,26 @@ class SACLearner(learners.Learner):
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     temperatures = metrics['temperatures']
-    return super()._report({
-        **{name: value for name, value in metrics.items()
-           if name != 'temperatures'},
-        # Before their mean, so that one that is not finite is named.
-        **{f'temperature/{name}': value for name, value in zip(
-            self._spec.task_names, temperatures)},
-        'temperature': temperatures.mean()})
+    return super()._report(
+        {
+            **{
+                name: value
+                for name, value in metrics.items()
+                if name != 'temperatures'
+            },
+            # Before their mean, so that one that is not finite is named.
+            **{
+                f'temperature/{name}': value
+                for name, value in zip(self._spec.task_names, temperatures)
+            },
+            'temperature': temperatures.mean(),
+        }
+    )
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     return transitions.unpack_scaled(
-        rows, self._spec, self._config.reward_scale)
+        rows, self._spec, self._config.reward_scale
+    )
 
   def _reduce(self, loss: tf.Tensor) -> tf.Tensor:
     """Of losses `[K]`: their mean, or the sum if tasks share nothing."""
@@ -155,12 +189,14 @@ class SACLearner(learners.Learner):
 
   def _apply(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
     variables = getattr(self._networks, name).trainable_variables
-    self._optimizers[name].apply_gradients(zip(
-        self._clip(tape.gradient(loss, variables)), variables))
+    self._optimizers[name].apply_gradients(
+        zip(self._clip(tape.gradient(loss, variables)), variables)
+    )
 
   def _clip(self, gradient: Sequence[tf.Tensor]) -> List[tf.Tensor]:
     max_norm = self._config.max_gradient_norm
     if self._config.architecture == 'separate':
       return gradients.clip_by_task_norm(
-          gradient, max_norm, num_tasks=self._spec.num_tasks)
+          gradient, max_norm, num_tasks=self._spec.num_tasks
+      )
     return tf.clip_by_global_norm(gradient, max_norm)[0]

@@ -10,7 +10,7 @@ from distillery.agents.core.trust_region import builder as trust_region_builder
 if typing.TYPE_CHECKING:
   from acme.utils import counting
   from distillery.agents.core.trust_region import (
-    networks as trust_region_networks,
+      networks as trust_region_networks,
   )
   from distillery.agents.trpo import learning
   import reverb
@@ -24,12 +24,20 @@ class TRPOBuilder(trust_region_builder.TrustRegionBuilder):
   behaviours: Sequence[str] = ('shared',)
 
   def make_learner(
-      self, networks: trust_region_networks.TrustRegionNetworks,
-      client: reverb.Client, counter: counting.Counter,
-      seed: int) -> learning.TRPOLearner:
+      self,
+      networks: trust_region_networks.TrustRegionNetworks,
+      client: reverb.Client,
+      counter: counting.Counter,
+      seed: int,
+  ) -> learning.TRPOLearner:
     from distillery.agents.core.replay import blocks
     from distillery.agents.trpo import learning
+
     return learning.TRPOLearner(
-        self.config, networks, seed, checkpointables={},
+        self.config,
+        networks,
+        seed,
+        checkpointables={},
         iterator=blocks.make_iterator(client.server_address, 'shared'),
-        counter=counter)
+        counter=counter,
+    )

@@ -18,8 +18,9 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
   """
 
   @tf.function
-  def _step(self, block: Mapping[str, tf.Tensor],
-            step: tf.Tensor) -> Dict[str, tf.Tensor]:
+  def _step(
+      self, block: Mapping[str, tf.Tensor], step: tf.Tensor
+  ) -> Dict[str, tf.Tensor]:
     """One trust-region step; `step` counts blocks, int32 []."""
     self._check_block(block)
     policy, critic = self._networks

@@ -34,24 +34,28 @@ class GymnasiumEnvironment(base.TaskEnvironment):
     """
     self._environment = environment
     self._observation_spec = adapted_specs.of_observation_space(
-        environment.observation_space)
-    self._action_spec = adapted_specs.of_action_space(
-        environment.action_space)
+        environment.observation_space
+    )
+    self._action_spec = adapted_specs.of_action_space(environment.action_space)
     self._encoder = adapted_specs.ActionEncoder(
-        self._action_spec, environment.action_space.dtype,
-        start=getattr(environment.action_space, 'start', 0))
+        self._action_spec,
+        environment.action_space.dtype,
+        start=getattr(environment.action_space, 'start', 0),
+    )
     self._seed: Optional[int] = seed
     self._needs_reset = True
     self._success = False
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class; there is one variation."""
     base.check_only_variation(variation)
     seed = self._seed if seed is None else seed
     self._seed = None  # The stream goes on by itself.
     observation, _ = _parts(
-        self._environment.reset(seed=seed), 'reset', 'observation', 'info')
+        self._environment.reset(seed=seed), 'reset', 'observation', 'info'
+    )
     observation = self._read(observation, 'reset')
     self._needs_reset = False
     self._success = False
@@ -62,8 +66,14 @@ class GymnasiumEnvironment(base.TaskEnvironment):
     if self._needs_reset:
       return self.reset()
     observation, reward, terminated, truncated, info = _parts(
-        self._environment.step(self._encoder(action)), 'step',
-        'observation', 'reward', 'terminated', 'truncated', 'info')
+        self._environment.step(self._encoder(action)),
+        'step',
+        'observation',
+        'reward',
+        'terminated',
+        'truncated',
+        'info',
+    )
     timestep_checks.check_number(reward, 'reward')
     terminated = timestep_checks.as_flag(terminated, 'terminated')
     truncated = timestep_checks.as_flag(truncated, 'truncated')
@@ -71,13 +81,17 @@ class GymnasiumEnvironment(base.TaskEnvironment):
     self._needs_reset = terminated or truncated
     return dm_env.TimeStep(
         dm_env.StepType.LAST if self._needs_reset else dm_env.StepType.MID,
-        np.float32(reward), np.float32(0. if terminated else 1.),
-        self._read(observation))
+        np.float32(reward),
+        np.float32(0.0 if terminated else 1.0),
+        self._read(observation),
+    )
 
-  def _read(self, observation: Any, who: str = 'the environment'
-            ) -> np.ndarray:
-    return _to_float32(timestep_checks.check_observation(
-        observation, self._observation_spec.shape, who))
+  def _read(self, observation: Any, who: str = 'the environment') -> np.ndarray:
+    return _to_float32(
+        timestep_checks.check_observation(
+            observation, self._observation_spec.shape, who
+        )
+    )
 
   @property
   def success(self) -> bool:
@@ -105,8 +119,11 @@ class DmEnvironment(base.TaskEnvironment):
   where it has one: a bool, or a number of 0 or 1.
   """
 
-  def __init__(self, environment: dm_env.Environment,
-               factory: Callable[[int], dm_env.Environment]):
+  def __init__(
+      self,
+      environment: dm_env.Environment,
+      factory: Callable[[int], dm_env.Environment],
+  ):
     """Wraps an environment.
 
     Args:
@@ -120,23 +137,27 @@ class DmEnvironment(base.TaskEnvironment):
     self._factory = factory
     self._environment = environment
     self._observation_spec = adapted_specs.of_observation_spec(
-        self._environment.observation_spec())
+        self._environment.observation_spec()
+    )
     spec = self._environment.action_spec()
     self._action_spec = adapted_specs.of_action_spec(spec)
     self._encoder = adapted_specs.ActionEncoder(
-        self._action_spec, spec.dtype, start=0)
+        self._action_spec, spec.dtype, start=0
+    )
     self._needs_reset = True
     self._is_first = True
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class; there is one variation."""
     base.check_only_variation(variation)
     if seed is not None:
       self._environment.close()
       self._environment = self._factory(seed)
     observation = timestep_checks.first_observation(
-        self._environment.reset(), self._observation_spec.shape)
+        self._environment.reset(), self._observation_spec.shape
+    )
     self._needs_reset = False
     self._is_first = True
     return dm_env.restart(observation)
@@ -150,14 +171,19 @@ class DmEnvironment(base.TaskEnvironment):
     step_type, reward, discount, observation = timestep
     self._is_first = False
     self._needs_reset = step_type == dm_env.StepType.LAST
-    return dm_env.TimeStep(step_type, np.float32(reward), np.float32(discount),
-                           _to_float32(observation))
+    return dm_env.TimeStep(
+        step_type,
+        np.float32(reward),
+        np.float32(discount),
+        _to_float32(observation),
+    )
 
   @property
   def success(self) -> bool:
     """See base class."""
     return not self._is_first and timestep_checks.as_flag(
-        getattr(self._environment, 'success', False), 'success')
+        getattr(self._environment, 'success', False), 'success'
+    )
 
   def observation_spec(self) -> specs.Array:
     """See base class."""
@@ -172,8 +198,9 @@ class DmEnvironment(base.TaskEnvironment):
     self._environment.close()
 
 
-def make_task_environment(factory: Callable[[int], Any], seed: int
-                          ) -> base.TaskEnvironment:
+def make_task_environment(
+    factory: Callable[[int], Any], seed: int
+) -> base.TaskEnvironment:
   """Calls a factory and wraps what it returns, where that is needed.
 
   Args:
@@ -198,7 +225,8 @@ def make_task_environment(factory: Callable[[int], Any], seed: int
     return GymnasiumEnvironment(environment, seed=seed)
   raise ValueError(
       f'got a {type(environment).__module__}.{type(environment).__name__}, '
-      'want a TaskEnvironment, a dm_env.Environment or a gymnasium.Env')
+      'want a TaskEnvironment, a dm_env.Environment or a gymnasium.Env'
+  )
 
 
 def _parts(returned: Any, method: str, *names: str) -> Any:
@@ -209,11 +237,13 @@ def _parts(returned: Any, method: str, *names: str) -> Any:
       what = f'{len(returned)} values'
     raise timestep_checks.BadValue(
         f'{method} returned {what}, want {len(names)} values: '
-        f'{", ".join(names)}')
+        f'{", ".join(names)}'
+    )
   if not isinstance(returned[-1], (dict, abc.Mapping)):
     raise timestep_checks.BadValue(
         f'{method} returned {timestep_checks.brief(returned[-1])} as info, '
-        'want a dict')
+        'want a dict'
+    )
   return returned
 
 

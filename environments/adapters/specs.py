@@ -13,6 +13,7 @@ def of_observation_space(space: Any) -> specs.Array:
     ValueError: unless it is a Box of shape [D].
   """
   from gymnasium import spaces  # Whoever has a space has imported it.
+
   is_box = isinstance(space, spaces.Box)
   return _observation(space, space.shape if is_box else None, space.dtype)
 
@@ -35,12 +36,15 @@ def of_action_space(space: Any) -> specs.Array:
     ValueError: unless it is a Box of floats of shape [A], or a Discrete.
   """
   from gymnasium import spaces  # As above.
+
   if isinstance(space, spaces.Discrete):
     return specs.DiscreteArray(int(space.n), np.int32, name='action')
   if isinstance(space, spaces.Box) and _is_float_vector(space):
     return _float_vector(space.shape, space.low, space.high)
-  raise ValueError(f'actions: got {space}, want a Box of floats of shape [A], '
-                   'or a Discrete: wrap the environment')
+  raise ValueError(
+      f'actions: got {space}, want a Box of floats of shape [A], '
+      'or a Discrete: wrap the environment'
+  )
 
 
 def of_action_spec(spec: Any) -> specs.Array:
@@ -53,10 +57,14 @@ def of_action_spec(spec: Any) -> specs.Array:
     return specs.DiscreteArray(spec.num_values, np.int32, name='action')
   if isinstance(spec, specs.Array) and _is_float_vector(spec):
     return _float_vector(
-        spec.shape, getattr(spec, 'minimum', -np.inf),
-        getattr(spec, 'maximum', np.inf))
-  raise ValueError(f'actions: got {spec}, want a BoundedArray of floats of '
-                   'shape [A], or a DiscreteArray: wrap the environment')
+        spec.shape,
+        getattr(spec, 'minimum', -np.inf),
+        getattr(spec, 'maximum', np.inf),
+    )
+  raise ValueError(
+      f'actions: got {spec}, want a BoundedArray of floats of '
+      'shape [A], or a DiscreteArray: wrap the environment'
+  )
 
 
 def _is_float_vector(spec: Any) -> bool:
@@ -81,8 +89,11 @@ def is_choice(action: Any, num_values: int) -> bool:
     choice = np.asarray(action)
   except (TypeError, ValueError):
     return False
-  return (not choice.shape and choice.dtype.kind in 'iu'
-          and bool(0 <= choice < num_values))
+  return (
+      not choice.shape
+      and choice.dtype.kind in 'iu'
+      and bool(0 <= choice < num_values)
+  )
 
 
 def as_floats(action: Any, dtype: Any) -> np.ndarray:
@@ -99,8 +110,9 @@ def as_floats(action: Any, dtype: Any) -> np.ndarray:
   try:
     array = np.asarray(action)
   except (TypeError, ValueError):
-    raise ValueError(f'action: got {action!r}, want an array of floats'
-                     ) from None
+    raise ValueError(
+        f'action: got {action!r}, want an array of floats'
+    ) from None
   if array.dtype.kind not in 'fiu':
     raise ValueError(f'action: got dtype {array.dtype}, want floats')
   if array.dtype != dtype:
@@ -134,7 +146,8 @@ class ActionEncoder:
     if isinstance(spec, specs.DiscreteArray):
       if not is_choice(action, spec.num_values):
         raise ValueError(
-            f'action: got {action}, want one of 0..{spec.num_values - 1}')
+            f'action: got {action}, want one of 0..{spec.num_values - 1}'
+        )
       return self._dtype.type(np.asarray(action) + self._start)
     action = as_floats(action, self._dtype)
     if action.shape != spec.shape:
@@ -144,11 +157,13 @@ class ActionEncoder:
     return action.copy()
 
 
-def _observation(given: Any, shape: Optional[Tuple[int, ...]], dtype: Any
-                 ) -> specs.Array:
+def _observation(
+    given: Any, shape: Optional[Tuple[int, ...]], dtype: Any
+) -> specs.Array:
   if shape is None or len(shape) != 1 or np.dtype(dtype).kind not in 'fiub':
     raise ValueError(
         f'observations: got {given}, want one array of numbers of shape [D]: '
         'wrap the environment so that it flattens or concatenates them, for '
-        'gymnasium with gymnasium.wrappers.FlattenObservation')
+        'gymnasium with gymnasium.wrappers.FlattenObservation'
+    )
   return specs.Array(tuple(shape), np.float32, name='observation')

@@ -1,12 +1,12 @@
 """Suites of a user's own environments.
 
-    def cheetah(seed, **options):
-      return gymnasium.make('HalfCheetah-v5', **options)
+def cheetah(seed, **options):
+  return gymnasium.make('HalfCheetah-v5', **options)
 
-    suite = user_suites.suite_from_factories('Cheetahs', {
-        'run': cheetah,
-        'lazy': functools.partial(cheetah, ctrl_cost_weight=1.),
-    }, score='return')
+suite = user_suites.suite_from_factories('Cheetahs', {
+    'run': cheetah,
+    'lazy': functools.partial(cheetah, ctrl_cost_weight=1.),
+}, score='return')
 """
 
 import dataclasses
@@ -24,6 +24,7 @@ import numpy as np
 @dataclasses.dataclass(frozen=True)
 class AdaptedFactory:
   """Makes task environments out of what a user's factory returns."""
+
   factory: Callable[[int], Any]
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
@@ -32,8 +33,11 @@ class AdaptedFactory:
 
 
 def suite_from_factories(
-    name: str, factories: Mapping[str, Callable[[int], Any]],
-    score: str = 'success', *, horizon: Optional[int] = None,
+    name: str,
+    factories: Mapping[str, Callable[[int], Any]],
+    score: str = 'success',
+    *,
+    horizon: Optional[int] = None,
 ) -> base.TaskSuite:
   """Makes a suite of tasks to train on.
 
@@ -64,32 +68,43 @@ def suite_from_factories(
     argument_checks.check_counts(horizon=horizon)
   if not factories:
     raise ValueError(
-        f'factories of suite {name!r}: got none, want at least one')
+        f'factories of suite {name!r}: got none, want at least one'
+    )
   tasks, found = [], {}
   for task_name, factory in factories.items():
     _check_goes_to_workers(task_name, factory)
     task = base.Task(task_name, name, 'train', AdaptedFactory(factory))
     tasks.append(task)
     found[task_name] = _specs(task)
-  _check_shared(name, {k: v[0].shape for k, v in found.items()},
-                'observations of shape')
-  _check_shared(name, {k: _describe_action(v[1]) for k, v in found.items()},
-                'actions')
+  _check_shared(
+      name, {k: v[0].shape for k, v in found.items()}, 'observations of shape'
+  )
+  _check_shared(
+      name, {k: _describe_action(v[1]) for k, v in found.items()}, 'actions'
+  )
   observation_spec, action_spec = found[tasks[0].name]
   return base.TaskSuite(
-      name, tuple(tasks), observation_spec, action_spec, score=score,
-      horizon=horizon)
+      name,
+      tuple(tasks),
+      observation_spec,
+      action_spec,
+      score=score,
+      horizon=horizon,
+  )
 
 
-def _check_goes_to_workers(task_name: str, factory: Callable[[int], Any]
-                           ) -> None:
+def _check_goes_to_workers(
+    task_name: str, factory: Callable[[int], Any]
+) -> None:
   what = f'factory of task {task_name!r}: got {factory!r}, which'
   data = pickling.dump(factory, what)
   try:
     pickle.loads(data)  # noqa: S301  # It was pickled in the line above.
   except Exception as error:
-    raise ValueError(f'{what} can be pickled and not be unpickled again '
-                     f'({type(error).__name__}: {error})') from error
+    raise ValueError(
+        f'{what} can be pickled and not be unpickled again '
+        f'({type(error).__name__}: {error})'
+    ) from error
 
 
 def _specs(task: base.Task) -> Tuple[specs.Array, specs.Array]:
@@ -98,7 +113,8 @@ def _specs(task: base.Task) -> Tuple[specs.Array, specs.Array]:
   except Exception as error:
     raise ValueError(
         f'factory of task {task.name!r} failed: {type(error).__name__}: '
-        f'{error}') from error
+        f'{error}'
+    ) from error
   try:
     return environment.observation_spec(), environment.action_spec()
   finally:
@@ -110,8 +126,10 @@ def _describe_action(spec: specs.Array) -> str:
     return f'one of {spec.num_values}'
   bounds = ''
   if isinstance(spec, specs.BoundedArray):
-    low, high = (np.broadcast_to(bound, spec.shape).tolist()
-                 for bound in (spec.minimum, spec.maximum))
+    low, high = (
+        np.broadcast_to(bound, spec.shape).tolist()
+        for bound in (spec.minimum, spec.maximum)
+    )
     bounds = f' in {low} to {high}'
   return f'of shape {spec.shape}{bounds}'
 
@@ -123,7 +141,9 @@ def _check_shared(name: str, found: Mapping[str, Any], what: str) -> None:
   if len(groups) > 1:
     differing = '; '.join(
         f'{", ".join(map(repr, tasks))}: {value}'
-        for value, tasks in groups.items())
+        for value, tasks in groups.items()
+    )
     raise ValueError(
         f'suite {name!r}: its tasks must share one observation and one action '
-        f'spec, got different {what}: {differing}')
+        f'spec, got different {what}: {differing}'
+    )

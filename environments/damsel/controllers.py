@@ -29,6 +29,7 @@ class Controller:
   Attributes:
     target: what the task asks for.
   """
+
   target: tasks.Target
 
   def __call__(self, observation: np.ndarray) -> np.ndarray:
@@ -42,33 +43,37 @@ class Controller:
     act = {'push': self._push, 'door': self._door, 'drawer': self._drawer}
     action = act[self.target.family](
         np.asarray(observation, np.float64),
-        observation[tasks.HAND].astype(np.float64))
-    return np.clip(action, -1., 1.).astype(np.float32)
+        observation[tasks.HAND].astype(np.float64),
+    )
+    return np.clip(action, -1.0, 1.0).astype(np.float32)
 
   def _push(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
     """Presses a finger on the block and drags it."""
     block = observation[tasks.BLOCK][:2]
     lag = np.linalg.norm(hand[:2] - block - _FINGER)
     if lag > 0.03 or (lag > 0.015 and hand[2] > _PUSH_LOW + 0.015):
-      return 12. * (_at(block + _FINGER, _PUSH_OVER) - hand)
+      return 12.0 * (_at(block + _FINGER, _PUSH_OVER) - hand)
     if hand[2] > _PUSH_LOW + 0.005:
-      return _at(12. * (block + _FINGER - hand[:2]), -1.)
+      return _at(12.0 * (block + _FINGER - hand[:2]), -1.0)
     way = np.array(self.target.value) - block
     # A metre a second at most, which is 1; slower near the goal.
-    return _at(way * min(1. / max(np.linalg.norm(way), 1e-6), 8.),
-               10. * (_PUSH_LOW - hand[2]))
+    return _at(
+        way * min(1.0 / max(np.linalg.norm(way), 1e-6), 8.0),
+        10.0 * (_PUSH_LOW - hand[2]),
+    )
 
   def _drawer(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
     """Takes the handle's bar between the fingers and pulls."""
     handle = observation[tasks.DRAWER][:2]
     if hand[2] > 0.12 and np.linalg.norm(hand[:2] - handle) > 0.02:
-      return 10. * (_at(handle, _DRAWER_OVER) - hand)
+      return 10.0 * (_at(handle, _DRAWER_OVER) - hand)
     if hand[2] > 0.1:
-      return 10. * (_at(handle, _DRAWER_LOW) - hand)
+      return 10.0 * (_at(handle, _DRAWER_LOW) - hand)
     opening = tasks.DRAWER_Y - handle[1]
-    pull = np.clip(12. * (opening - self.target.value[0]), -0.4, 0.4)
-    return np.array([10. * (handle[0] - hand[0]), pull,
-                     10. * (_DRAWER_LOW - hand[2])])
+    pull = np.clip(12.0 * (opening - self.target.value[0]), -0.4, 0.4)
+    return np.array(
+        [10.0 * (handle[0] - hand[0]), pull, 10.0 * (_DRAWER_LOW - hand[2])]
+    )
 
   def _door(self, observation: np.ndarray, hand: np.ndarray) -> np.ndarray:
     """Takes the handle between the fingers and follows its arc."""
@@ -76,12 +81,12 @@ class Controller:
     hook = _on_arc(angle)
     off = np.linalg.norm(hand[:2] - hook)
     if off > 0.07 or (off > 0.02 and hand[2] > 0.21):
-      return 10. * (_at(hook, _DOOR_OVER) - hand)
+      return 10.0 * (_at(hook, _DOOR_OVER) - hand)
     if hand[2] > 0.185:
-      return 10. * (_at(hook, _DOOR_LOW) - hand)
+      return 10.0 * (_at(hook, _DOOR_LOW) - hand)
     ahead = np.clip(1.5 * (self.target.value[0] - angle), -0.08, 0.08)
-    pull = np.clip(16. * (_on_arc(angle + ahead) - hook), -0.6, 0.6)
-    return _at(pull, 15. * (_DOOR_LOW - hand[2]))
+    pull = np.clip(16.0 * (_on_arc(angle + ahead) - hook), -0.6, 0.6)
+    return _at(pull, 15.0 * (_DOOR_LOW - hand[2]))
 
 
 def _at(plane: Sequence[float], height: float) -> np.ndarray:

@@ -16,8 +16,8 @@ HORIZON = 150
 ACTION_SIZE = 3
 # Of the hand to a handle, metres: only nearer does a handle's progress count.
 _NEAR = 0.1
-_PROGRESS_REWARD = 10.
-_ONE = np.float32(1.)
+_PROGRESS_REWARD = 10.0
+_ONE = np.float32(1.0)
 
 
 def observation_spec() -> specs.Array:
@@ -26,14 +26,19 @@ def observation_spec() -> specs.Array:
   Neither the target nor the family is among them.
   """
   return specs.Array(
-      (damsel_tasks.OBSERVATION_SIZE,), np.float32, name='observation')
+      (damsel_tasks.OBSERVATION_SIZE,), np.float32, name='observation'
+  )
 
 
 def action_spec() -> specs.BoundedArray:
   """The float32 [3] action: displacement of the hand, centimetres a step."""
   return specs.BoundedArray(
-      shape=(ACTION_SIZE,), dtype=np.float32, minimum=-1., maximum=1.,
-      name='action')
+      shape=(ACTION_SIZE,),
+      dtype=np.float32,
+      minimum=-1.0,
+      maximum=1.0,
+      name='action',
+  )
 
 
 class DamselEnvironment(base.TaskEnvironment):
@@ -63,24 +68,28 @@ class DamselEnvironment(base.TaskEnvironment):
     # Imported here: the specs above need no simulator.
     from distillery.environments.damsel import scene
     from distillery.environments.metaworld import models as metaworld_models
+
     damsel_tasks.check_target(target)
     self.target = target
     self._sparse = sparse
     self._simulator = scene.Simulator()
     self._painter = metaworld_models.Painter(
-        lambda: scene.scene_spec().compile())
+        lambda: scene.scene_spec().compile()
+    )
     self._observation: List[float] = []
     self._initial_distance = math.nan
     self._steps = HORIZON
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class. Nothing is random."""
     if variation is not None and not base.is_index(variation, 1):
       raise ValueError(f'variation: got {variation}, want 0, the only one.')
     self._observation = self._simulator.reset()
     self._initial_distance = damsel_tasks.distance(
-        self.target, self._observation)
+        self.target, self._observation
+    )
     self._steps = 0
     return dm_env.restart(np.array(self._observation, np.float32))
 
@@ -91,25 +100,30 @@ class DamselEnvironment(base.TaskEnvironment):
     action = adapted_specs.as_floats(action, np.float32)
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
-          f'action: got shape {action.shape}, want ({ACTION_SIZE},)')
+          f'action: got shape {action.shape}, want ({ACTION_SIZE},)'
+      )
     if not math.isfinite(sum(action.tolist())):
-      raise ValueError(f'action at step {self._steps}: got {action.tolist()}, '
-                       'want finite numbers')
+      raise ValueError(
+          f'action at step {self._steps}: got {action.tolist()}, '
+          'want finite numbers'
+      )
     self._observation = self._simulator.step(action)
     self._steps += 1
     return dm_env.TimeStep(
-        dm_env.StepType.LAST if self._steps == HORIZON
-        else dm_env.StepType.MID,
-        np.float32(self._reward()), _ONE,
-        np.array(self._observation, np.float32))
+        dm_env.StepType.LAST if self._steps == HORIZON else dm_env.StepType.MID,
+        np.float32(self._reward()),
+        _ONE,
+        np.array(self._observation, np.float32),
+    )
 
   def _reward(self) -> float:
     family = self.target.family
     reach = self._simulator.reach(self._observation, family)
-    reward = 0. if self._sparse else -reach
+    reward = 0.0 if self._sparse else -reach
     if family == 'push' or reach < _NEAR:
       reward += _PROGRESS_REWARD * damsel_tasks.progress(
-          self.target, self._observation, self._initial_distance)
+          self.target, self._observation, self._initial_distance
+      )
     return reward
 
   @property
@@ -120,8 +134,11 @@ class DamselEnvironment(base.TaskEnvironment):
   @property
   def success(self) -> bool:
     """See base class."""
-    return bool(self._steps == HORIZON and self._observation and (
-        self.distance <= damsel_tasks.THRESHOLDS[self.target.family]))
+    return bool(
+        self._steps == HORIZON
+        and self._observation
+        and (self.distance <= damsel_tasks.THRESHOLDS[self.target.family])
+    )
 
   @property
   def simulator(self) -> Any:
@@ -136,12 +153,17 @@ class DamselEnvironment(base.TaskEnvironment):
     """See base class."""
     return action_spec()
 
-  def render(self, *, height: int = 480, width: int = 480,
-             camera: str = 'corner2') -> np.ndarray:
+  def render(
+      self, *, height: int = 480, width: int = 480, camera: str = 'corner2'
+  ) -> np.ndarray:
     """Draws the present state; see `MetaWorldEnvironment.render`."""
     return self._painter.draw(
-        self._simulator.model, self._simulator.data, height=height, width=width,
-        camera=camera)
+        self._simulator.model,
+        self._simulator.data,
+        height=height,
+        width=width,
+        camera=camera,
+    )
 
   def close(self) -> None:
     """See base class."""
@@ -156,6 +178,7 @@ class DamselFactory:
     target: what the task asks for.
     sparse: whether the reward lacks the way to the object.
   """
+
   target: damsel_tasks.Target
   sparse: bool = False
 
@@ -175,17 +198,26 @@ def damsel_suite(name: str, *, sparse: bool) -> base.TaskSuite:
   for split in base.SPLITS:
     numbers = dict.fromkeys(damsel_tasks.FAMILIES, 0)
     for target in damsel_tasks.targets(split):
-      tasks.append(base.Task(
-          name=f'{target.family}-{numbers[target.family]:02}',
-          family=target.family, split=split,
-          factory=DamselFactory(target, sparse)))
+      tasks.append(
+          base.Task(
+              name=f'{target.family}-{numbers[target.family]:02}',
+              family=target.family,
+              split=split,
+              factory=DamselFactory(target, sparse),
+          )
+      )
       numbers[target.family] += 1
   return base.TaskSuite(
-      name=name, tasks=tuple(tasks), observation_spec=observation_spec(),
+      name=name,
+      tasks=tuple(tasks),
+      observation_spec=observation_spec(),
       action_spec=action_spec(),
-      info={'metaworld': metadata.version('metaworld'),
-            'mujoco': metadata.version('mujoco')},
-      horizon=HORIZON)
+      info={
+          'metaworld': metadata.version('metaworld'),
+          'mujoco': metadata.version('mujoco'),
+      },
+      horizon=HORIZON,
+  )
 
 
 def training_suite(name: str) -> base.TaskSuite:

@@ -19,8 +19,7 @@ import numpy as np
 _TARGET_SIZE = 2
 
 
-def with_target(observation: np.ndarray,
-                target: tasks.Target) -> np.ndarray:
+def with_target(observation: np.ndarray, target: tasks.Target) -> np.ndarray:
   """DAMSEL's observation `[12]`, and what its task asks for: float32 `[14]`.
 
   Args:
@@ -32,7 +31,7 @@ def with_target(observation: np.ndarray,
   """
   tasks.check_observation(observation)
   missing = _TARGET_SIZE - len(target.value)
-  return np.float32([*observation, *target.value, *[0.] * missing])
+  return np.float32([*observation, *target.value, *[0.0] * missing])
 
 
 class FamilyEnvironment(base.TaskEnvironment):
@@ -58,13 +57,17 @@ class FamilyEnvironment(base.TaskEnvironment):
     self._rng = np.random.default_rng(seed)
     self._has_ended = True
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class."""
     if variation is not None and not base.is_index(
-        variation, len(self._targets)):
-      raise ValueError(f'variation: got {variation}, want an integer in '
-                       f'[0, {self.num_variations})')
+        variation, len(self._targets)
+    ):
+      raise ValueError(
+          f'variation: got {variation}, want an integer in '
+          f'[0, {self.num_variations})'
+      )
     if variation is None:
       rng = self._rng if seed is None else np.random.default_rng(seed)
       variation = int(rng.integers(self.num_variations))
@@ -81,8 +84,9 @@ class FamilyEnvironment(base.TaskEnvironment):
     return timestep
 
   def _told(self, timestep: dm_env.TimeStep) -> dm_env.TimeStep:
-    return timestep._replace(observation=with_target(
-        timestep.observation, self._environment.target))
+    return timestep._replace(
+        observation=with_target(timestep.observation, self._environment.target)
+    )
 
   @property
   def success(self) -> bool:
@@ -114,6 +118,7 @@ class FamilyFactory:
   Attributes:
     targets: of one family.
   """
+
   targets: Tuple[tasks.Target, ...]
 
   def __call__(self, seed: int) -> FamilyEnvironment:
@@ -122,8 +127,9 @@ class FamilyFactory:
 
 def observation_spec() -> specs.Array:
   """Float32 [14], see `with_target`."""
-  return specs.Array((tasks.OBSERVATION_SIZE + _TARGET_SIZE,),
-                     np.float32, name='observation')
+  return specs.Array(
+      (tasks.OBSERVATION_SIZE + _TARGET_SIZE,), np.float32, name='observation'
+  )
 
 
 def families_suite(name: str) -> base.TaskSuite:
@@ -137,8 +143,14 @@ def families_suite(name: str) -> base.TaskSuite:
       environment.damsel_suite(name, sparse=False),
       observation_spec=observation_spec(),
       tasks=tuple(
-          base.Task(name=family, family=family, split='train',
-                    factory=FamilyFactory(tuple(
-                        target for target in targets
-                        if target.family == family)))
-          for family in tasks.FAMILIES))
+          base.Task(
+              name=family,
+              family=family,
+              split='train',
+              factory=FamilyFactory(
+                  tuple(target for target in targets if target.family == family)
+              ),
+          )
+          for family in tasks.FAMILIES
+      ),
+  )

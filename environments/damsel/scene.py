@@ -18,15 +18,15 @@ import numpy as np
 
 FRAME_SKIP = 5
 _ACTION_SCALE = 0.01  # Metres a step.
-_HAND_LOW, _HAND_HIGH = (-0.5, 0.4, 0.05), (0.5, 1., 0.5)
-_HAND_START = (0., 0.6, 0.2)
+_HAND_LOW, _HAND_HIGH = (-0.5, 0.4, 0.05), (0.5, 1.0, 0.5)
+_HAND_START = (0.0, 0.6, 0.2)
 _RESET_STEPS = 50
-_FINGERS_OPEN = (-1., 1.)
+_FINGERS_OPEN = (-1.0, 1.0)
 # Of hinge and slide, so that they stay where they are left.
-_DAMPING = 20.
+_DAMPING = 20.0
 # Relative pose of mocap body and hand, and the weight of the weld's torque.
-_WELD = (0., 0., 0., 0., 0., 0., -1., 0., 0., 0., 5.)
-_MOCAP_QUATERNION = (1., 0., 1., 0.)
+_WELD = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)
+_MOCAP_QUATERNION = (1.0, 0.0, 1.0, 0.0)
 _FROM_DRAWER_TO_HANDLE = -0.16  # Along y.
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
@@ -76,7 +76,8 @@ def scene_spec() -> mujoco.MjSpec:
   package = importlib.util.find_spec('metaworld').origin
   assets = pathlib.Path(package).parent / 'assets'
   return mujoco.MjSpec.from_string(
-      _XML.format(assets=assets, objects=assets / 'objects' / 'assets'))
+      _XML.format(assets=assets, objects=assets / 'objects' / 'assets')
+  )
 
 
 @functools.cache
@@ -110,10 +111,15 @@ class Simulator:
     self.data = mujoco.MjData(self.model)
     # Live views of the simulator's memory.
     self._positions = [
-        self.data.body('hand').xpos, self.data.body('block').xpos,
-        self.data.geom('handle').xpos, self.data.body('drawer_link').xpos]
-    self._fingers = [self.data.site(name).xpos
-                     for name in ('rightEndEffector', 'leftEndEffector')]
+        self.data.body('hand').xpos,
+        self.data.body('block').xpos,
+        self.data.geom('handle').xpos,
+        self.data.body('drawer_link').xpos,
+    ]
+    self._fingers = [
+        self.data.site(name).xpos
+        for name in ('rightEndEffector', 'leftEndEffector')
+    ]
 
   def reset(self) -> List[float]:
     """Begins anew; returns the observation."""
@@ -128,8 +134,10 @@ class Simulator:
       action: `[3]`, finite; where the hand goes, 1 a centimetre and the most.
     """
     self.data.mocap_pos[0] = np.clip(
-        self.data.mocap_pos[0] + _ACTION_SCALE * np.clip(action, -1., 1.),
-        _HAND_LOW, _HAND_HIGH)
+        self.data.mocap_pos[0] + _ACTION_SCALE * np.clip(action, -1.0, 1.0),
+        _HAND_LOW,
+        _HAND_HIGH,
+    )
     mujoco.mj_step(self.model, self.data, FRAME_SKIP)
     # Positions after the last of these steps, not before it.
     mujoco.mj_kinematics(self.model, self.data)
@@ -138,13 +146,15 @@ class Simulator:
   def observe(self) -> List[float]:
     """Hand, block, door handle and drawer handle: `[12]`, metres."""
     hand, block, door, drawer = (
-        position.tolist() for position in self._positions)
+        position.tolist() for position in self._positions
+    )
     drawer[1] += _FROM_DRAWER_TO_HANDLE
     return hand + block + door + drawer
 
   def reach(self, observation: List[float], family: str) -> float:
     """Metres from between the fingertips to the family's object."""
-    place = dict(zip(tasks.FAMILIES, (
-        tasks.BLOCK, tasks.DOOR, tasks.DRAWER)))[family]
+    place = dict(zip(tasks.FAMILIES, (tasks.BLOCK, tasks.DOOR, tasks.DRAWER)))[
+        family
+    ]
     right, left = self._fingers
-    return float(np.linalg.norm(observation[place] - (right + left) / 2.))
+    return float(np.linalg.norm(observation[place] - (right + left) / 2.0))

@@ -23,8 +23,10 @@ def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     ValueError: if they have different numbers of coordinates.
   """
   if centroids.ndim != 2 or points.shape[-1:] != centroids.shape[-1:]:
-    raise ValueError(f'centroids: got shape {centroids.shape}, want [k, C] for '
-                     f'points of shape {points.shape}')
+    raise ValueError(
+        f'centroids: got shape {centroids.shape}, want [k, C] for '
+        f'points of shape {points.shape}'
+    )
   return np.square(points[..., np.newaxis, :] - centroids).sum(-1).argmin(-1)
 
 
@@ -39,6 +41,7 @@ class ContextFactory:
     centroids: of all contexts, [k, C].
     variations: the task's variations that are this context's.
   """
+
   factory: Callable[[int], base.TaskEnvironment]
   context: int
   coordinates: Tuple[int, ...]
@@ -47,16 +50,28 @@ class ContextFactory:
 
   def __call__(self, seed: int) -> 'ContextEnvironment':
     return ContextEnvironment(
-        self.factory(seed), self.context, np.array(self.coordinates, int),
-        np.array(self.centroids), self.variations, seed=seed)
+        self.factory(seed),
+        self.context,
+        np.array(self.coordinates, int),
+        np.array(self.centroids),
+        self.variations,
+        seed=seed,
+    )
 
 
 class ContextEnvironment(base.TaskEnvironment):
   """A task whose episodes all begin in one cluster of its initial states."""
 
-  def __init__(self, environment: base.TaskEnvironment, context: int,
-               coordinates: np.ndarray, centroids: np.ndarray,
-               variations: Tuple[int, ...], *, seed: int):
+  def __init__(
+      self,
+      environment: base.TaskEnvironment,
+      context: int,
+      coordinates: np.ndarray,
+      centroids: np.ndarray,
+      variations: Tuple[int, ...],
+      *,
+      seed: int,
+  ):
     """Wraps a task's environment; arguments as in `ContextFactory`.
 
     Args:
@@ -80,28 +95,37 @@ class ContextEnvironment(base.TaskEnvironment):
     self._shape = environment.observation_spec().shape
     self._needs_reset = True
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class; resets until the observation lies in the cluster."""
     if variation is not None and not base.is_index(
-        variation, self.num_variations):
+        variation, self.num_variations
+    ):
       raise ValueError(
           f'variation of context {self._context}: got {variation}, want an '
-          f'integer in [0, {self.num_variations})')
+          f'integer in [0, {self.num_variations})'
+      )
     rng = self._rng if seed is None else np.random.default_rng(seed)
     for _ in range(_MAX_RESETS):
-      drawn = variation if variation is not None else int(
-          rng.integers(self.num_variations))
+      drawn = (
+          variation
+          if variation is not None
+          else int(rng.integers(self.num_variations))
+      )
       timestep = self._environment.reset(
-          seed=int(rng.integers(2**31)), variation=self._variations[drawn])
+          seed=int(rng.integers(2**31)), variation=self._variations[drawn]
+      )
       observation = timestep_checks.first_observation(timestep, self._shape)
       if self._context == nearest(
-          observation[self._coordinates], self._centroids):
+          observation[self._coordinates], self._centroids
+      ):
         self._needs_reset = False
         return timestep
     raise ValueError(
         f'context {self._context}: none of {_MAX_RESETS} resets began in it; '
-        'want a task whose resets are those that the partition was made of')
+        'want a task whose resets are those that the partition was made of'
+    )
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
@@ -140,19 +164,25 @@ class ContextEnvironment(base.TaskEnvironment):
     self._environment.close()
 
 
-def _check(environment: base.TaskEnvironment, context: int,
-           coordinates: np.ndarray, centroids: np.ndarray,
-           variations: Tuple[int, ...]) -> None:
+def _check(
+    environment: base.TaskEnvironment,
+    context: int,
+    coordinates: np.ndarray,
+    centroids: np.ndarray,
+    variations: Tuple[int, ...],
+) -> None:
   """Raises ValueError unless a `ContextEnvironment` can be made of them."""
-  size, = environment.observation_spec().shape
+  (size,) = environment.observation_spec().shape
   for name, indices, num in (
       ('context', (context,), len(centroids)),
       ('coordinates', coordinates, size),
-      ('variations', variations, environment.num_variations)):
+      ('variations', variations, environment.num_variations),
+  ):
     if not all(base.is_index(index, num) for index in indices):
       raise ValueError(f'{name}: got {indices}, want integers in [0, {num})')
   if centroids.shape[1:] != coordinates.shape or not len(variations):
     raise ValueError(
         f'centroids: got shape {centroids.shape} with {len(coordinates)} '
         f'coordinates and {len(variations)} variations, want [k, C] with C '
-        'coordinates and at least one variation')
+        'coordinates and at least one variation'
+    )

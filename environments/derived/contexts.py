@@ -23,8 +23,14 @@ _NUM_ITERATIONS = 100
 _TOLERANCE = 1e-6
 
 
-def partition(suite: base.TaskSuite, task: Union[str, int], num_contexts: int,
-              *, seed: int, num_resets: int = 1000) -> base.TaskSuite:
+def partition(
+    suite: base.TaskSuite,
+    task: Union[str, int],
+    num_contexts: int,
+    *,
+    seed: int,
+    num_resets: int = 1000,
+) -> base.TaskSuite:
   """Makes the contexts of one task a suite.
 
   Builds the task's environment and resets it. Distances between observations
@@ -57,30 +63,43 @@ def partition(suite: base.TaskSuite, task: Union[str, int], num_contexts: int,
   task = _find_task(suite, task)
   rng = np.random.default_rng(seed)
   observations = _initial_observations(
-      task, int(rng.integers(2**31)), num_resets)
-  coordinates = np.flatnonzero(
-      np.ptp(observations, axis=(0, 1)) > _TOLERANCE)
+      task, int(rng.integers(2**31)), num_resets
+  )
+  coordinates = np.flatnonzero(np.ptp(observations, axis=(0, 1)) > _TOLERANCE)
   points = observations[..., coordinates]
   centroids = _centroids(task.name, points, num_contexts, rng)
   nearest = context_environments.nearest(points, centroids)
   tasks = []
   for i, variations in enumerate(_deal(task.name, nearest, num_contexts)):
     factory = context_environments.ContextFactory(
-        task.factory, i, tuple(coordinates.tolist()),
-        tuple(map(tuple, centroids.tolist())), variations)
-    tasks.append(base.Task(
-        f'{task.name}-context{i}', task.family, 'train', factory))
+        task.factory,
+        i,
+        tuple(coordinates.tolist()),
+        tuple(map(tuple, centroids.tolist())),
+        variations,
+    )
+    tasks.append(
+        base.Task(f'{task.name}-context{i}', task.family, 'train', factory)
+    )
   shares = np.bincount(nearest.ravel(), minlength=num_contexts) / nearest.size
   return dataclasses.replace(
-      suite, make_batch=None,
+      suite,
+      make_batch=None,
       name=f'{suite.name}, {task.name} in {num_contexts} contexts',
-      tasks=(*tasks, *(
-          other for other in suite.test_tasks if other.family == task.family)),
+      tasks=(
+          *tasks,
+          *(other for other in suite.test_tasks if other.family == task.family),
+      ),
       info={
-          **suite.info, 'partitioned_suite': suite.name,
-          'partitioned_task': task.name, 'num_contexts': str(num_contexts),
-          'partition_seed': str(seed), 'partition_resets': str(num_resets),
-          'context_shares': ' '.join(f'{share:.3f}' for share in shares)})
+          **suite.info,
+          'partitioned_suite': suite.name,
+          'partitioned_task': task.name,
+          'num_contexts': str(num_contexts),
+          'partition_seed': str(seed),
+          'partition_resets': str(num_resets),
+          'context_shares': ' '.join(f'{share:.3f}' for share in shares),
+      },
+  )
 
 
 def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
@@ -91,11 +110,13 @@ def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
     return suite.train_tasks[task]
   raise ValueError(
       f'task: got {task!r}, want one of the train tasks of {suite.name!r}, '
-      f'{list(tasks)}, or its index')
+      f'{list(tasks)}, or its index'
+  )
 
 
-def _initial_observations(task: base.Task, seed: int, num_resets: int
-                          ) -> np.ndarray:
+def _initial_observations(
+    task: base.Task, seed: int, num_resets: int
+) -> np.ndarray:
   """Observations [R, V, D] of R resets in each of V variations, float64."""
   environment = task.factory(seed)
   variations = range(timestep_checks.num_variations(environment, task.name))
@@ -103,38 +124,57 @@ def _initial_observations(task: base.Task, seed: int, num_resets: int
   rounds: List[np.ndarray] = []
   try:
     while not rounds or len(rounds) * len(variations) < num_resets:
-      rounds.append(np.array([
-          timestep_checks.first_observation(
-              environment.reset(variation=i), shape) for i in variations],
-          np.float64))
-      if (len(rounds) == 2 and len(variations) > 1
-          and (rounds[0] == rounds[1]).all()):
+      rounds.append(
+          np.array(
+              [
+                  timestep_checks.first_observation(
+                      environment.reset(variation=i), shape
+                  )
+                  for i in variations
+              ],
+              np.float64,
+          )
+      )
+      if (
+          len(rounds) == 2
+          and len(variations) > 1
+          and (rounds[0] == rounds[1]).all()
+      ):
         return np.stack(rounds[:1])  # More resets would show nothing new.
   except timestep_checks.BadValue as error:
     raise ValueError(
         f'task {task.name!r}, made with seed {seed}, round {len(rounds)} of '
-        f'resets: {error}') from error
+        f'resets: {error}'
+    ) from error
   finally:
     environment.close()
   return np.stack(rounds)
 
 
-def _centroids(name: str, points: np.ndarray, num_contexts: int,
-               rng: np.random.Generator) -> np.ndarray:
+def _centroids(
+    name: str, points: np.ndarray, num_contexts: int, rng: np.random.Generator
+) -> np.ndarray:
   """The best of several runs of k-means, [k, C], in lexical order."""
   from scipy.cluster import vq
+
   points = np.concatenate(points)
   distinct = len(np.unique(points, axis=0)) if points.size else 1
   if distinct < num_contexts:
     raise ValueError(
         f'num_contexts: got {num_contexts}, want at most as many as {name!r} '
-        f'has distinct initial states, {distinct} in {len(points)} resets')
+        f'has distinct initial states, {distinct} in {len(points)} resets'
+    )
   best, least = None, np.inf
   for _ in range(_NUM_STARTS):
     try:
       centroids, _ = vq.kmeans2(
-          points, num_contexts, iter=_NUM_ITERATIONS, minit='++',
-          missing='raise', rng=rng)
+          points,
+          num_contexts,
+          iter=_NUM_ITERATIONS,
+          minit='++',
+          missing='raise',
+          rng=rng,
+      )
     except vq.ClusterError:
       continue
     nearest = context_environments.nearest(points, centroids)
@@ -142,23 +182,28 @@ def _centroids(name: str, points: np.ndarray, num_contexts: int,
     if len(np.unique(nearest)) == num_contexts and distortion < least:
       best, least = centroids, distortion
   if best is None:
-    raise ValueError(f'num_contexts: got {num_contexts}, want fewer: k-means '
-                     f'found no such clusters of the states of {name!r}')
+    raise ValueError(
+        f'num_contexts: got {num_contexts}, want fewer: k-means '
+        f'found no such clusters of the states of {name!r}'
+    )
   return best[np.lexsort(best.T[::-1])]
 
 
-def _deal(name: str, nearest: np.ndarray, num_contexts: int
-          ) -> List[Tuple[int, ...]]:
+def _deal(
+    name: str, nearest: np.ndarray, num_contexts: int
+) -> List[Tuple[int, ...]]:
   """Each context's variations, from the context [R, V] of every reset."""
   if nearest.shape[1] == 1:
     return [(0,)] * num_contexts  # Each has the part that lies in it.
   counts = [(nearest == i).sum(0) for i in range(num_contexts)]
   owner = np.argmax(counts, axis=0)
-  hands = [tuple(np.flatnonzero(owner == i).tolist())
-           for i in range(num_contexts)]
+  hands = [
+      tuple(np.flatnonzero(owner == i).tolist()) for i in range(num_contexts)
+  ]
   if not all(hands):
     raise ValueError(
         f'num_contexts: got {num_contexts}, want fewer: context '
         f'{hands.index(())} of {name!r} would have none of its '
-        f'{nearest.shape[1]} variations')
+        f'{nearest.shape[1]} variations'
+    )
   return hands

@@ -37,17 +37,30 @@ def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
     known = timestep_checks.num_variations(environment, task.name)
     environment.close()
     if known < goals_per_task:
-      raise ValueError(f'goals_per_task: got {goals_per_task}, want at most '
-                       f'{known}, of {task.name!r} in {suite.name}')
+      raise ValueError(
+          f'goals_per_task: got {goals_per_task}, want at most '
+          f'{known}, of {task.name!r} in {suite.name}'
+      )
     tasks += [
-        base.Task(f'{task.name}-goal{goal:02d}', task.family, task.split,
-                  # One cluster, in which everything lies.
-                  context_environments.ContextFactory(
-                      task.factory, 0, (), ((),), (goal,)))
-        for goal in range(goals_per_task)]
+        base.Task(
+            f'{task.name}-goal{goal:02d}',
+            task.family,
+            task.split,
+            # One cluster, in which everything lies.
+            context_environments.ContextFactory(
+                task.factory, 0, (), ((),), (goal,)
+            ),
+        )
+        for goal in range(goals_per_task)
+    ]
   return dataclasses.replace(
-      suite, make_batch=None,
+      suite,
+      make_batch=None,
       name=f'{suite.name}, {goals_per_task} goals of each task',
-      tasks=tuple(tasks), info={
-          **suite.info, 'undivided_suite': suite.name,
-          'goals_per_task': str(goals_per_task)})
+      tasks=tuple(tasks),
+      info={
+          **suite.info,
+          'undivided_suite': suite.name,
+          'goals_per_task': str(goals_per_task),
+      },
+  )

@@ -27,25 +27,35 @@ class _Share:
     from distillery.environments import rendering  # noqa: F401
     import mujoco
     from mujoco import rollout
+
     self._rows = rows
     self._models = list(models[rows])
     self._rollout = rollout.Rollout(nthread=num_threads)
     self._scratch = [
-        mujoco.MjData(models[0]) for _ in range(max(1, num_threads))]
+        mujoco.MjData(models[0]) for _ in range(max(1, num_threads))
+    ]
     # As much for each at once: to come back for more, they wait in line.
     self._chunk_size = -(-len(self._models) // len(self._scratch))
     self._no_sensors = np.zeros(
-        (len(self._models), _FRAME_SKIP, models[0].nsensordata))
+        (len(self._models), _FRAME_SKIP, models[0].nsensordata)
+    )
 
-  def step(self, state: np.ndarray, control: np.ndarray,
-           states: np.ndarray) -> None:
+  def step(
+      self, state: np.ndarray, control: np.ndarray, states: np.ndarray
+  ) -> None:
     """From `state` `[N, S]`, by `control` `[N, T, A]`; fills in `states`."""
     rows = self._rows
     self._rollout.rollout(
-        self._models, self._scratch, state[rows], control[rows],
-        nstep=_FRAME_SKIP, state=states[rows],
-        sensordata=self._no_sensors, chunk_size=self._chunk_size,
-        skip_checks=True)
+        self._models,
+        self._scratch,
+        state[rows],
+        control[rows],
+        nstep=_FRAME_SKIP,
+        state=states[rows],
+        sensordata=self._no_sensors,
+        chunk_size=self._chunk_size,
+        skip_checks=True,
+    )
 
 
 class CheetahBatch:
@@ -67,6 +77,7 @@ class CheetahBatch:
     """
     from distillery.environments import rendering  # noqa: F401
     import mujoco
+
     self._models = list(models)
     num_rows, model = len(self._models), self._models[0]
     self._shares = _make_shares(self._models)
@@ -74,10 +85,13 @@ class CheetahBatch:
     # late if it but waited.
     self._thread = futures.ThreadPoolExecutor(1)
     self._dt = _FRAME_SKIP * model.opt.timestep
-    self._state = np.zeros((num_rows, mujoco.mj_stateSize(
-        model, mujoco.mjtState.mjSTATE_FULLPHYSICS)))
-    self._states = np.zeros(
-        (num_rows, _FRAME_SKIP, self._state.shape[1]))
+    self._state = np.zeros(
+        (
+            num_rows,
+            mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_FULLPHYSICS),
+        )
+    )
+    self._states = np.zeros((num_rows, _FRAME_SKIP, self._state.shape[1]))
     self._steps = np.zeros(num_rows, np.int64)
     self._shape = (num_rows, model.nu)  # Of actions.
     self.success = np.zeros(num_rows, bool)
@@ -91,14 +105,18 @@ class CheetahBatch:
     """Begins an episode in one row, as gymnasium does with this seed."""
     base.check_row(row, len(self._models))
     model, rng = self._models[row], np.random.default_rng(seed)
-    self._state[row, _TIME] = 0.
-    self._state[row, _X:] = np.concatenate([
-        model.qpos0 + rng.uniform(-_RESET_NOISE, _RESET_NOISE, model.nq),
-        _RESET_NOISE * rng.standard_normal(model.nv)])
+    self._state[row, _TIME] = 0.0
+    self._state[row, _X:] = np.concatenate(
+        [
+            model.qpos0 + rng.uniform(-_RESET_NOISE, _RESET_NOISE, model.nq),
+            _RESET_NOISE * rng.standard_normal(model.nv),
+        ]
+    )
     self._steps[row] = 0
 
-  def step(self, action: np.ndarray
-           ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+  def step(
+      self, action: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps every row; see `base.Batch`.
 
     Raises:
@@ -107,12 +125,15 @@ class CheetahBatch:
     """
     checked = adapted_specs.as_floats(action, np.float64)
     if checked.shape != self._shape or not np.isfinite(checked).all():
-      raise ValueError(f'action: got {checked.tolist()}, want '
-                       f'{list(self._shape)} finite numbers')
+      raise ValueError(
+          f'action: got {checked.tolist()}, want '
+          f'{list(self._shape)} finite numbers'
+      )
     control = np.repeat(checked[:, np.newaxis], _FRAME_SKIP, 1)
     stepped = [
         self._thread.submit(share.step, self._state, control, self._states)
-        for share in self._shares[1:]]
+        for share in self._shares[1:]
+    ]
     try:
       self._shares[0].step(self._state, control, self._states)
     finally:
@@ -122,20 +143,25 @@ class CheetahBatch:
     self._state[...] = self._states[:, -1]
     self._steps += 1
     reward = (self._state[:, _X] - x) / self._dt - _CONTROL_COST * np.sum(
-        np.square(action), axis=-1)
-    return (reward.astype(np.float32), np.ones(len(x), np.float32),
-            self._steps == HORIZON)
+        np.square(action), axis=-1
+    )
+    return (
+        reward.astype(np.float32),
+        np.ones(len(x), np.float32),
+        self._steps == HORIZON,
+    )
 
 
 def _make_shares(models: Sequence[Any]) -> List[_Share]:
   """The caller's share, and, if there is more than one thread, the others'."""
   num_rows = len(models)
-  num_threads = min(
-      len(os.sched_getaffinity(0)), num_rows // _ROWS_OF_A_THREAD)
+  num_threads = min(len(os.sched_getaffinity(0)), num_rows // _ROWS_OF_A_THREAD)
   if num_threads < 2:
     return [_Share(slice(0, num_rows), models, 0)]
   end = num_rows // num_threads
   # A single other is the thread that would only wait for MuJoCo's.
   others = num_threads - 1 if num_threads > 2 else 0
-  return [_Share(slice(0, end), models, 0),
-          _Share(slice(end, num_rows), models, others)]
+  return [
+      _Share(slice(0, end), models, 0),
+      _Share(slice(end, num_rows), models, others),
+  ]

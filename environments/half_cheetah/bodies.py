@@ -28,18 +28,22 @@ BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
     'BigTorso': (('torso',), 1.25),
 }
 _OBSERVATION_SPEC = specs.Array((17,), np.float32, name='observation')
-_ACTION_SPEC = specs.BoundedArray((6,), np.float32, -1., 1., name='action')
+_ACTION_SPEC = specs.BoundedArray((6,), np.float32, -1.0, 1.0, name='action')
 
 
 @dataclasses.dataclass(frozen=True)
 class HalfCheetahFactory:
   """Makes a cheetah with one of the `BODIES`."""
+
   body: str
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
     return batch_environment.BatchEnvironment(
-        batch.CheetahBatch([make_cheetah(self.body).model]), seed=seed,
-        observation_spec=_OBSERVATION_SPEC, action_spec=_ACTION_SPEC)
+        batch.CheetahBatch([make_cheetah(self.body).model]),
+        seed=seed,
+        observation_spec=_OBSERVATION_SPEC,
+        action_spec=_ACTION_SPEC,
+    )
 
 
 def make_cheetah(body: str) -> Any:
@@ -51,13 +55,18 @@ def make_cheetah(body: str) -> Any:
   from distillery.environments import rendering  # noqa: F401
   from gymnasium.envs import mujoco
   from gymnasium.envs.mujoco import half_cheetah_v5
+
   assets = pathlib.Path(mujoco.__file__).parent / 'assets'
   tree = ElementTree.parse(assets / 'half_cheetah.xml')
   parts, factor = BODIES[body]
   for geom in tree.iter('geom'):
     if geom.get('name') in parts:
-      geom.set('size', ' '.join(
-          f'{factor * float(size):g}' for size in geom.get('size').split()))
+      geom.set(
+          'size',
+          ' '.join(
+              f'{factor * float(size):g}' for size in geom.get('size').split()
+          ),
+      )
   # It is read from a file alone.
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'half_cheetah.xml')
@@ -72,15 +81,19 @@ def half_cheetah_suite(name: str) -> base.TaskSuite:
       name=name,
       tasks=tuple(
           base.Task(body, 'half_cheetah', 'train', HalfCheetahFactory(body))
-          for body in BODIES if only in ('', body)),
+          for body in BODIES
+          if only in ('', body)
+      ),
       observation_spec=_OBSERVATION_SPEC,
       action_spec=_ACTION_SPEC,
       horizon=batch.HORIZON,
       make_batch=_make_batch,
-      score='return')
+      score='return',
+  )
 
 
 def _make_batch(tasks: Sequence[base.Task]) -> batch.CheetahBatch:
-  models = {body: make_cheetah(body).model
-            for body in {task.name for task in tasks}}
+  models = {
+      body: make_cheetah(body).model for body in {task.name for task in tasks}
+  }
   return batch.CheetahBatch([models[task.name] for task in tasks])

@@ -21,9 +21,9 @@ OBSERVATION_SIZE = IMAGE_SIZE + len(ACTIONS) + 1
 
 _PAD = VIEW - 1  # Of walls around a map, so that a view never leaves it.
 _SIDE = rules.SIZE + 2 * _PAD
-_ONE_HOT = np.concatenate([
-    np.zeros((1, rules.START)), np.eye(rules.START)
-]).astype(np.float32)
+_ONE_HOT = np.concatenate(
+    [np.zeros((1, rules.START)), np.eye(rules.START)]
+).astype(np.float32)
 _TURN = np.array([0, 0, -1, 1])
 _STRIDE = np.array([1, -1, 0, 0])
 # One step north, east, south, west in a flat padded map.
@@ -34,9 +34,12 @@ def _view_offsets() -> np.ndarray:
   """From the walker's place to the cells it sees, `[4, VIEW * VIEW]`."""
   depth = np.arange(VIEW - 1, -1, -1)[:, np.newaxis]  # The first row is far.
   side = np.arange(VIEW) - VIEW // 2
-  return np.stack([
-      (depth * _AHEAD[heading] + side * _AHEAD[(heading + 1) % 4]).ravel()
-      for heading in range(4)])
+  return np.stack(
+      [
+          (depth * _AHEAD[heading] + side * _AHEAD[(heading + 1) % 4]).ravel()
+          for heading in range(4)
+      ]
+  )
 
 
 _OFFSETS = _view_offsets()
@@ -73,8 +76,7 @@ class MazeBatch:
     self._steps = np.zeros(num, int)
     self._apples = np.zeros(num, int)
     self._finds = np.zeros(num, int)
-    self._rngs: List[np.random.Generator] = [
-        np.random.default_rng(0)] * num
+    self._rngs: List[np.random.Generator] = [np.random.default_rng(0)] * num
     self._brings = np.array([task.brings_back for task in tasks])
     self._wanted = np.array([task.finds_wanted for task in tasks])
     self.observation = np.zeros((num, OBSERVATION_SIZE), np.float32)
@@ -95,11 +97,12 @@ class MazeBatch:
     self._steps[row] = self._finds[row] = 0
     self._apples[row] = task.num_apples
     self.success[row] = False
-    self.observation[row, IMAGE_SIZE:] = 0.
+    self.observation[row, IMAGE_SIZE:] = 0.0
     self._look(row)
 
-  def step(self, action: np.ndarray
-           ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+  def step(
+      self, action: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps every row.
 
     Args:
@@ -127,8 +130,8 @@ class MazeBatch:
     for row in np.flatnonzero(found):
       reward[row] = self._find(row, found[row])
     self._steps += 1
-    self.observation[:, IMAGE_SIZE:] = 0.
-    self.observation[self._rows, IMAGE_SIZE + action] = 1.
+    self.observation[:, IMAGE_SIZE:] = 0.0
+    self.observation[self._rows, IMAGE_SIZE + action] = 1.0
     self.observation[:, -1] = reward
     self._look(slice(None))
     return (reward, np.ones_like(reward), self._steps >= rules.HORIZON)
@@ -136,19 +139,25 @@ class MazeBatch:
   def _check(self, action: np.ndarray) -> None:
     # All bits that any of them has. They are more than two, or below 0, if
     # there is an action that is: one quick pass, in every step.
-    if (action.shape != self._rows.shape or action.dtype.kind not in 'iu'
-        or not 0 <= np.bitwise_or.reduce(action) < len(ACTIONS)):
+    if (
+        action.shape != self._rows.shape
+        or action.dtype.kind not in 'iu'
+        or not 0 <= np.bitwise_or.reduce(action) < len(ACTIONS)
+    ):
       raise ValueError(
           f'action: got {action.tolist()}, want [{len(self._rows)}] integers '
-          f'in [0, {len(ACTIONS)})')
+          f'in [0, {len(ACTIONS)})'
+      )
 
   def _look(self, rows) -> None:
     """Writes what `rows`, one or a slice, see now."""
-    places = (self._position[rows][..., np.newaxis]
-              + _OFFSETS[self._heading[rows]])
+    places = (
+        self._position[rows][..., np.newaxis] + _OFFSETS[self._heading[rows]]
+    )
     codes = self._maps[self._rows[rows][..., np.newaxis], places]
     self.observation[rows, :IMAGE_SIZE] = _ONE_HOT[codes].reshape(
-        *codes.shape[:-1], IMAGE_SIZE)
+        *codes.shape[:-1], IMAGE_SIZE
+    )
 
   def _find(self, row: int, what: int) -> float:
     """What comes of arriving where something is; the reward."""
@@ -161,14 +170,14 @@ class MazeBatch:
       return rules.GOAL_REWARD
     if what == rules.START:
       if not self._carries[row]:
-        return 0.
+        return 0.0
       self._carries[row] = False
       self.success[row] = True
       if not self._apples[row]:
         self._scatter(row)
       return rules.DELIVERY_REWARD
     if self._brings[row] and self._carries[row]:
-      return 0.  # Hands are full.
+      return 0.0  # Hands are full.
     self._maps[row, self._position[row]] = rules.FLOOR
     self._apples[row] -= 1
     if self._brings[row]:
@@ -182,8 +191,9 @@ class MazeBatch:
   def _scatter(self, row: int) -> None:
     """Puts as many apples as there were at first on free cells."""
     cells = self._cells[row]
-    free = cells[(self._maps[row, cells] == rules.FLOOR)
-                 & (cells != self._position[row])]
+    free = cells[
+        (self._maps[row, cells] == rules.FLOOR) & (cells != self._position[row])
+    ]
     number = self._tasks[row].num_apples
     places = self._rngs[row].permutation(free)[:number]
     self._maps[row, places] = rules.APPLE
@@ -201,7 +211,8 @@ class MazeBatch:
     seen[self._position[row] + _OFFSETS[self._heading[row]]] = True
     codes, seen = (
         flat.reshape(_SIDE, _SIDE)[_PAD:-_PAD, _PAD:-_PAD]
-        for flat in (self._maps[row], seen))
+        for flat in (self._maps[row], seen)
+    )
     y, x = np.divmod(self._position[row], _SIDE) - np.array(_PAD)
     return codes, seen, int(y * rules.SIZE + x), int(self._heading[row])
 

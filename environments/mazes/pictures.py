@@ -9,10 +9,16 @@ import numpy as np
 _SCALE = 16  # Pixels of a cell's side.
 _FRAME_MS = 120
 _COLORS = np.zeros((6, 3))
-_COLORS[[rules.FLOOR, rules.WALL, rules.APPLE, rules.GOAL,
-         rules.DOOR, rules.START]] = (
-             (245, 245, 240), (70, 70, 80), (0, 158, 115), (230, 159, 0),
-             (120, 80, 50), (86, 180, 233))
+_COLORS[
+    [rules.FLOOR, rules.WALL, rules.APPLE, rules.GOAL, rules.DOOR, rules.START]
+] = (
+    (245, 245, 240),
+    (70, 70, 80),
+    (0, 158, 115),
+    (230, 159, 0),
+    (120, 80, 50),
+    (86, 180, 233),
+)
 _WALKER = np.array((213, 94, 0))
 _DARK = 0.55  # Of what is not seen.
 
@@ -23,13 +29,13 @@ def picture(batch: maze_batch.MazeBatch, row: int) -> np.ndarray:
   The walker is a triangle that points to where it looks.
   """
   codes, is_seen, place, heading = batch.look_down(row)
-  cells = _COLORS[codes] * np.where(is_seen, 1., _DARK)[..., np.newaxis]
+  cells = _COLORS[codes] * np.where(is_seen, 1.0, _DARK)[..., np.newaxis]
   image = cells.repeat(_SCALE, axis=0).repeat(_SCALE, axis=1)
   y, x = np.mgrid[:_SCALE, :_SCALE]
   points_north = np.abs(2 * x - _SCALE + 1) <= y
   triangle = np.rot90(points_north, -heading)
   top, left = _SCALE * np.array(divmod(place, rules.SIZE))
-  image[top:top + _SCALE, left:left + _SCALE][triangle] = _WALKER
+  image[top : top + _SCALE, left : left + _SCALE][triangle] = _WALKER
   return image.astype(np.uint8)
 
 
@@ -40,9 +46,15 @@ def save(path: str, frames: Sequence[np.ndarray]) -> None:
     OSError: if it cannot be written.
   """
   from PIL import Image
+
   images = [Image.fromarray(frame) for frame in frames]
   if path.endswith('.gif'):
-    images[0].save(path, save_all=True, append_images=images[1:],
-                   duration=_FRAME_MS, loop=0)
+    images[0].save(
+        path,
+        save_all=True,
+        append_images=images[1:],
+        duration=_FRAME_MS,
+        loop=0,
+    )
   else:
     images[0].save(path)

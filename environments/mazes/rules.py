@@ -15,10 +15,10 @@ FLOOR, WALL, APPLE, GOAL, DOOR, START = range(6)
 SIZE = 11  # Cells a side, the outer walls included.
 HORIZON = 200  # Steps of an episode.
 
-APPLE_REWARD = 1.
-GOAL_REWARD = 10.
+APPLE_REWARD = 1.0
+GOAL_REWARD = 10.0
 PICK_UP_REWARD = 0.2
-DELIVERY_REWARD = 1.
+DELIVERY_REWARD = 1.0
 
 _DOOR_MARKS = ('H', 'I')
 _CLOSED_SHARE = 0.5
@@ -40,6 +40,7 @@ class MazeTask:
     has_doors: whether half the doors are shut, others in each episode.
     finds_wanted: how often the goal has to be found for success.
   """
+
   name: str
   layout: Optional[int] = None
   num_apples: int = 0
@@ -52,7 +53,8 @@ class MazeTask:
 # A map each, the same in every episode; apples and starts are not.
 MAZES: Tuple[MazeTask, ...] = tuple(
     MazeTask(f'maze-{number}', layout=number, num_apples=5, has_goal=True)
-    for number in range(1, 9))
+    for number in range(1, 9)
+)
 # A new map in every episode.
 NAVIGATION: Tuple[MazeTask, ...] = (
     MazeTask('collect', num_apples=8),
@@ -72,6 +74,7 @@ class Layout(NamedTuple):
     position: flat place of the agent.
     heading: 0 north, 1 east, 2 south, 3 west.
   """
+
   codes: np.ndarray
   cells: np.ndarray
   position: int
@@ -82,8 +85,11 @@ def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
   """Draws an episode of a task."""
   while True:
     seed = int(rng.integers(2**31)) if task.layout is None else task.layout
-    marks = _marks(seed, task.has_doors) if task.layout is not None else (
-        _draw_marks(seed, task.has_doors))
+    marks = (
+        _marks(seed, task.has_doors)
+        if task.layout is not None
+        else (_draw_marks(seed, task.has_doors))
+    )
     codes = np.where(marks == '*', WALL, FLOOR).astype(np.uint8)
     if task.has_doors:
       doors = np.argwhere(np.isin(marks, _DOOR_MARKS))
@@ -104,16 +110,22 @@ def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
   position = int(places[0])
   if task.brings_back:
     codes.flat[position] = START
-  codes.flat[places[1:1 + task.num_apples]] = APPLE
+  codes.flat[places[1 : 1 + task.num_apples]] = APPLE
   return Layout(codes, cells, position, int(rng.integers(4)))
 
 
 def _draw_marks(seed: int, has_doors: bool) -> np.ndarray:
   """labmaze's characters, `[SIZE, SIZE]`: '*' is a wall."""
   import labmaze
+
   maze = labmaze.RandomMaze(
-      height=SIZE, width=SIZE, max_rooms=4, has_doors=has_doors,
-      extra_connection_probability=0.3, random_seed=seed)
+      height=SIZE,
+      width=SIZE,
+      max_rooms=4,
+      has_doors=has_doors,
+      extra_connection_probability=0.3,
+      random_seed=seed,
+  )
   return np.array(maze.entity_layer)
 
 
@@ -123,5 +135,6 @@ _marks = functools.lru_cache(maxsize=None)(_draw_marks)
 def _walkable(codes: np.ndarray, place: int) -> np.ndarray:
   """Flat places of the cells that can be reached from one, itself included."""
   from scipy import ndimage
+
   labels, _ = ndimage.label((codes != WALL) & (codes != DOOR))
   return np.flatnonzero(labels == labels.flat[place])

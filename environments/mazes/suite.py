@@ -14,13 +14,16 @@ _TASKS = {'MAZES': rules.MAZES, 'NAVIGATION': rules.NAVIGATION}
 @dataclasses.dataclass(frozen=True)
 class MazeFactory:
   """Makes the environment of one task."""
+
   task: rules.MazeTask
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
     return batch_environment.BatchEnvironment(
-        batch.MazeBatch([self.task]), seed=seed,
+        batch.MazeBatch([self.task]),
+        seed=seed,
         observation_spec=batch.observation_spec(),
-        action_spec=batch.action_spec())
+        action_spec=batch.action_spec(),
+    )
 
 
 def maze_suite(name: str) -> base.TaskSuite:
@@ -28,15 +31,22 @@ def maze_suite(name: str) -> base.TaskSuite:
   return base.TaskSuite(
       name=name,
       tasks=tuple(
-          base.Task(name=task.name, family=name.lower(), split='train',
-                    factory=MazeFactory(task)) for task in _TASKS[name]),
+          base.Task(
+              name=task.name,
+              family=name.lower(),
+              split='train',
+              factory=MazeFactory(task),
+          )
+          for task in _TASKS[name]
+      ),
       observation_spec=batch.observation_spec(),
       action_spec=batch.action_spec(),
       horizon=rules.HORIZON,
       image_shape=batch.IMAGE_SHAPE,
       make_batch=_make_batch,
       score='return',
-      evaluates_samples=True)
+      evaluates_samples=True,
+  )
 
 
 def _make_batch(tasks: Sequence[base.Task]) -> batch.MazeBatch:

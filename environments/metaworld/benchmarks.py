@@ -11,7 +11,7 @@ def _tasks(names: str) -> Tuple[str, ...]:
   return tuple(f'{name}-v3' for name in names.split())
 
 
-ALL = _tasks('''
+ALL = _tasks("""
     assembly basketball bin-picking box-close button-press-topdown
     button-press-topdown-wall button-press button-press-wall coffee-button
     coffee-pull coffee-push dial-turn disassemble door-close door-lock
@@ -22,27 +22,27 @@ ALL = _tasks('''
     peg-insert-side peg-unplug-side soccer stick-push stick-pull push
     push-wall push-back reach reach-wall shelf-place sweep-into sweep
     window-open window-close
-''')
+""")
 
-_TEN = _tasks('''
+_TEN = _tasks("""
     reach push pick-place door-open drawer-open drawer-close
     button-press-topdown peg-insert-side window-open window-close
-''')
+""")
 
-_TWENTY_FIVE = _tasks('''
+_TWENTY_FIVE = _tasks("""
     reach push pick-place door-open drawer-open drawer-close
     button-press-topdown peg-insert-side window-open window-close
     coffee-pull pick-out-of-hole disassemble pick-place-wall basketball
     stick-pull button-press-wall faucet-open door-lock lever-pull sweep-into
     faucet-close coffee-button button-press-topdown-wall dial-turn
-''')
+""")
 
-_ML10_TRAIN = _tasks('''
+_ML10_TRAIN = _tasks("""
     reach push pick-place door-open drawer-close button-press-topdown
     peg-insert-side window-open sweep basketball
-''')
+""")
 
-_ML45_TRAIN = _tasks('''
+_ML45_TRAIN = _tasks("""
     assembly basketball button-press-topdown button-press-topdown-wall
     button-press button-press-wall coffee-button coffee-pull coffee-push
     dial-turn disassemble door-close door-open drawer-close drawer-open
@@ -52,7 +52,7 @@ _ML45_TRAIN = _tasks('''
     plate-slide-back-side peg-insert-side peg-unplug-side soccer stick-push
     stick-pull push-wall push reach-wall reach shelf-place sweep-into sweep
     window-open window-close
-''')
+""")
 
 # Multi-task benchmarks: the goal is part of the observation.
 MULTI_TASK: Mapping[str, Tuple[str, ...]] = {
@@ -64,10 +64,16 @@ MULTI_TASK: Mapping[str, Tuple[str, ...]] = {
 # Meta-learning benchmarks: train tasks and test tasks, the goal hidden.
 # Upstream, ML25 tests on basketball, which is also one of its train tasks.
 META: Mapping[str, Tuple[Tuple[str, ...], Tuple[str, ...]]] = {
-    'ML10': (_ML10_TRAIN, _tasks(
-        'drawer-open door-close shelf-place sweep-into lever-pull')),
-    'ML25': (_TWENTY_FIVE, _tasks(
-        'basketball door-close shelf-place sweep button-press')),
-    'ML45': (_ML45_TRAIN, _tasks(
-        'bin-picking box-close hand-insert door-lock door-unlock')),
+    'ML10': (
+        _ML10_TRAIN,
+        _tasks('drawer-open door-close shelf-place sweep-into lever-pull'),
+    ),
+    'ML25': (
+        _TWENTY_FIVE,
+        _tasks('basketball door-close shelf-place sweep button-press'),
+    ),
+    'ML45': (
+        _ML45_TRAIN,
+        _tasks('bin-picking box-close hand-insert door-lock door-unlock'),
+    ),
 }

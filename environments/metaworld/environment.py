@@ -29,9 +29,9 @@ GOAL_SLICE = slice(36, 39)
 REWARD_FUNCTION_VERSIONS = ('v1', 'v2')
 
 # Positions in metres of the hand, then the opening of the gripper.
-_HAND_LOW = (-0.525, 0.348, -0.0525, -1.)
-_HAND_HIGH = (0.525, 1.025, 0.7, 1.)
-_ONE = np.float32(1.)
+_HAND_LOW = (-0.525, 0.348, -0.0525, -1.0)
+_HAND_HIGH = (0.525, 1.025, 0.7, 1.0)
+_ONE = np.float32(1.0)
 
 
 def observation_spec(goal_visible: bool) -> specs.BoundedArray:
@@ -43,22 +43,30 @@ def observation_spec(goal_visible: bool) -> specs.BoundedArray:
   Args:
     goal_visible: False in meta-learning suites, where the goal entries are 0.
   """
-  goal = (np.inf if goal_visible else 0.,) * 3
+  goal = (np.inf if goal_visible else 0.0,) * 3
   objects = (np.inf,) * 14
   minimum = 2 * (_HAND_LOW + tuple(-x for x in objects)) + tuple(
-      -x for x in goal)
+      -x for x in goal
+  )
   maximum = 2 * (_HAND_HIGH + objects) + goal
   return specs.BoundedArray(
-      shape=(OBSERVATION_SIZE,), dtype=np.float32,
+      shape=(OBSERVATION_SIZE,),
+      dtype=np.float32,
       minimum=np.array(minimum, np.float32),
-      maximum=np.array(maximum, np.float32), name='observation')
+      maximum=np.array(maximum, np.float32),
+      name='observation',
+  )
 
 
 def action_spec() -> specs.BoundedArray:
   """The float32 [4] action: hand displacement (in cm a step) and gripper."""
   return specs.BoundedArray(
-      shape=(ACTION_SIZE,), dtype=np.float32, minimum=-1., maximum=1.,
-      name='action')
+      shape=(ACTION_SIZE,),
+      dtype=np.float32,
+      minimum=-1.0,
+      maximum=1.0,
+      name='action',
+  )
 
 
 def check_reward_function_version(version: str) -> None:
@@ -66,15 +74,22 @@ def check_reward_function_version(version: str) -> None:
   if version not in REWARD_FUNCTION_VERSIONS:
     raise ValueError(
         f'reward_function_version: got {version!r}, want one of '
-        f'{REWARD_FUNCTION_VERSIONS}')
+        f'{REWARD_FUNCTION_VERSIONS}'
+    )
 
 
 class MetaWorldEnvironment(base.TaskEnvironment):
   """A Meta-World task with a fixed set of goals."""
 
-  def __init__(self, task_name: str, goals: Sequence[Sequence[float]], *,
-               seed: int, goal_visible: bool = True,
-               reward_function_version: str = 'v2'):
+  def __init__(
+      self,
+      task_name: str,
+      goals: Sequence[Sequence[float]],
+      *,
+      seed: int,
+      goal_visible: bool = True,
+      reward_function_version: str = 'v2',
+  ):
     """Builds the simulator.
 
     Args:
@@ -90,26 +105,31 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     # Imported here: it takes a second, and the specs above need none of it.
     from distillery.environments.metaworld import fast_classes
     from distillery.environments.metaworld import models
+
     check_reward_function_version(reward_function_version)
     if not len(goals):  # A NumPy array has no truth value.
       raise ValueError(f'goals of {task_name}: got none, want at least one')
     self._task_name = task_name
     self._goals = tuple(
-        metaworld_goals.check_vector(task_name, goal) for goal in goals)
+        metaworld_goals.check_vector(task_name, goal) for goal in goals
+    )
     self._rng = np.random.default_rng(seed)
     self._observation_spec = observation_spec(goal_visible)
     self._action_spec = action_spec()
     self._simulator = fast_classes.make_simulator(
-        task_name, goal_visible=goal_visible,
-        reward_function_version=reward_function_version)
+        task_name,
+        goal_visible=goal_visible,
+        reward_function_version=reward_function_version,
+    )
     self._steps = 0
     self._needs_reset = True
     self._success = False
     self._variation: Optional[int] = None
     self._painter = models.Painter(self._simulator.whole_model)
 
-  def reset(self, *, seed: Optional[int] = None,
-            variation: Optional[int] = None) -> dm_env.TimeStep:
+  def reset(
+      self, *, seed: Optional[int] = None, variation: Optional[int] = None
+  ) -> dm_env.TimeStep:
     """See base class."""
     if variation is None:
       rng = self._rng if seed is None else np.random.default_rng(seed)
@@ -117,7 +137,8 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     elif not base.is_index(variation, len(self._goals)):
       raise ValueError(
           f'variation of {self._task_name}: got {variation}, want an integer '
-          f'in [0, {len(self._goals)})')
+          f'in [0, {len(self._goals)})'
+      )
     # A copy, since some tasks keep views of it and write to them.
     self._simulator._last_rand_vec = self._goals[variation].copy()
     observation, _ = self._simulator.reset()
@@ -126,7 +147,8 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     self._needs_reset = False
     self._success = False
     return dm_env.TimeStep(
-        dm_env.StepType.FIRST, None, None, observation.astype(np.float32))
+        dm_env.StepType.FIRST, None, None, observation.astype(np.float32)
+    )
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
@@ -136,18 +158,23 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
           f'action of {self._task_name}: got shape {action.shape}, want '
-          f'({ACTION_SIZE},)')
+          f'({ACTION_SIZE},)'
+      )
     # A sum of four float32 numbers does not overflow a Python float.
     if not math.isfinite(sum(action.tolist())):
       raise ValueError(
           f'action of {self._task_name} at step {self._steps}: got '
-          f'{action.tolist()}, want finite numbers')
+          f'{action.tolist()}, want finite numbers'
+      )
     observation, reward, self._success = self._simulator.advance(action)
     self._steps += 1
     self._needs_reset = self._steps == HORIZON
     return dm_env.TimeStep(
         dm_env.StepType.LAST if self._needs_reset else dm_env.StepType.MID,
-        np.float32(reward), _ONE, observation.astype(np.float32))
+        np.float32(reward),
+        _ONE,
+        observation.astype(np.float32),
+    )
 
   @property
   def success(self) -> bool:
@@ -177,8 +204,9 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """See base class."""
     return self._action_spec
 
-  def render(self, *, height: int = 480, width: int = 480,
-             camera: str = 'corner2') -> np.ndarray:
+  def render(
+      self, *, height: int = 480, width: int = 480, camera: str = 'corner2'
+  ) -> np.ndarray:
     """Draws the present state; the first picture takes a second.
 
     Without a display, set MUJOCO_GL=egl before the first import of mujoco.
@@ -196,8 +224,12 @@ class MetaWorldEnvironment(base.TaskEnvironment):
       OSError: if nothing can be drawn here; says what is missing.
     """
     return self._painter.draw(
-        self._simulator.model, self._simulator.data, height=height, width=width,
-        camera=camera)
+        self._simulator.model,
+        self._simulator.data,
+        height=height,
+        width=width,
+        camera=camera,
+    )
 
   def close(self) -> None:
     """See base class."""
@@ -216,6 +248,7 @@ class MetaWorldFactory:
     goal_visible: whether observations hold the goal.
     reward_function_version: 'v1' or 'v2'.
   """
+
   task_name: str
   benchmark_tasks: Tuple[str, ...]
   benchmark_seed: int
@@ -224,8 +257,12 @@ class MetaWorldFactory:
 
   def __call__(self, seed: int) -> MetaWorldEnvironment:
     goals = metaworld_goals.make_goals(
-        self.benchmark_tasks, self.benchmark_seed)
+        self.benchmark_tasks, self.benchmark_seed
+    )
     return MetaWorldEnvironment(
-        self.task_name, goals[self.task_name], seed=seed,
+        self.task_name,
+        goals[self.task_name],
+        seed=seed,
         goal_visible=self.goal_visible,
-        reward_function_version=self.reward_function_version)
+        reward_function_version=self.reward_function_version,
+    )

@@ -14,10 +14,10 @@ from metaworld import sawyer_xyz_env
 import mujoco
 import numpy as np
 
-_MOCAP_QUATERNION = np.array([1., 0., 1., 0.])
+_MOCAP_QUATERNION = np.array([1.0, 0.0, 1.0, 0.0])
 _MAX_HAND_STATES = 1000  # Of 2 KB each; a suite has 50 a task and split.
-_HIDDEN_GOAL = 3 * [0.]
-_NO_OBJECT = 7 * [0.]
+_HIDDEN_GOAL = 3 * [0.0]
+_NO_OBJECT = 7 * [0.0]
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
@@ -36,10 +36,14 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._hand = data.body('hand').xpos
     self._claws = data.body('rightclaw').xpos, data.body('leftclaw').xpos
     self._pads = data.body('leftpad').xpos, data.body('rightpad').xpos
-    self._fingers = (data.site('rightEndEffector').xpos,
-                     data.site('leftEndEffector').xpos)
-    self._pad_geoms = (data.geom('leftpad_geom').id,
-                       data.geom('rightpad_geom').id)
+    self._fingers = (
+        data.site('rightEndEffector').xpos,
+        data.site('leftEndEffector').xpos,
+    )
+    self._pad_geoms = (
+        data.geom('leftpad_geom').id,
+        data.geom('rightpad_geom').id,
+    )
     self._mocap_position = data.mocap_pos
     self._mocap_quaternion = data.mocap_quat
     self._control = data.ctrl
@@ -53,7 +57,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def _find_bounds(self) -> None:
     """Reads the bounds of the hand and of observations; needs the task set."""
     # As NumPy multiplies a float32 by the number.
-    self._most = float(np.float32(1.) * np.float32(self.action_scale))
+    self._most = float(np.float32(1.0) * np.float32(self.action_scale))
     self._mocap_bounds = self.mocap_low.tolist(), self.mocap_high.tolist()
     space = self.sawyer_observation_space
     bounds = list(enumerate(zip(space.low.tolist(), space.high.tolist())))
@@ -101,7 +105,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._mocap_position[0] = (
         low_x if x < low_x else high_x if x > high_x else x,
         low_y if y < low_y else high_y if y > high_y else y,
-        low_z if z < low_z else high_z if z > high_z else z)
+        low_z if z < low_z else high_z if z > high_z else z,
+    )
     gripper = action.item(3)
     self._control[0] = gripper
     self._control[1] = -gripper
@@ -124,7 +129,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def touching_object(self, object_geom_id: int) -> bool:
     """Whether both pads press on a geom: the stock, reading whole columns."""
     pads = self._pad_geoms
-    forces = [0., 0.]
+    forces = [0.0, 0.0]
     contact = self.data.contact
     for i, pair in enumerate(contact.geom.tolist()):
       if object_geom_id in pair:
@@ -149,7 +154,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     if self._stepping and self._tcp is not None:  # Computed once a step.
       return self._tcp
     right, left = self._fingers
-    self._tcp = (right + left) / 2.
+    self._tcp = (right + left) / 2.0
     return self._tcp
 
   def _current(self) -> List[float]:
@@ -158,21 +163,24 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     # The fingers are 0.1 m apart when open.
     opening = scalar_numpy.length(right - left) / 0.1
     current = self._hand.tolist()
-    current.append(1. if opening > 1. else opening)
+    current.append(1.0 if opening > 1.0 else opening)
     position = self._get_pos_objects().tolist()
     rotation = self._get_quat_objects().tolist()
     if len(position) == 3:
       return current + position + rotation + _NO_OBJECT
     for i in range(len(position) // 3):
-      current += position[3 * i:3 * i + 3]
-      current += rotation[4 * i:4 * i + 4]
+      current += position[3 * i : 3 * i + 3]
+      current += rotation[4 * i : 4 * i + 4]
     return current
 
   def _frames(self) -> List[float]:
     """The 39 numbers of an observation, not yet clipped."""
     current = self._current()
-    goal = (_HIDDEN_GOAL if self._partially_observable
-            else self._target_pos.tolist())
+    goal = (
+        _HIDDEN_GOAL
+        if self._partially_observable
+        else self._target_pos.tolist()
+    )
     frames = current + self._prev_obs + goal
     self._prev_obs = current
     return frames
@@ -200,8 +208,9 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
 
   # Resets.
 
-  def reset(self, seed: Any = None, options: Any = None) -> Tuple[
-      np.ndarray, Mapping[str, Any]]:
+  def reset(
+      self, seed: Any = None, options: Any = None
+  ) -> Tuple[np.ndarray, Mapping[str, Any]]:
     """As the stock method: reset_model, a fresh simulator, reset_model.
 
     The first need not simulate: all that outlives it is what it writes to the
@@ -229,8 +238,12 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     if not self._pretending:
       state = np.empty(mujoco.mj_stateSize(self.model, _INTEGRATION))
       mujoco.mj_getState(self.model, self.data, state, _INTEGRATION)
-      key = (steps, tuple(self.hand_init_pos), state.tobytes(),
-             self.model.body_pos.tobytes())
+      key = (
+          steps,
+          tuple(self.hand_init_pos),
+          state.tobytes(),
+          self.model.body_pos.tobytes(),
+      )
       known = self._hand_states.get(key)
       if known is None:
         for _ in range(steps - 1):

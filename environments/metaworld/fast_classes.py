@@ -39,16 +39,21 @@ from distillery.environments.metaworld import rewards
 from distillery.environments.metaworld import scalar_numpy
 
 
-def _rebind(function: types.FunctionType,
-            namespace: Dict[str, Any]) -> types.FunctionType:
+def _rebind(
+    function: types.FunctionType, namespace: Dict[str, Any]
+) -> types.FunctionType:
   """The same code, looking its global names up in `namespace`."""
   if function.__name__ == 'inner' and 'func' in function.__code__.co_freevars:
     # Made by the assert_task_is_set decorator.
     cell = function.__code__.co_freevars.index('func')
     function = function.__closure__[cell].cell_contents
   copy = types.FunctionType(
-      function.__code__, namespace, function.__name__, function.__defaults__,
-      function.__closure__)
+      function.__code__,
+      namespace,
+      function.__name__,
+      function.__defaults__,
+      function.__closure__,
+  )
   copy.__kwdefaults__ = function.__kwdefaults__
   return copy
 
@@ -58,7 +63,9 @@ def fast_class(task_name: str) -> Type[fast_base.FastSawyer]:
   """The class `FastX` of a task, e.g. of 'reach-v3'."""
   stock = goals.task_class(task_name)
   namespace = {
-      **vars(sys.modules[stock.__module__]), **scalar_numpy.namespace()}
+      **vars(sys.modules[stock.__module__]),
+      **scalar_numpy.namespace(),
+  }
   maker = rewards.MAKERS.get(task_name)
   members: Dict[str, Any] = {
       '_hand_states': {},
@@ -77,14 +84,16 @@ def fast_class(task_name: str) -> Type[fast_base.FastSawyer]:
   return fast
 
 
-def make_simulator(task_name: str, *, goal_visible: bool,
-                   reward_function_version: str) -> fast_base.FastSawyer:
+def make_simulator(
+    task_name: str, *, goal_visible: bool, reward_function_version: str
+) -> fast_base.FastSawyer:
   """A simulator that has its task set, but no goal yet.
 
   Before `reset`, the goal's vector goes into `_last_rand_vec`.
   """
   simulator = fast_class(task_name)(
-      reward_function_version=reward_function_version)
+      reward_function_version=reward_function_version
+  )
   # What set_task does, without its pickle.
   simulator._set_task_called = True
   simulator._freeze_rand_vec = True

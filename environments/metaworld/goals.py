@@ -55,10 +55,12 @@ def task_class(task_name: str) -> Type[Any]:
   # describes a suite needs none of it.
   from distillery.environments import rendering  # noqa: F401
   from metaworld import env_dict
+
   if task_name not in env_dict.ALL_V3_ENVIRONMENTS:
     raise ValueError(
         f'task_name: got {task_name!r}, want one of '
-        f'{sorted(env_dict.ALL_V3_ENVIRONMENTS)}')
+        f'{sorted(env_dict.ALL_V3_ENVIRONMENTS)}'
+    )
   return env_dict.ALL_V3_ENVIRONMENTS[task_name]
 
 
@@ -75,14 +77,20 @@ def _unsimulated(task_name: str) -> Any:
 
   class WithoutSimulator(sawyer_xyz_env.SawyerXYZEnv):
 
-    def __init__(self, *, hand_low: Any = (-0.2, 0.55, 0.05),
-                 hand_high: Any = (0.2, 0.75, 0.3), **unused_kwargs: Any):
+    def __init__(
+        self,
+        *,
+        hand_low: Any = (-0.2, 0.55, 0.05),
+        hand_high: Any = (0.2, 0.75, 0.3),
+        **unused_kwargs: Any,
+    ):
       # Some constructors compute their bounds from the hand's ...
       self.hand_low = np.array(hand_low)
       self.hand_high = np.array(hand_high)
       # ... and some look up a joint of the model, on which no bound depends.
       joint = types.SimpleNamespace(
-          qposadr=np.zeros(1, np.int32), dofadr=np.zeros(1, np.int32))
+          qposadr=np.zeros(1, np.int32), dofadr=np.zeros(1, np.int32)
+      )
       self.model = types.SimpleNamespace(joint=lambda name: joint)
 
   stock = task_class(task_name)
@@ -122,12 +130,14 @@ def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
   checked = np.array(vector)
   if checked.dtype.kind not in 'fiu':
     raise ValueError(
-        f'goal of {task_name}: got dtype {checked.dtype}, want floats')
+        f'goal of {task_name}: got dtype {checked.dtype}, want floats'
+    )
   checked = checked.astype(np.float64)
   size = _unsimulated(task_name)._random_reset_space.low.size
   if checked.shape != (size,):
     raise ValueError(
-        f'goal of {task_name}: got shape {checked.shape}, want ({size},)')
+        f'goal of {task_name}: got shape {checked.shape}, want ({size},)'
+    )
   if not np.all(np.isfinite(checked)):
     raise ValueError(f'goal of {task_name}: got {checked}, want finite numbers')
   if is_refused(task_name, checked):
@@ -135,22 +145,23 @@ def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
         f'goal of {task_name}: got {checked}, want the object and the goal at '
         'least '
         f'{ {**_MIN_DISTANCE, **_MIN_DISTANCE_TO_FIXED_GOAL}[task_name]} m '
-        'apart on the table; the reset of this task would never end')
+        'apart on the table; the reset of this task would never end'
+    )
   return checked
 
 
 def _draw(task_name: str, random: np.random.RandomState) -> np.ndarray:
   space = _unsimulated(task_name)._random_reset_space
   while True:
-    vector = random.uniform(
-        space.low, space.high, size=space.low.size).astype(np.float64)
+    vector = random.uniform(space.low, space.high, size=space.low.size).astype(
+        np.float64
+    )
     if not is_refused(task_name, vector):
       return vector
 
 
 @functools.lru_cache(maxsize=32)
-def make_goals(
-    task_names: Tuple[str, ...], seed: int) -> Dict[str, np.ndarray]:
+def make_goals(task_names: Tuple[str, ...], seed: int) -> Dict[str, np.ndarray]:
   """The goals that a Meta-World benchmark of these tasks has for this seed.
 
   Args:
@@ -165,7 +176,8 @@ def make_goals(
   goals = {}
   for task_name in task_names:
     draws = [
-        _draw(task_name, random) for _ in range(_DRAWS_PER_RESET * NUM_GOALS)]
-    goals[task_name] = np.stack(draws[_DRAWS_PER_RESET - 1::_DRAWS_PER_RESET])
+        _draw(task_name, random) for _ in range(_DRAWS_PER_RESET * NUM_GOALS)
+    ]
+    goals[task_name] = np.stack(draws[_DRAWS_PER_RESET - 1 :: _DRAWS_PER_RESET])
     goals[task_name].setflags(write=False)
   return goals

@@ -18,10 +18,17 @@ _both = scalar_numpy.hamacher_product
 
 
 def caging_reward(
-    simulator: Any, action: np.ndarray, obj_pos: np.ndarray, obj_radius: float,
-    pad_success_thresh: float, object_reach_radius: float, xz_thresh: float,
-    desired_gripper_effort: float = 1., high_density: bool = False,
-    medium_density: bool = False) -> float:
+    simulator: Any,
+    action: np.ndarray,
+    obj_pos: np.ndarray,
+    obj_radius: float,
+    pad_success_thresh: float,
+    object_reach_radius: float,
+    xz_thresh: float,
+    desired_gripper_effort: float = 1.0,
+    high_density: bool = False,
+    medium_density: bool = False,
+) -> float:
   """The stock `_gripper_caging_reward`, whose comments explain it.
 
   Args:
@@ -48,9 +55,14 @@ def caging_reward(
   initial_x, initial_y, initial_z = simulator.obj_init_pos.tolist()
 
   left, right = (
-      _long_tail(abs(pad_y - object_y), obj_radius, pad_success_thresh,
-                 abs(abs(pad_y - initial_y) - pad_success_thresh))
-      for pad_y in (simulator._pads[0].item(1), simulator._pads[1].item(1)))
+      _long_tail(
+          abs(pad_y - object_y),
+          obj_radius,
+          pad_success_thresh,
+          abs(abs(pad_y - initial_y) - pad_success_thresh),
+      )
+      for pad_y in (simulator._pads[0].item(1), simulator._pads[1].item(1))
+  )
   caging_y = _both(left, right)
 
   tcp = simulator.tcp_center
@@ -63,18 +75,22 @@ def caging_reward(
   caging_xz = _long_tail(_length(pair), 0, xz_thresh, margin_xz)
 
   caging = _both(caging_y, caging_xz)
-  gripping = 0.
+  gripping = 0.0
   if caging > 0.97:
-    gripping = (min(max(0, action[-1]), desired_gripper_effort)
-                / desired_gripper_effort)
+    gripping = (
+        min(max(0, action[-1]), desired_gripper_effort) / desired_gripper_effort
+    )
   reward = _both(caging, gripping)
   if high_density:
     reward = (reward + caging) / 2
   if medium_density:
     initial_distance = _length(simulator.obj_init_pos - simulator.init_tcp)
     reach = _long_tail(
-        _length(obj_pos - tcp), 0, object_reach_radius,
-        abs(initial_distance - object_reach_radius))
+        _length(obj_pos - tcp),
+        0,
+        object_reach_radius,
+        abs(initial_distance - object_reach_radius),
+    )
     reward = (reward + reach) / 2
   return reward
 
@@ -91,13 +107,19 @@ def push(simulator: Any) -> Evaluate:
     target_to_obj = _length(obj - target)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
     grasped = simulator._gripper_caging_reward(
-        action, obj, obj_radius=0.015, pad_success_thresh=0.05,
-        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
+        action,
+        obj,
+        obj_radius=0.015,
+        pad_success_thresh=0.05,
+        object_reach_radius=0.01,
+        xz_thresh=0.005,
+        high_density=True,
+    )
     reward = 2 * grasped
     if tcp_to_obj < 0.02 and observation[3] > 0:
-      reward += 1. + reward + 5. * in_place
+      reward += 1.0 + reward + 5.0 * in_place
     if target_to_obj < radius:
-      reward = 10.
+      reward = 10.0
     return reward, target_to_obj <= radius
 
   return evaluate
@@ -118,9 +140,9 @@ def pick_place(simulator: Any) -> Evaluate:
     reward = _both(caging_reward(action, obj, tcp), in_place)
     if obj.item(2) - 0.01 > obj_init_z:
       if _length(obj - tcp) < 0.02 and observation[3] > 0:
-        reward += 1. + 5. * in_place
+        reward += 1.0 + 5.0 * in_place
     if obj_to_target < 0.05:
-      reward = 10.
+      reward = 10.0
     return reward, obj_to_target <= 0.07
 
   return evaluate
@@ -131,22 +153,25 @@ def _pick_place_caging(simulator: Any) -> Callable[..., float]:
   left_pad, right_pad = simulator._pads
   # In the x-z plane; the middle entry stays 0.
   offset = simulator.obj_init_pos - simulator.init_tcp
-  offset[1] = 0.
+  offset[1] = 0.0
   margin_xz = _length(offset) - 0.005
 
   def caging_reward(action, obj, tcp):
     obj_x, obj_y, obj_z = obj.tolist()
     left_y, right_y = left_pad.item(1), right_pad.item(1)
     # The stock's `init_left_pad` is a live view: the present position.
-    right = _long_tail(obj_y - right_y, 0.015, 0.05,
-                       abs(abs(obj_y - right_y) - 0.05))
-    left = _long_tail(left_y - obj_y, 0.015, 0.05,
-                      abs(abs(obj_y - left_y) - 0.05))
+    right = _long_tail(
+        obj_y - right_y, 0.015, 0.05, abs(abs(obj_y - right_y) - 0.05)
+    )
+    left = _long_tail(
+        left_y - obj_y, 0.015, 0.05, abs(abs(obj_y - left_y) - 0.05)
+    )
     offset[0] = tcp.item(0) - obj_x
     offset[2] = tcp.item(2) - obj_z
     caging = _both(
-        _both(left, right), _long_tail(_length(offset), 0, 0.005, margin_xz))
-    gripping = min(max(0, action[-1]), 1) if caging > 0.97 else 0.
+        _both(left, right), _long_tail(_length(offset), 0, 0.005, margin_xz)
+    )
+    gripping = min(max(0, action[-1]), 1) if caging > 0.97 else 0.0
     return (_both(caging, gripping) + caging) / 2
 
   return caging_reward
@@ -157,45 +182,61 @@ def peg_insert_side(simulator: Any) -> Evaluate:
   target = simulator._target_pos
   radius = simulator.TARGET_RADIUS
   obj_init_z = simulator.obj_init_pos.item(2)
-  scale = np.array([1., 2., 2.])
+  scale = np.array([1.0, 2.0, 2.0])
   margin = _length((simulator.peg_head_pos_init - target) * scale)
   site = simulator.data.site
   head = site('pegHead').xpos
   boxes = tuple(
-      (site(f'bottom_right_corner_collision_box_{i}').xpos,
-       site(f'top_left_corner_collision_box_{i}').xpos) for i in (2, 1))
+      (
+          site(f'bottom_right_corner_collision_box_{i}').xpos,
+          site(f'top_left_corner_collision_box_{i}').xpos,
+      )
+      for i in (2, 1)
+  )
 
   def evaluate(action, observation):
     obj = observation[4:7]
     obj_to_target = _length((head - target) * scale)
     in_place = _long_tail(obj_to_target, 0, radius, margin)
-    outside = _both(*(
-        _outside_box(head.tolist(), zero.tolist(), one.tolist())
-        for zero, one in boxes))
+    outside = _both(
+        *(
+            _outside_box(head.tolist(), zero.tolist(), one.tolist())
+            for zero, one in boxes
+        )
+    )
     in_place = _both(in_place, outside)
     grasped = simulator._gripper_caging_reward(
-        action, obj, obj_radius=0.0075, pad_success_thresh=0.03,
-        object_reach_radius=0.01, xz_thresh=0.005, high_density=True)
-    lifted = (obj.item(2) - 0.01 > obj_init_z
-              and _length(obj - simulator.tcp_center) < 0.08
-              and observation[3] > 0)
-    reward = _both(1. if lifted else grasped, in_place)
+        action,
+        obj,
+        obj_radius=0.0075,
+        pad_success_thresh=0.03,
+        object_reach_radius=0.01,
+        xz_thresh=0.005,
+        high_density=True,
+    )
+    lifted = (
+        obj.item(2) - 0.01 > obj_init_z
+        and _length(obj - simulator.tcp_center) < 0.08
+        and observation[3] > 0
+    )
+    reward = _both(1.0 if lifted else grasped, in_place)
     if lifted:
-      reward += 1. + 5 * in_place
+      reward += 1.0 + 5 * in_place
     if obj_to_target <= 0.07:
-      reward = 10.
+      reward = 10.0
     return reward, obj_to_target <= 0.07
 
   return evaluate
 
 
-def _outside_box(point: Sequence[float], zero: Sequence[float],
-                 one: Sequence[float]) -> float:
+def _outside_box(
+    point: Sequence[float], zero: Sequence[float], one: Sequence[float]
+) -> float:
   """`reward_utils.rect_prism_tolerance` on lists of three numbers."""
   result = None
   for x, low, high in zip(point, zero, one):
     if not (low <= x <= high if high >= low else high <= x <= low):
-      return 1.
+      return 1.0
     share = (x - low) / (high - low)
     result = share if result is None else result * share
   return result

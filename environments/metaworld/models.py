@@ -34,8 +34,13 @@ def compile_light(spec: mujoco.MjSpec) -> mujoco.MjModel:
   for site in spec.sites:
     site.material = ''
   unneeded += [mesh for mesh in spec.meshes if mesh.name not in needed]
-  for element in [*unneeded, *spec.materials, *spec.textures, *spec.cameras,
-                  *spec.lights]:
+  for element in [
+      *unneeded,
+      *spec.materials,
+      *spec.textures,
+      *spec.cameras,
+      *spec.lights,
+  ]:
     element.delete()
   return spec.compile()
 
@@ -99,8 +104,15 @@ class Painter:
     self._size: Optional[Tuple[int, int]] = None
     self._renderer: Optional[mujoco.Renderer] = None
 
-  def draw(self, model: mujoco.MjModel, data: mujoco.MjData, *, height: int,
-           width: int, camera: Any) -> np.ndarray:
+  def draw(
+      self,
+      model: mujoco.MjModel,
+      data: mujoco.MjData,
+      *,
+      height: int,
+      width: int,
+      camera: Any,
+  ) -> np.ndarray:
     """Draws the present state; the first picture takes a second.
 
     Args:

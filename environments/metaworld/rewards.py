@@ -47,10 +47,10 @@ def door_open(simulator: Any) -> Evaluate:
   offset_xy, offset = np.empty(2), np.empty(3)
 
   def above_floor(radius, hand_z):
-    floor = 0. if radius <= 0.12 else 0.04 * np.log(radius - 0.12) + 0.4
+    floor = 0.0 if radius <= 0.12 else 0.04 * np.log(radius - 0.12) + 0.4
     if hand_z >= floor:
-      return 1.
-    return _long_tail(floor - hand_z, 0., 0.01, floor / 2.)
+      return 1.0
+    return _long_tail(floor - hand_z, 0.0, 0.01, floor / 2.0)
 
   def evaluate(action, observation):
     x, y, z, _, obj_x, door_y, door_z = observation[:7].tolist()
@@ -59,14 +59,16 @@ def door_open(simulator: Any) -> Evaluate:
     offset[:] = x - door_x - 0.05, y - door_y - 0.03, z - door_z - -0.01
     ready = _both(
         above_floor(_length(offset_xy), z),
-        _long_tail(_length(offset), 0, 0.12 / 2., 0.5))
+        _long_tail(_length(offset), 0, 0.12 / 2.0, 0.5),
+    )
     theta = joint.item()
-    opened = 0.2 * float(theta < -np.pi / 90.) + 0.8 * _long_tail(
-        np.pi / 2. + np.pi / 6 - -theta, 0, 0.5, np.pi / 3.)
-    grab = float((scalar_numpy.clip(action[3], -1, 1) + 1.) / 2.)
-    reward = 2. * _both(ready, grab) + 8. * opened
+    opened = 0.2 * float(theta < -np.pi / 90.0) + 0.8 * _long_tail(
+        np.pi / 2.0 + np.pi / 6 - -theta, 0, 0.5, np.pi / 3.0
+    )
+    grab = float((scalar_numpy.clip(action[3], -1, 1) + 1.0) / 2.0)
+    reward = 2.0 * _both(ready, grab) + 8.0 * opened
     success = abs(obj_x - target_x) <= 0.08
-    return (10. if success else reward), success
+    return (10.0 if success else reward), success
 
   return evaluate
 
@@ -75,8 +77,8 @@ def drawer_open(simulator: Any) -> Evaluate:
   """A drawer pulled open."""
   target = simulator._target_pos
   max_distance = simulator.maxDist
-  scale = np.array([3., 3., 1.])
-  handle_init = target + np.array([0., max_distance, 0.])
+  scale = np.array([3.0, 3.0, 1.0])
+  handle_init = target + np.array([0.0, max_distance, 0.0])
   margin = _length((handle_init - simulator.init_tcp) * scale)
 
   def evaluate(action, observation):
@@ -85,8 +87,9 @@ def drawer_open(simulator: Any) -> Evaluate:
     handle_error = _length(handle - target)
     opening = _long_tail(handle_error, 0, 0.02, max_distance)
     caging = _long_tail(
-        _length((handle - observation[:3]) * scale), 0, 0.01, margin)
-    return (caging + opening) * 5., handle_error <= 0.03
+        _length((handle - observation[:3]) * scale), 0, 0.01, margin
+    )
+    return (caging + opening) * 5.0, handle_error <= 0.03
 
   return evaluate
 
@@ -97,17 +100,19 @@ def drawer_close(simulator: Any) -> Evaluate:
   radius = simulator.TARGET_RADIUS
   margin = abs(_length(simulator.obj_init_pos - target) - radius)
   reach_margin = abs(
-      _length(simulator.obj_init_pos - simulator.init_tcp) - 0.005)
+      _length(simulator.obj_init_pos - simulator.init_tcp) - 0.005
+  )
 
   def evaluate(action, observation):
     obj = observation[4:7]
     target_to_obj = _length(obj - target)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
     near = _gaussian(
-        _length(obj - simulator.tcp_center), 0, 0.005, reach_margin)
+        _length(obj - simulator.tcp_center), 0, 0.005, reach_margin
+    )
     near = _both(near, min(max(0, action[-1]), 1))
     success = target_to_obj <= radius + 0.015
-    return (1. if success else _both(near, in_place)) * 10, success
+    return (1.0 if success else _both(near, in_place)) * 10, success
 
   return evaluate
 
@@ -135,23 +140,29 @@ def button_press_topdown(simulator: Any) -> Evaluate:
 def window_open(simulator: Any) -> Evaluate:
   """A window slid open."""
   return _window(
-      simulator, 'handleOpenStart', simulator.obj_init_pos, _long_tail)
+      simulator, 'handleOpenStart', simulator.obj_init_pos, _long_tail
+  )
 
 
 def window_close(simulator: Any) -> Evaluate:
   """A window slid shut."""
   return _window(
-      simulator, 'handleCloseStart', simulator.window_handle_pos_init,
-      _gaussian)
+      simulator, 'handleCloseStart', simulator.window_handle_pos_init, _gaussian
+  )
 
 
-def _window(simulator: Any, site_name: str, start: np.ndarray,
-            near_function: Callable[..., float]) -> Evaluate:
+def _window(
+    simulator: Any,
+    site_name: str,
+    start: np.ndarray,
+    near_function: Callable[..., float],
+) -> Evaluate:
   target_x = simulator._target_pos.item(0)
   radius = simulator.TARGET_RADIUS
   margin = abs(abs(start.item(0) - target_x) - radius)
-  near_margin = abs(_length(
-      simulator.window_handle_pos_init - simulator.init_tcp) - 0.02)
+  near_margin = abs(
+      _length(simulator.window_handle_pos_init - simulator.init_tcp) - 0.02
+  )
   handle = simulator.data.site(site_name).xpos
 
   def evaluate(action, observation):
@@ -159,7 +170,8 @@ def _window(simulator: Any, site_name: str, start: np.ndarray,
     target_to_obj = abs(handle.item(0) - target_x)
     in_place = _long_tail(target_to_obj, 0, radius, margin)
     near = near_function(
-        _length(handle - simulator.tcp_center), 0, 0.02, near_margin)
+        _length(handle - simulator.tcp_center), 0, 0.02, near_margin
+    )
     return 10 * _both(near, in_place), target_to_obj <= radius
 
   return evaluate

@@ -55,16 +55,28 @@ def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:
   return _stock_norm(x, ord, **kwargs)
 
 
-def tolerance(x: Any, bounds: Any = (0., 0.), margin: Any = 0.,
-              sigmoid: str = 'gaussian',
-              value_at_margin: float = _VALUE_AT_MARGIN) -> Any:
+def tolerance(
+    x: Any,
+    bounds: Any = (0.0, 0.0),
+    margin: Any = 0.0,
+    sigmoid: str = 'gaussian',
+    value_at_margin: float = _VALUE_AT_MARGIN,
+) -> Any:
   """`reward_utils.tolerance`, quick for one number."""
   lower, upper = bounds
-  if (type(x) not in _FLOATS or type(margin) not in _NUMBERS
-      or type(lower) not in _NUMBERS or type(upper) not in _NUMBERS):
+  if (
+      type(x) not in _FLOATS
+      or type(margin) not in _NUMBERS
+      or type(lower) not in _NUMBERS
+      or type(upper) not in _NUMBERS
+  ):
     return _stock_tolerance(
-        x, bounds=bounds, margin=margin, sigmoid=sigmoid,
-        value_at_margin=value_at_margin)
+        x,
+        bounds=bounds,
+        margin=margin,
+        sigmoid=sigmoid,
+        value_at_margin=value_at_margin,
+    )
   if lower > upper:
     raise ValueError('Lower bound must be <= upper bound.')
   if value_at_margin == _VALUE_AT_MARGIN:
@@ -73,8 +85,12 @@ def tolerance(x: Any, bounds: Any = (0., 0.), margin: Any = 0.,
     if sigmoid == 'gaussian':
       return gaussian(x, lower, upper, margin)
   return _stock_tolerance(
-      x, bounds=bounds, margin=margin, sigmoid=sigmoid,
-      value_at_margin=value_at_margin)
+      x,
+      bounds=bounds,
+      margin=margin,
+      sigmoid=sigmoid,
+      value_at_margin=value_at_margin,
+  )
 
 
 def _excess(x: float, lower: float, upper: float, margin: float) -> float:
@@ -89,9 +105,9 @@ def long_tail(x: float, lower: float, upper: float, margin: float) -> float:
   if margin < 0:
     raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
   if lower <= x <= upper:
-    return 1.
+    return 1.0
   excess = _excess(x, lower, upper, margin)
-  return 1 / ((excess * _LONG_TAIL_SCALE)**2 + 1)
+  return 1 / ((excess * _LONG_TAIL_SCALE) ** 2 + 1)
 
 
 def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
@@ -99,15 +115,15 @@ def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
   if margin < 0:
     raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
   if lower <= x <= upper:
-    return 1.
+    return 1.0
   excess = _excess(x, lower, upper, margin)
-  return float(_exp(-0.5 * (excess * _GAUSSIAN_SCALE)**2))
+  return float(_exp(-0.5 * (excess * _GAUSSIAN_SCALE) ** 2))
 
 
 def hamacher_product(a: Any, b: Any) -> Any:
   """`reward_utils.hamacher_product`, on Python floats."""
   a, b = float(a), float(b)
-  if not (0. <= a <= 1. and 0. <= b <= 1.):
+  if not (0.0 <= a <= 1.0 and 0.0 <= b <= 1.0):
     raise ValueError(f'a ({a}) and b ({b}) must range between 0 and 1')
   denominator = a + b - (a * b)
   return ((a * b) / denominator) if denominator > 0 else 0

@@ -31,28 +31,35 @@ def check_tasks(tasks: Sequence[base.Task]) -> None:
     raise ValueError(f'tasks: got {duplicates} more than once, want each once')
 
 
-def check_specs(observation_spec: specs.Array, action_spec: specs.Array
-                ) -> None:
+def check_specs(
+    observation_spec: specs.Array, action_spec: specs.Array
+) -> None:
   """Raises ValueError unless blocks of both can be laid out."""
   if len(observation_spec.shape) != 1:
     raise ValueError(
-        f'observation_spec: got {observation_spec}, want shape [D]')
+        f'observation_spec: got {observation_spec}, want shape [D]'
+    )
   is_discrete = isinstance(action_spec, specs.DiscreteArray)
   if not is_discrete and (
-      len(action_spec.shape) != 1 or action_spec.dtype != np.float32):
-    raise ValueError(f'action_spec: got {action_spec}, want float32 of shape '
-                     '[A], or a DiscreteArray')
+      len(action_spec.shape) != 1 or action_spec.dtype != np.float32
+  ):
+    raise ValueError(
+        f'action_spec: got {action_spec}, want float32 of shape '
+        '[A], or a DiscreteArray'
+    )
 
 
 def check_timeout(env_timeout_s: float) -> None:
   """Raises ValueError unless it is a positive number of seconds."""
-  if not 0. < env_timeout_s < float('inf'):
+  if not 0.0 < env_timeout_s < float('inf'):
     raise ValueError(
-        f'env_timeout_s: got {env_timeout_s}, want a positive number')
+        f'env_timeout_s: got {env_timeout_s}, want a positive number'
+    )
 
 
-def check_same_layout(have: Mapping[str, np.ndarray],
-                      got: Mapping[str, np.ndarray]) -> None:
+def check_same_layout(
+    have: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
+) -> None:
   """Checks that fresh parameters can take the place of others.
 
   Args:
@@ -66,15 +73,20 @@ def check_same_layout(have: Mapping[str, np.ndarray],
   if missing or unknown:
     raise ValueError(
         'parameters: got other names than those of set_policy; missing '
-        f'{missing}, unknown {unknown}')
+        f'{missing}, unknown {unknown}'
+    )
   for name, array in have.items():
     if np.shape(got[name]) != array.shape:
-      raise ValueError(f'parameters[{name!r}]: got shape {np.shape(got[name])},'
-                       f' want {array.shape} as in set_policy')
+      raise ValueError(
+          f'parameters[{name!r}]: got shape {np.shape(got[name])},'
+          f' want {array.shape} as in set_policy'
+      )
     dtype = np.asarray(got[name]).dtype
     if not np.can_cast(dtype, array.dtype, 'same_kind'):
-      raise ValueError(f'parameters[{name!r}]: got dtype {dtype}, want '
-                       f'{array.dtype} as in set_policy')
+      raise ValueError(
+          f'parameters[{name!r}]: got dtype {dtype}, want '
+          f'{array.dtype} as in set_policy'
+      )
 
 
 def as_arrays(parameters: Mapping[str, Any]) -> Dict[str, np.ndarray]:
@@ -84,13 +96,16 @@ def as_arrays(parameters: Mapping[str, Any]) -> Dict[str, np.ndarray]:
     ValueError: if they have no names, or one is not an array of numbers.
   """
   if not isinstance(parameters, Mapping):
-    raise ValueError(f'parameters: got a {type(parameters).__name__}, want a '
-                     'mapping from names to arrays')
+    raise ValueError(
+        f'parameters: got a {type(parameters).__name__}, want a '
+        'mapping from names to arrays'
+    )
   arrays = {name: np.asarray(value) for name, value in parameters.items()}
   for name, array in arrays.items():
     if array.dtype.kind not in 'biuf':
       raise ValueError(
-          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers')
+          f'parameters[{name!r}]: got dtype {array.dtype}, want numbers'
+      )
   return arrays
 
 
@@ -102,7 +117,8 @@ def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
   """
   arrays = as_arrays(parameters)
   segment = shared_arrays.SharedArrays.create(
-      {name: (array.shape, array.dtype) for name, array in arrays.items()})
+      {name: (array.shape, array.dtype) for name, array in arrays.items()}
+  )
   for name, array in arrays.items():
     segment[name][...] = array
   return segment
@@ -114,11 +130,13 @@ def check_forgetful(policy: Any) -> None:
     raise ValueError(
         f'policy: a {type(policy).__name__} remembers, which is of use in '
         'suites that are stepped as arrays (make_batch), such as MAZES; want '
-        'one without an LSTM')
+        'one without an LSTM'
+    )
 
 
-def task_indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
-                 ) -> List[int]:
+def task_indices(
+    tasks: Sequence[base.Task], own: Sequence[base.Task]
+) -> List[int]:
   """The index of each task to evaluate, as `Pool.evaluate` documents it."""
   known = {(task.name, task.split): i for i, task in enumerate(own)}
   indices = []
@@ -128,8 +146,9 @@ def task_indices(tasks: Sequence[base.Task], own: Sequence[base.Task]
   return indices
 
 
-def counters_of(state: Mapping[str, Any], shape: Tuple[int, int],
-                caller: str) -> Tuple[np.ndarray, int]:
+def counters_of(
+    state: Mapping[str, Any], shape: Tuple[int, int], caller: str
+) -> Tuple[np.ndarray, int]:
   """Returns the counts in a pool's state: of episodes [K, E], and of blocks.
 
   Args:
@@ -145,16 +164,24 @@ def counters_of(state: Mapping[str, Any], shape: Tuple[int, int],
     raise ValueError(f'{caller}: got a state without {missing}')
   begun, num_blocks = np.asarray(state['episodes_begun']), state['num_blocks']
   if begun.shape != shape:
-    raise ValueError(f'{caller}: got the state of [tasks, environments] '
-                     f'{begun.shape}, want {shape}')
-  if (begun.dtype.kind not in 'iu' or (begun < 0).any()
-      or not _is_integer(num_blocks) or num_blocks < 0):
+    raise ValueError(
+        f'{caller}: got the state of [tasks, environments] '
+        f'{begun.shape}, want {shape}'
+    )
+  if (
+      begun.dtype.kind not in 'iu'
+      or (begun < 0).any()
+      or not _is_integer(num_blocks)
+      or num_blocks < 0
+  ):
     raise ValueError(
         f'{caller}: got episodes_begun={begun.tolist()} and num_blocks='
-        f'{num_blocks!r}, want integers of at least 0')
+        f'{num_blocks!r}, want integers of at least 0'
+    )
   return begun, int(num_blocks)
 
 
 def _is_integer(value: Any) -> bool:
-  return (isinstance(value, (int, np.integer))
-          and not isinstance(value, (bool, np.bool_)))
+  return isinstance(value, (int, np.integer)) and not isinstance(
+      value, (bool, np.bool_)
+  )

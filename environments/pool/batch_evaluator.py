@@ -13,10 +13,18 @@ from distillery.environments.pool import stateful_policies
 import numpy as np
 
 
-def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
-         parameters: Mapping[str, np.ndarray], *, episodes_per_task: int,
-         seed: int, tasks: Optional[Sequence[base.Task]], deterministic: bool,
-         until_success: bool) -> List[episodes.Episode]:
+def play(
+    suite: base.TaskSuite,
+    own: Sequence[base.Task],
+    policy: Any,
+    parameters: Mapping[str, np.ndarray],
+    *,
+    episodes_per_task: int,
+    seed: int,
+    tasks: Optional[Sequence[base.Task]],
+    deterministic: bool,
+    until_success: bool,
+) -> List[episodes.Episode]:
   """See `pool.Pool.evaluate`; `own` are the pool's tasks."""
   argument_checks.check_counts(episodes_per_task=episodes_per_task)
   argument_checks.check_seed(seed)
@@ -25,9 +33,15 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
   parameters = argument_checks.as_arrays(parameters)
   indices = argument_checks.task_indices(tasks, own)
   shape = (len(tasks), episodes_per_task)
-  seeds = np.array([[pool_seeds.evaluation_seed(seed, index, episode)
-                     for episode in range(episodes_per_task)]
-                    for index in indices])
+  seeds = np.array(
+      [
+          [
+              pool_seeds.evaluation_seed(seed, index, episode)
+              for episode in range(episodes_per_task)
+          ]
+          for index in indices
+      ]
+  )
   policy = stateful_policies.with_memory(policy)
   selected = policy.select_tasks(parameters, np.asarray(indices))
   state = np.zeros((*shape, policy.state_size), np.float32)
@@ -38,13 +52,22 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
   def place(row: int) -> errors.Place:
     task, episode = divmod(row, episodes_per_task)
     return errors.Place(
-        'evaluation of task', tasks[task].name, 0, episode,
-        int(seeds[task, episode]), int(length[task, episode]))
+        'evaluation of task',
+        tasks[task].name,
+        0,
+        episode,
+        int(seeds[task, episode]),
+        int(length[task, episode]),
+    )
 
   batch = batch_stepping.Simulation(
       suite.make_batch(
-          [task for task in tasks for _ in range(episodes_per_task)]),
-      suite, shape, place)
+          [task for task in tasks for _ in range(episodes_per_task)]
+      ),
+      suite,
+      shape,
+      place,
+  )
   for row, row_seed in enumerate(seeds.ravel().tolist()):
     batch.reset(row, row_seed)
   while True:
@@ -54,11 +77,12 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
     else:
       noise = policy.draw_noise(rng, 1, shape[0] * shape[1])
       action, _, state = policy.sample(
-          selected, observation, noise.reshape(*shape, *noise.shape[2:]),
-          state)
+          selected, observation, noise.reshape(*shape, *noise.shape[2:]), state
+      )
     reward, _, ended, solved = (
-        array.reshape(shape) for array in batch.step(action)[1:])
-    total += np.where(is_done, 0., reward)
+        array.reshape(shape) for array in batch.step(action)[1:]
+    )
+    total += np.where(is_done, 0.0, reward)
     length += ~is_done
     success |= solved & ~is_done
     is_done |= ended | (success & until_success)
@@ -68,8 +92,14 @@ def play(suite: base.TaskSuite, own: Sequence[base.Task], policy: Any,
     for row in np.flatnonzero(ended):
       batch.reset(row, int(seeds.ravel()[row]))
     number_checks.check_length(int(length.max()))
-  return [episodes.Episode(
-      task=tasks[task].name, env=0, episode=episode,
-      return_=float(total[task, episode]), length=int(length[task, episode]),
-      success=bool(success[task, episode]))
-          for task, episode in np.ndindex(*shape)]
+  return [
+      episodes.Episode(
+          task=tasks[task].name,
+          env=0,
+          episode=episode,
+          return_=float(total[task, episode]),
+          length=int(length[task, episode]),
+          success=bool(success[task, episode]),
+      )
+      for task, episode in np.ndindex(*shape)
+  ]

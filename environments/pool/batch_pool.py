@@ -22,8 +22,14 @@ import numpy as np
 class BatchPool:
   """Environments of many tasks, stepped as arrays; see `pool.Pool`."""
 
-  def __init__(self, suite: base.TaskSuite, *, envs_per_task: int,
-               unroll_length: int, seed: int):
+  def __init__(
+      self,
+      suite: base.TaskSuite,
+      *,
+      envs_per_task: int,
+      unroll_length: int,
+      seed: int,
+  ):
     """Makes the environments of the tasks that are trained on.
 
     Args:
@@ -36,7 +42,8 @@ class BatchPool:
       ValueError: if an argument is out of range.
     """
     argument_checks.check_counts(
-        envs_per_task=envs_per_task, unroll_length=unroll_length)
+        envs_per_task=envs_per_task, unroll_length=unroll_length
+    )
     argument_checks.check_seed(seed)
     self._suite = suite
     self._tasks = suite.train_tasks
@@ -45,11 +52,21 @@ class BatchPool:
     self._seed = seed
     self._simulation = batch_stepping.Simulation(
         suite.make_batch(
-            [task for task in self._tasks for _ in range(envs_per_task)]),
-        suite, self._shape, self._place)
+            [task for task in self._tasks for _ in range(envs_per_task)]
+        ),
+        suite,
+        self._shape,
+        self._place,
+    )
     self._fields = work_plan.Plan(
-        self._tasks, envs_per_task, unroll_length, 1, seed,
-        suite.observation_spec.shape[0], suite.action_spec).block_fields()
+        self._tasks,
+        envs_per_task,
+        unroll_length,
+        1,
+        seed,
+        suite.observation_spec.shape[0],
+        suite.action_spec,
+    ).block_fields()
     self._begun = np.zeros(self._shape, np.int64)
     self._return = np.zeros(self._shape)
     self._steps = np.zeros(self._shape, np.int64)
@@ -60,8 +77,9 @@ class BatchPool:
     self._policy: Any = None
     self._state = np.zeros((*self._shape, 0), np.float32)
 
-  def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
-                 ) -> None:
+  def set_policy(
+      self, policy: Any, parameters: Mapping[str, np.ndarray]
+  ) -> None:
     """Takes a policy, and its first parameters; see `pool.Pool.set_policy`."""
     policy = stateful_policies.with_memory(policy)
     self._select(policy, argument_checks.as_arrays(parameters))
@@ -86,8 +104,7 @@ class BatchPool:
   def _select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
     # Copies: a policy may keep views of what the caller goes on writing to.
     parameters = {name: array.copy() for name, array in parameters.items()}
-    self._selected = policy.select_tasks(
-        parameters, np.arange(self._shape[0]))
+    self._selected = policy.select_tasks(parameters, np.arange(self._shape[0]))
     self._parameters = parameters
 
   def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
@@ -107,31 +124,43 @@ class BatchPool:
       for task, env in np.ndindex(*self._shape):
         self._begin(task, env)
     self._must_restart = False
-    block = {name: np.empty(shape, dtype)
-             for name, (shape, dtype) in self._fields.items()}
+    block = {
+        name: np.empty(shape, dtype)
+        for name, (shape, dtype) in self._fields.items()
+    }
     if self._policy.state_size:
       block['state'] = self._state.copy()
     rng = seeds.noise_generator(self._seed, 0, 0, self._num_blocks)
     noise = self._policy.draw_noise(
-        rng, self._length, self._shape[0] * self._shape[1])
+        rng, self._length, self._shape[0] * self._shape[1]
+    )
     noise = noise.reshape(self._length, *self._shape, *noise.shape[2:])
     for step in range(self._length):
-      self._step({name: array[step] for name, array in block.items()
-                  if name != 'state'}, noise[step])
+      self._step(
+          {
+              name: array[step]
+              for name, array in block.items()
+              if name != 'state'
+          },
+          noise[step],
+      )
     self._num_blocks += 1
     return block
 
   def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
     """Steps every environment once, and fills `out` [K, E, ...]."""
     out['observation'][...] = self._simulation.observation.reshape(
-        *self._shape, -1)
+        *self._shape, -1
+    )
     action, log_prob, self._state = self._policy.sample(
-        self._selected, out['observation'], noise, self._state)
+        self._selected, out['observation'], noise, self._state
+    )
     out['action'][...], out['log_prob'][...] = action, log_prob
     out['episode_step'][...] = self._steps
     observation, *stepped = self._simulation.step(action, log_prob)
     reward, discount, ended, success = (
-        array.reshape(self._shape) for array in stepped)
+        array.reshape(self._shape) for array in stepped
+    )
     out['reward'][...], out['discount'][...] = reward, discount
     out['episode_end'][...], out['success'][...] = ended, success
     out['next_observation'][...] = observation.reshape(*self._shape, -1)
@@ -139,12 +168,16 @@ class BatchPool:
     self._steps += 1
     self._success |= success
     for task, env in np.argwhere(ended):
-      self._episodes.append(pool_episodes.Episode(
-          task=self._tasks[task].name, env=int(env),
-          episode=int(self._begun[task, env]) - 1,
-          return_=float(self._return[task, env]),
-          length=int(self._steps[task, env]),
-          success=bool(self._success[task, env])))
+      self._episodes.append(
+          pool_episodes.Episode(
+              task=self._tasks[task].name,
+              env=int(env),
+              episode=int(self._begun[task, env]) - 1,
+              return_=float(self._return[task, env]),
+              length=int(self._steps[task, env]),
+              success=bool(self._success[task, env]),
+          )
+      )
       self._begin(task, env)
 
   def _place(self, row: int) -> errors.Place:
@@ -152,38 +185,61 @@ class BatchPool:
     task, env = divmod(row, self._shape[1])
     episode = int(self._begun[task, env]) - 1
     return errors.Place(
-        'task', self._tasks[task].name, env, episode,
+        'task',
+        self._tasks[task].name,
+        env,
+        episode,
         seeds.episode_seed(self._seed, task, env, episode),
-        int(self._steps[task, env]))
+        int(self._steps[task, env]),
+    )
 
   def _begin(self, task: int, env: int) -> None:
     self._begun[task, env] += 1
     self._return[task, env] = self._steps[task, env] = 0
     self._success[task, env] = False
-    self._state[task, env] = 0.
-    self._simulation.reset(task * self._shape[1] + env, seeds.episode_seed(
-        self._seed, task, env, int(self._begun[task, env]) - 1))
+    self._state[task, env] = 0.0
+    self._simulation.reset(
+        task * self._shape[1] + env,
+        seeds.episode_seed(
+            self._seed, task, env, int(self._begun[task, env]) - 1
+        ),
+    )
 
   def episodes(self) -> List[pool_episodes.Episode]:
     """The training episodes that ended since this was last called."""
     episodes, self._episodes = self._episodes, []
     return episodes
 
-  def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
-               episodes_per_task: int, seed: int,
-               tasks: Optional[Sequence[base.Task]] = None,
-               deterministic: bool = True, until_success: bool = True
-               ) -> List[pool_episodes.Episode]:
+  def evaluate(
+      self,
+      policy: Any,
+      parameters: Mapping[str, np.ndarray],
+      *,
+      episodes_per_task: int,
+      seed: int,
+      tasks: Optional[Sequence[base.Task]] = None,
+      deterministic: bool = True,
+      until_success: bool = True,
+  ) -> List[pool_episodes.Episode]:
     """Plays evaluation episodes; see `pool.Pool.evaluate`."""
     return batch_evaluator.play(
-        self._suite, self._tasks, policy, parameters,
-        episodes_per_task=episodes_per_task, seed=seed, tasks=tasks,
-        deterministic=deterministic, until_success=until_success)
+        self._suite,
+        self._tasks,
+        policy,
+        parameters,
+        episodes_per_task=episodes_per_task,
+        seed=seed,
+        tasks=tasks,
+        deterministic=deterministic,
+        until_success=until_success,
+    )
 
   def state(self) -> Dict[str, Any]:
     """JSON-able counters, between two blocks; see `restore`."""
-    return {'num_blocks': self._num_blocks,
-            'episodes_begun': self._begun.tolist()}
+    return {
+        'num_blocks': self._num_blocks,
+        'episodes_begun': self._begun.tolist(),
+    }
 
   def restore(self, state: Mapping[str, Any]) -> None:
     """Continues where `state` was taken, with new episodes.
@@ -192,7 +248,8 @@ class BatchPool:
       ValueError: if the state is that of other tasks or environments.
     """
     begun, self._num_blocks = argument_checks.counters_of(
-        state, self._shape, 'BatchPool.restore')
+        state, self._shape, 'BatchPool.restore'
+    )
     self._begun[...] = begun
     self._must_restart = True
     self._episodes = []

@@ -19,6 +19,7 @@ class Stepped(NamedTuple):
     ended: bool [N], whether the episode has ended.
     success: bool [N], whether the step solved the task.
   """
+
   observation: np.ndarray
   reward: np.ndarray
   discount: np.ndarray
@@ -29,9 +30,13 @@ class Stepped(NamedTuple):
 class Simulation:
   """A batch of K tasks with E environments each; row k E + e is (k, e)."""
 
-  def __init__(self, batch: base.Batch, suite: base.TaskSuite,
-               shape: Tuple[int, int],
-               place: Callable[[int], errors.Place]):
+  def __init__(
+      self,
+      batch: base.Batch,
+      suite: base.TaskSuite,
+      shape: Tuple[int, int],
+      place: Callable[[int], errors.Place],
+  ):
     """Initialises the simulation; `reset` each row before stepping.
 
     Args:
@@ -64,12 +69,15 @@ class Simulation:
     try:
       observation = read_observation(self._batch, self._shape)[row]
       if not np.isfinite(observation).all():
-        raise number_checks.BadRow(row, 'reset left an observation that is not finite')
+        raise number_checks.BadRow(
+            row, 'reset left an observation that is not finite'
+        )
     except number_checks.BadRow as error:
       raise errors.raised(self._place(row), str(error), '') from None
 
-  def step(self, action: np.ndarray, log_prob: Optional[np.ndarray] = None
-           ) -> Stepped:
+  def step(
+      self, action: np.ndarray, log_prob: Optional[np.ndarray] = None
+  ) -> Stepped:
     """Steps every row.
 
     Args:
@@ -83,8 +91,11 @@ class Simulation:
       failures.PoolError: on what must not go on; says where.
     """
     try:
-      return read(self._batch, self._batch.step(self._gate(action, log_prob)),
-                  self._shape)
+      return read(
+          self._batch,
+          self._batch.step(self._gate(action, log_prob)),
+          self._shape,
+      )
     except number_checks.BadRow as error:
       raise errors.raised(self._place(error.row), str(error), '') from None
 
@@ -103,15 +114,21 @@ def read(batch: base.Batch, returned: Any, shape: Tuple[int, ...]) -> Stepped:
   """
   if not isinstance(returned, (tuple, list)) or len(returned) != 3:
     raise number_checks.BadRow(
-        0, f'step returned {timestep_checks.brief(returned)}, want 3 arrays: '
-        'reward, discount, ended')
+        0,
+        f'step returned {timestep_checks.brief(returned)}, want 3 arrays: '
+        'reward, discount, ended',
+    )
   reward, discount = (
       _numbers(value, shape[:1], name)
-      for value, name in zip(returned, ('reward', 'discount')))
+      for value, name in zip(returned, ('reward', 'discount'))
+  )
   stepped = Stepped(
-      read_observation(batch, shape), reward, discount,
+      read_observation(batch, shape),
+      reward,
+      discount,
       _flags(returned[2], shape[:1], 'ended'),
-      _flags(batch.success, shape[:1], 'success'))
+      _flags(batch.success, shape[:1], 'success'),
+  )
   number_checks.check_numbers(stepped.observation, reward, discount)
   return stepped
 
@@ -129,8 +146,10 @@ def _numbers(value: Any, shape: Tuple[int, ...], what: str) -> np.ndarray:
   array = timestep_checks.real_numbers(value)
   if array is None or array.shape != shape:
     raise number_checks.BadRow(
-        0, f'the environment returned {timestep_checks.brief(value)} as {what},'
-        f' want real numbers of shape {shape}')
+        0,
+        f'the environment returned {timestep_checks.brief(value)} as {what},'
+        f' want real numbers of shape {shape}',
+    )
   return array
 
 
@@ -142,6 +161,8 @@ def _flags(value: Any, shape: Tuple[int, ...], what: str) -> np.ndarray:
   if bad.any():
     row = int(np.argmax(bad))
     raise number_checks.BadRow(
-        row, f'the environment returned {array[row]} as {what}, want a bool, '
-        'or a number of 0 or 1')
+        row,
+        f'the environment returned {array[row]} as {what}, want a bool, '
+        'or a number of 0 or 1',
+    )
   return array.astype(np.bool_)

@@ -25,6 +25,7 @@ class Row(NamedTuple):
     code: `task * E + index`.
     environment: the environment.
   """
+
   row: int
   task: int
   index: int
@@ -32,8 +33,9 @@ class Row(NamedTuple):
   environment: base.TaskEnvironment
 
 
-def build(task: base.Task, seed: int, observation_size: int,
-          action_spec: specs.Array) -> base.TaskEnvironment:
+def build(
+    task: base.Task, seed: int, observation_size: int, action_spec: specs.Array
+) -> base.TaskEnvironment:
   """Makes a task's environment.
 
   Raises:
@@ -42,17 +44,21 @@ def build(task: base.Task, seed: int, observation_size: int,
   environment = task.factory(seed)
   got = environment.observation_spec()
   if got.shape != (observation_size,):
-    raise ValueError(f'got observations of shape {got.shape}, want '
-                     f'{(observation_size,)} as the pool was told')
+    raise ValueError(
+        f'got observations of shape {got.shape}, want '
+        f'{(observation_size,)} as the pool was told'
+    )
   got = environment.action_spec()
-  if (got.shape != action_spec.shape or getattr(got, 'num_values', None)
-      != getattr(action_spec, 'num_values', None)):
+  if got.shape != action_spec.shape or getattr(
+      got, 'num_values', None
+  ) != getattr(action_spec, 'num_values', None):
     raise ValueError(f'got {got}, want {action_spec} as the pool was told')
   return environment
 
 
-def prepare(plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
-            ) -> Generator[None, None, Tuple[List[work_plan.Unit], List[Row]]]:
+def prepare(
+    plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
+) -> Generator[None, None, Tuple[List[work_plan.Unit], List[Row]]]:
   """Builds a worker's environments, yielding so that it can look away.
 
   With several workers, each first measures some tasks' seconds a step. When
@@ -76,8 +82,11 @@ def prepare(plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
     place[progress.ENVIRONMENT] = index
     place[progress.PHASE] = progress.BUILDING
     return build(
-        plan.tasks[task], seeds.environment_seed(plan.seed, task, index),
-        plan.observation_size, plan.action_spec)
+        plan.tasks[task],
+        seeds.environment_seed(plan.seed, task, index),
+        plan.observation_size,
+        plan.action_spec,
+    )
 
   spare = {}
   if plan.num_workers > 1:
@@ -87,31 +96,38 @@ def prepare(plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
       costs[task] = _seconds_per_step(spare[task, 0], plan.action_spec)
       yield
     place[progress.PHASE] = progress.WAITING
-    while not (costs > 0.).all():
+    while not (costs > 0.0).all():
       place[progress.STEP] += 1  # A sign of life.
       time.sleep(_POLL_S)
       yield
   all_units = work_plan.make_units(len(plan.tasks), plan.envs_per_task)
   hand = work_plan.deal(
       [costs[unit.task] * len(unit.environments) for unit in all_units],
-      plan.num_workers)[worker]
+      plan.num_workers,
+  )[worker]
   rows_per_unit = work_plan.rows_per_unit(plan.envs_per_task)
   rows = []
   for position, unit in enumerate(all_units[i] for i in hand):
     for column, index in enumerate(unit.environments):
       environment = spare.pop((unit.task, index), None)
-      rows.append(Row(
-          position * rows_per_unit + column, unit.task, index,
-          unit.task * plan.envs_per_task + index,
-          environment or build_one(unit.task, index)))
+      rows.append(
+          Row(
+              position * rows_per_unit + column,
+              unit.task,
+              index,
+              unit.task * plan.envs_per_task + index,
+              environment or build_one(unit.task, index),
+          )
+      )
       yield
   for environment in spare.values():
     environment.close()
   return [all_units[i] for i in hand], rows
 
 
-def _seconds_per_step(environment: base.TaskEnvironment, spec: specs.Array
-                      ) -> float:
+def _seconds_per_step(
+    environment: base.TaskEnvironment, spec: specs.Array
+) -> float:
   """Median over a few random steps."""
   rng = np.random.default_rng(0)
   seconds = []
@@ -124,7 +140,7 @@ def _seconds_per_step(environment: base.TaskEnvironment, spec: specs.Array
       seconds.append(time.perf_counter() - begin)
   except timestep_checks.BadValue:
     pass  # Training meets it as well, and can say in which episode.
-  return max(float(np.median(seconds or [0.])), 1e-9)
+  return max(float(np.median(seconds or [0.0])), 1e-9)
 
 
 def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:
@@ -136,7 +152,8 @@ def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:
     low = np.broadcast_to(spec.minimum, spec.shape)
     high = np.broadcast_to(spec.maximum, spec.shape)
     bounded = np.isfinite(low) & np.isfinite(high)
-    uniform = rng.uniform(np.where(bounded, low, 0.),
-                          np.where(bounded, high, 1.))
+    uniform = rng.uniform(
+        np.where(bounded, low, 0.0), np.where(bounded, high, 1.0)
+    )
     action = np.where(bounded, uniform, np.clip(action, low, high))
   return action.astype(np.float32)

@@ -14,6 +14,7 @@ class Episode(NamedTuple):
     length: number of steps.
     success: whether any step solved the task.
   """
+
   task: str
   env: int
   episode: int

@@ -10,7 +10,8 @@ import numpy as np
 
 _MAIN_GUARD = (
     'If the program that makes the pool has no `if __name__ == "__main__":` '
-    'guard, add one; otherwise what the worker printed says why')
+    'guard, add one; otherwise what the worker printed says why'
+)
 
 
 class Place(NamedTuple):
@@ -24,6 +25,7 @@ class Place(NamedTuple):
     seed: the episode's seed, for `reset(seed=...)`.
     step: the episode's step, from 0.
   """
+
   what: str
   task: Optional[str] = None
   environment: Optional[int] = None
@@ -66,13 +68,18 @@ class PoolError(RuntimeError):
 
 class Evaluation(NamedTuple):
   """What is needed to say where in an evaluation a worker is."""
+
   task_names: Sequence[str]
   task_indices: Sequence[int]
   seed: int
 
 
-def locate(row: np.ndarray, plan: work_plan.Plan, control: Mapping[str, np.ndarray],
-           evaluation: Optional[Evaluation]) -> Place:
+def locate(
+    row: np.ndarray,
+    plan: work_plan.Plan,
+    control: Mapping[str, np.ndarray],
+    evaluation: Optional[Evaluation],
+) -> Place:
   """Where a worker is, by what it last wrote.
 
   Args:
@@ -82,21 +89,28 @@ def locate(row: np.ndarray, plan: work_plan.Plan, control: Mapping[str, np.ndarr
     evaluation: the one that goes on, if one does.
   """
   phase, task, environment, episode, step, code = (
-      int(value) for value in row[:6])
+      int(value) for value in row[:6]
+  )
   if phase == progress.COLLECTING:
     if code == progress.NO_ROW:
       return Place('the policy')
     task, environment = divmod(code, plan.envs_per_task)
     episode = int(control['begun'][task, environment]) - 1
     return Place(
-        'task', plan.tasks[task].name, environment, episode,
+        'task',
+        plan.tasks[task].name,
+        environment,
+        episode,
         seeds.episode_seed(plan.seed, task, environment, episode),
-        step - int(control['start'][task, environment]))
+        step - int(control['start'][task, environment]),
+    )
   if phase in (progress.BUILDING, progress.CALIBRATING):
     what = 'building' if phase == progress.BUILDING else 'trying out'
     return Place(f'{what} task', plan.tasks[task].name, environment)
   if evaluation is None or phase not in (
-      progress.BUILDING_FOR_EVALUATION, progress.EVALUATING):
+      progress.BUILDING_FOR_EVALUATION,
+      progress.EVALUATING,
+  ):
     return Place('its start' if phase == progress.STARTING else 'its commands')
   name = evaluation.task_names[task]
   if phase == progress.BUILDING_FOR_EVALUATION:
@@ -104,7 +118,8 @@ def locate(row: np.ndarray, plan: work_plan.Plan, control: Mapping[str, np.ndarr
   if episode == progress.NO_ROW:
     return Place('the policy')
   seed = seeds.evaluation_seed(
-      evaluation.seed, evaluation.task_indices[task], episode)
+      evaluation.seed, evaluation.task_indices[task], episode
+  )
   return Place('evaluation of task', name, environment, episode, seed, step)
 
 
@@ -117,11 +132,14 @@ def silent(place: Place, worker: int, seconds: float) -> PoolError:
   """The error for a worker that hangs."""
   return PoolError(
       f'worker {worker} has given no sign of life for {seconds:g} s; it was at '
-      f'{place}', place)
+      f'{place}',
+      place,
+  )
 
 
-def died(place: Place, phase: int, worker: int, exit_code: Optional[int]
-         ) -> PoolError:
+def died(
+    place: Place, phase: int, worker: int, exit_code: Optional[int]
+) -> PoolError:
   """The error for a worker that has ended without a word."""
   if exit_code is not None and exit_code < 0:
     how = f'was killed by signal {-exit_code}'

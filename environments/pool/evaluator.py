@@ -1,14 +1,14 @@
 """Evaluation episodes in a worker: a lane each task, all acting at once."""
 
 from typing import (
-  Any,
-  Dict,
-  Iterator,
-  List,
-  Mapping,
-  NamedTuple,
-  Optional,
-  Tuple,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Tuple,
 )
 
 from distillery.environments import base
@@ -35,6 +35,7 @@ class Lane(NamedTuple):
     key: what its environment is kept under.
     episodes: numbers of the episodes to play.
   """
+
   position: int
   index: int
   task: base.Task
@@ -45,14 +46,20 @@ class Lane(NamedTuple):
 class _Player:
   """Plays the episodes of a lane one after another."""
 
-  def __init__(self, lane: Lane, environment: base.TaskEnvironment, seed: int,
-               noise_policy: Optional[Any], until_success: bool):
+  def __init__(
+      self,
+      lane: Lane,
+      environment: base.TaskEnvironment,
+      seed: int,
+      noise_policy: Optional[Any],
+      until_success: bool,
+  ):
     self.lane = lane
     self.environment = environment
     self.is_done = False
     self.episode = -1
     self.length = 0
-    self._return, self._success = 0., False
+    self._return, self._success = 0.0, False
     self._seed = seed
     self._noise_policy = noise_policy  # None: no noise is wanted.
     self._until_success = until_success
@@ -66,15 +73,17 @@ class _Player:
       self.is_done = True
       return None
     self.episode, self.length = episode, 0
-    self._return, self._success = 0., False
+    self._return, self._success = 0.0, False
     self.point(place, 0)
     if self._noise_policy is not None:
-      self._noise = self._draw_noise(seeds.evaluation_noise_generator(
-          self._seed, self.lane.index, episode))
+      self._noise = self._draw_noise(
+          seeds.evaluation_noise_generator(self._seed, self.lane.index, episode)
+      )
     timestep = self.environment.reset(
         seed=seeds.evaluation_seed(self._seed, self.lane.index, episode),
-        variation=episode % timestep_checks.num_variations(
-            self.environment, self.lane.task.name))
+        variation=episode
+        % timestep_checks.num_variations(self.environment, self.lane.task.name),
+    )
     return timestep_checks.first_observation(timestep, self._shape)
 
   def point(self, place: np.ndarray, step: int) -> None:
@@ -91,26 +100,34 @@ class _Player:
     """The noise [1, ...] of the coming step."""
     return next(self._noise)
 
-  def count(self, reward: np.float32, is_last: bool
-            ) -> Optional[pool_episodes.Episode]:
+  def count(
+      self, reward: np.float32, is_last: bool
+  ) -> Optional[pool_episodes.Episode]:
     """Counts a step; the episode if it ended, by success or by itself."""
     self.length += 1
     self._return += float(reward)
     self._success |= timestep_checks.as_flag(
-        self.environment.success, 'success')
+        self.environment.success, 'success'
+    )
     if not is_last and not (self._until_success and self._success):
       number_checks.check_length(self.length)
       return None
     return pool_episodes.Episode(
-        task=self.lane.task.name, env=0, episode=self.episode,
-        return_=self._return, length=self.length, success=self._success)
+        task=self.lane.task.name,
+        env=0,
+        episode=self.episode,
+        return_=self._return,
+        length=self.length,
+        success=self._success,
+    )
 
 
 class Evaluator:
   """Keeps a worker's evaluation environments, apart from the training ones."""
 
-  def __init__(self, plan: work_plan.Plan, place: np.ndarray,
-               leash: unroller.Leash):
+  def __init__(
+      self, plan: work_plan.Plan, place: np.ndarray, leash: unroller.Leash
+  ):
     """Makes an evaluator without environments; they are built when needed.
 
     Args:
@@ -123,9 +140,16 @@ class Evaluator:
     self._leash = leash
     self._environments: Dict[bytes, base.TaskEnvironment] = {}
 
-  def run(self, policy: Any, parameters: Mapping[str, np.ndarray],
-          lanes: List[Lane], *, deterministic: bool, until_success: bool,
-          seed: int) -> List[Tuple[int, pool_episodes.Episode]]:
+  def run(
+      self,
+      policy: Any,
+      parameters: Mapping[str, np.ndarray],
+      lanes: List[Lane],
+      *,
+      deterministic: bool,
+      until_success: bool,
+      seed: int,
+  ) -> List[Tuple[int, pool_episodes.Episode]]:
     """Plays every lane's episodes.
 
     Args:
@@ -146,20 +170,27 @@ class Evaluator:
     if not lanes:
       return []
     players = [
-        _Player(lane, self._environment(lane), seed,
-                None if deterministic else policy, until_success)
-        for lane in lanes]
+        _Player(
+            lane,
+            self._environment(lane),
+            seed,
+            None if deterministic else policy,
+            until_success,
+        )
+        for lane in lanes
+    ]
     self._place[progress.ENVIRONMENT] = 0
     self._place[progress.EPISODE] = progress.NO_ROW
     self._place[progress.PHASE] = progress.EVALUATING
     selected = policy.select_tasks(
-        parameters, np.array([lane.index for lane in lanes], np.int64))
+        parameters, np.array([lane.index for lane in lanes], np.int64)
+    )
     gate = number_checks.ActionGate(self._plan.action_spec, (len(lanes), 1))
     # Every lane is a unit of one row of its own, so that its numbers do not
     # depend on which other lanes the worker has.
-    observation = np.stack(
-        [player.begin(self._place) for player in players]
-    )[:, np.newaxis].astype(np.float32)
+    observation = np.stack([player.begin(self._place) for player in players])[
+        :, np.newaxis
+    ].astype(np.float32)
     finished: List[Tuple[int, pool_episodes.Episode]] = []
     noise = None
     while not all(player.is_done for player in players):
@@ -174,9 +205,13 @@ class Evaluator:
     self._place[progress.PHASE] = progress.IDLE
     return finished
 
-  def _step(self, players: List[_Player], gate: number_checks.ActionGate,
-            action: np.ndarray, observation: np.ndarray
-            ) -> List[Tuple[int, pool_episodes.Episode]]:
+  def _step(
+      self,
+      players: List[_Player],
+      gate: number_checks.ActionGate,
+      action: np.ndarray,
+      observation: np.ndarray,
+  ) -> List[Tuple[int, pool_episodes.Episode]]:
     """Steps every lane that is not done, `observation` [L, 1, D] in place."""
     reward = np.zeros(len(players), np.float32)
     discount = np.zeros(len(players), np.float32)
@@ -215,15 +250,19 @@ class Evaluator:
       self._environments[lane.key] = environment_building.build(
           lane.task,
           seeds.evaluation_environment_seed(self._plan.seed, lane.index),
-          self._plan.observation_size, self._plan.action_spec)
+          self._plan.observation_size,
+          self._plan.action_spec,
+      )
     return self._environments[lane.key]
 
 
-def _gather_noise(players: List[_Player], noise: Optional[np.ndarray]
-                  ) -> np.ndarray:
+def _gather_noise(
+    players: List[_Player], noise: Optional[np.ndarray]
+) -> np.ndarray:
   """The coming step's noise [L, 1, ...]; done players keep their last."""
-  drawn = [None if player.is_done else player.next_noise()
-           for player in players]
+  drawn = [
+      None if player.is_done else player.next_noise() for player in players
+  ]
   if noise is None:
     return np.stack(drawn)
   for row, value in enumerate(drawn):

@@ -10,9 +10,15 @@ from distillery.environments.pool import process_pool
 AnyPool = Union[process_pool.Pool, batch_pool.BatchPool]
 
 
-def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
-              num_workers: int, seed: int,
-              env_timeout_s: float = 60.) -> AnyPool:
+def make_pool(
+    suite: base.TaskSuite,
+    *,
+    envs_per_task: int,
+    unroll_length: int,
+    num_workers: int,
+    seed: int,
+    env_timeout_s: float = 60.0,
+) -> AnyPool:
   """Environments of the tasks of a suite that are trained on.
 
   Args:
@@ -29,10 +35,18 @@ def make_pool(suite: base.TaskSuite, *, envs_per_task: int, unroll_length: int,
   """
   if suite.make_batch is not None:
     return batch_pool.BatchPool(
-        suite, envs_per_task=envs_per_task, unroll_length=unroll_length,
-        seed=seed)
+        suite,
+        envs_per_task=envs_per_task,
+        unroll_length=unroll_length,
+        seed=seed,
+    )
   return process_pool.Pool(
-      suite.train_tasks, envs_per_task=envs_per_task,
-      unroll_length=unroll_length, num_workers=num_workers, seed=seed,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      env_timeout_s=env_timeout_s)
+      suite.train_tasks,
+      envs_per_task=envs_per_task,
+      unroll_length=unroll_length,
+      num_workers=num_workers,
+      seed=seed,
+      observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec,
+      env_timeout_s=env_timeout_s,
+  )

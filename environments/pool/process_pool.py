@@ -31,10 +31,18 @@ class Pool:
   the pool is closed.
   """
 
-  def __init__(self, tasks: Sequence[base.Task], *, envs_per_task: int,
-               unroll_length: int, num_workers: int, seed: int,
-               observation_spec: specs.Array, action_spec: specs.Array,
-               env_timeout_s: float = 60.):
+  def __init__(
+      self,
+      tasks: Sequence[base.Task],
+      *,
+      envs_per_task: int,
+      unroll_length: int,
+      num_workers: int,
+      seed: int,
+      observation_spec: specs.Array,
+      action_spec: specs.Array,
+      env_timeout_s: float = 60.0,
+  ):
     """Starts the workers and returns without waiting for them.
 
     The program needs the guard `if __name__ == '__main__':`, as the workers
@@ -55,15 +63,23 @@ class Pool:
       ValueError: if an argument is out of range, or a task cannot be pickled.
     """
     argument_checks.check_counts(
-        envs_per_task=envs_per_task, unroll_length=unroll_length,
-        num_workers=num_workers)
+        envs_per_task=envs_per_task,
+        unroll_length=unroll_length,
+        num_workers=num_workers,
+    )
     argument_checks.check_seed(seed)
     argument_checks.check_tasks(tasks)
     argument_checks.check_specs(observation_spec, action_spec)
     argument_checks.check_timeout(env_timeout_s)
     self._plan = work_plan.Plan(
-        tuple(tasks), int(envs_per_task), int(unroll_length), int(num_workers),
-        int(seed), observation_spec.shape[0], action_spec)
+        tuple(tasks),
+        int(envs_per_task),
+        int(unroll_length),
+        int(num_workers),
+        int(seed),
+        observation_spec.shape[0],
+        action_spec,
+    )
     self._block = shared_arrays.SharedArrays.create(self._plan.block_fields())
     self._views = {name: array.view() for name, array in self._block.items()}
     for view in self._views.values():
@@ -75,8 +91,9 @@ class Pool:
     self._episodes: List[Episode] = []
     self._crew = workers.Crew(self._plan, self._block, env_timeout_s)
 
-  def set_policy(self, policy: Any, parameters: Mapping[str, np.ndarray]
-                 ) -> None:
+  def set_policy(
+      self, policy: Any, parameters: Mapping[str, np.ndarray]
+  ) -> None:
     """Gives the workers a policy and its first parameters.
 
     Args:
@@ -141,8 +158,12 @@ class Pool:
     self._crew.check_open('collect')
     if self._parameters is None:
       raise RuntimeError('Pool.collect: call set_policy first')
-    command = ('collect', self._num_blocks, self._version,
-               bool(restart or self._must_restart))
+    command = (
+        'collect',
+        self._num_blocks,
+        self._version,
+        bool(restart or self._must_restart),
+    )
     finished = self._crew.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
     self._must_restart = False
@@ -155,11 +176,17 @@ class Pool:
     episodes, self._episodes = self._episodes, []
     return episodes
 
-  def evaluate(self, policy: Any, parameters: Mapping[str, np.ndarray], *,
-               episodes_per_task: int, seed: int,
-               tasks: Optional[Sequence[base.Task]] = None,
-               deterministic: bool = True, until_success: bool = True
-               ) -> List[Episode]:
+  def evaluate(
+      self,
+      policy: Any,
+      parameters: Mapping[str, np.ndarray],
+      *,
+      episodes_per_task: int,
+      seed: int,
+      tasks: Optional[Sequence[base.Task]] = None,
+      deterministic: bool = True,
+      until_success: bool = True,
+  ) -> List[Episode]:
     """Plays evaluation episodes in environments of their own.
 
     Episode i takes variation `i % num_variations`. Training goes on afterwards
@@ -192,26 +219,35 @@ class Pool:
     argument_checks.check_tasks(tasks)
     indices = argument_checks.task_indices(tasks, self._plan.tasks)
     hands = work_plan.deal_episodes(
-        len(tasks), episodes_per_task, self._plan.num_workers)
+        len(tasks), episodes_per_task, self._plan.num_workers
+    )
     pickled = [pickling.dump(task, f'task {task.name!r}') for task in tasks]
-    options = dict(deterministic=deterministic, until_success=until_success,
-                   seed=int(seed))
+    options = dict(
+        deterministic=deterministic, until_success=until_success, seed=int(seed)
+    )
     commands = []
     for hand in hands:
-      lanes = [(position, indices[position], pickled[position], episodes)
-               for position, episodes in hand.items()]
+      lanes = [
+          (position, indices[position], pickled[position], episodes)
+          for position, episodes in hand.items()
+      ]
       request = pickling.dump((policy, lanes, options), 'the policy')
       commands.append(('evaluate', request))
     with argument_checks.share(parameters) as segment:
-      finished = self._crew.ask(commands, segment, errors.Evaluation(
-          [task.name for task in tasks], indices, int(seed)))
+      finished = self._crew.ask(
+          commands,
+          segment,
+          errors.Evaluation([task.name for task in tasks], indices, int(seed)),
+      )
     return [episode for _, episode in sorted(sum(finished, []))]
 
   def state(self) -> Dict[str, Any]:
     """JSON-able counters, between two blocks; see `restore`."""
     self._crew.check_open('state')
-    return {'num_blocks': self._num_blocks,
-            'episodes_begun': self._crew.control['begun'].tolist()}
+    return {
+        'num_blocks': self._num_blocks,
+        'episodes_begun': self._crew.control['begun'].tolist(),
+    }
 
   def restore(self, state: Mapping[str, Any]) -> None:
     """Continues where `state` was taken, with new episodes.
@@ -225,7 +261,8 @@ class Pool:
     self._crew.check_open('restore')
     control = self._crew.control
     begun, self._num_blocks = argument_checks.counters_of(
-        state, control['begun'].shape, 'Pool.restore')
+        state, control['begun'].shape, 'Pool.restore'
+    )
     control['begun'][...] = begun
     self._must_restart = True
     self._episodes = []

@@ -7,8 +7,14 @@ not either.
 import numpy as np
 
 # Streams of random numbers; one apart from the others whatever their indices.
-(_ENVIRONMENT, _EPISODE, _NOISE, _EVALUATION_ENVIRONMENT, _EVALUATION,
- _EVALUATION_NOISE) = range(6)
+(
+    _ENVIRONMENT,
+    _EPISODE,
+    _NOISE,
+    _EVALUATION_ENVIRONMENT,
+    _EVALUATION,
+    _EVALUATION_NOISE,
+) = range(6)
 
 
 def _sequence(seed: int, *key: int) -> np.random.SeedSequence:
@@ -40,15 +46,19 @@ def evaluation_seed(seed: int, task: int, episode: int) -> int:
   return _seed(seed, _EVALUATION, task, episode)
 
 
-def noise_generator(seed: int, task: int, environment: int, block: int
-                    ) -> np.random.Generator:
+def noise_generator(
+    seed: int, task: int, environment: int, block: int
+) -> np.random.Generator:
   """Draws the noise with which one environment acts in one block."""
   return np.random.default_rng(
-      _sequence(seed, _NOISE, task, environment, block))
+      _sequence(seed, _NOISE, task, environment, block)
+  )
 
 
-def evaluation_noise_generator(seed: int, task: int, episode: int
-                               ) -> np.random.Generator:
+def evaluation_noise_generator(
+    seed: int, task: int, episode: int
+) -> np.random.Generator:
   """Draws the noise of one evaluation episode."""
   return np.random.default_rng(
-      _sequence(seed, _EVALUATION_NOISE, task, episode))
+      _sequence(seed, _EVALUATION_NOISE, task, episode)
+  )

@@ -20,8 +20,9 @@ Layout = List[Tuple[str, Tuple[int, ...], str, int]]
 _ALIGNMENT = 64  # A cache line: two workers never write into the same one.
 
 
-def _layout(fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]]
-            ) -> Tuple[Layout, int]:
+def _layout(
+    fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]],
+) -> Tuple[Layout, int]:
   layout, offset = [], 0
   for name, (shape, dtype) in fields.items():
     dtype = np.dtype(dtype)
@@ -53,11 +54,13 @@ class SharedArrays(Mapping[str, np.ndarray]):
     for name, shape, dtype, offset in layout:
       count = int(np.prod(shape, dtype=np.int64))
       self._arrays[name] = np.frombuffer(
-          memory, dtype, count=count, offset=offset).reshape(shape)
+          memory, dtype, count=count, offset=offset
+      ).reshape(shape)
 
   @classmethod
-  def create(cls, fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]]
-             ) -> 'SharedArrays':
+  def create(
+      cls, fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]]
+  ) -> 'SharedArrays':
     """Makes a segment of zeros that holds `name -> (shape, dtype)`."""
     layout, size = _layout(fields)
     descriptor = _anonymous_file()

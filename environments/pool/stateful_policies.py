@@ -5,6 +5,7 @@ from typing import Any
 
 class _Memoryless:
   """A policy that remembers nothing, called like one that does."""
+
   state_size = 0
 
   def __init__(self, policy: Any):

@@ -22,8 +22,6 @@ class Stopped(Exception):
   """The parent has asked every worker to stop, or is no more."""
 
 
-
-
 class Leash:
   """Ends a worker that nobody waits for."""
 
@@ -41,10 +39,16 @@ class Leash:
 class Unroller:
   """Rolls out a worker's environments for a block at a time."""
 
-  def __init__(self, plan: work_plan.Plan, hand: Sequence[work_plan.Unit],
-               rows: Sequence[environment_building.Row], place: np.ndarray, leash: Leash,
-               block: Mapping[str, np.ndarray],
-               control: Mapping[str, np.ndarray]):
+  def __init__(
+      self,
+      plan: work_plan.Plan,
+      hand: Sequence[work_plan.Unit],
+      rows: Sequence[environment_building.Row],
+      place: np.ndarray,
+      leash: Leash,
+      block: Mapping[str, np.ndarray],
+      control: Mapping[str, np.ndarray],
+  ):
     """Allocates what a block needs.
 
     Args:
@@ -63,7 +67,10 @@ class Unroller:
     self._leash = leash
     self._block = block
     self._begun, self._start = control['begun'], control['start']
-    self._shape = (len(hand), work_plan.rows_per_unit(plan.envs_per_task))  # U, C
+    self._shape = (
+        len(hand),
+        work_plan.rows_per_unit(plan.envs_per_task),
+    )  # U, C
     num_rows = self._shape[0] * self._shape[1]
     length = plan.unroll_length
     self._local: Dict[str, np.ndarray] = {}
@@ -72,7 +79,8 @@ class Unroller:
       steps = length + 1 if name == 'observation' else length
       self._local[name] = np.zeros((steps, num_rows) + shape[3:], dtype)
     self._observation = self._local['observation'].reshape(
-        (length + 1,) + self._shape + (plan.observation_size,))
+        (length + 1,) + self._shape + (plan.observation_size,)
+    )
     self._begin = np.zeros(num_rows, np.int64)  # The block's step; negative if
     # the episode began in an earlier block.
     self._return = np.zeros(num_rows, np.float64)  # Of earlier blocks.
@@ -89,7 +97,9 @@ class Unroller:
       self._policy = policy
       self._selected = policy.select_tasks(parameters, self._tasks)
 
-  def unroll(self, block: int, restart: bool) -> List[Tuple[int, int, episodes.Episode]]:
+  def unroll(
+      self, block: int, restart: bool
+  ) -> List[Tuple[int, int, episodes.Episode]]:
     """Fills this worker's part of the shared block.
 
     Args:
@@ -130,13 +140,16 @@ class Unroller:
     self._place[progress.PHASE] = progress.IDLE
     return finished
 
-  def _step(self, step: int, noise: np.ndarray) -> List[environment_building.Row]:
+  def _step(
+      self, step: int, noise: np.ndarray
+  ) -> List[environment_building.Row]:
     """Steps every environment once; returns the rows whose episode ended."""
     local, place = self._local, self._place
     place[progress.STEP] = step
     place[progress.ROW] = progress.NO_ROW
     action, log_prob = self._policy.sample(
-        self._selected, self._observation[step], noise)
+        self._selected, self._observation[step], noise
+    )
     actions = self._gate(action, log_prob)
     local['action'][step] = action.reshape(local['action'][step].shape)
     local['log_prob'][step] = log_prob.reshape(-1)
@@ -173,25 +186,35 @@ class Unroller:
     self._begun[row.task, row.index] = episode + 1
     self._start[row.task, row.index] = step
     self._begin[row.row] = step
-    self._return[row.row] = 0.
+    self._return[row.row] = 0.0
     self._success[row.row] = False
-    timestep = row.environment.reset(seed=seeds.episode_seed(
-        self._plan.seed, row.task, row.index, episode))
+    timestep = row.environment.reset(
+        seed=seeds.episode_seed(self._plan.seed, row.task, row.index, episode)
+    )
     self._local['observation'][step, row.row] = (
         timestep_checks.first_observation(
-            timestep, (self._plan.observation_size,)))
+            timestep, (self._plan.observation_size,)
+        )
+    )
 
-  def _end_episode(self, row: environment_building.Row, step: int) -> episodes.Episode:
+  def _end_episode(
+      self, row: environment_building.Row, step: int
+  ) -> episodes.Episode:
     i = row.row
     steps = slice(max(self._begin[i], 0), step + 1)
     return episodes.Episode(
-        task=self._plan.tasks[row.task].name, env=row.index,
+        task=self._plan.tasks[row.task].name,
+        env=row.index,
         episode=int(self._begun[row.task, row.index]) - 1,
-        return_=float(self._return[i] + self._local['reward'][steps, i].sum(
-            dtype=np.float64)),
+        return_=float(
+            self._return[i]
+            + self._local['reward'][steps, i].sum(dtype=np.float64)
+        ),
         length=int(step + 1 - self._begin[i]),
         success=bool(
-            self._success[i] or self._local['success'][steps, i].any()))
+            self._success[i] or self._local['success'][steps, i].any()
+        ),
+    )
 
   def _carry_over(self) -> None:
     """Adds this block's part to the episodes that go on in the next."""
@@ -211,7 +234,8 @@ class Unroller:
       drawn = self._policy.draw_noise(rng, self._plan.unroll_length, 1)
       if noise is None:
         noise = np.zeros(
-            drawn.shape[:1] + self._begin.shape + drawn.shape[2:], drawn.dtype)
+            drawn.shape[:1] + self._begin.shape + drawn.shape[2:], drawn.dtype
+        )
       noise[:, row.row] = drawn[:, 0]
     return noise.reshape(noise.shape[:1] + self._shape + noise.shape[2:])
 

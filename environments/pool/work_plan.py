@@ -27,6 +27,7 @@ class Unit:
     environments: indices of the task's environments; a task's last unit may
       have fewer than the others, and its remaining rows are padding.
   """
+
   task: int
   environments: Tuple[int, ...]
 
@@ -41,7 +42,9 @@ def make_units(num_tasks: int, envs_per_task: int) -> List[Unit]:
   size = rows_per_unit(envs_per_task)
   return [
       Unit(task, tuple(range(start, min(start + size, envs_per_task))))
-      for task in range(num_tasks) for start in range(0, envs_per_task, size)]
+      for task in range(num_tasks)
+      for start in range(0, envs_per_task, size)
+  ]
 
 
 def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
@@ -54,7 +57,7 @@ def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
   Returns:
     For each worker its items' positions in `costs`, ascending.
   """
-  heap = [(0., worker) for worker in range(num_workers)]
+  heap = [(0.0, worker) for worker in range(num_workers)]
   hands: List[List[int]] = [[] for _ in range(num_workers)]
   for item in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
     load, worker = heapq.heappop(heap)
@@ -63,8 +66,9 @@ def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
   return [sorted(hand) for hand in hands]
 
 
-def deal_episodes(num_tasks: int, episodes_per_task: int, num_workers: int
-                  ) -> List[Dict[int, Tuple[int, ...]]]:
+def deal_episodes(
+    num_tasks: int, episodes_per_task: int, num_workers: int
+) -> List[Dict[int, Tuple[int, ...]]]:
   """Deals evaluation episodes: whole tasks, or shares of them if they are few.
 
   Returns:
@@ -73,29 +77,16 @@ def deal_episodes(num_tasks: int, episodes_per_task: int, num_workers: int
   hands: List[Dict[int, Tuple[int, ...]]] = [{} for _ in range(num_workers)]
   for task in range(num_tasks):
     # With fewer tasks than workers, workers i, i + num_tasks, ... share task i.
-    sharers = range(task, num_workers, num_tasks) if (
-        num_tasks < num_workers) else (task % num_workers,)
+    sharers = (
+        range(task, num_workers, num_tasks)
+        if (num_tasks < num_workers)
+        else (task % num_workers,)
+    )
     for share, worker in enumerate(sharers):
       episodes = tuple(range(share, episodes_per_task, len(sharers)))
       if episodes:
         hands[worker][task] = episodes
   return hands
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +102,7 @@ class Plan:
     observation_size: D.
     action_spec: float32 [A], or a DiscreteArray.
   """
+
   tasks: Tuple[base.Task, ...]
   envs_per_task: int
   unroll_length: int
@@ -125,8 +117,9 @@ class Plan:
     discrete = isinstance(self.action_spec, specs.DiscreteArray)
     return {
         'observation': (steps + (self.observation_size,), np.float32),
-        'action': (steps, np.int32) if discrete else (
-            steps + self.action_spec.shape, np.float32),
+        'action': (steps, np.int32)
+        if discrete
+        else (steps + self.action_spec.shape, np.float32),
         'log_prob': (steps, np.float32),
         'reward': (steps, np.float32),
         'discount': (steps, np.float32),

@@ -24,8 +24,13 @@ _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.5
 
 
-def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
-         dies_with_thread: bool) -> None:
+def main(
+    pipe: connection.Connection,
+    worker: int,
+    plan: bytes,
+    parent: int,
+    dies_with_thread: bool,
+) -> None:
   """Runs a worker; the target of its process.
 
   Args:
@@ -43,11 +48,15 @@ def main(pipe: connection.Connection, worker: int, plan: bytes, parent: int,
   except (unroller.Stopped, EOFError, ConnectionError):
     return
   except BaseException as error:  # SystemExit from an environment included.
-    text = ''.join(traceback.format_exception(
-        type(error), error, error.__traceback__))
+    text = ''.join(
+        traceback.format_exception(type(error), error, error.__traceback__)
+    )
     # The pool's own checks need no name of an exception.
-    kind = '' if isinstance(error, timestep_checks.BadValue) else (
-        f'{type(error).__name__}: ')
+    kind = (
+        ''
+        if isinstance(error, timestep_checks.BadValue)
+        else (f'{type(error).__name__}: ')
+    )
     try:
       pipe.send(('error', f'{kind}{error}', text))
     except OSError:
@@ -75,18 +84,20 @@ def _load(data: bytes) -> Any:
 class _Worker:
   """The state of a worker process, and its commands."""
 
-  def __init__(self, pipe: connection.Connection, worker: int, plan: bytes,
-               parent: int):
+  def __init__(
+      self, pipe: connection.Connection, worker: int, plan: bytes, parent: int
+  ):
     self._pipe = pipe
     self._control = shared_arrays.SharedArrays.receive(pipe)
     self._block = shared_arrays.SharedArrays.receive(pipe)
     self._place = self._control['progress'][worker]
     self._leash = unroller.Leash(self._control['stop'], parent)
     self._plan = _load(plan)
-    self._preparation = environment_building.prepare(self._plan, worker, self._control)
+    self._preparation = environment_building.prepare(
+        self._plan, worker, self._control
+    )
     self._unroller: Optional[unroller.Unroller] = None
-    self._evaluator = evaluator.Evaluator(
-        self._plan, self._place, self._leash)
+    self._evaluator = evaluator.Evaluator(self._plan, self._place, self._leash)
     self._policy = None
     self._parameters = None
     self._version = -1
@@ -108,8 +119,14 @@ class _Worker:
     except StopIteration as stop:
       hand, rows = stop.value
       self._unroller = unroller.Unroller(
-          self._plan, hand, rows, self._place, self._leash, self._block,
-          self._control)
+          self._plan,
+          hand,
+          rows,
+          self._place,
+          self._leash,
+          self._block,
+          self._control,
+      )
       # What lives now lives to the end: the collector need not look at it again
       # and again while environments step.
       gc.collect()
@@ -135,6 +152,8 @@ class _Worker:
     policy, lanes, options = _load(request)
     lanes = [
         evaluator.Lane(position, index, _load(task), task, episodes)
-        for position, index, task, episodes in lanes]
+        for position, index, task, episodes in lanes
+    ]
     self._pipe.send(
-        ('done', self._evaluator.run(policy, parameters, lanes, **options)))
+        ('done', self._evaluator.run(policy, parameters, lanes, **options))
+    )

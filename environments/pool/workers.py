@@ -12,15 +12,15 @@ import sys
 import threading
 import time
 from typing import (
-  Any,
-  Dict,
-  Iterator,
-  List,
-  NamedTuple,
-  Optional,
-  Sequence,
-  Set,
-  Tuple,
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
 )
 import weakref
 
@@ -32,15 +32,19 @@ from distillery.environments.pool import work_plan
 from distillery.environments.pool import worker_main
 import numpy as np
 
-_WATCH_S = 1.
-_START_S = 60.  # For the interpreter; environments have a limit of their own.
+_WATCH_S = 1.0
+_START_S = 60.0  # For the interpreter; environments have a limit of their own.
 
 
 class Crew:
   """The worker processes of one pool."""
 
-  def __init__(self, plan: work_plan.Plan, block: shared_arrays.SharedArrays,
-               env_timeout_s: float):
+  def __init__(
+      self,
+      plan: work_plan.Plan,
+      block: shared_arrays.SharedArrays,
+      env_timeout_s: float,
+  ):
     """Starts the workers, without waiting for them.
 
     Args:
@@ -60,12 +64,12 @@ class Crew:
     self._evaluation: Optional[errors.Evaluation] = None
     # Runs at `close`, when the pool is garbage, or at the interpreter's exit.
     self._finalizer = weakref.finalize(
-        self, end, self._members, self.control['stop'], os.getpid())
+        self, end, self._members, self.control['stop'], os.getpid()
+    )
     try:
       with self._close_on_error(), worker_environment():
         for index in range(plan.num_workers):
-          self._members.append(
-              start(index, pickled, env_timeout_s))
+          self._members.append(start(index, pickled, env_timeout_s))
           # They wait in the pipe until the worker has started.
           self._send(index, None, self.control)
           self._send(index, None, block)
@@ -88,9 +92,12 @@ class Crew:
       for index in range(len(self._members)):
         self._send(index, command, segment)
 
-  def ask(self, commands: Sequence[Tuple],
-          segment: Optional[shared_arrays.SharedArrays] = None,
-          evaluation: Optional[errors.Evaluation] = None) -> List[Any]:
+  def ask(
+      self,
+      commands: Sequence[Tuple],
+      segment: Optional[shared_arrays.SharedArrays] = None,
+      evaluation: Optional[errors.Evaluation] = None,
+  ) -> List[Any]:
     """Sends each worker its command and waits for all the answers.
 
     Raises:
@@ -107,8 +114,10 @@ class Crew:
   def wait_until_ready(self) -> None:
     """Waits until every worker has built its environments."""
     with self._close_on_error():
-      self._gather('ready', {
-          i for i, is_ready in enumerate(self._is_ready) if not is_ready})
+      self._gather(
+          'ready',
+          {i for i, is_ready in enumerate(self._is_ready) if not is_ready},
+      )
 
   def close(self) -> None:
     """Ends the workers."""
@@ -122,8 +131,12 @@ class Crew:
       self.close()
       raise
 
-  def _send(self, index: int, command: Optional[Tuple],
-            segment: Optional[shared_arrays.SharedArrays]) -> None:
+  def _send(
+      self,
+      index: int,
+      command: Optional[Tuple],
+      segment: Optional[shared_arrays.SharedArrays],
+  ) -> None:
     pipe = self._members[index].pipe
     try:
       if command is not None:
@@ -132,7 +145,8 @@ class Crew:
         segment.send(pipe)
     except BlockingIOError:  # See `processes.start`.
       raise errors.silent(
-          self._locate(index), index, self._env_timeout_s) from None
+          self._locate(index), index, self._env_timeout_s
+      ) from None
     except OSError:
       while True:
         self._receive(index)  # Raises what the worker said last.
@@ -197,18 +211,26 @@ class Crew:
 
   def _locate(self, index: int) -> errors.Place:
     return errors.locate(
-        self.control['progress'][index], self._plan, self.control,
-        self._evaluation)
+        self.control['progress'][index],
+        self._plan,
+        self.control,
+        self._evaluation,
+    )
 
 
 _STOP_S = 0.7  # Workers stop at their next step; those that do not are killed.
 _THREAD_VARIABLES = (
-    'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS',
-    'NUMEXPR_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS')
+    'OMP_NUM_THREADS',
+    'OPENBLAS_NUM_THREADS',
+    'MKL_NUM_THREADS',
+    'NUMEXPR_NUM_THREADS',
+    'VECLIB_MAXIMUM_THREADS',
+)
 
 
 class Member(NamedTuple):
   """A worker's process, and the pipe to it."""
+
   process: multiprocessing.process.BaseProcess
   pipe: connection.Connection
 
@@ -255,8 +277,11 @@ def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
   # The kernel would kill the worker at the end of the thread that starts it.
   is_main = threading.current_thread() is threading.main_thread()
   process = context.Process(
-      target=worker_main.main, name=f'distillery-worker-{index}', daemon=True,
-      args=(theirs, index, plan, os.getpid(), is_main))
+      target=worker_main.main,
+      name=f'distillery-worker-{index}',
+      daemon=True,
+      args=(theirs, index, plan, os.getpid(), is_main),
+  )
   try:
     process.start()
   except BaseException:
@@ -265,8 +290,13 @@ def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
   finally:
     theirs.close()
   with socket.socket(fileno=os.dup(ours.fileno())) as end:
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack(
-        'll', int(send_timeout_s), int(send_timeout_s % 1. * 1e6) or 1))
+    end.setsockopt(
+        socket.SOL_SOCKET,
+        socket.SO_SNDTIMEO,
+        struct.pack(
+            'll', int(send_timeout_s), int(send_timeout_s % 1.0 * 1e6) or 1
+        ),
+    )
   return Member(process, ours)
 
 
@@ -279,7 +309,7 @@ def end(members: List[Member], stop: np.ndarray, owner: int) -> None:
     member.pipe.close()  # Wakes those that wait for a command.
   deadline = time.monotonic() + _STOP_S
   for member in members:
-    member.process.join(max(deadline - time.monotonic(), 0.))
+    member.process.join(max(deadline - time.monotonic(), 0.0))
   for member in members:
     if member.process.is_alive():
       member.process.kill()

@@ -67,7 +67,8 @@ def run(
       if interrupts or isinstance(error, KeyboardInterrupt):
         watchdog.end()
       if isinstance(error, (OSError, *errors)) or (
-          isinstance(error, ValueError) and _raised_by_us(error)):
+          isinstance(error, ValueError) and _raised_by_us(error)
+      ):
         _fail_with(error)
       raise
 

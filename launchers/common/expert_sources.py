@@ -19,8 +19,9 @@ _SUITES = {'sac_per_family': 'DAMSEL/families', 'sac_per_task': 'DAMSEL/train'}
 SOURCES = ('scripted', *_SUITES)
 
 
-def makers(source: str, run_dir: str, suite: base.TaskSuite
-           ) -> Callable[[int, base.Task], experts.Expert]:
+def makers(
+    source: str, run_dir: str, suite: base.TaskSuite
+) -> Callable[[int, base.Task], experts.Expert]:
   """What makes each task's expert, for `experts.collect`.
 
   Args:
@@ -34,11 +35,14 @@ def makers(source: str, run_dir: str, suite: base.TaskSuite
   """
   for task in suite.train_tasks:
     if not isinstance(task.factory, damsel_environment.DamselFactory):
-      raise ValueError(f'there is no {source} expert for {task.name!r} of '
-                       f'{suite.name}; want a suite of DAMSEL.')
+      raise ValueError(
+          f'there is no {source} expert for {task.name!r} of '
+          f'{suite.name}; want a suite of DAMSEL.'
+      )
   if source == 'scripted':
     return lambda index, task: damsel_controllers.Controller(
-        task.factory.target)
+        task.factory.target
+    )
   policy = _read(source, run_dir)
   if source == 'sac_per_task':
     return lambda index, task: _acting(policy, index)
@@ -47,15 +51,18 @@ def makers(source: str, run_dir: str, suite: base.TaskSuite
 
 def _read(source: str, run_dir: str) -> loaded_policy.LoadedPolicy:
   flagfile = f'launchers/flags/sac_damsel_{source[len("sac_"):]}.cfg'
-  how = (f'want the directory of a run of launchers/run_sac.py '
-         f'--flagfile={flagfile}.')
+  how = (
+      f'want the directory of a run of launchers/run_sac.py '
+      f'--flagfile={flagfile}.'
+  )
   if not (pathlib.Path(run_dir) / 'config.json').exists():
     raise ValueError(f'expert_run {run_dir!r} holds no run; {how}')
   config, suite = trained_suites.read(run_dir)
   found = (config.get('agent'), suite.name)
   if found != ('sac', _SUITES[source]):
     raise ValueError(
-        f'expert_run {run_dir!r} is a run of {found[0]} on {found[1]}; {how}')
+        f'expert_run {run_dir!r} is a run of {found[0]} on {found[1]}; {how}'
+    )
   return checkpoints.load_policy(pathlib.Path(run_dir), 'task')
 
 
@@ -65,9 +72,11 @@ def _acting(policy: loaded_policy.LoadedPolicy, index: int) -> experts.Expert:
   return lambda observation: policy.act(observation[np.newaxis], indices)[0]
 
 
-def _acting_for(policy: loaded_policy.LoadedPolicy,
-                target: damsel_tasks.Target) -> experts.Expert:
+def _acting_for(
+    policy: loaded_policy.LoadedPolicy, target: damsel_tasks.Target
+) -> experts.Expert:
   """Acts as its family's policy does that is told the target."""
   act = _acting(policy, damsel_tasks.FAMILIES.index(target.family))
   return lambda observation: act(
-      damsel_families.with_target(observation, target))
+      damsel_families.with_target(observation, target)
+  )

@@ -75,9 +75,7 @@ class _IntTupleSerializer(flags.ArgumentSerializer):
 class ConfigFlags(Generic[Config]):
   """The flags of one dataclass; `value()` reads them once they are parsed."""
 
-  def __init__(
-      self, config_class: Type[Config], flag_values: flags.FlagValues
-  ):
+  def __init__(self, config_class: Type[Config], flag_values: flags.FlagValues):
     self._config_class = config_class
     self._flag_values = flag_values
 
@@ -193,8 +191,13 @@ def define_path(
     What gives the path once the flags are parsed.
   """
   return flags.DEFINE(
-      _PathParser(), name, default, help, flag_values,
-      serializer=flags.ArgumentSerializer())
+      _PathParser(),
+      name,
+      default,
+      help,
+      flag_values,
+      serializer=flags.ArgumentSerializer(),
+  )
 
 
 def _attributes_section(config_class: type) -> Dict[str, str]:
@@ -247,8 +250,13 @@ def _flag_line(name: str, value: Any) -> str:
   if isinstance(value, tuple):
     return f'--{name}={_IntTupleSerializer().serialize(value)}'
   text = str(value)
-  if text != text.rstrip() or len(text.splitlines()) > 1 or (
-      text.encode('utf-8', 'ignore').decode() != text):
-    raise ValueError(f'{name}: got {value!r}, which no flagfile can repeat; '
-                     'want one line of text without a space at its end')
+  if (
+      text != text.rstrip()
+      or len(text.splitlines()) > 1
+      or (text.encode('utf-8', 'ignore').decode() != text)
+  ):
+    raise ValueError(
+        f'{name}: got {value!r}, which no flagfile can repeat; '
+        'want one line of text without a space at its end'
+    )
   return f'--{name}={value}'

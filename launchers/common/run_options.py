@@ -39,14 +39,13 @@ class RunOptions:
   suite: str = 'MT10'
   seed: int = 0
   num_env_steps: int = 5_000_000
-  run_dir: str = dataclasses.field(
-      default='', metadata={'is_path': True})
+  run_dir: str = dataclasses.field(default='', metadata={'is_path': True})
   num_workers: int = 0
   evaluate_every: int = 250_000
   evaluation_episodes: int = 10
   checkpoint_every: int = 500_000
   device: Literal['auto', 'cpu'] = 'auto'
-  env_timeout_s: float = 60.
+  env_timeout_s: float = 60.0
   num_actors: int = 2
   ray_address: str = ''
   # How a run was continued is no part of what repeats it.
@@ -75,8 +74,7 @@ class RunOptions:
       )
     host, _, port = self.ray_address.rpartition(':')
     if self.ray_address and not (host and port.isdigit()):
-      raise ValueError(
-          f'ray_address: got {self.ray_address!r}, want HOST:PORT')
+      raise ValueError(f'ray_address: got {self.ray_address!r}, want HOST:PORT')
     if self.resume and not self.run_dir:
       raise ValueError(
           'resume: got it without run_dir, want the directory of the run to go '

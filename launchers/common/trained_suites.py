@@ -21,7 +21,8 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
   path = pathlib.Path(user_paths.expand(run_dir))
   try:
     config = run_directory.read_json(
-        path / 'config.json', suite=str, seed=int, tasks=list)
+        path / 'config.json', suite=str, seed=int, tasks=list
+    )
     info = run_directory.read_json(path / 'versions.json')
   except FileNotFoundError:
     raise ValueError(f'run_dir {run_dir!r} holds no run.') from None
@@ -32,19 +33,30 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
 
 
 def _make(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
-  whole = info.get('partitioned_suite', info.get(
-      'undivided_suite', config['suite']))
+  whole = info.get(
+      'partitioned_suite', info.get('undivided_suite', config['suite'])
+  )
   suite = suites.make_suite(
-      whole, seed=config['seed'],
-      reward_function_version=info.get('reward_function_version', 'v2'))
+      whole,
+      seed=config['seed'],
+      reward_function_version=info.get('reward_function_version', 'v2'),
+  )
   if 'partitioned_task' in info:
     return contexts.partition(
-        suite, info['partitioned_task'], int(info['num_contexts']),
+        suite,
+        info['partitioned_task'],
+        int(info['num_contexts']),
         seed=int(info['partition_seed']),
-        num_resets=int(info['partition_resets']))
+        num_resets=int(info['partition_resets']),
+    )
   if 'undivided_suite' in info:
     return goal_suites.split(suite, int(info['goals_per_task']))
   # Some may have been left out.
-  return dataclasses.replace(suite, tasks=tuple(
-      task for task in suite.tasks
-      if f'{task.name} ({task.split})' in config['tasks']))
+  return dataclasses.replace(
+      suite,
+      tasks=tuple(
+          task
+          for task in suite.tasks
+          if f'{task.name} ({task.split})' in config['tasks']
+      ),
+  )

@@ -17,8 +17,13 @@ from distillery.environments.pool import process_pool
 from distillery.launchers.common import flag_utils
 
 # What `flag_utils.run` reports in one sentence.
-ERRORS = (process_pool.PoolError, errors.NonFiniteError, supervisor.ProgramError,
-          ImportError, ConnectionError)
+ERRORS = (
+    process_pool.PoolError,
+    errors.NonFiniteError,
+    supervisor.ProgramError,
+    ImportError,
+    ConnectionError,
+)
 
 
 def train(
@@ -45,8 +50,10 @@ def train(
   """
   run = options.resolved(agent)
   suite = suites.make_suite(
-      run.suite, seed=run.seed,
-      reward_function_version=run.reward_function_version)
+      run.suite,
+      seed=run.seed,
+      reward_function_version=run.reward_function_version,
+  )
   run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
@@ -59,21 +66,31 @@ def train(
       with open(path, 'a', encoding='utf-8') as f:
         f.write(f'{launch_type.serialize()}\n')
   config = setup.ExperimentConfig(
-      agent=agent, agent_config=agent_config, make_builder=make_builder,
-      suite=suite, run_dir=run_dir, seed=run.seed,
-      num_env_steps=run.num_env_steps, num_workers=run.num_workers,
+      agent=agent,
+      agent_config=agent_config,
+      make_builder=make_builder,
+      suite=suite,
+      run_dir=run_dir,
+      seed=run.seed,
+      num_env_steps=run.num_env_steps,
+      num_workers=run.num_workers,
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
-      checkpoint_every=run.checkpoint_every, device=run.device,
-      env_timeout_s=run.env_timeout_s)
+      checkpoint_every=run.checkpoint_every,
+      device=run.device,
+      env_timeout_s=run.env_timeout_s,
+  )
   if launch_type.present:
     rows = program.run_program(
-        config, num_actors=run.num_actors, launch_type=launch_type.value,
-        ray_address=run.ray_address)
+        config,
+        num_actors=run.num_actors,
+        launch_type=launch_type.value,
+        ray_address=run.ray_address,
+    )
   else:
     rows = experiment.run_experiment(config)
   from distillery.agents.core import evaluation
+
   if rows:
     print(evaluation.table(rows, suite.score))
   print(f'Results are in {run_dir.path}')
-

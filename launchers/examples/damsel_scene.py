@@ -27,7 +27,8 @@ class PictureOptions:
   """
 
   folder: str = dataclasses.field(
-      default='pictures', metadata={'is_path': True})
+      default='pictures', metadata={'is_path': True}
+  )
   height: int = 360
   width: int = 480
   camera: str = 'corner3'
@@ -43,7 +44,8 @@ def main(_):
   options = _OPTIONS.value()
   os.makedirs(options.folder, exist_ok=True)
   by_family = {
-      target.family: target for target in damsel_tasks.targets('train')[:-1]}
+      target.family: target for target in damsel_tasks.targets('train')[:-1]
+  }
   for family, target in by_family.items():
     environment = damsel_environment.DamselEnvironment(target, sparse=False)
     controller = damsel_controllers.Controller(target)
@@ -51,8 +53,12 @@ def main(_):
     while not step.last():
       step = environment.step(controller(step.observation))
     path = pathlib.Path(options.folder) / f'{family}.png'
-    image.imsave(path, environment.render(
-        height=options.height, width=options.width, camera=options.camera))
+    image.imsave(
+        path,
+        environment.render(
+            height=options.height, width=options.width, camera=options.camera
+        ),
+    )
     environment.close()
     print(f'{path}: {environment.distance:.3f} from the target')
 

@@ -22,24 +22,33 @@ class TwoColumnBuilder(builder.DnCBuilder):
   def make_networks(self, seed):
     """See base class."""
     from distillery.networks.policies import columns
+
     config, spec = self.config, self.spec
     policy = columns.ColumnPolicy(
-        spec.num_tasks, spec.observation_spec.shape[0],
-        spec.action_spec.shape[0], is_discrete=False,
-        architecture='two_column', alpha=0.5, hidden_sizes=config.hidden_sizes,
+        spec.num_tasks,
+        spec.observation_spec.shape[0],
+        spec.action_spec.shape[0],
+        is_discrete=False,
+        architecture='two_column',
+        alpha=0.5,
+        hidden_sizes=config.hidden_sizes,
         shared_observes_task=config.observes_task,
         task_observes_task=config.observes_task,
         # The penalty asks a policy about the states of other contexts.
         pooled_normalizer=True,
         std=columns.StdRange(
-            config.initial_std, config.min_std, config.max_std),
-        min_observation_std=config.min_observation_std, seed=seed)
+            config.initial_std, config.min_std, config.max_std
+        ),
+        min_observation_std=config.min_observation_std,
+        seed=seed,
+    )
     return super().make_networks(seed)._replace(policy=policy)
 
 
 def main(_):
-  training.train('dnc_two_columns', _DNC.value(), TwoColumnBuilder,
-                 _RUN.value())
+  training.train(
+      'dnc_two_columns', _DNC.value(), TwoColumnBuilder, _RUN.value()
+  )
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 """Draws the six half-cheetahs, the parts that differ in red.
 
-  MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
+MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
 """
 
 import dataclasses
@@ -21,13 +21,14 @@ class PictureOptions:
   """
 
   output: str = dataclasses.field(
-      default='half_cheetahs.png', metadata={'is_path': True})
+      default='half_cheetahs.png', metadata={'is_path': True}
+  )
   height: int = 200
   width: int = 320
 
 
-_MIDDLE, _DISTANCE = (0.05, 0., 0.45), 1.75  # m
-_RED = (0.8, 0.1, 0.1, 1.)
+_MIDDLE, _DISTANCE = (0.05, 0.0, 0.45), 1.75  # m
+_RED = (0.8, 0.1, 0.1, 1.0)
 _OPTIONS = flag_utils.define(PictureOptions)
 
 
@@ -39,17 +40,17 @@ def main(_):
   options = _OPTIONS.value()
   camera = mujoco.MjvCamera()
   camera.lookat[:] = _MIDDLE
-  camera.distance, camera.azimuth, camera.elevation = _DISTANCE, 90., -5.
+  camera.distance, camera.azimuth, camera.elevation = _DISTANCE, 90.0, -5.0
   figure, axes = pyplot.subplots(2, 3, figsize=(9, 4))
-  for axis, (body, (parts, factor)) in zip(
-      axes.flat, bodies.BODIES.items()):
+  for axis, (body, (parts, factor)) in zip(axes.flat, bodies.BODIES.items()):
     model = bodies.make_cheetah(body).model
     data = mujoco.MjData(model)
     mujoco.mj_forward(model, data)
     for part in parts:
       model.geom(part).rgba[:] = _RED
     with rendering.open_renderer(
-        model, options.height, options.width) as renderer:
+        model, options.height, options.width
+    ) as renderer:
       renderer.update_scene(data, camera)
       axis.imshow(renderer.render())
     axis.set_title(f'{body}: {factor:g}')

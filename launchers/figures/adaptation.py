@@ -26,13 +26,19 @@ def _latent(text: str) -> List[float]:
 
 _COLUMNS = {
     'env_steps': csv_tables.whole_number,
-    'trajectory': csv_tables.whole_number, 'task': str, 'family': str,
-    'taken_for': str, 'latent': _latent, 'distance': _distance,
-    'success': csv_tables.number}
+    'trajectory': csv_tables.whole_number,
+    'task': str,
+    'family': str,
+    'taken_for': str,
+    'latent': _latent,
+    'distance': _distance,
+    'success': csv_tables.number,
+}
 
 
 class Adaptation(NamedTuple):
   """How the runs of some settings adapted to K tasks in J trajectories."""
+
   families: Tuple[str, ...]  # [K]
   success: np.ndarray  # float [runs, K, J]
   distance: np.ndarray  # float [runs, K, J]; NaN where a task has none
@@ -55,8 +61,10 @@ class Adaptation(NamedTuple):
     """
     found = []
     for latents in self.latents:
-      means = {name: latents[[f == name for f in self.families]].mean(0)
-               for name in self.family_names}
+      means = {
+          name: latents[[f == name for f in self.families]].mean(0)
+          for name in self.family_names
+      }
       own = np.array([means[name] for name in self.families])
       within = np.square(latents - own).sum(-1).mean()
       between = np.square(own - latents.mean(0)).sum(-1).mean()
@@ -75,7 +83,9 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
     OSError: if a run has no such table.
     ValueError: if a table cannot be read, or the runs do not belong together.
   """
-  configs = {run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs}
+  configs = {
+      run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs
+  }
   found, tasks = {}, None
   for name, group in run_scores.by_settings(configs).items():
     run_scores.check_seeds(group, configs)
@@ -87,16 +97,19 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
       if len(env_steps) > 1:
         raise ValueError(
             f'{path}: adapted after {min(of_run):,} steps, and others of the '
-            'same settings after another number; want the same')
+            'same settings after another number; want the same'
+        )
       if tasks not in (None, known):
-        raise ValueError(f'{path}: got other tasks, or another number of '
-                         'trajectories, than in the others; want the same')
+        raise ValueError(
+            f'{path}: got other tasks, or another number of '
+            'trajectories, than in the others; want the same'
+        )
       tasks = known
       tables.append(table)
     families = tuple(family for _, family in tasks[0])
     found[name or 'all runs'] = Adaptation(
-        families, *(np.array([table[i] for table in tables])
-                    for i in range(4)))
+        families, *(np.array([table[i] for table in tables]) for i in range(4))
+    )
   return found
 
 
@@ -106,7 +119,8 @@ def _read_table(path: pathlib.Path):
     rows = csv_tables.read(path, _COLUMNS).rows
   except ValueError as error:
     raise ValueError(
-        f'cannot read it as a table of adaptation: {error}') from None
+        f'cannot read it as a table of adaptation: {error}'
+    ) from None
   if not rows:
     raise ValueError(f'{path}: got no rows; adapt.py makes them again.')
   tasks = list(dict.fromkeys((row['task'], row['family']) for row in rows))
@@ -115,19 +129,35 @@ def _read_table(path: pathlib.Path):
   for task, _ in tasks:
     for j in range(count):
       if (task, j + 1) not in by_key:
-        raise ValueError(f'{path}: got no row of trajectory {j + 1} of '
-                         f'{task!r}; adapt.py makes it again.')
+        raise ValueError(
+            f'{path}: got no row of trajectory {j + 1} of '
+            f'{task!r}; adapt.py makes it again.'
+        )
   if len({len(row['latent']) for row in rows}) > 1:
-    raise ValueError(f'{path}: latents have more numbers in some rows than in '
-                     'others; adapt.py makes it again.')
+    raise ValueError(
+        f'{path}: latents have more numbers in some rows than in '
+        'others; adapt.py makes it again.'
+    )
   ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
+
   def numbers(name):
     return [[row[name] for row in line] for line in ordered]
-  return (tasks, count), {row['env_steps'] for row in rows}, (
-      numbers('success'), numbers('distance'),
-      [line[-1]['latent'] for line in ordered],
-      [float(line[-1]['taken_for'] == line[-1]['family'])
-       if line[-1]['taken_for'] else np.nan for line in ordered])
+
+  return (
+      (tasks, count),
+      {row['env_steps'] for row in rows},
+      (
+          numbers('success'),
+          numbers('distance'),
+          [line[-1]['latent'] for line in ordered],
+          [
+              float(line[-1]['taken_for'] == line[-1]['family'])
+              if line[-1]['taken_for']
+              else np.nan
+              for line in ordered
+          ],
+      ),
+  )
 
 
 def table(found: Dict[str, Adaptation]) -> str:
@@ -135,22 +165,36 @@ def table(found: Dict[str, Adaptation]) -> str:
   lines = []
   for name, runs in found.items():
     families, count = runs.family_names, runs.success.shape[-1]
-    lines.append(f'{display.on_one_line(name)}, {len(runs.success)} '
-                 f'{"seed" if len(runs.success) == 1 else "seeds"}')
-    lines.append('  trajectory'.ljust(24) + ''.join(
-        str(j + 1).rjust(7) for j in range(count)))
+    lines.append(
+        f'{display.on_one_line(name)}, {len(runs.success)} '
+        f'{"seed" if len(runs.success) == 1 else "seeds"}'
+    )
+    lines.append(
+        '  trajectory'.ljust(24)
+        + ''.join(str(j + 1).rjust(7) for j in range(count))
+    )
     for family in families:
-      lines.append(f'  {display.on_one_line(family)}'.ljust(24) + ''.join(
-          f'{share:7.0%}' for share in
-          runs.of(runs.success, family).mean(axis=(0, 1))))
+      lines.append(
+          f'  {display.on_one_line(family)}'.ljust(24)
+          + ''.join(
+              f'{share:7.0%}'
+              for share in runs.of(runs.success, family).mean(axis=(0, 1))
+          )
+      )
     if not np.isnan(runs.taken_for_its_family).any():
-      lines.append('  taken for its family: ' + ', '.join(
-          f'{display.on_one_line(family)} '
-          f'{runs.of(runs.taken_for_its_family, family).mean():.0%}'
-          for family in families))
+      lines.append(
+          '  taken for its family: '
+          + ', '.join(
+              f'{display.on_one_line(family)} '
+              f'{runs.of(runs.taken_for_its_family, family).mean():.0%}'
+              for family in families
+          )
+      )
     if np.isfinite(runs.spread()):
-      lines.append('  variance of latents between families over within: '
-                   f'{runs.spread():.1f}')
+      lines.append(
+          '  variance of latents between families over within: '
+          f'{runs.spread():.1f}'
+      )
   return '\n'.join(lines)
 
 
@@ -159,8 +203,11 @@ def draw(found: Dict[str, Adaptation], path: str) -> None:
   families = next(iter(found.values())).family_names
   num_rows, num_columns = 1 + len(found), 1 + len(families)
   with pictures.picture(
-      path, figsize=(3. * num_columns, 2.5 * num_rows), dpi=110,
-      layout='constrained') as figure:
+      path,
+      figsize=(3.0 * num_columns, 2.5 * num_rows),
+      dpi=110,
+      layout='constrained',
+  ) as figure:
     panels = figure.subplots(num_rows, num_columns, squeeze=False)
     colors = dict(zip(families, _COLORS * len(families)))
     for axes, family in zip(panels[0], families):
@@ -169,8 +216,8 @@ def draw(found: Dict[str, Adaptation], path: str) -> None:
         values, label = _values(runs)
         of_runs = runs.of(values, family).mean(axis=1)
         x = np.arange(1, of_runs.shape[-1] + 1)
-        axes.plot(x, of_runs.T, color=color, lw=.6, alpha=.5)
-        line, = axes.plot(x, of_runs.mean(0), color=color, lw=2.)
+        axes.plot(x, of_runs.T, color=color, lw=0.6, alpha=0.5)
+        (line,) = axes.plot(x, of_runs.mean(0), color=color, lw=2.0)
         lines.append((line, name))
       _style(axes, family, label)
     pictures.add_legend(panels[0][-1], lines, frameon=False, loc='center')
@@ -179,8 +226,13 @@ def draw(found: Dict[str, Adaptation], path: str) -> None:
       values, label = _values(runs)
       for axes, family in zip(row, families):
         curves = runs.of(values, family)[0]
-        axes.plot(np.arange(1, curves.shape[-1] + 1), curves.T,
-                  color=colors[family], lw=.8, alpha=.8)
+        axes.plot(
+            np.arange(1, curves.shape[-1] + 1),
+            curves.T,
+            color=colors[family],
+            lw=0.8,
+            alpha=0.8,
+        )
         _style(axes, f'{family}: {name}, a task each', label)
       _scatter(row[-1], runs, colors, name)
 
@@ -193,7 +245,7 @@ def _values(runs: Adaptation) -> Tuple[np.ndarray, str]:
 
 def _style(axes, title: str, label: str) -> None:
   axes.set(title=pictures.label(title), xlabel='trajectory', ylabel=label)
-  axes.set_ylim(bottom=0.)
+  axes.set_ylim(bottom=0.0)
   axes.title.set_size(8)
   for part in (axes.xaxis.label, axes.yaxis.label):
     part.set_size(8)
@@ -201,18 +253,23 @@ def _style(axes, title: str, label: str) -> None:
   axes.spines[['top', 'right']].set_visible(False)
 
 
-def _scatter(axes, runs: Adaptation, colors: Dict[str, str],
-             name: str) -> None:
+def _scatter(axes, runs: Adaptation, colors: Dict[str, str], name: str) -> None:
   """The first run's latents along their two main directions."""
   latents = runs.latents[0] - runs.latents[0].mean(0)
   _, _, directions = np.linalg.svd(latents, full_matrices=False)
   # Latents of one entry lie on a line.
-  plane = np.pad(latents @ directions[:2].T,
-                 [(0, 0), (0, 2 - len(directions[:2]))])
+  plane = np.pad(
+      latents @ directions[:2].T, [(0, 0), (0, 2 - len(directions[:2]))]
+  )
   points = [
-      (axes.scatter(*plane[[f == family for f in runs.families]].T, s=14,
-                    color=color), family)
-      for family, color in colors.items()]
+      (
+          axes.scatter(
+              *plane[[f == family for f in runs.families]].T, s=14, color=color
+          ),
+          family,
+      )
+      for family, color in colors.items()
+  ]
   axes.set(title=pictures.label(f'latents: {name}'))
   axes.title.set_size(8)
   axes.tick_params(labelsize=7)

@@ -8,13 +8,25 @@ from distillery.agents.core.run_files import curves as learning_curves
 import numpy as np
 
 # In which runs that are averaged may differ.
-_MAY_DIFFER = frozenset({
-    'seed', 'run_dir', 'num_workers', 'num_env_steps', 'evaluate_every',
-    'checkpoint_every', 'resume', 'num_actors', 'is_program',
-    # Each seed may have experts of its own.
-    'experts', 'expert_run', 'expert_env_steps', 'expert_seed',
-    'experts_sha256',
-})
+_MAY_DIFFER = frozenset(
+    {
+        'seed',
+        'run_dir',
+        'num_workers',
+        'num_env_steps',
+        'evaluate_every',
+        'checkpoint_every',
+        'resume',
+        'num_actors',
+        'is_program',
+        # Each seed may have experts of its own.
+        'experts',
+        'expert_run',
+        'expert_env_steps',
+        'expert_seed',
+        'experts_sha256',
+    }
+)
 LABELS = {'task': 'task policies', 'shared': 'shared policy'}
 
 
@@ -44,8 +56,9 @@ class Scores(NamedTuple):
 ByKey = Dict[Key, Scores]
 
 
-def read_runs(run_dirs: Sequence[str],
-              score: str = 'success') -> Tuple[str, ByKey]:
+def read_runs(
+    run_dirs: Sequence[str], score: str = 'success'
+) -> Tuple[str, ByKey]:
   """Reads the evaluations of runs, and averages those of the same settings.
 
   Args:
@@ -79,14 +92,19 @@ def read_runs(run_dirs: Sequence[str],
   for settings, group in by_settings(configs).items():
     check_seeds(group, configs)
     runs = [
-        learning_curves.read_evaluations(pathlib.Path(run_dir) / 'evaluation.csv')
+        learning_curves.read_evaluations(
+            pathlib.Path(run_dir) / 'evaluation.csv'
+        )
         for run_dir in group
     ]
     for policy in dict.fromkeys(
-        policy for run in runs for policy in learning_curves.policies_of(run)):
+        policy for run in runs for policy in learning_curves.policies_of(run)
+    ):
       for split in ('train', 'test'):
-        curves = [learning_curves.task_curves(run, policy, split, score)
-                  for run in runs]
+        curves = [
+            learning_curves.task_curves(run, policy, split, score)
+            for run in runs
+        ]
         if any(curves):
           scores[Key(settings, policy, split)] = _stack(group, curves, runs)
   return str(next(iter(configs.values())).get('suite', '')), scores
@@ -103,9 +121,13 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
   """
   groups: Dict[str, List[str]] = {}
   for run_dir, config in configs.items():
-    groups.setdefault(json.dumps(
-        {k: v for k, v in config.items() if k not in _MAY_DIFFER},
-        sort_keys=True), []).append(run_dir)
+    groups.setdefault(
+        json.dumps(
+            {k: v for k, v in config.items() if k not in _MAY_DIFFER},
+            sort_keys=True,
+        ),
+        [],
+    ).append(run_dir)
   if len(groups) == 1:
     return {'': list(configs)}
   settings = [json.loads(text) for text in groups]
@@ -114,7 +136,8 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
     agent = own.get('agent', '')
     rivals = [other for other in settings if other.get('agent', '') == agent]
     differ = [
-        f'{name}={value}' for name, value in own.items()
+        f'{name}={value}'
+        for name, value in own.items()
         if any(other.get(name) != value for other in rivals)
     ]
     named[' '.join(filter(None, [str(agent), *differ]))] = group
@@ -141,7 +164,8 @@ def check_seeds(
 
 
 def _stack(
-    run_dirs: Sequence[str], curves: Sequence[learning_curves.TaskCurves],
+    run_dirs: Sequence[str],
+    curves: Sequence[learning_curves.TaskCurves],
     evaluations: Sequence[Sequence[learning_curves.Evaluation]],
 ) -> Scores:
   """Success `[runs, tasks, F]` at the times that every curve has."""
@@ -161,6 +185,7 @@ def _stack(
     )
   success = [[[c[step] for step in common] for c in run] for run in by_step]
   wall_s = [{row.env_steps: row.wall_s for row in run} for run in evaluations]
-  hours = [[of_run[step] / 3600. for step in common] for of_run in wall_s]
+  hours = [[of_run[step] / 3600.0 for step in common] for of_run in wall_s]
   return Scores(
-      tasks, np.array(common), np.mean(hours, axis=0), np.array(success))
+      tasks, np.array(common), np.mean(hours, axis=0), np.array(success)
+  )

@@ -17,8 +17,15 @@ from scipy import stats
 
 # A run's score is the mean of this share of its evaluations, the last ones.
 _FINAL_SHARE = 0.1
-_COLORS = ('#000000', '#56B4E9', '#CC79A7', '#E69F00', '#D55E00', '#009E73',
-           '#0072B2')
+_COLORS = (
+    '#000000',
+    '#56B4E9',
+    '#CC79A7',
+    '#E69F00',
+    '#D55E00',
+    '#009E73',
+    '#0072B2',
+)
 _TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
 
 Evaluations = List[learning_curves.Evaluation]
@@ -35,8 +42,9 @@ def read_run(path: pathlib.Path) -> Evaluations:
   return learning_curves.read_evaluations(path)
 
 
-def curve(evaluations: Evaluations, policy: str,
-          metric: str) -> Dict[int, float]:
+def curve(
+    evaluations: Evaluations, policy: str, metric: str
+) -> Dict[int, float]:
   """Mean over tasks by environment steps; empty if there is no such policy.
 
   Args:
@@ -51,7 +59,8 @@ def curve(evaluations: Evaluations, policy: str,
   for e in evaluations:
     if e.policy == policy and e.split == 'train':
       values.setdefault(e.env_steps, []).append(
-          e.return_ if metric == 'return' else e.success)
+          e.return_ if metric == 'return' else e.success
+      )
   return {steps: float(np.mean(values[steps])) for steps in sorted(values)}
 
 
@@ -64,6 +73,7 @@ def score(evaluations: Evaluations, policy: str, metric: str) -> float:
 
 class Mean(NamedTuple):
   """A mean, and half of its 95 % interval; NaN if it is of one value."""
+
   value: float
   half_interval: float
 
@@ -72,13 +82,20 @@ def mean(values: Sequence[float]) -> Mean:
   """Of some runs, by Student's t: they are too few to be drawn from again."""
   half = float('nan')
   if len(values) > 1:
-    half = float(stats.t.ppf(0.975, len(values) - 1)
-                 * np.std(values, ddof=1) / np.sqrt(len(values)))
+    half = float(
+        stats.t.ppf(0.975, len(values) - 1)
+        * np.std(values, ddof=1)
+        / np.sqrt(len(values))
+    )
   return Mean(float(np.mean(values)), half)
 
 
-def write(output_dir: pathlib.Path, name: str, metric: str,
-          runs: Mapping[Any, Evaluations]) -> None:
+def write(
+    output_dir: pathlib.Path,
+    name: str,
+    metric: str,
+    runs: Mapping[Any, Evaluations],
+) -> None:
   """Writes curves.csv, summary.csv and study.png.
 
   Runs that are not at their end yet are in curves.csv alone, if others are.
@@ -89,44 +106,70 @@ def write(output_dir: pathlib.Path, name: str, metric: str,
     metric: 'return' or 'success'.
     runs: evaluations by `study_runs.Run`, at least one of each run.
   """
-  run_directory.write_csv(output_dir / 'curves.csv', [
-      {'algorithm': run.algorithm, 'cost': run.cost,
-       'learning_rate': run.learning_rate, 'seed': run.seed, 'policy': policy,
-       'env_steps': steps, metric: round(value, 4)}
-      for run, evaluations in runs.items() for policy in _TITLES
-      for steps, value in curve(evaluations, policy, metric).items()])
-  runs = {run: evaluations for run, evaluations in runs.items()
-          if evaluations[-1].env_steps >= run.num_env_steps} or runs
   run_directory.write_csv(
-      output_dir / 'summary.csv', _summary(metric, runs))
+      output_dir / 'curves.csv',
+      [
+          {
+              'algorithm': run.algorithm,
+              'cost': run.cost,
+              'learning_rate': run.learning_rate,
+              'seed': run.seed,
+              'policy': policy,
+              'env_steps': steps,
+              metric: round(value, 4),
+          }
+          for run, evaluations in runs.items()
+          for policy in _TITLES
+          for steps, value in curve(evaluations, policy, metric).items()
+      ],
+  )
+  runs = {
+      run: evaluations
+      for run, evaluations in runs.items()
+      if evaluations[-1].env_steps >= run.num_env_steps
+  } or runs
+  run_directory.write_csv(output_dir / 'summary.csv', _summary(metric, runs))
   with display.BestEffort(output_dir / 'study.png'):
     _draw(output_dir / 'study.png', name, metric, runs)
 
 
-def _summary(metric: str, runs: Mapping[Any, Evaluations]
-             ) -> List[Dict[str, Any]]:
+def _summary(
+    metric: str, runs: Mapping[Any, Evaluations]
+) -> List[Dict[str, Any]]:
   """A row an algorithm and policy: what its runs came to."""
   rows = []
   for policy in _TITLES:
-    scores = {algorithm: _scores(algorithm, policy, metric, runs)
-              for algorithm in _algorithms(runs)}
-    best = max((max(values) for values in scores.values() if len(values)),
-               default=float('nan'))
+    scores = {
+        algorithm: _scores(algorithm, policy, metric, runs)
+        for algorithm in _algorithms(runs)
+    }
+    best = max(
+        (max(values) for values in scores.values() if len(values)),
+        default=float('nan'),
+    )
     for algorithm, values in scores.items():
       if not len(values):
         continue
       average = mean(values)
-      of_algorithm = [e for run, e in runs.items()
-                      if run.algorithm == algorithm]
-      rows.append({
-          'policy': policy, 'algorithm': algorithm, 'runs': len(values),
-          'least_env_steps': min(e[-1].env_steps for e in of_algorithm),
-          'mean': round(average.value, 3),
-          'half_interval': round(average.half_interval, 3),
-          'percentile_10': round(float(np.percentile(values, 10)), 3),
-          'above_half_of_best': round(float(np.mean(values > 0.5 * best)), 3),
-          'best': round(float(max(values)), 3),
-          'best_setting': _best_setting(algorithm, policy, metric, runs)})
+      of_algorithm = [
+          e for run, e in runs.items() if run.algorithm == algorithm
+      ]
+      rows.append(
+          {
+              'policy': policy,
+              'algorithm': algorithm,
+              'runs': len(values),
+              'least_env_steps': min(e[-1].env_steps for e in of_algorithm),
+              'mean': round(average.value, 3),
+              'half_interval': round(average.half_interval, 3),
+              'percentile_10': round(float(np.percentile(values, 10)), 3),
+              'above_half_of_best': round(
+                  float(np.mean(values > 0.5 * best)), 3
+              ),
+              'best': round(float(max(values)), 3),
+              'best_setting': _best_setting(algorithm, policy, metric, runs),
+          }
+      )
   return rows
 
 
@@ -134,17 +177,21 @@ def _algorithms(runs: Mapping[Any, Evaluations]) -> List[str]:
   return list(dict.fromkeys(run.algorithm for run in runs))
 
 
-def _scores(algorithm: str, policy: str, metric: str,
-            runs: Mapping[Any, Evaluations]) -> np.ndarray:
+def _scores(
+    algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
+) -> np.ndarray:
   """Of an algorithm's runs, the best first."""
-  values = [score(evaluations, policy, metric)
-            for run, evaluations in runs.items() if run.algorithm == algorithm]
+  values = [
+      score(evaluations, policy, metric)
+      for run, evaluations in runs.items()
+      if run.algorithm == algorithm
+  ]
   return -np.sort(-np.array([v for v in values if np.isfinite(v)]))
 
 
-def _curves(algorithm: str, policy: str, metric: str,
-            runs: Mapping[Any, Evaluations]
-            ) -> Dict[str, List[Dict[int, float]]]:
+def _curves(
+    algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
+) -> Dict[str, List[Dict[int, float]]]:
   """An algorithm's curves, one a seed, by setting."""
   found: Dict[str, List[Dict[int, float]]] = {}
   for run, evaluations in runs.items():
@@ -152,51 +199,76 @@ def _curves(algorithm: str, policy: str, metric: str,
       values = curve(evaluations, policy, metric)
       if values:
         found.setdefault(
-            f'cost {run.cost:g}, rate {run.learning_rate:g}', []).append(values)
+            f'cost {run.cost:g}, rate {run.learning_rate:g}', []
+        ).append(values)
   return found
 
 
-def _best_setting(algorithm: str, policy: str, metric: str,
-                  runs: Mapping[Any, Evaluations]) -> str:
+def _best_setting(
+    algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
+) -> str:
   """That of the largest area under the curve."""
-  areas = {setting: np.mean([np.mean(list(values.values()))
-                             for values in curves])
-           for setting, curves in _curves(
-               algorithm, policy, metric, runs).items()}
+  areas = {
+      setting: np.mean([np.mean(list(values.values())) for values in curves])
+      for setting, curves in _curves(algorithm, policy, metric, runs).items()
+  }
   return max(areas, key=areas.get)
 
 
-def _draw(path: pathlib.Path, name: str, metric: str,
-          runs: Mapping[Any, Evaluations]) -> None:
+def _draw(
+    path: pathlib.Path, name: str, metric: str, runs: Mapping[Any, Evaluations]
+) -> None:
   import matplotlib
+
   matplotlib.use('Agg')
   from matplotlib import pyplot as plt
+
   colors = dict(zip(_algorithms(runs), _COLORS))
   # One run of each is all in the curves.
   num_rows = 1 if len(runs) == len(colors) else 2
   figure, axes = plt.subplots(
-      num_rows, 2, figsize=(12, 4 * num_rows), layout='constrained',
-      squeeze=False)
+      num_rows,
+      2,
+      figsize=(12, 4 * num_rows),
+      layout='constrained',
+      squeeze=False,
+  )
   for (above, *below), policy in zip(axes.T, _TITLES):
     for algorithm, color in colors.items():
       scores = _scores(algorithm, policy, metric, runs)
       if not len(scores):
         continue
       setting = _best_setting(algorithm, policy, metric, runs)
-      _draw_curves(above, _curves(algorithm, policy, metric, runs)[setting],
-                   f'{algorithm} ({setting})', color)
+      _draw_curves(
+          above,
+          _curves(algorithm, policy, metric, runs)[setting],
+          f'{algorithm} ({setting})',
+          color,
+      )
       for ranked in below:
         ranked.plot(range(1, len(scores) + 1), scores, color=color, marker='.')
-    above.set(title=f'{name}: {_TITLES[policy]}, best setting',
-              xlabel='environment steps of all tasks',
-              ylabel=f'mean {metric} of the tasks')
+    above.set(
+        title=f'{name}: {_TITLES[policy]}, best setting',
+        xlabel='environment steps of all tasks',
+        ylabel=f'mean {metric} of the tasks',
+    )
     above.legend(fontsize=7)
     for ranked in below:
-      ranked.set(xlabel='run, the best first', ylabel=f'final {metric}',
-                 title='all settings and seeds')
+      ranked.set(
+          xlabel='run, the best first',
+          ylabel=f'final {metric}',
+          title='all settings and seeds',
+      )
   settings = max(
-      len({(run.cost, run.learning_rate) for run in runs
-           if run.algorithm == algorithm}) for algorithm in colors)
+      len(
+          {
+              (run.cost, run.learning_rate)
+              for run in runs
+              if run.algorithm == algorithm
+          }
+      )
+      for algorithm in colors
+  )
   seeds = len({run.seed for run in runs})
   steps = {evaluations[-1].env_steps for evaluations in runs.values()}
   reached = ' to '.join(f'{end:,}' for end in sorted({min(steps), max(steps)}))
@@ -204,16 +276,24 @@ def _draw(path: pathlib.Path, name: str, metric: str,
       f'{len(runs)} runs: {len(colors)} algorithms, settings of each: '
       f'{settings}, seeds: {seeds}; {reached} steps'
       + ('; bands go from the worst to the best seed' if seeds > 1 else ''),
-      fontsize=9)
+      fontsize=9,
+  )
   figure.savefig(path, dpi=90)
   plt.close(figure)
 
 
-def _draw_curves(axes: Any, curves: Sequence[Dict[int, float]], label: str,
-                 color: str) -> None:
+def _draw_curves(
+    axes: Any, curves: Sequence[Dict[int, float]], label: str, color: str
+) -> None:
   """The mean of some seeds as far as all of them have got, and their range."""
   steps = sorted(set.intersection(*(set(values) for values in curves)))
   values = np.array([[of_seed[step] for step in steps] for of_seed in curves])
   axes.plot(steps, values.mean(axis=0), color=color, label=label)
-  axes.fill_between(steps, values.min(axis=0), values.max(axis=0),
-                    color=color, alpha=0.15, linewidth=0)
+  axes.fill_between(
+      steps,
+      values.min(axis=0),
+      values.max(axis=0),
+      color=color,
+      alpha=0.15,
+      linewidth=0,
+  )

@@ -26,16 +26,22 @@ def _previous(text: str) -> str:
   return text
 
 
-_RETURNS = {'seed': csv_tables.whole_number,
-            'env_steps': csv_tables.whole_number, 'return': csv_tables.number}
+_RETURNS = {
+    'seed': csv_tables.whole_number,
+    'env_steps': csv_tables.whole_number,
+    'return': csv_tables.number,
+}
 _CORRIDOR = {
-    'seed': csv_tables.whole_number, 'cell': csv_tables.whole_number,
+    'seed': csv_tables.whole_number,
+    'cell': csv_tables.whole_number,
     'previous_action': _previous,
-    **{action: csv_tables.number for action in two_rooms.ACTIONS}}
+    **{action: csv_tables.number for action in two_rooms.ACTIONS},
+}
 
 
-def read(run_dir: pathlib.Path) -> Tuple[
-    Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
+def read(
+    run_dir: pathlib.Path,
+) -> Tuple[Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
   """What a run wrote.
 
   Args:
@@ -56,19 +62,28 @@ def read(run_dir: pathlib.Path) -> Tuple[
     rows = csv_tables.read(path, _RETURNS).rows
     steps = sorted({row['env_steps'] for row in rows})
     _check_whole(path, rows, ('seed', 'env_steps'))
-    returns[method] = np.array([
-        row['return'] for row in sorted(
-            rows, key=lambda row: (row['seed'], row['env_steps']))
-    ]).reshape(-1, len(steps))
+    returns[method] = np.array(
+        [
+            row['return']
+            for row in sorted(
+                rows, key=lambda row: (row['seed'], row['env_steps'])
+            )
+        ]
+    ).reshape(-1, len(steps))
   corridor = csv_tables.read(run_dir / 'corridor.csv', _CORRIDOR).rows
-  _check_whole(run_dir / 'corridor.csv', corridor,
-               ('seed', 'cell', 'previous_action'))
+  _check_whole(
+      run_dir / 'corridor.csv', corridor, ('seed', 'cell', 'previous_action')
+  )
   probabilities = {
-      previous: np.array([
-          [row[action] for action in two_rooms.ACTIONS]
-          for row in corridor if row['previous_action'] == previous
-      ]).reshape(-1, len(two_rooms.CORRIDOR), len(two_rooms.ACTIONS))
-      for previous in _PREVIOUS}
+      previous: np.array(
+          [
+              [row[action] for action in two_rooms.ACTIONS]
+              for row in corridor
+              if row['previous_action'] == previous
+          ]
+      ).reshape(-1, len(two_rooms.CORRIDOR), len(two_rooms.ACTIONS))
+      for previous in _PREVIOUS
+  }
   return returns, np.array(steps), probabilities
 
 
@@ -77,8 +92,10 @@ def summary(run_dir: pathlib.Path) -> str:
   returns, _, probabilities = read(run_dir)
   area = {method: values.mean(axis=1) for method, values in returns.items()}
   wins = int((area['distral'] > area['separate']).sum())
-  lines = [f'area under the curve above that of separate learners: {wins} of '
-           f'{len(area["distral"])} seeds']
+  lines = [
+      f'area under the curve above that of separate learners: {wins} of '
+      f'{len(area["distral"])} seeds'
+  ]
   for previous, values in probabilities.items():
     # Of each seed, in the mean of the corridor's cells.
     action = dict(zip(two_rooms.ACTIONS, values.mean(axis=1).T))
@@ -88,27 +105,38 @@ def summary(run_dir: pathlib.Path) -> str:
         f'in the corridor, coming by {previous}: {previous} again '
         f'{kept.mean():.2f}, up or down {aside.mean():.2f} in the mean; at '
         f'least {_KEPT} and at most {_UP_OR_DOWN} in {num} of {len(kept)} '
-        'seeds')
+        'seeds'
+    )
   return '\n'.join(lines)
 
 
 def draw(run_dir: pathlib.Path) -> None:
   """Writes two_rooms.png: curves, and the corridor by previous action."""
   import matplotlib
+
   matplotlib.use('Agg')
   from matplotlib import pyplot as plt
+
   returns, steps, probabilities = read(run_dir)
   figure, (left, *rooms) = plt.subplots(
-      1, 3, figsize=(14, 3.6), width_ratios=(1.2, 1, 1), layout='constrained')
+      1, 3, figsize=(14, 3.6), width_ratios=(1.2, 1, 1), layout='constrained'
+  )
   for method, values in returns.items():
-    left.plot(steps, values.mean(axis=0), color=_COLORS[method],
-              label=_NAMES[method])
+    left.plot(
+        steps, values.mean(axis=0), color=_COLORS[method], label=_NAMES[method]
+    )
     left.fill_between(
-        steps, *np.percentile(values, [10, 90], axis=0), alpha=0.2,
-        color=_COLORS[method], linewidth=0)
-  left.set(xlabel='environment steps of each task',
-           ylabel='mean return of the tasks',
-           title=f'{len(values)} seeds: mean, 10th to 90th percentile')
+        steps,
+        *np.percentile(values, [10, 90], axis=0),
+        alpha=0.2,
+        color=_COLORS[method],
+        linewidth=0,
+    )
+  left.set(
+      xlabel='environment steps of each task',
+      ylabel='mean return of the tasks',
+      title=f'{len(values)} seeds: mean, 10th to 90th percentile',
+  )
   left.ticklabel_format(axis='x', style='sci', scilimits=(3, 3))
   left.legend()
   for axes, (previous, values) in zip(rooms, probabilities.items()):
@@ -128,22 +156,39 @@ def _draw_rooms(axes, probabilities: np.ndarray) -> None:
     for action, probability in zip(two_rooms.ACTIONS, of_cell):
       x, y = arrows[action]
       if probability > 0.02:  # A shorter arrow is all head.
-        axes.arrow(column, row, 0.5 * probability * x, 0.5 * probability * y,
-                   width=0.03, head_width=0.12, head_length=0.08,
-                   length_includes_head=True, color='#0072B2')
+        axes.arrow(
+            column,
+            row,
+            0.5 * probability * x,
+            0.5 * probability * y,
+            width=0.03,
+            head_width=0.12,
+            head_length=0.08,
+            length_includes_head=True,
+            color='#0072B2',
+        )
   first, last = (two_rooms.CELLS[two_rooms.CORRIDOR[i]] for i in (0, -1))
-  axes.set(xticks=[], yticks=[], xlim=(first[1] - 2.5, last[1] + 2.5),
-           ylim=(first[0] + 2.5, first[0] - 2.5))
+  axes.set(
+      xticks=[],
+      yticks=[],
+      xlim=(first[1] - 2.5, last[1] + 2.5),
+      ylim=(first[0] + 2.5, first[0] - 2.5),
+  )
 
 
-def _check_whole(path: pathlib.Path, rows: Sequence[Mapping[str, Any]],
-                 names: Sequence[str]) -> None:
+def _check_whole(
+    path: pathlib.Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str]
+) -> None:
   """Refuses a table that has not each combination of its values once."""
   values = [{row[name] for row in rows} for name in names]
   found = {tuple(row[name] for name in names) for row in rows}
-  if not rows or len(found) < math.prod(map(len, values)) or (
-      len(found) < len(rows)):
+  if (
+      not rows
+      or len(found) < math.prod(map(len, values))
+      or (len(found) < len(rows))
+  ):
     raise ValueError(
         f'{path}: rows are missing, or there twice; want one of each '
         f'{", ".join(names)}. Without the file the same command makes it '
-        'again.')
+        'again.'
+    )

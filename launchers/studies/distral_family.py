@@ -14,6 +14,7 @@ class Algorithm:
     logits_alpha: power of pi_0 in two columns.
     regularizer: how costs enter the gradient.
   """
+
   architecture: str
   kl_share: float
   logits_alpha: float = 0.5
@@ -21,19 +22,21 @@ class Algorithm:
 
   def flags(self, cost: float) -> List[str]:
     """Command line flags, for c_KL + c_Ent = `cost`."""
-    return [f'--architecture={self.architecture}',
-            f'--kl_cost={self.kl_share * cost:g}',
-            f'--entropy_cost={(1. - self.kl_share) * cost:g}',
-            f'--logits_alpha={self.logits_alpha:g}',
-            f'--regularizer={self.regularizer}']
+    return [
+        f'--architecture={self.architecture}',
+        f'--kl_cost={self.kl_share * cost:g}',
+        f'--entropy_cost={(1. - self.kl_share) * cost:g}',
+        f'--logits_alpha={self.logits_alpha:g}',
+        f'--regularizer={self.regularizer}',
+    ]
 
 
 ALGORITHMS: Dict[str, Algorithm] = {
-    'A3C': Algorithm('separate', 0., regularizer='bonus'),
-    'A3C multitask': Algorithm('shared', 0., regularizer='bonus'),
-    'A3C 2col': Algorithm('two_column', 0., regularizer='bonus'),
-    'KL 1col': Algorithm('separate', 1.),
+    'A3C': Algorithm('separate', 0.0, regularizer='bonus'),
+    'A3C multitask': Algorithm('shared', 0.0, regularizer='bonus'),
+    'A3C 2col': Algorithm('two_column', 0.0, regularizer='bonus'),
+    'KL 1col': Algorithm('separate', 1.0),
     'KL+ent 1col': Algorithm('separate', 0.5),
-    'KL 2col': Algorithm('two_column', 1., logits_alpha=1.),
+    'KL 2col': Algorithm('two_column', 1.0, logits_alpha=1.0),
     'KL+ent 2col': Algorithm('two_column', 0.5),
 }

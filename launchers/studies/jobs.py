@@ -33,6 +33,7 @@ class Job(NamedTuple):
     seed: of the run.
     num_env_steps: of the run.
   """
+
   folder: pathlib.Path
   launcher: str
   flagfile: str
@@ -74,14 +75,16 @@ class Runner:
     """
     self.check_begun(jobs)
     wanted = [job for job in jobs if not self.is_whole(job)]
-    print(f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there',
-          flush=True)
+    print(
+        f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there', flush=True
+    )
     # As Ctrl-C does, it has to end the runs with the study.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
       try:
         for done in concurrent.futures.as_completed(
-            [threads.submit(self._make, job) for job in wanted]):
+            [threads.submit(self._make, job) for job in wanted]
+        ):
           done.result()
       except BaseException:  # Ctrl-C as well.
         self._stop()
@@ -100,10 +103,14 @@ class Runner:
     if not self._is_begun(job):
       return False
     evaluations = self.evaluations(job)
-    saved = [int(path.parent.name) for path in self.run_dir(job).glob(
-        'checkpoints/*/manifest.json') if path.parent.name.isdigit()]
+    saved = [
+        int(path.parent.name)
+        for path in self.run_dir(job).glob('checkpoints/*/manifest.json')
+        if path.parent.name.isdigit()
+    ]
     return bool(evaluations and saved) and (
-        min(evaluations[-1].env_steps, max(saved)) >= job.num_env_steps)
+        min(evaluations[-1].env_steps, max(saved)) >= job.num_env_steps
+    )
 
   def _check_same(self, job: Job) -> None:
     record = self._record(job)
@@ -112,21 +119,25 @@ class Runner:
     if not record.exists():
       raise ValueError(
           f'{self.run_dir(job)} was not begun by this study, which would have '
-          f'left a {record.name} beside it; want another --output_dir.')
+          f'left a {record.name} beside it; want another --output_dir.'
+      )
     begun = record.read_text(errors='replace').splitlines()
     differ = set(begun) ^ set(self._settings(job))
     if differ:
       raise ValueError(
           f'{self.run_dir(job)} was begun with other flags: '
           f'{", ".join(sorted(differ))} are of one alone; want another '
-          '--output_dir, or that run gone.')
+          '--output_dir, or that run gone.'
+      )
 
   def _settings(self, job: Job) -> List[str]:
     """What a job's flags say."""
     lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
-    return [job.launcher, *(
-        line for line in lines if line and not line.startswith('#')),
-            *job.flags]
+    return [
+        job.launcher,
+        *(line for line in lines if line and not line.startswith('#')),
+        *job.flags,
+    ]
 
   def _record(self, job: Job) -> pathlib.Path:
     """Where the flags are that it was begun with."""
@@ -177,8 +188,11 @@ class Runner:
         # There, so that what it notes of other runs holds wherever the study
         # is moved.
         process = subprocess.Popen(
-            self._command(job, is_begun), stdout=f, stderr=f,
-            cwd=self._output_dir)
+            self._command(job, is_begun),
+            stdout=f,
+            stderr=f,
+            cwd=self._output_dir,
+        )
         self._processes.append(process)
       try:
         # It starts no thread before it has imported its libraries.
@@ -191,25 +205,35 @@ class Runner:
 
   def _command(self, job: Job, is_begun: bool) -> List[str]:
     return [
-        sys.executable, str(_FOLDER / job.launcher),
-        f'--flagfile={_FOLDER / "flags" / job.flagfile}', *job.flags,
-        f'--seed={job.seed}', f'--num_env_steps={job.num_env_steps}',
-        '--num_workers=1', f'--run_dir={job.folder}',
-        *(['--resume'] if is_begun else [])]
+        sys.executable,
+        str(_FOLDER / job.launcher),
+        f'--flagfile={_FOLDER / "flags" / job.flagfile}',
+        *job.flags,
+        f'--seed={job.seed}',
+        f'--num_env_steps={job.num_env_steps}',
+        '--num_workers=1',
+        f'--run_dir={job.folder}',
+        *(['--resume'] if is_begun else []),
+    ]
 
   def write_versions(self) -> None:
     """Writes versions.json: of the figures, and what each run was begun at."""
     revisions = {
-        str(path.parent.relative_to(self._output_dir)):
-            run_directory.read_json(path).get('git_revision', 'unknown')
-        for path in sorted(self._output_dir.rglob('*/versions.json'))}
+        str(path.parent.relative_to(self._output_dir)): run_directory.read_json(
+            path
+        ).get('git_revision', 'unknown')
+        for path in sorted(self._output_dir.rglob('*/versions.json'))
+    }
     run_directory.write_text(
-        self._output_dir / 'versions.json', json.dumps(
-            {**run_directory.versions(), 'runs': revisions}, indent=2) + '\n')
+        self._output_dir / 'versions.json',
+        json.dumps({**run_directory.versions(), 'runs': revisions}, indent=2)
+        + '\n',
+    )
 
   def check(self) -> None:
     """Raises a `RunsFailed` if a run has failed."""
     if self._failures:
       raise RunsFailed(
           f'{len(self._failures)} of the runs failed, first '
-          f'{self._failures[0]}; the same command goes on with them.')
+          f'{self._failures[0]}; the same command goes on with them.'
+      )

@@ -28,12 +28,14 @@ class ActingPolicy(Protocol):
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
     """Returns the number of tasks K and the size D of an observation."""
 
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray):
+  def select_tasks(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ):
     """Gathers what the tasks `[U]` need; called once a parameter refresh."""
 
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
     """The randomness of an unroll, `[num_steps, num_rows, ...]` float32."""
 
   def sample(self, selected, observation: np.ndarray, noise: np.ndarray):
@@ -43,18 +45,16 @@ class ActingPolicy(Protocol):
     """What to do without noise, `[U, C, A]` (int32 `[U, C]` if discrete)."""
 
 
-
-
-
-
 def from_json(content: Dict[str, Any]) -> ActingPolicy:
   """Makes a policy of a registered class from what its `to_json` gave.
 
   Raises:
     ValueError: if there is no such class.
   """
-  fields = {name: tuple(value) if isinstance(value, list) else value
-            for name, value in content.items()}
+  fields = {
+      name: tuple(value) if isinstance(value, list) else value
+      for name, value in content.items()
+  }
   name = fields.pop('class')
   if name not in _POLICIES:
     raise ValueError(f'unknown policy {name!r}; known: {sorted(_POLICIES)}.')
@@ -73,6 +73,13 @@ def register(policy_class: Type[ActingPolicy]) -> Type[ActingPolicy]:
   return policy_class
 
 
-_POLICIES = {kind.__name__: kind for kind in (
-    columns.ColumnPolicy, latent.LatentPolicy, squashed.SquashedPolicy,
-    recurrent.RecurrentPolicy, multi_head.MultiHeadPolicy)}
+_POLICIES = {
+    kind.__name__: kind
+    for kind in (
+        columns.ColumnPolicy,
+        latent.LatentPolicy,
+        squashed.SquashedPolicy,
+        recurrent.RecurrentPolicy,
+        multi_head.MultiHeadPolicy,
+    )
+}

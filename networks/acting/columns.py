@@ -8,11 +8,12 @@ from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
 import numpy as np
 
-_LOG_2PI = float(np.log(2. * np.pi))
+_LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Selected(NamedTuple):
   """What U units need of the parameters."""
+
   shared: perceptron.Column
   shared_std: np.ndarray  # [A]
   task: Optional[perceptron.Column]
@@ -40,6 +41,7 @@ class ColumnPolicy:
       `gaussian_acting.colored_noise`; log-probabilities are each step's alone.
     task_observes_task: whether the tasks' columns see the task's one-hot.
   """
+
   which: str
   architecture: str
   is_discrete: bool
@@ -51,7 +53,7 @@ class ColumnPolicy:
   max_deviation: float
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
-  noise_color: float = 0.
+  noise_color: float = 0.0
   task_observes_task: bool = False
 
   def to_json(self) -> Dict[str, Any]:
@@ -62,30 +64,42 @@ class ColumnPolicy:
     """Returns the number of tasks K and the size D of an observation."""
     return len(parameters['task/w0']), parameters['shared/mean'].shape[-1]
 
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray) -> columns.Selected:
+  def select_tasks(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> columns.Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     if self.which == 'task' or self.shared_observes_task:
       task_index = perceptron.checked_tasks(
-          task_index, self.sizes(parameters)[0])
-    shared = (self._select_shared(parameters, task_index),
-              np.exp(parameters['shared/log_std']))
+          task_index, self.sizes(parameters)[0]
+      )
+    shared = (
+        self._select_shared(parameters, task_index),
+        np.exp(parameters['shared/log_std']),
+    )
     if self.which == 'shared':  # A held-out task has no column of its own.
       return columns.Selected(*shared, task=None, task_std=None)
     std = 'max_log_std' if self.architecture == 'two_column' else 'log_std'
-    return columns.Selected(*shared, self._select_task(parameters, task_index),
-                    np.exp(parameters[f'task/{std}'][task_index]))
+    return columns.Selected(
+        *shared,
+        self._select_task(parameters, task_index),
+        np.exp(parameters[f'task/{std}'][task_index]),
+    )
 
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
     """Normal, or Gumbel if discrete: `[num_steps, num_rows, A]`."""
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
     return gaussian.colored_noise(rng, shape, self.noise_color)
 
-  def sample(self, selected: columns.Selected, observation: np.ndarray,
-             noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+  def sample(
+      self,
+      selected: columns.Selected,
+      observation: np.ndarray,
+      noise: np.ndarray,
+  ) -> Tuple[np.ndarray, np.ndarray]:
     """Draws actions.
 
     Args:
@@ -108,7 +122,8 @@ class ColumnPolicy:
     return mean + std * noise, log_prob.sum(axis=-1)
 
   def deterministic(
-      self, selected: columns.Selected, observation: np.ndarray) -> np.ndarray:
+      self, selected: columns.Selected, observation: np.ndarray
+  ) -> np.ndarray:
     """What to do without noise, `[U, C, A]` (`[U, C]` int32 if discrete).
 
     The most likely discrete action; the mean of what the environment executes,
@@ -117,11 +132,17 @@ class ColumnPolicy:
     did on average, and overshoots.
     """
     if self.is_discrete:
-      return np.argmax(
-          self._logits(selected, observation), axis=-1).astype(np.int32)
+      return np.argmax(self._logits(selected, observation), axis=-1).astype(
+          np.int32
+      )
     mean, std = self._mean_and_std(selected, observation)
-    return mean if not self.low else gaussian.clipped_mean(
-        mean, std, np.array(self.low), np.array(self.high))
+    return (
+        mean
+        if not self.low
+        else gaussian.clipped_mean(
+            mean, std, np.array(self.low), np.array(self.high)
+        )
+    )
 
   def _select_shared(self, parameters, task_index) -> perceptron.Column:
     # Weights that all units share stay views; the one-hot of the task selects
@@ -134,15 +155,20 @@ class ColumnPolicy:
       biases[0] = biases[0] + weights[0][size + task_index][:, np.newaxis]
       weights[0] = np.ascontiguousarray(weights[0][:size])
     return perceptron.Column(
-        mean, parameters['shared/inverse_std'], weights, biases)
+        mean, parameters['shared/inverse_std'], weights, biases
+    )
 
   def _select_task(self, parameters, task_index) -> perceptron.Column:
     mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
     if len(mean) > 1:  # Not one row, of statistics that are pooled.
       mean, inverse_std = mean[task_index], inverse_std[task_index]
     weights, biases = (
-        [parameters[f'task/{kind}{i}'][task_index]
-         for i in range(self.num_layers)] for kind in 'wb')
+        [
+            parameters[f'task/{kind}{i}'][task_index]
+            for i in range(self.num_layers)
+        ]
+        for kind in 'wb'
+    )
     if self.task_observes_task:
       size = mean.shape[-1]
       rows = weights[0][np.arange(len(task_index)), size + task_index]
@@ -150,12 +176,13 @@ class ColumnPolicy:
       weights[0] = np.ascontiguousarray(weights[0][:, :size])
     return perceptron.Column(mean, inverse_std, weights, biases)
 
-  def _forward(self, column: perceptron.Column,
-               observation: np.ndarray) -> np.ndarray:
+  def _forward(
+      self, column: perceptron.Column, observation: np.ndarray
+  ) -> np.ndarray:
     x = perceptron.standardized(
-        observation, column.mean, column.inverse_std, self.max_deviation)
-    return perceptron.perceptron(
-        x, column.weights, column.biases, np.tanh)
+        observation, column.mean, column.inverse_std, self.max_deviation
+    )
+    return perceptron.perceptron(x, column.weights, column.biases, np.tanh)
 
   def _logits(self, selected: columns.Selected, observation) -> np.ndarray:
     if self.which == 'shared':
@@ -165,8 +192,9 @@ class ColumnPolicy:
       return g
     return self.alpha * self._forward(selected.shared, observation) + g
 
-  def _mean_and_std(self, selected: columns.Selected,
-                    observation) -> Tuple[np.ndarray, np.ndarray]:
+  def _mean_and_std(
+      self, selected: columns.Selected, observation
+  ) -> Tuple[np.ndarray, np.ndarray]:
     if self.which == 'shared':
       return self._forward(selected.shared, observation), selected.shared_std
     g = self._forward(selected.task, observation)
@@ -176,7 +204,8 @@ class ColumnPolicy:
     natural_mean, raw = np.split(g, 2, axis=-1)
     prior_precision = self.alpha / np.square(selected.shared_std)
     precision = prior_precision + np.logaddexp(
-        np.float32(0.), raw + self.precision_offset)
+        np.float32(0.0), raw + self.precision_offset
+    )
     h = self._forward(selected.shared, observation)
     mean = (prior_precision * h + natural_mean) / precision
-    return mean, np.minimum(1. / np.sqrt(precision), selected.task_std)
+    return mean, np.minimum(1.0 / np.sqrt(precision), selected.task_std)

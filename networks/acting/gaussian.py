@@ -30,12 +30,13 @@ def colored_noise(
   if not color or num_steps < 2:
     return white
   frequency = np.abs(np.fft.fftfreq(num_steps))
-  frequency[0] = 1. / num_steps  # What lasts longer is one with the slowest.
+  frequency[0] = 1.0 / num_steps  # What lasts longer is one with the slowest.
   amplitude = frequency ** (-0.5 * color)
   amplitude /= np.sqrt(np.mean(np.square(amplitude)))
-  half = amplitude[:num_steps // 2 + 1].reshape([-1] + [1] * (len(shape) - 1))
-  return np.fft.irfft(np.fft.rfft(white, axis=0) * half, num_steps,
-                      axis=0).astype(np.float32)
+  half = amplitude[: num_steps // 2 + 1].reshape([-1] + [1] * (len(shape) - 1))
+  return np.fft.irfft(
+      np.fft.rfft(white, axis=0) * half, num_steps, axis=0
+  ).astype(np.float32)
 
 
 def clipped_mean(
@@ -51,12 +52,11 @@ def clipped_mean(
   """
   mean, std = mean.astype(np.float64), std.astype(np.float64)
   z_low, z_high = (low - mean) / std, (high - mean) / std
-  below, above = (
-      0.5 * _erfc(z / np.sqrt(2.)) for z in (-z_low, z_high))
+  below, above = (0.5 * _erfc(z / np.sqrt(2.0)) for z in (-z_low, z_high))
   density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
-  inside = mean * (1. - below - above) + std * density / np.sqrt(2. * np.pi)
+  inside = mean * (1.0 - below - above) + std * density / np.sqrt(2.0 * np.pi)
   # An infinite bound is never reached: 0, not infinity times 0.
-  low, high = (np.where(np.isfinite(x), x, 0.) for x in (low, high))
+  low, high = (np.where(np.isfinite(x), x, 0.0) for x in (low, high))
   return (inside + low * below + high * above).astype(np.float32)
 
 

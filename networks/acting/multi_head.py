@@ -8,11 +8,12 @@ from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
 import numpy as np
 
-_LOG_2PI = math.log(2. * math.pi)
+_LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
   """What U units need of the parameters."""
+
   mean: np.ndarray  # Of observations, [U, 1, D] or [1, 1, D].
   inverse_std: np.ndarray
   weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them.
@@ -35,10 +36,11 @@ class MultiHeadPolicy:
     high: A upper bounds.
     prefix: of the parameters' names.
   """
+
   action_size: int
   num_layers: int
   max_deviation: float
-  noise_color: float = 0.
+  noise_color: float = 0.0
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
   prefix: str = ''
@@ -49,50 +51,71 @@ class MultiHeadPolicy:
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
     """Returns the number of tasks K and the size D of an observation."""
-    return (len(parameters[f'{self.prefix}log_std']),
-            parameters[f'{self.prefix}mean'].shape[-1])
+    return (
+        len(parameters[f'{self.prefix}log_std']),
+        parameters[f'{self.prefix}mean'].shape[-1],
+    )
 
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray) -> Selected:
+  def select_tasks(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
-    task_index = perceptron.checked_tasks(
-        task_index, self.sizes(parameters)[0])
+    task_index = perceptron.checked_tasks(task_index, self.sizes(parameters)[0])
 
     def layers(kind: str) -> List[np.ndarray]:
-      stacks = [parameters[f'{self.prefix}{kind}{i}']
-                for i in range(self.num_layers)]
-      return [stack[task_index] if len(stack) > 1 else stack[0]
-              for stack in stacks]
+      stacks = [
+          parameters[f'{self.prefix}{kind}{i}'] for i in range(self.num_layers)
+      ]
+      return [
+          stack[task_index] if len(stack) > 1 else stack[0] for stack in stacks
+      ]
 
     mean, inverse_std = (
         stack[task_index] if len(stack) > 1 else stack
-        for stack in (parameters[f'{self.prefix}{name}']
-                      for name in ('mean', 'inverse_std')))
-    return Selected(mean, inverse_std, layers('w'), layers('b'),
-                    np.exp(parameters[f'{self.prefix}log_std'][task_index]))
+        for stack in (
+            parameters[f'{self.prefix}{name}']
+            for name in ('mean', 'inverse_std')
+        )
+    )
+    return Selected(
+        mean,
+        inverse_std,
+        layers('w'),
+        layers('b'),
+        np.exp(parameters[f'{self.prefix}log_std'][task_index]),
+    )
 
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
     """Normal noise, `[num_steps, num_rows, A]` float32."""
     return gaussian.colored_noise(
-        rng, (num_steps, num_rows, self.action_size), self.noise_color)
+        rng, (num_steps, num_rows, self.action_size), self.noise_color
+    )
 
-  def sample(self, selected: Selected, observation: np.ndarray,
-             noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+  def sample(
+      self, selected: Selected, observation: np.ndarray, noise: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray]:
     """`[U, C, D]`, `[U, C, A]` to action `[U, C, A]`, log-prob `[U, C]`."""
     log_prob = -(0.5 * np.square(noise) + np.log(selected.std) + 0.5 * _LOG_2PI)
     action = self._mean(selected, observation) + selected.std * noise
     return action, log_prob.sum(axis=-1)
 
   def deterministic(
-      self, selected: Selected, observation: np.ndarray) -> np.ndarray:
+      self, selected: Selected, observation: np.ndarray
+  ) -> np.ndarray:
     """The mean of what the environment executes, `[U, C, A]`."""
     mean = self._mean(selected, observation)
-    return mean if not self.low else gaussian.clipped_mean(
-        mean, selected.std, np.array(self.low), np.array(self.high))
+    return (
+        mean
+        if not self.low
+        else gaussian.clipped_mean(
+            mean, selected.std, np.array(self.low), np.array(self.high)
+        )
+    )
 
   def _mean(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     x = perceptron.standardized(
-        observation, selected.mean, selected.inverse_std, self.max_deviation)
-    return perceptron.perceptron(
-        x, selected.weights, selected.biases, np.tanh)
+        observation, selected.mean, selected.inverse_std, self.max_deviation
+    )
+    return perceptron.perceptron(x, selected.weights, selected.biases, np.tanh)

@@ -7,6 +7,7 @@ import numpy as np
 
 class Column(NamedTuple):
   """One column's weights for U units."""
+
   mean: np.ndarray  # [U, 1, D]
   inverse_std: np.ndarray  # [U, 1, D]
   weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
@@ -29,18 +30,24 @@ def checked_tasks(task_index: np.ndarray, num_tasks: float) -> np.ndarray:
   if index.dtype.kind in 'iu':
     is_wrong = (index < 0) | (index >= num_tasks)
   if is_wrong.any():
-    raise ValueError(f'task_index: got {index[is_wrong].tolist()[0]!r}, want '
-                     f'integers in [0, {num_tasks})')
+    raise ValueError(
+        f'task_index: got {index[is_wrong].tolist()[0]!r}, want '
+        f'integers in [0, {num_tasks})'
+    )
   return index.astype(np.int64)
 
 
 def relu(x: np.ndarray) -> np.ndarray:
   """max(x, 0)."""
-  return np.maximum(x, 0.)
+  return np.maximum(x, 0.0)
 
 
-def standardized(x: np.ndarray, mean: np.ndarray, inverse_std: np.ndarray,
-                 max_deviation: float) -> np.ndarray:
+def standardized(
+    x: np.ndarray,
+    mean: np.ndarray,
+    inverse_std: np.ndarray,
+    max_deviation: float,
+) -> np.ndarray:
   """The NumPy twin of `normalizer.RunningNormalizer`.
 
   Args:
@@ -53,14 +60,19 @@ def standardized(x: np.ndarray, mean: np.ndarray, inverse_std: np.ndarray,
     ValueError: if observations have another size, such as 1.
   """
   if x.shape[-1] != mean.shape[-1]:
-    raise ValueError(f'observation: got shape {list(x.shape)}, want '
-                     f'[..., {mean.shape[-1]}]')
+    raise ValueError(
+        f'observation: got shape {list(x.shape)}, want '
+        f'[..., {mean.shape[-1]}]'
+    )
   return np.clip((x - mean) * inverse_std, -max_deviation, max_deviation)
 
 
-def perceptron(x: np.ndarray, weights: Sequence[np.ndarray],
-               biases: Sequence[np.ndarray],
-               activation: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def perceptron(
+    x: np.ndarray,
+    weights: Sequence[np.ndarray],
+    biases: Sequence[np.ndarray],
+    activation: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
   """The twin of `stacked.StackedMLP`: nothing after the last layer.
 
   Args:

@@ -30,6 +30,7 @@ class RecurrentPolicy:
     num_hidden: layers of the perceptron.
     lstm_size: H.
   """
+
   which: str
   architecture: str
   alpha: float
@@ -53,8 +54,11 @@ class RecurrentPolicy:
 
     K is infinite if all tasks share one column, which does not tell them apart.
     """
-    num_tasks = (np.inf if self.architecture == 'shared'
-                 else len(parameters['task/lstm/w']))
+    num_tasks = (
+        np.inf
+        if self.architecture == 'shared'
+        else len(parameters['task/lstm/w'])
+    )
     size = parameters['shared/lstm/w'].shape[1] - self.lstm_size
     if self.num_hidden:
       size -= parameters[f'shared/hidden{self.num_hidden - 1}/b'].shape[-1]
@@ -65,31 +69,46 @@ class RecurrentPolicy:
       units = parameters[f'shared/conv{self.num_conv - 1}/b'].shape[-1]
       size -= math.prod(sides) * units
     return num_tasks, size + (
-        math.prod(self.image_shape) if self.num_conv else 0)
+        math.prod(self.image_shape) if self.num_conv else 0
+    )
 
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray) -> Dict[str, Weights]:
+  def select_tasks(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> Dict[str, Weights]:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
-    selected = {'shared': {
-        name.partition('/')[2]: value[0] for name, value in parameters.items()
-        if name.startswith('shared/')}}
+    selected = {
+        'shared': {
+            name.partition('/')[2]: value[0]
+            for name, value in parameters.items()
+            if name.startswith('shared/')
+        }
+    }
     if self.which == 'task':
       task_index = perceptron.checked_tasks(
-          task_index, self.sizes(parameters)[0])
+          task_index, self.sizes(parameters)[0]
+      )
       selected['task'] = {
           name.partition('/')[2]: value[task_index]
-          for name, value in parameters.items() if name.startswith('task/')}
+          for name, value in parameters.items()
+          if name.startswith('task/')
+      }
     return selected
 
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
     """Gumbel noise, `[num_steps, num_rows, A]`."""
     return rng.gumbel(size=(num_steps, num_rows, self.num_actions)).astype(
-        np.float32)
+        np.float32
+    )
 
-  def sample(self, selected: Dict[str, Weights], observation: np.ndarray,
-             noise: np.ndarray, state: np.ndarray
-             ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
+  def sample(
+      self,
+      selected: Dict[str, Weights],
+      observation: np.ndarray,
+      noise: np.ndarray,
+      state: np.ndarray,
+  ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draws actions.
 
     Args:
@@ -109,8 +128,11 @@ class RecurrentPolicy:
     return action.astype(np.int32), chosen[..., 0], state
 
   def deterministic(
-      self, selected: Dict[str, Weights], observation: np.ndarray,
-      state: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+      self,
+      selected: Dict[str, Weights],
+      observation: np.ndarray,
+      state: np.ndarray,
+  ) -> Tuple[np.ndarray, np.ndarray]:
     """The most likely actions `[U, C]` int32, and the new state."""
     logits, state = self._logits(selected, observation, state)
     return np.argmax(logits, axis=-1).astype(np.int32), state
@@ -126,11 +148,16 @@ class RecurrentPolicy:
         logits = self.alpha * shared + own
       memory += more
     # Columns that do not act remember nothing.
-    memory += [np.zeros_like(part) for part in parts[len(memory):]]
+    memory += [np.zeros_like(part) for part in parts[len(memory) :]]
     return logits, np.concatenate(memory, axis=-1)
 
-  def _column(self, weights: Weights, observation: np.ndarray, h: np.ndarray,
-              c: np.ndarray) -> List[np.ndarray]:
+  def _column(
+      self,
+      weights: Weights,
+      observation: np.ndarray,
+      h: np.ndarray,
+      c: np.ndarray,
+  ) -> List[np.ndarray]:
     """Logits, h and c after a step; recurrent_column.RecurrentColumn."""
     rest = x = observation
     if self.num_conv:
@@ -138,11 +165,13 @@ class RecurrentPolicy:
       size = rows * columns * channels
       rest = observation[..., size:]
       x = observation[..., :size].reshape(
-          *observation.shape[:2], rows, columns, channels)
+          *observation.shape[:2], rows, columns, channels
+      )
       for i in range(self.num_conv):
         x = _relu(_linear(weights, f'conv{i}', _patches(x)))
-        rows, columns = ((side - _KERNEL) // _STRIDE + 1
-                         for side in (rows, columns))
+        rows, columns = (
+            (side - _KERNEL) // _STRIDE + 1 for side in (rows, columns)
+        )
         x = x.reshape(*x.shape[:2], rows, columns, x.shape[-1])
       x = x.reshape(*x.shape[:2], -1)
     for i in range(self.num_hidden):
@@ -150,16 +179,16 @@ class RecurrentPolicy:
     parts = [h] if x is rest else [rest, h]
     gates = _linear(weights, 'lstm', np.concatenate([x, *parts], axis=-1))
     size = self.lstm_size
-    gates[..., size:2 * size] += 1.  # The forget gate's.
+    gates[..., size : 2 * size] += 1.0  # The forget gate's.
     sigmoid = 0.5 * np.tanh(0.5 * gates) + 0.5
-    i, f, o = (sigmoid[..., k * size:(k + 1) * size] for k in (0, 1, 3))
-    c = f * c + i * np.tanh(gates[..., 2 * size:3 * size])
+    i, f, o = (sigmoid[..., k * size : (k + 1) * size] for k in (0, 1, 3))
+    c = f * c + i * np.tanh(gates[..., 2 * size : 3 * size])
     h = o * np.tanh(c)
     return [_linear(weights, 'output', h), h, c]
 
 
 def _relu(x: np.ndarray) -> np.ndarray:
-  return np.maximum(x, 0., out=x)
+  return np.maximum(x, 0.0, out=x)
 
 
 def _linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
@@ -176,8 +205,8 @@ def _linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
 def _patches(x: np.ndarray) -> np.ndarray:
   """What lies under a convolution, `[U, C, H, W, F]` to `[U, C, P, 9 F]`."""
   windows = np.lib.stride_tricks.sliding_window_view(
-      x, (_KERNEL, _KERNEL), axis=(2, 3))[:, :, ::_STRIDE, ::_STRIDE]
+      x, (_KERNEL, _KERNEL), axis=(2, 3)
+  )[:, :, ::_STRIDE, ::_STRIDE]
   # [U, C, rows, columns, F, 3, 3]: the channel last, as in the other twin.
   windows = np.moveaxis(windows, 4, 6)
-  return windows.reshape(
-      *x.shape[:2], windows.shape[2] * windows.shape[3], -1)
+  return windows.reshape(*x.shape[:2], windows.shape[2] * windows.shape[3], -1)

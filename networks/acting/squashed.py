@@ -8,11 +8,12 @@ from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
 import numpy as np
 
-_LOG_2, _LOG_2PI = math.log(2.), math.log(2. * math.pi)
+_LOG_2, _LOG_2PI = math.log(2.0), math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
   """What U units need of the parameters."""
+
   weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
   biases: List[np.ndarray]  # [U, 1, H], or [1, H]
   is_uniform: bool
@@ -41,6 +42,7 @@ class SquashedPolicy:
     is_noisy: whether `sample` draws; else it takes the squashed mean, and
       log-probabilities are those of the mean.
   """
+
   num_tasks: int
   action_size: int
   num_layers: int
@@ -50,7 +52,7 @@ class SquashedPolicy:
   min_log_std: float
   max_log_std: float
   latents: str = ''
-  noise_color: float = 0.
+  noise_color: float = 0.0
   is_noisy: bool = True
 
   def to_json(self) -> Dict[str, Any]:
@@ -67,27 +69,32 @@ class SquashedPolicy:
     num_tasks, latent_size = parameters[self.latents].shape
     return num_tasks, size - latent_size
 
-  def select_tasks(self, parameters: Dict[str, np.ndarray],
-                   task_index: np.ndarray) -> Selected:
+  def select_tasks(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     has_heads = len(parameters[f'w{self.num_layers - 1}']) > 1
     if has_heads or self.observes_task or self.latents:
       task_index = perceptron.checked_tasks(
-          task_index, self.sizes(parameters)[0])
+          task_index, self.sizes(parameters)[0]
+      )
     weights, biases = (
         [parameters[f'{kind}{i}'] for i in range(self.num_layers)]
-        for kind in 'wb')
+        for kind in 'wb'
+    )
     first_bias = None
     if self.observes_task:
       # The one-hot selects a row of the first layer: a bias of the task's.
       size = weights[0].shape[1] - self.num_tasks
       own = task_index if len(weights[0]) > 1 else 0
-      first_bias = (weights[0][own, size + task_index][:, np.newaxis]
-                    + (biases[0][own] if len(biases[0]) > 1 else biases[0]))
+      first_bias = weights[0][own, size + task_index][:, np.newaxis] + (
+          biases[0][own] if len(biases[0]) > 1 else biases[0]
+      )
       weights[0] = weights[0][:, :size]
     weights, biases = (
         [x[task_index] if len(x) > 1 else x[0] for x in layers]
-        for layers in (weights, biases))
+        for layers in (weights, biases)
+    )
     if first_bias is not None:
       biases[0] = first_bias
     if self.latents:
@@ -96,53 +103,64 @@ class SquashedPolicy:
       size = weights[0].shape[0] - latent.shape[-1]
       biases[0] = (latent @ weights[0][size:] + biases[0])[:, np.newaxis]
       weights[0] = weights[0][:size]
-    return Selected([np.ascontiguousarray(x) for x in weights], biases,
-                    bool(parameters['is_uniform']))
+    return Selected(
+        [np.ascontiguousarray(x) for x in weights],
+        biases,
+        bool(parameters['is_uniform']),
+    )
 
-  def draw_noise(self, rng: np.random.Generator, num_steps: int,
-                 num_rows: int) -> np.ndarray:
+  def draw_noise(
+      self, rng: np.random.Generator, num_steps: int, num_rows: int
+  ) -> np.ndarray:
     """Standard normal, `[num_steps, num_rows, A]`."""
     return gaussian.colored_noise(
-        rng, (num_steps, num_rows, self.action_size), self.noise_color)
+        rng, (num_steps, num_rows, self.action_size), self.noise_color
+    )
 
-  def sample(self, selected: Selected, observation: np.ndarray,
-             noise: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+  def sample(
+      self, selected: Selected, observation: np.ndarray, noise: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray]:
     """`[U, C, D]`, `[U, C, A]` to actions `[U, C, A]`, log-probs `[U, C]`.
 
     Uniform in the box as long as the parameters say so.
     """
     if selected.is_uniform and self.is_noisy:
       # The normal distribution function of a normal is uniform.
-      action = _erf(noise / math.sqrt(2.)).astype(np.float32)
+      action = _erf(noise / math.sqrt(2.0)).astype(np.float32)
       log_prob = np.full(
-          noise.shape[:-1], -self.action_size * _LOG_2, np.float32)
+          noise.shape[:-1], -self.action_size * _LOG_2, np.float32
+      )
       return self._stretch(action), log_prob
     mean, log_std = self._mean_and_log_std(selected, observation)
     if not self.is_noisy:
       noise = np.zeros_like(noise)
     u = mean + np.exp(log_std) * noise
     log_normal = -0.5 * np.square(noise) - log_std - np.float32(0.5 * _LOG_2PI)
-    log_slope = 2. * (np.float32(_LOG_2) - u
-                      - np.logaddexp(np.float32(0.), -2. * u))
+    log_slope = 2.0 * (
+        np.float32(_LOG_2) - u - np.logaddexp(np.float32(0.0), -2.0 * u)
+    )
     return self._stretch(np.tanh(u)), (log_normal - log_slope).sum(axis=-1)
 
   def deterministic(
-      self, selected: Selected, observation: np.ndarray) -> np.ndarray:
+      self, selected: Selected, observation: np.ndarray
+  ) -> np.ndarray:
     """The squashed mean, `[U, C, A]`."""
     mean, _ = self._mean_and_log_std(selected, observation)
     return self._stretch(np.tanh(mean))
 
-  def _mean_and_log_std(self, selected: Selected, observation: np.ndarray
-                        ) -> Tuple[np.ndarray, np.ndarray]:
+  def _mean_and_log_std(
+      self, selected: Selected, observation: np.ndarray
+  ) -> Tuple[np.ndarray, np.ndarray]:
     x = perceptron.perceptron(
-        observation, selected.weights, selected.biases, perceptron.relu)
+        observation, selected.weights, selected.biases, perceptron.relu
+    )
     mean, log_std = np.split(x, 2, axis=-1)
     return mean, np.clip(log_std, self.min_log_std, self.max_log_std)
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
     """From the unit box to the bounds."""
     low, high = np.float32(self.low), np.float32(self.high)
-    return low + 0.5 * (high - low) * (action + 1.)
+    return low + 0.5 * (high - low) * (action + 1.0)
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])

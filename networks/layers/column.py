@@ -50,11 +50,18 @@ class Column(snt.Module):
     self._normalizer = observation_normalizer
     size = observation_normalizer.mean.shape[-1]
     self._net = perceptrons.StackedMLP(
-        num_networks, size + (num_tasks if observes_task else 0), hidden_sizes,
-        output_size, output_scale=0.01, rng=rng, name='net')
+        num_networks,
+        size + (num_tasks if observes_task else 0),
+        hidden_sizes,
+        output_size,
+        output_scale=0.01,
+        rng=rng,
+        name='net',
+    )
 
-  def __call__(self, observation: tf.Tensor,
-               origin: Optional[tf.Tensor] = None) -> tf.Tensor:
+  def __call__(
+      self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
+  ) -> tf.Tensor:
     """Puts out `[K, N, output_size]`.
 
     Args:
@@ -66,14 +73,16 @@ class Column(snt.Module):
       ValueError: if the shapes are others.
     """
     checks.has_shape(
-        self.name, [self._num_tasks, None, None], observation=observation)
+        self.name, [self._num_tasks, None, None], observation=observation
+    )
     if origin is not None:
       checks.has_shape(self.name, observation.shape[:2], origin=origin)
     x = self._normalizer(observation)
     if self.observes_task:
       if origin is None:
         origin = tf.broadcast_to(
-            tf.range(self._num_tasks)[:, tf.newaxis], tf.shape(x)[:2])
+            tf.range(self._num_tasks)[:, tf.newaxis], tf.shape(x)[:2]
+        )
       x = tf.concat([x, tf.one_hot(origin, self._num_tasks)], axis=-1)
     if self._net.weights[0].shape[0] > 1:
       return self._net(x)
@@ -93,7 +102,8 @@ class Column(snt.Module):
           'only columns that see the same can be made equal: want '
           f'pooled_normalizer=True, got {is_pooled}, and task_observes_task '
           f'equal to shared_observes_task={other.observes_task}, got '
-          f'{self.observes_task}.')
+          f'{self.observes_task}.'
+      )
     for own, source in zip(self._net.variables, other._net.variables):
       own.assign(tf.broadcast_to(source, own.shape))
 
@@ -104,10 +114,13 @@ class Column(snt.Module):
 
   def acting_variables(self, prefix: str) -> Dict[str, tf.Variable]:
     """By name, what `networks.acting` needs."""
-    named = {f'{prefix}/mean': self._normalizer.mean,
-             f'{prefix}/inverse_std': self._normalizer.inverse_std}
+    named = {
+        f'{prefix}/mean': self._normalizer.mean,
+        f'{prefix}/inverse_std': self._normalizer.inverse_std,
+    }
     for i, (weight, bias) in enumerate(
-        zip(self._net.weights, self._net.biases)):
+        zip(self._net.weights, self._net.biases)
+    ):
       named[f'{prefix}/w{i}'] = weight
       named[f'{prefix}/b{i}'] = bias
     return named
@@ -120,6 +133,6 @@ def precision_offset(alpha: float, std: float) -> float:
   1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha), and
   the KL cost would widen pi_0 in turn, step by step to its bound.
   """
-  precision = max((1. - alpha) / std**2, _MIN_INITIAL_PRECISION)
+  precision = max((1.0 - alpha) / std**2, _MIN_INITIAL_PRECISION)
   # The inverse of the softplus: log(e^x - 1), whatever x > 0.
   return precision + math.log(-math.expm1(-precision))

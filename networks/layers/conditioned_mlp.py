@@ -39,9 +39,15 @@ class ConditionedMLP(snt.Module):
     super().__init__(name=name)
     self._condition_size = condition_size
     self._net = perceptrons.StackedMLP(
-        1, input_size + condition_size, hidden_sizes, output_size,
-        activation='relu', output_scale=output_scale,
-        rng=np.random.default_rng(seed), name='net')
+        1,
+        input_size + condition_size,
+        hidden_sizes,
+        output_size,
+        activation='relu',
+        output_scale=output_scale,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
 
   def __call__(self, x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
     """`[M, N, D]` and `[M, L]`, row m with vector m, to `[M, N, O]`.
@@ -49,14 +55,18 @@ class ConditionedMLP(snt.Module):
     Raises:
       ValueError: if the numbers of tasks, or the vector's size, are not right.
     """
-    if (condition.shape[-1] != self._condition_size
-        or condition.shape[0] != x.shape[0]):
+    if (
+        condition.shape[-1] != self._condition_size
+        or condition.shape[0] != x.shape[0]
+    ):
       raise ValueError(
           f'{self.name}: condition has shape {condition.shape}, want '
-          f'[{x.shape[0]}, {self._condition_size}].')
+          f'[{x.shape[0]}, {self._condition_size}].'
+      )
     num_tasks, num_rows = tf.shape(x)[0], tf.shape(x)[1]
     condition = tf.broadcast_to(
-        condition[:, tf.newaxis], [num_tasks, num_rows, self._condition_size])
+        condition[:, tf.newaxis], [num_tasks, num_rows, self._condition_size]
+    )
     # One product over all rows.
     rows = tf.concat([x, condition], axis=-1)
     y = self._net(tf.reshape(rows, [1, -1, rows.shape[-1]]))
@@ -64,7 +74,11 @@ class ConditionedMLP(snt.Module):
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what a NumPy twin needs, layer by layer."""
-    return {f'{kind}{i}': variable
-            for kind, variables in (('w', self._net.weights),
-                                    ('b', self._net.biases))
-            for i, variable in enumerate(variables)}
+    return {
+        f'{kind}{i}': variable
+        for kind, variables in (
+            ('w', self._net.weights),
+            ('b', self._net.biases),
+        )
+        for i, variable in enumerate(variables)
+    }

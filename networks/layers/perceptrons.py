@@ -49,13 +49,16 @@ class StackedMLP(snt.Module):
     self.weights, self.biases = [], []
     for i, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:])):
       scale = output_scale if i == len(sizes) - 2 else None
-      weight = np.stack([
-          _initial[activation](rng, fan_in, fan_out, scale)
-          for _ in range(num_tasks)])
-      self.weights.append(
-          tf.Variable(weight.astype(np.float32), name=f'w{i}'))
-      self.biases.append(tf.Variable(
-          tf.zeros([num_tasks, 1, fan_out]), name=f'b{i}'))
+      weight = np.stack(
+          [
+              _initial[activation](rng, fan_in, fan_out, scale)
+              for _ in range(num_tasks)
+          ]
+      )
+      self.weights.append(tf.Variable(weight.astype(np.float32), name=f'w{i}'))
+      self.biases.append(
+          tf.Variable(tf.zeros([num_tasks, 1, fan_out]), name=f'b{i}')
+      )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     for i, (weight, bias) in enumerate(zip(self.weights, self.biases)):
@@ -65,19 +68,22 @@ class StackedMLP(snt.Module):
     return x
 
 
-def _orthogonal(rng: np.random.Generator, rows: int, cols: int,
-                scale: Optional[float]) -> np.ndarray:
+def _orthogonal(
+    rng: np.random.Generator, rows: int, cols: int, scale: Optional[float]
+) -> np.ndarray:
   """A matrix whose shorter side is orthogonal (Saxe et al. 2014)."""
   normal = rng.standard_normal((max(rows, cols), min(rows, cols)))
   q, r = np.linalg.qr(normal)
   q *= np.sign(np.diag(r))
-  return (np.sqrt(2.) if scale is None else scale) * (
-      q if rows >= cols else q.T)
+  return (np.sqrt(2.0) if scale is None else scale) * (
+      q if rows >= cols else q.T
+  )
 
 
-def _uniform(rng: np.random.Generator, rows: int, cols: int,
-             scale: Optional[float]) -> np.ndarray:
-  bound = np.sqrt(6. / rows) if scale is None else scale
+def _uniform(
+    rng: np.random.Generator, rows: int, cols: int, scale: Optional[float]
+) -> np.ndarray:
+  bound = np.sqrt(6.0 / rows) if scale is None else scale
   return rng.uniform(-bound, bound, (rows, cols))
 
 
@@ -135,8 +141,10 @@ class TaskMLP(snt.Module):
     """
     super().__init__(name=name)
     if architecture not in ARCHITECTURES:
-      raise ValueError(f'architecture must be one of {ARCHITECTURES}, got '
-                       f'{architecture!r}.')
+      raise ValueError(
+          f'architecture must be one of {ARCHITECTURES}, got '
+          f'{architecture!r}.'
+      )
     if not hidden_sizes:
       raise ValueError('hidden_sizes must have at least one layer, got none.')
     self.observes_task = observes_task
@@ -146,16 +154,30 @@ class TaskMLP(snt.Module):
     self._num_copies = num_copies
     self._input_size = input_size
     trunk_sizes = (
-        input_size + (num_tasks if observes_task else 0), *hidden_sizes)
+        input_size + (num_tasks if observes_task else 0),
+        *hidden_sizes,
+    )
     self._trunk = StackedMLP(
         num_copies * (num_tasks if architecture == 'separate' else 1),
-        trunk_sizes[0], trunk_sizes[1:-1], trunk_sizes[-1], activation='relu',
+        trunk_sizes[0],
+        trunk_sizes[1:-1],
+        trunk_sizes[-1],
+        activation='relu',
         # A hidden layer like the others.
-        output_scale=np.sqrt(6. / trunk_sizes[-2]), rng=rng, name='trunk')
+        output_scale=np.sqrt(6.0 / trunk_sizes[-2]),
+        rng=rng,
+        name='trunk',
+    )
     self._heads = StackedMLP(
         num_copies * (1 if architecture == 'shared' else num_tasks),
-        trunk_sizes[-1], (), output_size, activation='relu',
-        output_scale=output_scale, rng=rng, name='heads')
+        trunk_sizes[-1],
+        (),
+        output_size,
+        activation='relu',
+        output_scale=output_scale,
+        rng=rng,
+        name='heads',
+    )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]`, row k of task k, to `[C, K, N, O]`.
@@ -167,8 +189,9 @@ class TaskMLP(snt.Module):
     checks.has_shape(self.name, [num_tasks, None, self._input_size], x=x)
     num_rows = tf.shape(x)[1]
     if self.observes_task:
-      tasks = tf.broadcast_to(tf.eye(num_tasks)[:, tf.newaxis],
-                              [num_tasks, num_rows, num_tasks])
+      tasks = tf.broadcast_to(
+          tf.eye(num_tasks)[:, tf.newaxis], [num_tasks, num_rows, num_tasks]
+      )
       x = tf.concat([x, tasks], axis=-1)
     if self._architecture == 'separate':
       x = tf.tile(x, [num_copies, 1, 1])
@@ -185,6 +208,8 @@ class TaskMLP(snt.Module):
     """By name, what `networks.squashed_acting` needs, layer by layer."""
     weights = [*self._trunk.weights, *self._heads.weights]
     biases = [*self._trunk.biases, *self._heads.biases]
-    return {f'{kind}{i}': variable
-            for kind, variables in (('w', weights), ('b', biases))
-            for i, variable in enumerate(variables)}
+    return {
+        f'{kind}{i}': variable
+        for kind, variables in (('w', weights), ('b', biases))
+        for i, variable in enumerate(variables)
+    }

@@ -11,12 +11,14 @@ KERNEL, STRIDE = 3, 2
 
 class Inputs(NamedTuple):
   """An observation's parts, `[K, T, E, ...]`."""
+
   image: Optional[tf.Tensor]  # [..., rows * columns, channels]
   rest: tf.Tensor  # [..., R]
 
 
 class Memory(NamedTuple):
   """What is remembered after each step, `[K, T, E, H]` each."""
+
   h: tf.Tensor
   c: tf.Tensor
 
@@ -26,11 +28,17 @@ def conv_indices(rows: int, columns: int) -> np.ndarray:
 
   3 x 3 with stride 2 and no padding, over an image of that size.
   """
-  return np.array([
-      [(row + i) * columns + column + j
-       for i in range(KERNEL) for j in range(KERNEL)]
-      for row in range(0, rows - KERNEL + 1, STRIDE)
-      for column in range(0, columns - KERNEL + 1, STRIDE)])
+  return np.array(
+      [
+          [
+              (row + i) * columns + column + j
+              for i in range(KERNEL)
+              for j in range(KERNEL)
+          ]
+          for row in range(0, rows - KERNEL + 1, STRIDE)
+          for column in range(0, columns - KERNEL + 1, STRIDE)
+      ]
+  )
 
 
 def conv_size(size: int) -> int:
@@ -38,16 +46,17 @@ def conv_size(size: int) -> int:
   return (size - KERNEL) // STRIDE + 1
 
 
-def split(observation: tf.Tensor,
-          image_shape: Optional[Tuple[int, int, int]]) -> Inputs:
+def split(
+    observation: tf.Tensor, image_shape: Optional[Tuple[int, int, int]]
+) -> Inputs:
   """Takes the image out of observations `[..., D]`."""
   if image_shape is None:
     return Inputs(None, observation)
   rows, columns, channels = image_shape
-  image, rest = tf.split(
-      observation, [rows * columns * channels, -1], axis=-1)
+  image, rest = tf.split(observation, [rows * columns * channels, -1], axis=-1)
   return Inputs(
-      tf.reshape(image, [*image.shape[:-1], rows * columns, channels]), rest)
+      tf.reshape(image, [*image.shape[:-1], rows * columns, channels]), rest
+  )
 
 
 class RecurrentColumn(snt.Module):
@@ -94,7 +103,8 @@ class RecurrentColumn(snt.Module):
           raise ValueError(
               f'conv_channels: {len(conv_channels)} convolutions leave nothing '
               f'of an image of {image_shape[0]} x {image_shape[1]}; want '
-              f'{i} at most.')
+              f'{i} at most.'
+          )
         self._indices.append(conv_indices(rows, columns))
         self._make(f'conv{i}', KERNEL**2 * channels, units, rng)
         rows, columns, channels = conv_size(rows), conv_size(columns), units
@@ -108,18 +118,26 @@ class RecurrentColumn(snt.Module):
     self._make('lstm', size + lstm_size, 4 * lstm_size, rng)
     self._make('output', lstm_size, output_size, rng, scale=0.01)
 
-  def _make(self, name: str, fan_in: int, fan_out: int,
-            rng: np.random.Generator, scale: Optional[float] = None) -> None:
-    bound = np.sqrt(3. / fan_in) if scale is None else scale
-    weight = rng.uniform(
-        -bound, bound, (self._num_networks, fan_in, fan_out))
+  def _make(
+      self,
+      name: str,
+      fan_in: int,
+      fan_out: int,
+      rng: np.random.Generator,
+      scale: Optional[float] = None,
+  ) -> None:
+    bound = np.sqrt(3.0 / fan_in) if scale is None else scale
+    weight = rng.uniform(-bound, bound, (self._num_networks, fan_in, fan_out))
     self.weights[f'{name}/w'] = tf.Variable(
-        weight.astype(np.float32), name=f'{name}_w')
+        weight.astype(np.float32), name=f'{name}_w'
+    )
     self.weights[f'{name}/b'] = tf.Variable(
-        tf.zeros([self._num_networks, 1, fan_out]), name=f'{name}_b')
+        tf.zeros([self._num_networks, 1, fan_out]), name=f'{name}_b'
+    )
 
-  def remember(self, inputs: Inputs, state: Tuple[tf.Tensor, tf.Tensor],
-               keep: tf.Tensor) -> Memory:
+  def remember(
+      self, inputs: Inputs, state: Tuple[tf.Tensor, tf.Tensor], keep: tf.Tensor
+  ) -> Memory:
     """Goes through T steps.
 
     Args:
@@ -138,8 +156,9 @@ class RecurrentColumn(snt.Module):
       hs.append(h)
       cs.append(c)
     shape = inputs.rest.shape[:3]
-    return Memory(*(self._unstack(tf.stack(x, axis=1), shape)
-                    for x in (hs, cs)))
+    return Memory(
+        *(self._unstack(tf.stack(x, axis=1), shape) for x in (hs, cs))
+    )
 
   def remember_next(self, inputs: Inputs, memory: Memory) -> tf.Tensor:
     """h one step after each of the T, `[K, T, E, H]`.
@@ -154,7 +173,8 @@ class RecurrentColumn(snt.Module):
     later, _ = _cell(
         tf.reshape(gates, [*flat[:2], gates.shape[-1]])
         + tf.matmul(tf.reshape(h, flat), self._recurrent_weight()),
-        tf.reshape(c, flat))
+        tf.reshape(c, flat),
+    )
     return self._unstack(tf.reshape(later, h.shape), inputs.rest.shape[:3])
 
   def output(self, h: tf.Tensor) -> tf.Tensor:
@@ -170,25 +190,25 @@ class RecurrentColumn(snt.Module):
       x = self._stack(inputs.image)  # [G, T, B, P, C]
       for i, indices in enumerate(self._indices):
         patches = tf.gather(x, indices.ravel(), axis=3)
-        patches = tf.reshape(
-            patches, [*x.shape[:3], len(indices), -1])
+        patches = tf.reshape(patches, [*x.shape[:3], len(indices), -1])
         x = tf.nn.relu(self._linear(f'conv{i}', patches))
       x = tf.reshape(x, [*x.shape[:3], -1])
     for i in range(self._num_hidden):
       x = tf.nn.relu(self._linear(f'hidden{i}', x))
     if x is not rest:
       x = tf.concat([x, rest], axis=-1)
-    weight = self.weights['lstm/w'][:, :x.shape[-1]]
+    weight = self.weights['lstm/w'][:, : x.shape[-1]]
     return _matmul(x, weight) + self.weights['lstm/b'][:, tf.newaxis]
 
   def _recurrent_weight(self) -> tf.Tensor:
-    return self.weights['lstm/w'][:, -self._lstm_size:]
+    return self.weights['lstm/w'][:, -self._lstm_size :]
 
   def _linear(self, name: str, x: tf.Tensor) -> tf.Tensor:
     """`[G, T, B, ..., D]` by the layer's `[G, D, O]`."""
     weight, bias = self.weights[f'{name}/w'], self.weights[f'{name}/b']
     return _matmul(x, weight) + tf.reshape(
-        bias, [bias.shape[0]] + [1] * (x.shape.rank - 2) + [bias.shape[-1]])
+        bias, [bias.shape[0]] + [1] * (x.shape.rank - 2) + [bias.shape[-1]]
+    )
 
   def _stack(self, x: tf.Tensor) -> tf.Tensor:
     """`[K, E, H]` or `[K, T, E, ...]` for G networks; all tasks' rows if 1."""
@@ -197,8 +217,7 @@ class RecurrentColumn(snt.Module):
     if x.shape.rank == 3:
       return tf.reshape(x, [1, -1, x.shape[-1]])
     x = tf.transpose(x, [1, 0, *range(2, x.shape.rank)])  # [T, K, E, ...]
-    return tf.reshape(
-        x, [1, x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])
+    return tf.reshape(x, [1, x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])
 
   def _unstack(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """The way back: `[G, T, B, F]` to `[K, T, E, F]`."""
@@ -212,8 +231,7 @@ class RecurrentColumn(snt.Module):
 def _matmul(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
   """`[G, ..., D]` by `[G, D, O]` as one product."""
   flat = tf.reshape(x, [x.shape[0], -1, x.shape[-1]])
-  return tf.reshape(
-      tf.matmul(flat, weight), [*x.shape[:-1], weight.shape[-1]])
+  return tf.reshape(tf.matmul(flat, weight), [*x.shape[:-1], weight.shape[-1]])
 
 
 def _cell(gates: tf.Tensor, c: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
@@ -222,5 +240,5 @@ def _cell(gates: tf.Tensor, c: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
   The forget gate begins open: 1 is added to it (Jozefowicz et al. 2015).
   """
   i, f, g, o = tf.split(gates, 4, axis=-1)
-  c = tf.sigmoid(f + 1.) * c + tf.sigmoid(i) * tf.tanh(g)
+  c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
   return tf.sigmoid(o) * tf.tanh(c), c

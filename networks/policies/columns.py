@@ -18,6 +18,7 @@ _ARCHITECTURES = ('shared', 'separate', 'two_column')
 
 class StdRange(NamedTuple):
   """Standard deviation of a Gaussian policy, in units of the action."""
+
   initial: float
   minimum: float
   maximum: float
@@ -87,21 +88,35 @@ class ColumnPolicy(snt.Module):
     self.action_size = action_size
     self.alpha = alpha
     self._shared_normalizer = normalizer.RunningNormalizer(
-        1, observation_size, min_std=min_observation_std, name='shared')
+        1, observation_size, min_std=min_observation_std, name='shared'
+    )
     self._task_normalizer = self._shared_normalizer
     if not pooled_normalizer:
       self._task_normalizer = normalizer.RunningNormalizer(
-          num_tasks, observation_size, min_std=min_observation_std, name='task')
+          num_tasks, observation_size, min_std=min_observation_std, name='task'
+      )
     rng = np.random.default_rng(seed)
     self._shared_column = column.Column(
-        1, num_tasks, self._shared_normalizer,
-        observes_task=shared_observes_task, output_size=action_size,
-        hidden_sizes=hidden_sizes, rng=rng, name='shared')
+        1,
+        num_tasks,
+        self._shared_normalizer,
+        observes_task=shared_observes_task,
+        output_size=action_size,
+        hidden_sizes=hidden_sizes,
+        rng=rng,
+        name='shared',
+    )
     adds_precision = architecture == 'two_column' and not is_discrete
     self._task_columns = column.Column(
-        num_tasks, num_tasks, self._task_normalizer,
-        observes_task=task_observes_task, hidden_sizes=hidden_sizes, rng=rng,
-        output_size=action_size * (2 if adds_precision else 1), name='task')
+        num_tasks,
+        num_tasks,
+        self._task_normalizer,
+        observes_task=task_observes_task,
+        hidden_sizes=hidden_sizes,
+        rng=rng,
+        output_size=action_size * (2 if adds_precision else 1),
+        name='task',
+    )
     self._make_deviations(std)
 
   def _make_deviations(self, std: StdRange) -> None:
@@ -109,17 +124,23 @@ class ColumnPolicy(snt.Module):
     self._precision_offset = column.precision_offset(self.alpha, std.initial)
     self._shared_log_std = tf.Variable(
         tf.fill([self.action_size], tf.math.log(std.initial)),
-        name='shared_log_std')
+        name='shared_log_std',
+    )
     # Of two columns, only its bound, which `project` sets.
     is_bound = self.architecture == 'two_column'
     self._task_std_name = 'max_log_std' if is_bound else 'log_std'
     self._task_log_std = tf.Variable(
-        tf.fill([self.num_tasks, 1, self.action_size],
-                tf.math.log(std.maximum if is_bound else std.initial)),
-        trainable=not is_bound, name=f'task_{self._task_std_name}')
+        tf.fill(
+            [self.num_tasks, 1, self.action_size],
+            tf.math.log(std.maximum if is_bound else std.initial),
+        ),
+        trainable=not is_bound,
+        name=f'task_{self._task_std_name}',
+    )
 
-  def shared(self, observation: tf.Tensor,
-             origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+  def shared(
+      self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """pi_0(.|s), batch shape `[K, N]`.
 
     Args:
@@ -132,8 +153,9 @@ class ColumnPolicy(snt.Module):
       return tfd.Categorical(logits=h)
     return _gaussian(h, tf.exp(self._shared_log_std))
 
-  def task(self, observation: tf.Tensor,
-           origin: Optional[tf.Tensor] = None) -> tfd.Distribution:
+  def task(
+      self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
+  ) -> tfd.Distribution:
     """pi_k(.|s) of row k, wherever s came from; otherwise as `shared`."""
     if self.architecture == 'shared':
       return self.shared(observation, origin)
@@ -147,11 +169,15 @@ class ColumnPolicy(snt.Module):
       return tfd.Categorical(logits=self.alpha * h + g)
     natural_mean, precision = tf.split(g, 2, axis=-1)
     product = gaussians.tempered_product(
-        h, tf.broadcast_to(tf.exp(self._shared_log_std), tf.shape(h)),
-        natural_mean, tf.nn.softplus(precision + self._precision_offset),
-        alpha=self.alpha)
+        h,
+        tf.broadcast_to(tf.exp(self._shared_log_std), tf.shape(h)),
+        natural_mean,
+        tf.nn.softplus(precision + self._precision_offset),
+        alpha=self.alpha,
+    )
     return _gaussian(
-        product.mean, tf.minimum(product.std, tf.exp(self._task_log_std)))
+        product.mean, tf.minimum(product.std, tf.exp(self._task_log_std))
+    )
 
   def shared_variables(self) -> List[tf.Variable]:
     """What pi_0 depends on and a gradient step may move."""
@@ -168,25 +194,36 @@ class ColumnPolicy(snt.Module):
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.acting.ColumnPolicy` needs."""
-    return {'shared/log_std': self._shared_log_std,
-            f'task/{self._task_std_name}': self._task_log_std,
-            **self._shared_column.acting_variables('shared'),
-            **self._task_columns.acting_variables('task')}
+    return {
+        'shared/log_std': self._shared_log_std,
+        f'task/{self._task_std_name}': self._task_log_std,
+        **self._shared_column.acting_variables('shared'),
+        **self._task_columns.acting_variables('task'),
+    }
 
-  def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = (), noise_color: float = 0.
-                    ) -> acting_columns.ColumnPolicy:
+  def acting_policy(
+      self,
+      which: str,
+      low: Sequence[float] = (),
+      high: Sequence[float] = (),
+      noise_color: float = 0.0,
+  ) -> acting_columns.ColumnPolicy:
     """The NumPy twin, see `interfaces.MultiTaskPolicy`."""
     return acting_columns.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
-        architecture=self.architecture, is_discrete=self.is_discrete,
-        action_size=self.action_size, alpha=self.alpha,
+        architecture=self.architecture,
+        is_discrete=self.is_discrete,
+        action_size=self.action_size,
+        alpha=self.alpha,
         num_layers=self._shared_column.num_layers,
         shared_observes_task=self._shared_column.observes_task,
         task_observes_task=self._task_columns.observes_task,
         precision_offset=self._precision_offset,
-        max_deviation=normalizer.MAX_DEVIATION, noise_color=noise_color,
-        low=tuple(low), high=tuple(high))
+        max_deviation=normalizer.MAX_DEVIATION,
+        noise_color=noise_color,
+        low=tuple(low),
+        high=tuple(high),
+    )
 
   def observe(self, observation: tf.Tensor) -> None:
     """Updates the observation statistics with `[K, N, D]`."""
@@ -203,17 +240,21 @@ class ColumnPolicy(snt.Module):
     bound is the smaller, it is the width, and gradients move the mean alone.
     A narrow pi_0 would weigh ever more in pi_k's mean, by alpha / s_0^2.
     """
-    low, high = (tf.math.log(self._std_range.minimum),
-                 tf.math.log(self._std_range.maximum))
+    low, high = (
+        tf.math.log(self._std_range.minimum),
+        tf.math.log(self._std_range.maximum),
+    )
     bound = high if max_std is None else tf.math.log(max_std)
     if self.architecture == 'two_column':
       self._task_log_std.assign(tf.fill(self._task_log_std.shape, bound))
       bound = high
     else:
       self._task_log_std.assign(
-          tf.clip_by_value(self._task_log_std, low, bound))
+          tf.clip_by_value(self._task_log_std, low, bound)
+      )
     self._shared_log_std.assign(
-        tf.clip_by_value(self._shared_log_std, low, bound))
+        tf.clip_by_value(self._shared_log_std, low, bound)
+    )
 
   def reset_tasks(self) -> None:
     """Makes every task policy the shared one.
@@ -228,22 +269,27 @@ class ColumnPolicy(snt.Module):
     if self.architecture == 'separate':
       self._task_columns.copy(self._shared_column)
       self._task_log_std.assign(
-          tf.broadcast_to(self._shared_log_std, self._task_log_std.shape))
+          tf.broadcast_to(self._shared_log_std, self._task_log_std.shape)
+      )
     elif self.architecture == 'two_column':
       self._task_columns.zero_last_layer()
 
 
 def _check_architecture(
-    architecture: str, alpha: float, is_discrete: bool) -> None:
+    architecture: str, alpha: float, is_discrete: bool
+) -> None:
   if architecture not in _ARCHITECTURES:
     raise ValueError(
-        f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.')
+        f'architecture must be one of {_ARCHITECTURES}, got {architecture!r}.'
+    )
   if architecture == 'two_column' and not alpha and not is_discrete:
     raise ValueError(
         "alpha=0 would leave the standard deviation of continuous 'two_column' "
-        "policies without a bound; want alpha > 0, or 'separate'.")
+        "policies without a bound; want alpha > 0, or 'separate'."
+    )
 
 
 def _gaussian(mean: tf.Tensor, std: tf.Tensor) -> tfd.Distribution:
   return tfd.Independent(
-      tfd.Normal(mean, tf.broadcast_to(std, tf.shape(mean))), 1)
+      tfd.Normal(mean, tf.broadcast_to(std, tf.shape(mean))), 1
+  )

@@ -19,18 +19,37 @@ ARCHITECTURES = ('multi_head', 'separate')
 class _Network(snt.Module):
   """A perceptron of standardised observations; its first layers are shared."""
 
-  def __init__(self, num_tasks: int, sizes: Sequence[int], num_shared: int,
-               output_scale: float, rng: np.random.Generator, name: str):
+  def __init__(
+      self,
+      num_tasks: int,
+      sizes: Sequence[int],
+      num_shared: int,
+      output_scale: float,
+      rng: np.random.Generator,
+      name: str,
+  ):
     super().__init__(name=name)
     self._num_tasks = num_tasks
     self.trunk = None
     if num_shared:
       self.trunk = perceptrons.StackedMLP(
-          1, sizes[0], sizes[1:num_shared], sizes[num_shared],
-          output_scale=np.sqrt(2.), rng=rng, name='trunk')
+          1,
+          sizes[0],
+          sizes[1:num_shared],
+          sizes[num_shared],
+          output_scale=np.sqrt(2.0),
+          rng=rng,
+          name='trunk',
+      )
     self.heads = perceptrons.StackedMLP(
-        num_tasks, sizes[num_shared], sizes[num_shared + 1:-1], sizes[-1],
-        output_scale=output_scale, rng=rng, name='heads')
+        num_tasks,
+        sizes[num_shared],
+        sizes[num_shared + 1 : -1],
+        sizes[-1],
+        output_scale=output_scale,
+        rng=rng,
+        name='heads',
+    )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]` to `[K, N, O]`; raises ValueError for another K."""
@@ -43,8 +62,10 @@ class _Network(snt.Module):
 
   def last(self, num_layers: int) -> List[tf.Variable]:
     """Weights and biases of the last layers."""
-    return [*self.layers('weights')[-num_layers:],
-            *self.layers('biases')[-num_layers:]]
+    return [
+        *self.layers('weights')[-num_layers:],
+        *self.layers('biases')[-num_layers:],
+    ]
 
   def layers(self, kind: str) -> List[tf.Variable]:
     """'weights' or 'biases', from the first layer to the last."""
@@ -95,21 +116,33 @@ class MultiHeadPolicy(snt.Module):
     self._action_size = action_size
     is_shared = _is_shared(architecture)
     self.normalizer = normalizer.RunningNormalizer(
-        1 if is_shared else num_tasks, observation_size,
-        min_std=min_observation_std, name='normalizer')
+        1 if is_shared else num_tasks,
+        observation_size,
+        min_std=min_observation_std,
+        name='normalizer',
+    )
     self._net = _Network(
-        num_tasks, [observation_size, *hidden_sizes, action_size],
-        len(hidden_sizes) if is_shared else 0, output_scale=0.01,
-        rng=np.random.default_rng(seed), name='net')
+        num_tasks,
+        [observation_size, *hidden_sizes, action_size],
+        len(hidden_sizes) if is_shared else 0,
+        output_scale=0.01,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
     self._log_std = tf.Variable(
         tf.fill([num_tasks, 1, action_size], tf.math.log(initial_std)),
-        name='log_std')
+        name='log_std',
+    )
 
   def task(self, observation: tf.Tensor) -> tfd.Distribution:
     """pi_k(.|s) of row k, `[K, N, D]` to batch shape `[K, N]`."""
     mean = self._net(self.normalizer(observation))
-    return tfd.Independent(tfd.Normal(
-        mean, tf.broadcast_to(tf.exp(self._log_std), tf.shape(mean))), 1)
+    return tfd.Independent(
+        tfd.Normal(
+            mean, tf.broadcast_to(tf.exp(self._log_std), tf.shape(mean))
+        ),
+        1,
+    )
 
   def shared_variables(self) -> List[tf.Variable]:
     """Those of the trunk; none if there is none."""
@@ -129,19 +162,30 @@ class MultiHeadPolicy(snt.Module):
         'mean': self.normalizer.mean,
         'inverse_std': self.normalizer.inverse_std,
         'log_std': self._log_std,
-        **{f'{kind[0]}{i}': variable for kind in ('weights', 'biases')
-           for i, variable in enumerate(self._net.layers(kind))}}
+        **{
+            f'{kind[0]}{i}': variable
+            for kind in ('weights', 'biases')
+            for i, variable in enumerate(self._net.layers(kind))
+        },
+    }
 
-  def acting_policy(self, which: str, low: Sequence[float] = (),
-                    high: Sequence[float] = (), noise_color: float = 0.
-                    ) -> acting_multi_head.MultiHeadPolicy:
+  def acting_policy(
+      self,
+      which: str,
+      low: Sequence[float] = (),
+      high: Sequence[float] = (),
+      noise_color: float = 0.0,
+  ) -> acting_multi_head.MultiHeadPolicy:
     """The NumPy twin, see `interfaces.MultiTaskPolicy`; of 'task' alone."""
     del which
     return acting_multi_head.MultiHeadPolicy(
         action_size=self._action_size,
         num_layers=len(self._net.layers('weights')),
-        max_deviation=normalizer.MAX_DEVIATION, noise_color=noise_color,
-        low=tuple(low), high=tuple(high))
+        max_deviation=normalizer.MAX_DEVIATION,
+        noise_color=noise_color,
+        low=tuple(low),
+        high=tuple(high),
+    )
 
 
 class MultiHeadValue(snt.Module):
@@ -171,9 +215,13 @@ class MultiHeadValue(snt.Module):
     super().__init__(name='multi_head_value')
     self._normalizer = observation_normalizer
     self._net = _Network(
-        num_tasks, [observation_normalizer.mean.shape[-1], *hidden_sizes, 1],
-        1 if _is_shared(architecture) else 0, output_scale=1.,
-        rng=np.random.default_rng(seed), name='net')
+        num_tasks,
+        [observation_normalizer.mean.shape[-1], *hidden_sizes, 1],
+        1 if _is_shared(architecture) else 0,
+        output_scale=1.0,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
     """`[K, N, D]` to `[K, N]`."""
@@ -194,6 +242,8 @@ class MultiHeadValue(snt.Module):
 
 def _is_shared(architecture: str) -> bool:
   if architecture not in ARCHITECTURES:
-    raise ValueError(f'architecture must be one of {ARCHITECTURES}, got '
-                     f'{architecture!r}.')
+    raise ValueError(
+        f'architecture must be one of {ARCHITECTURES}, got '
+        f'{architecture!r}.'
+    )
   return architecture == 'multi_head'

@@ -15,6 +15,7 @@ tfd = tfp.distributions
 
 class RecurrentOutput(NamedTuple):
   """Of an unroll of T steps in E environments of K tasks; N = T E, by time."""
+
   task: tfd.Distribution  # pi_k, batch shape [K, N].
   shared: tfd.Distribution  # pi_0, likewise.
   value: tf.Tensor  # V_k, [K, N].
@@ -67,30 +68,47 @@ class RecurrentColumnPolicy(snt.Module):
     self._size = observation_size
     self._image_shape = image_shape if conv_channels else None
     self._sizes = dict(
-        num_conv=len(conv_channels), num_hidden=len(hidden_sizes),
-        lstm_size=lstm_size)
+        num_conv=len(conv_channels),
+        num_hidden=len(hidden_sizes),
+        lstm_size=lstm_size,
+    )
     rng = np.random.default_rng(seed)
 
     def make_column(num_networks: int, name: str):
       return recurrent_column.RecurrentColumn(
-          num_networks, observation_size, self._image_shape, conv_channels,
-          hidden_sizes, lstm_size, num_actions, rng=rng, name=name)
+          num_networks,
+          observation_size,
+          self._image_shape,
+          conv_channels,
+          hidden_sizes,
+          lstm_size,
+          num_actions,
+          rng=rng,
+          name=name,
+      )
 
     self._columns = {'shared': make_column(1, 'shared')}
     if architecture != 'shared':
       self._columns['task'] = make_column(num_tasks, 'task')
     self._value_weight = tf.Variable(
-        tf.zeros([num_tasks, lstm_size, 1]), name='value_weight')
-    self._value_bias = tf.Variable(tf.zeros([num_tasks, 1, 1]),
-                                   name='value_bias')
+        tf.zeros([num_tasks, lstm_size, 1]), name='value_weight'
+    )
+    self._value_bias = tf.Variable(
+        tf.zeros([num_tasks, 1, 1]), name='value_bias'
+    )
 
   @property
   def state_size(self) -> int:
     """S, numbers that are remembered: h and c of each column."""
     return 2 * self._sizes['lstm_size'] * len(self._columns)
 
-  def unroll(self, observation: tf.Tensor, next_observation: tf.Tensor,
-             state: tf.Tensor, is_first: tf.Tensor) -> RecurrentOutput:
+  def unroll(
+      self,
+      observation: tf.Tensor,
+      next_observation: tf.Tensor,
+      state: tf.Tensor,
+      is_first: tf.Tensor,
+  ) -> RecurrentOutput:
     """Goes through an unroll.
 
     Args:
@@ -103,20 +121,26 @@ class RecurrentColumnPolicy(snt.Module):
     Raises:
       ValueError: if the shapes are others.
     """
-    checks.has_shape(self.name, [None, self.num_tasks, None, self._size],
-                     observation=observation, next_observation=next_observation)
+    checks.has_shape(
+        self.name,
+        [None, self.num_tasks, None, self._size],
+        observation=observation,
+        next_observation=next_observation,
+    )
     lead = observation.shape[:3]
     checks.has_shape(self.name, lead, is_first=is_first)
     checks.has_shape(self.name, [*lead[1:], self.state_size], state=state)
-    keep = 1. - tf.cast(_task_major(is_first), tf.float32)  # [K, T, E]
+    keep = 1.0 - tf.cast(_task_major(is_first), tf.float32)  # [K, T, E]
     now, following = (
         recurrent_column.split(_task_major(x), self._image_shape)
-        for x in (observation, next_observation))
+        for x in (observation, next_observation)
+    )
     logits, memories = {}, {}
     parts = tf.split(state, 2 * len(self._columns), axis=-1)
     for i, (name, column) in enumerate(self._columns.items()):
       memories[name] = column.remember(
-          now, (parts[2 * i], parts[2 * i + 1]), keep)
+          now, (parts[2 * i], parts[2 * i + 1]), keep
+      )
       logits[name] = column.output(memories[name].h)
     own = 'task' if 'task' in self._columns else 'shared'
     after = self._columns[own].remember_next(following, memories[own])
@@ -127,14 +151,18 @@ class RecurrentColumnPolicy(snt.Module):
     if self.architecture == 'two_column':
       task += self.alpha * shared
     return RecurrentOutput(
-        tfd.Categorical(logits=task), tfd.Categorical(logits=shared),
-        self._value(memories[own].h), tf.stop_gradient(self._value(after)))
+        tfd.Categorical(logits=task),
+        tfd.Categorical(logits=shared),
+        self._value(memories[own].h),
+        tf.stop_gradient(self._value(after)),
+    )
 
   def _value(self, h: tf.Tensor) -> tf.Tensor:
     """`[K, T, E, H]` to `[K, N]`."""
     flat = _flat(h)
     return tf.squeeze(
-        tf.matmul(flat, self._value_weight) + self._value_bias, axis=-1)
+        tf.matmul(flat, self._value_weight) + self._value_bias, axis=-1
+    )
 
   def shared_variables(self) -> List[tf.Variable]:
     """What pi_0 depends on."""
@@ -152,17 +180,22 @@ class RecurrentColumnPolicy(snt.Module):
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.recurrent_acting` needs."""
-    return {f'{name}/{key}': variable
-            for name, column in self._columns.items()
-            for key, variable in column.weights.items()}
+    return {
+        f'{name}/{key}': variable
+        for name, column in self._columns.items()
+        for key, variable in column.weights.items()
+    }
 
   def acting_policy(self, which: str) -> acting_recurrent.RecurrentPolicy:
     """The NumPy twin, 'task' or 'shared'."""
     return acting_recurrent.RecurrentPolicy(
         which='shared' if self.architecture == 'shared' else which,
-        architecture=self.architecture, alpha=self.alpha,
-        num_actions=self.num_actions, image_shape=self._image_shape or (),
-        **self._sizes)
+        architecture=self.architecture,
+        alpha=self.alpha,
+        num_actions=self.num_actions,
+        image_shape=self._image_shape or (),
+        **self._sizes,
+    )
 
 
 def _task_major(x: tf.Tensor) -> tf.Tensor:

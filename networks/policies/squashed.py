@@ -10,7 +10,7 @@ import sonnet as snt
 import tensorflow as tf
 
 # Bounds of the logarithm of the standard deviation, before the squashing.
-MIN_LOG_STD, MAX_LOG_STD = -20., 2.
+MIN_LOG_STD, MAX_LOG_STD = -20.0, 2.0
 _OUTPUT_SCALE = 1e-3
 
 
@@ -47,13 +47,22 @@ class SquashedPolicy(snt.Module):
     self.num_tasks = num_tasks
     self.action_size = action_size
     self._net = perceptrons.TaskMLP(
-        num_tasks, observation_size, hidden_sizes, 2 * action_size,
-        architecture=architecture, observes_task=observes_task, num_copies=1,
-        output_scale=_OUTPUT_SCALE, rng=np.random.default_rng(seed), name='net')
-    self._is_uniform = tf.Variable(1., trainable=False, name='is_uniform')
+        num_tasks,
+        observation_size,
+        hidden_sizes,
+        2 * action_size,
+        architecture=architecture,
+        observes_task=observes_task,
+        num_copies=1,
+        output_scale=_OUTPUT_SCALE,
+        rng=np.random.default_rng(seed),
+        name='net',
+    )
+    self._is_uniform = tf.Variable(1.0, trainable=False, name='is_uniform')
 
-  def sample(self, observation: tf.Tensor,
-             noise: tf.Tensor) -> squashed_gaussians.SquashedSample:
+  def sample(
+      self, observation: tf.Tensor, noise: tf.Tensor
+  ) -> squashed_gaussians.SquashedSample:
     """Actions `[K, N, A]` and log-probabilities `[K, N]`.
 
     Args:
@@ -62,19 +71,24 @@ class SquashedPolicy(snt.Module):
     """
     mean, log_std = tf.split(self._net(observation)[0], 2, axis=-1)
     return squashed_gaussians.sample(
-        mean, tf.clip_by_value(log_std, MIN_LOG_STD, MAX_LOG_STD), noise)
+        mean, tf.clip_by_value(log_std, MIN_LOG_STD, MAX_LOG_STD), noise
+    )
 
   def start(self) -> None:
     """From now on who acts follows the policy; until then, uniform noise."""
-    self._is_uniform.assign(0.)
+    self._is_uniform.assign(0.0)
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
     """By name, what `networks.squashed_acting` needs."""
     return {'is_uniform': self._is_uniform, **self._net.acting_variables()}
 
-  def acting_policy(self, low: Sequence[float], high: Sequence[float],
-                    latents: str = '', noise_color: float = 0.
-                    ) -> acting_squashed.SquashedPolicy:
+  def acting_policy(
+      self,
+      low: Sequence[float],
+      high: Sequence[float],
+      latents: str = '',
+      noise_color: float = 0.0,
+  ) -> acting_squashed.SquashedPolicy:
     """The NumPy twin.
 
     Args:
@@ -85,8 +99,14 @@ class SquashedPolicy(snt.Module):
       noise_color: likewise.
     """
     return acting_squashed.SquashedPolicy(
-        num_tasks=self.num_tasks, action_size=self.action_size,
-        num_layers=self._net.num_layers, observes_task=self._net.observes_task,
-        low=tuple(low), high=tuple(high),
-        min_log_std=MIN_LOG_STD, max_log_std=MAX_LOG_STD, latents=latents,
-        noise_color=noise_color)
+        num_tasks=self.num_tasks,
+        action_size=self.action_size,
+        num_layers=self._net.num_layers,
+        observes_task=self._net.observes_task,
+        low=tuple(low),
+        high=tuple(high),
+        min_log_std=MIN_LOG_STD,
+        max_log_std=MAX_LOG_STD,
+        latents=latents,
+        noise_color=noise_color,
+    )

@@ -46,8 +46,11 @@ def expected_return(environment, policy):
   value = np.zeros(len(rewards))
   for _ in range(HORIZON):
     action_value = rewards + transitions @ value
-    value = (action_value.max(-1) if policy is None
-             else (policy * action_value).sum(-1))
+    value = (
+        action_value.max(-1)
+        if policy is None
+        else (policy * action_value).sum(-1)
+    )
   return np.delete(value, environment.goal).mean()
 
 
@@ -55,27 +58,40 @@ def test_acmes_dqn_learns_a_grid(acme_adders):
   """What Reverb samples has no seed, so the bounds are wide."""
   del acme_adders
   from acme.agents.tf import dqn
+
   (task,) = fakes.grid_suite(1, horizon=HORIZON).tasks
   environment = task.factory(0)
   spec = acme.make_environment_spec(environment)
   num_actions = spec.actions.num_values
   # A table: a bias would be the same in all cells.
-  network = snt.Sequential([
-      snt.Linear(num_actions, with_bias=False, w_init=tf.zeros_initializer())])
+  network = snt.Sequential(
+      [snt.Linear(num_actions, with_bias=False, w_init=tf.zeros_initializer())]
+  )
   agent = dqn.DQN(
-      environment_spec=spec, network=network, batch_size=32,
-      samples_per_insert=32., min_replay_size=100, n_step=1, discount=0.9,
-      epsilon=tf.Variable(0.2), learning_rate=0.01, target_update_period=20,
-      logger=loggers.NoOpLogger(), checkpoint=False)
+      environment_spec=spec,
+      network=network,
+      batch_size=32,
+      samples_per_insert=32.0,
+      min_replay_size=100,
+      n_step=1,
+      discount=0.9,
+      epsilon=tf.Variable(0.2),
+      learning_rate=0.01,
+      target_update_period=20,
+      logger=loggers.NoOpLogger(),
+      checkpoint=False,
+  )
   loop = acme.EnvironmentLoop(environment, agent, logger=loggers.NoOpLogger())
   learned = []
   for num_steps in (1000, *[50] * 8):
     loop.run(num_steps=num_steps)
     values = network(np.eye(environment.size**2, dtype=np.float32)).numpy()
-    learned.append(expected_return(
-        environment, np.eye(num_actions)[values.argmax(-1)]))
+    learned.append(
+        expected_return(environment, np.eye(num_actions)[values.argmax(-1)])
+    )
   random = expected_return(
-      environment, np.full((environment.size**2, num_actions), 1 / num_actions))
+      environment, np.full((environment.size**2, num_actions), 1 / num_actions)
+  )
   optimal = expected_return(environment, None)
   assert optimal - random > 0.6
   # Which action is best in a cell may change for a while; not for most of them.
@@ -83,11 +99,15 @@ def test_acmes_dqn_learns_a_grid(acme_adders):
   agent._server.stop()
 
 
-@pytest.mark.parametrize('make_environment', [
-    lambda: fakes.point_mass_suite(1).tasks[0].factory(0),
-    lambda: fakes.grid_suite(1).tasks[0].factory(0),
-    lambda: suites.make_suite('MT10', seed=0).tasks[3].factory(0),
-], ids=['point_mass', 'grid', 'metaworld'])
+@pytest.mark.parametrize(
+    'make_environment',
+    [
+        lambda: fakes.point_mass_suite(1).tasks[0].factory(0),
+        lambda: fakes.grid_suite(1).tasks[0].factory(0),
+        lambda: suites.make_suite('MT10', seed=0).tasks[3].factory(0),
+    ],
+    ids=['point_mass', 'grid', 'metaworld'],
+)
 def test_environments_keep_to_acmes_spec(make_environment):
   """An episode and the beginning of the next one, number by number."""
   environment = make_environment()
@@ -97,8 +117,9 @@ def test_environments_keep_to_acmes_spec(make_environment):
   def draw_action():
     if hasattr(spec.actions, 'num_values'):
       return np.int32(rng.integers(spec.actions.num_values))
-    return rng.uniform(spec.actions.minimum, spec.actions.maximum,
-                       spec.actions.shape).astype(spec.actions.dtype)
+    return rng.uniform(
+        spec.actions.minimum, spec.actions.maximum, spec.actions.shape
+    ).astype(spec.actions.dtype)
 
   timestep = environment.reset()
   assert timestep.first() and timestep.reward is None

@@ -8,8 +8,11 @@ from distillery.agents.trpo import config as trpo_config
 import pytest
 
 NAN = float('nan')
-CONFIGS = (distral_config.DistralConfig, trpo_config.TRPOConfig,
-           dnc_config.DnCConfig)
+CONFIGS = (
+    distral_config.DistralConfig,
+    trpo_config.TRPOConfig,
+    dnc_config.DnCConfig,
+)
 
 
 @pytest.fixture(name='make', params=CONFIGS, ids=lambda config: config.__name__)
@@ -18,19 +21,34 @@ def fixture_make(request):
 
 
 @pytest.mark.parametrize('value', [0, -1])
-@pytest.mark.parametrize('name', [
-    'envs_per_task', 'unroll_length', 'value_learning_rate', 'min_std',
-    'min_observation_std',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'envs_per_task',
+        'unroll_length',
+        'value_learning_rate',
+        'min_std',
+        'min_observation_std',
+    ],
+)
 def test_what_must_be_positive(make, name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 
 
-@pytest.mark.parametrize('name', [
-    'value_learning_rate', 'min_std', 'min_observation_std', 'noise_color',
-    'discount', 'gae_lambda', 'initial_std', 'max_std',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'value_learning_rate',
+        'min_std',
+        'min_observation_std',
+        'noise_color',
+        'discount',
+        'gae_lambda',
+        'initial_std',
+        'max_std',
+    ],
+)
 def test_nan_is_refused(make, name):
   with pytest.raises(ValueError, match=name):
     make(**{name: NAN})
@@ -42,7 +60,7 @@ def test_noise_has_no_negative_color(make, value):
     make(noise_color=value)
 
 
-@pytest.mark.parametrize('value', [-.01, 1.01])
+@pytest.mark.parametrize('value', [-0.01, 1.01])
 @pytest.mark.parametrize('name', ['discount', 'gae_lambda'])
 def test_what_must_be_a_share(make, name, value):
   with pytest.raises(ValueError, match=rf'^{name} must be in \[0, 1\], got'):
@@ -56,10 +74,15 @@ def test_layers_have_units(make, name, sizes):
     make(**{name: sizes})
 
 
-@pytest.mark.parametrize('changes', [
-    dict(initial_std=.005), dict(initial_std=2.), dict(max_std=.5),
-    dict(min_std=1.5),
-])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(initial_std=0.005),
+        dict(initial_std=2.0),
+        dict(max_std=0.5),
+        dict(min_std=1.5),
+    ],
+)
 def test_initial_std_lies_within_its_bounds(make, changes):
   with pytest.raises(ValueError, match='^initial_std must lie between'):
     make(**changes)
@@ -67,4 +90,4 @@ def test_initial_std_lies_within_its_bounds(make, changes):
 
 def test_it_is_frozen(make):
   with pytest.raises(dataclasses.FrozenInstanceError):
-    make().discount = 1.
+    make().discount = 1.0

@@ -11,8 +11,10 @@ def run_eagerly(request):
 
   Those of the core and of whole runs do.
   """
-  compiles = (request.path.parent.name in ('agents', 'core')
-              or 'compiled' in request.fixturenames)
+  compiles = (
+      request.path.parent.name in ('agents', 'core')
+      or 'compiled' in request.fixturenames
+  )
   tf.config.run_functions_eagerly(not compiles)
   yield
   tf.config.run_functions_eagerly(False)
@@ -21,6 +23,7 @@ def run_eagerly(request):
 @pytest.fixture
 def fall_silent(monkeypatch):
   """Has every server of Reverb's be found silent from now on."""
+
   def check_answers(client):
     raise ConnectionError(f'{client.server_address} is silent')
 

@@ -49,7 +49,8 @@ def test_memory_of_children(bench_report):
   program = 'print("ready", flush=True); input()'
   with subprocess.Popen(
       [sys.executable, '-c', program],
-      stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
   ) as process:
     process.stdout.readline()
     started = bench_report.children() - before

@@ -13,7 +13,9 @@ ROOT = pathlib.Path(__file__).parents[2]
 def run_benchmark(name, *arguments):
   return subprocess.run(
       [sys.executable, ROOT / 'benchmarks' / name, *arguments],
-      capture_output=True, text=True, timeout=280,
+      capture_output=True,
+      text=True,
+      timeout=280,
   )
 
 
@@ -27,7 +29,9 @@ def figures(path):
 def test_collection(tmp_path):
   path = tmp_path / 'collection.csv'
   result = run_benchmark(
-      'collection.py', '--repetitions=1', '--unroll_length=20',
+      'collection.py',
+      '--repetitions=1',
+      '--unroll_length=20',
       f'--output={path}',
   )
   assert result.returncode == 0, result.stderr
@@ -55,8 +59,14 @@ def test_end_to_end(tmp_path):
 def test_off_policy(tmp_path):
   path = tmp_path / 'off_policy.csv'
   result = run_benchmark(
-      'off_policy.py', '--repetitions=1', '--updates=1', '--agents=2',
-      '--train_blocks=3', '--transitions=2000', f'--output={path}')
+      'off_policy.py',
+      '--repetitions=1',
+      '--updates=1',
+      '--agents=2',
+      '--train_blocks=3',
+      '--transitions=2000',
+      f'--output={path}',
+  )
   assert result.returncode == 0, result.stderr
   found = figures(path)
   assert found['MT-SAC update, batch 1,280'] > 0
@@ -72,19 +82,25 @@ def test_off_policy(tmp_path):
 def test_meta_learning(tmp_path):
   path = tmp_path / 'meta_learning.csv'
   result = run_benchmark(
-      'meta_learning.py', '--repetitions=1', '--updates=2',
-      '--unroll_length=10', f'--output={path}')
+      'meta_learning.py',
+      '--repetitions=1',
+      '--updates=2',
+      '--unroll_length=10',
+      f'--output={path}',
+  )
   assert result.returncode == 0, result.stderr
   found = figures(path)
   assert found['collecting DAMSEL'] > 0 and found['DAMSEL : MT10'] > 0
   for agent in ('DAMSEL', 'PEARL'):
     assert found[f'{agent}, 1,000 meta-updates'] == pytest.approx(
-        1000 / found[f'{agent}, meta-updates'], rel=.01)
+        1000 / found[f'{agent}, meta-updates'], rel=0.01
+    )
 
 
 def test_a_run_that_fails_is_one_sentence(tmp_path):
   result = run_benchmark(
-      'end_to_end.py', '--run_flagfile=nowhere.cfg',
+      'end_to_end.py',
+      '--run_flagfile=nowhere.cfg',
       f'--output={tmp_path / "a.csv"}',
   )
   assert result.returncode == 1
@@ -99,8 +115,13 @@ def test_a_run_that_fails_is_one_sentence(tmp_path):
 def test_programs(tmp_path):
   path = tmp_path / 'programs.csv'
   result = run_benchmark(
-      'programs.py', '--repetitions=1', '--seconds=3', '--kills=1',
-      '--transitions=1000', f'--output={path}')
+      'programs.py',
+      '--repetitions=1',
+      '--seconds=3',
+      '--kills=1',
+      '--transitions=1000',
+      f'--output={path}',
+  )
   assert result.returncode == 0, result.stderr
   found = figures(path)
   assert found['on Ray : one process'] > 0

@@ -26,11 +26,13 @@ def _drop(method, argument):
   def called(*args, **kwargs):
     kwargs.pop(argument, None)
     return method(*args, **kwargs)
+
   return called
 
 
 reverb.Client.trajectory_writer = _drop(
-    reverb.Client.trajectory_writer, 'get_signature_timeout_ms')
+    reverb.Client.trajectory_writer, 'get_signature_timeout_ms'
+)
 
 
 def pytest_configure():

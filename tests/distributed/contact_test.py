@@ -17,13 +17,19 @@ import pytest
 import reverb
 
 ROOT = pathlib.Path(contact.__file__).resolve().parent.parent
-PROXIES = ('grpc_proxy', 'https_proxy', 'http_proxy', 'no_grpc_proxy',
-           'no_proxy')
+PROXIES = (
+    'grpc_proxy',
+    'https_proxy',
+    'http_proxy',
+    'no_grpc_proxy',
+    'no_proxy',
+)
 
 
 @pytest.fixture(name='set_proxies')
 def fixture_set_proxies(monkeypatch):
   """Sets the variables that gRPC reads, and no others of them."""
+
   def set_proxies(**variables):
     for name in PROXIES:
       monkeypatch.delenv(name, raising=False)
@@ -48,20 +54,34 @@ def fixture_impatient(monkeypatch):
   monkeypatch.setattr(contact, '_SILENT_S', 0.1)
 
 
-@pytest.mark.parametrize('before, after', [
-    (dict(), None),
-    (dict(no_proxy='corp.org'), None),
-    (dict(http_proxy='http://proxy:1'), 'localhost,127.0.0.1,::1,10.0.0.2'),
-    (dict(https_proxy='http://proxy:1', no_proxy='.corp.org, localhost'),
-     '.corp.org,localhost,127.0.0.1,::1,10.0.0.2'),
-    # An empty entry would be every host.
-    (dict(grpc_proxy='http://proxy:1', no_proxy=',corp.org,'),
-     'corp.org,localhost,127.0.0.1,::1,10.0.0.2'),
-    (dict(http_proxy='http://proxy:1', no_proxy='a', no_grpc_proxy='10.0.0.2'),
-     '10.0.0.2,localhost,127.0.0.1,::1'),
-])
+@pytest.mark.parametrize(
+    'before, after',
+    [
+        (dict(), None),
+        (dict(no_proxy='corp.org'), None),
+        (dict(http_proxy='http://proxy:1'), 'localhost,127.0.0.1,::1,10.0.0.2'),
+        (
+            dict(https_proxy='http://proxy:1', no_proxy='.corp.org, localhost'),
+            '.corp.org,localhost,127.0.0.1,::1,10.0.0.2',
+        ),
+        # An empty entry would be every host.
+        (
+            dict(grpc_proxy='http://proxy:1', no_proxy=',corp.org,'),
+            'corp.org,localhost,127.0.0.1,::1,10.0.0.2',
+        ),
+        (
+            dict(
+                http_proxy='http://proxy:1',
+                no_proxy='a',
+                no_grpc_proxy='10.0.0.2',
+            ),
+            '10.0.0.2,localhost,127.0.0.1,::1',
+        ),
+    ],
+)
 def test_proxies_stay_in_force_but_for_the_hosts_of_a_run(
-    set_proxies, before, after):
+    set_proxies, before, after
+):
   set_proxies(**before)
   for _ in range(2):  # What is there is not added again.
     contact.bypass_proxies('10.0.0.2')
@@ -71,8 +91,7 @@ def test_proxies_stay_in_force_but_for_the_hosts_of_a_run(
 
 
 @pytest.mark.parametrize('name', ['grpc_proxy', 'https_proxy', 'http_proxy'])
-def test_a_server_is_reached_past_a_proxy(
-    set_proxies, silent_port, name):
+def test_a_server_is_reached_past_a_proxy(set_proxies, silent_port, name):
   set_proxies(**{name: f'http://127.0.0.1:{silent_port}', 'no_proxy': 'corp'})
   with quiet.quiet_native_code():
     server = reverb.Server(helpers.make_tables(), port=None)
@@ -85,13 +104,18 @@ def test_a_server_is_reached_past_a_proxy(
 
 @pytest.mark.parametrize('listens', [True, False])
 def test_a_server_that_does_not_answer_is_named(
-    impatient, set_proxies, silent_port, listens):
+    impatient, set_proxies, silent_port, listens
+):
   set_proxies(https_proxy='http://me:secret@proxy:1')
   port = silent_port if listens else 1
-  with pytest.raises(ConnectionError, match=(
-      f"Reverb's server at localhost:{port} does not answer within 0.1 s "
-      rf"\({'it takes connections' if listens else '.*refused'}\); look at .*"
-      r'`ip link set lo up`.* firewalls .* \(https_proxy set\)')) as error:
+  with pytest.raises(
+      ConnectionError,
+      match=(
+          f"Reverb's server at localhost:{port} does not answer within 0.1 s "
+          rf"\({'it takes connections' if listens else '.*refused'}\); look at .*"
+          r'`ip link set lo up`.* firewalls .* \(https_proxy set\)'
+      ),
+  ) as error:
     contact.connect(f'localhost:{port}')
   assert 'secret' not in str(error.value)
 
@@ -105,7 +129,8 @@ def silent():
     raise reverb.errors.DeadlineExceededError('deadline')
 
   return types.SimpleNamespace(
-      server_info=server_info, server_address='localhost:1')
+      server_info=server_info, server_address='localhost:1'
+  )
 
 
 def test_a_call_may_take_long_while_the_server_answers(impatient):
@@ -138,18 +163,23 @@ def test_ctrl_c_is_heard_in_a_call():
 def in_a_network_of_its_own(*command):
   try:
     return subprocess.run(
-        ['unshare', '-rn', *command], capture_output=True, text=True)
+        ['unshare', '-rn', *command], capture_output=True, text=True
+    )
   except FileNotFoundError:
     pytest.skip('there is no unshare')
 
 
-CHECK = [sys.executable, '-c', """
+CHECK = [
+    sys.executable,
+    '-c',
+    """
 from distillery.distributed import contact
 try:
   contact.check_loopback()
 except ConnectionError as error:
   print(error)
-"""]
+""",
+]
 
 
 def test_a_loopback_device_that_is_down_is_named():
@@ -158,7 +188,9 @@ def test_a_loopback_device_that_is_down_is_named():
   said = in_a_network_of_its_own(*CHECK).stdout
   assert re.fullmatch(
       r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\); '
-      r'look at .*`ip link set lo up`.*\n', said)
+      r'look at .*`ip link set lo up`.*\n',
+      said,
+  )
   assert subprocess.run(CHECK, capture_output=True).stdout == b''
 
 
@@ -166,8 +198,8 @@ def test_the_network_namespace_of_the_readme_has_a_loopback_device():
   if in_a_network_of_its_own('sh', '-c', 'ip link').returncode:
     pytest.skip('network namespaces are not allowed, or there is no ip')
   readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-  script, = re.findall(
-      r"^ *unshare -rn sh -c '(.* && exec) python launchers/", readme, re.M)
-  result = in_a_network_of_its_own(
-      'sh', '-c', f'{script} "$@"', 'sh', *CHECK)
+  (script,) = re.findall(
+      r"^ *unshare -rn sh -c '(.* && exec) python launchers/", readme, re.M
+  )
+  result = in_a_network_of_its_own('sh', '-c', f'{script} "$@"', 'sh', *CHECK)
   assert (result.returncode, result.stdout, result.stderr) == (0, '', '')

@@ -18,14 +18,20 @@ BOTH = pytest.mark.parametrize('where', ['mt', 'mp'])
 
 def node(constructor, *labels_or_values):
   """Makes a node whose arguments are values, or labels of other nodes."""
+
   def make(handles):
-    return lp.CourierNode(constructor, *(
-        handles.get(x, x) if isinstance(x, str) else x
-        for x in labels_or_values))
+    return lp.CourierNode(
+        constructor,
+        *(
+            handles.get(x, x) if isinstance(x, str) else x
+            for x in labels_or_values
+        ),
+    )
+
   return make
 
 
-def wait_for(condition, seconds=60.):
+def wait_for(condition, seconds=60.0):
   deadline = time.monotonic() + seconds
   while not condition():
     assert time.monotonic() < deadline
@@ -35,11 +41,13 @@ def wait_for(condition, seconds=60.):
 @BOTH
 def test_nodes_call_each_other_until_one_stops_the_program(where):
   program, _ = helpers.program(
-      counter=node(helpers.Counter), one=node(helpers.Caller, 'counter', 50),
-      two=node(helpers.Caller, 'counter', 50))
+      counter=node(helpers.Counter),
+      one=node(helpers.Caller, 'counter', 50),
+      two=node(helpers.Caller, 'counter', 50),
+  )
   begin = time.monotonic()
   launch.launch(program, f'local_{where}')
-  assert time.monotonic() - begin < 60.
+  assert time.monotonic() - begin < 60.0
 
 
 @BOTH
@@ -49,11 +57,11 @@ def test_the_program_that_launched_calls_nodes_too(where):
   try:
     counter = handles['counter'].dereference()
     assert counter.add(2) == 7
-    assert counter.futures.add(3).result(timeout=60.) == 10
+    assert counter.futures.add(3).result(timeout=60.0) == 10
     with pytest.raises(LookupError, match='no such thing'):
       counter.fail()
     with pytest.raises(LookupError):
-      counter.futures.fail().result(timeout=60.)
+      counter.futures.fail().result(timeout=60.0)
     with pytest.raises(AttributeError):
       counter.does_not_exist()
     with pytest.raises(AttributeError):
@@ -67,7 +75,8 @@ def test_reverb_is_a_node(where):
   program, handles = helpers.program(
       counter=node(helpers.Counter),
       replay=lambda _: lp.ReverbNode(helpers.make_tables),
-      writer=node(helpers.Tables, 'replay', 'counter'))
+      writer=node(helpers.Tables, 'replay', 'counter'),
+  )
   manager = launch.launch(program, f'test_{where}')
   try:
     wait_for(lambda: handles['counter'].dereference().add(0) == 42)
@@ -87,7 +96,8 @@ def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
       counter=node(helpers.Counter, -41),
       replay=lambda _: lp.ReverbNode(helpers.make_tables),
       writer=node(helpers.Tables, 'replay', 'counter'),
-      waits=node(helpers.Waits, 'counter', 1))
+      waits=node(helpers.Waits, 'counter', 1),
+  )
   launch.launch(program, f'local_{where}')
 
 
@@ -96,41 +106,52 @@ def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
   with socket.create_server(('127.0.0.1', 0)) as server:
     address = f'localhost:{server.getsockname()[1]}'
     program, handles = helpers.program(
-        counter=node(helpers.Counter),
-        replay=node(helpers.Address, address))
+        counter=node(helpers.Counter), replay=node(helpers.Address, address)
+    )
     with program.group('writer'):
-      program.add_node(lp.CourierNode(
-          helpers.Tables, nodes.ReverbHandle(handles['replay'].address),
-          handles['counter']))
-    with pytest.raises(supervisor.ProgramError, match=(
-        "^writer/0 could not be constructed: ConnectionError: Reverb's server "
-        f'at {address} does not answer within 0.1 s')):
+      program.add_node(
+          lp.CourierNode(
+              helpers.Tables,
+              nodes.ReverbHandle(handles['replay'].address),
+              handles['counter'],
+          )
+      )
+    with pytest.raises(
+        supervisor.ProgramError,
+        match=(
+            "^writer/0 could not be constructed: ConnectionError: Reverb's server "
+            f'at {address} does not answer within 0.1 s'
+        ),
+    ):
       launch.launch(program, 'local_mt')
 
 
 def test_a_node_that_fails_is_started_anew(capsys):
   program, _ = helpers.program(
-      counter=node(helpers.Counter),
-      failing=node(helpers.Failing, 'counter', 2))
+      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 2)
+  )
   launch.launch(program, 'local_mt')
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
       'failing/0 failed (ArithmeticError: failure 1); failing/0 will be '
       'started anew in 0.5 s.',
       'failing/0 failed (ArithmeticError: failure 2); failing/0 will be '
-      'started anew in 1 s.']
+      'started anew in 1 s.',
+  ]
 
 
 def test_a_process_that_is_killed_is_started_anew(capfd):
   program, _ = helpers.program(
-      counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1))
+      counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1)
+  )
   launch.launch(program, 'local_mp')
   assert 'killed/0 will be started anew in 0.5 s.' in capfd.readouterr().err
 
 
 def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
   program, _ = helpers.program(
-      one=node(helpers.Speaker), two=node(helpers.Speaker))
+      one=node(helpers.Speaker), two=node(helpers.Speaker)
+  )
   manager = launch.launch(program, 'test_mp')
   out, err = [], []
 
@@ -151,23 +172,29 @@ def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
 
 def test_one_that_fails_again_and_again_ends_the_program():
   program, _ = helpers.program(
-      counter=node(helpers.Counter),
-      failing=node(helpers.Failing, 'counter', 9))
+      counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 9)
+  )
   with pytest.raises(supervisor.ProgramError) as error:
     launch.launch(program, 'local_mt')
   sentence, _, details = str(error.value).partition('\n\n')
   # The first failure: what comes after may be a consequence.
-  assert sentence == ('failing/0 failed 5 times; the first time: '
-                      'ArithmeticError: failure 1')
+  assert sentence == (
+      'failing/0 failed 5 times; the first time: ' 'ArithmeticError: failure 1'
+  )
   assert details.startswith('Traceback') and 'failure 1' in details
 
 
 @BOTH
 def test_one_that_cannot_be_constructed_ends_the_program_at_once(where):
   program, _ = helpers.program(
-      counter=node(helpers.Counter), unmakeable=node(helpers.Unmakeable))
-  with pytest.raises(supervisor.ProgramError, match=(
-      'unmakeable/0 could not be constructed: ValueError: wants another')):
+      counter=node(helpers.Counter), unmakeable=node(helpers.Unmakeable)
+  )
+  with pytest.raises(
+      supervisor.ProgramError,
+      match=(
+          'unmakeable/0 could not be constructed: ValueError: wants another'
+      ),
+  ):
     launch.launch(program, f'local_{where}')
 
 
@@ -176,9 +203,11 @@ def test_dependents_of_reverb_are_started_anew_with_it():
   program, _ = helpers.program(
       counter=node(helpers.Counter),
       replay=lambda _: lp.ReverbNode(helpers.make_tables),
-      writer=node(helpers.Tables, 'replay', 'counter'))
+      writer=node(helpers.Tables, 'replay', 'counter'),
+  )
   made = supervisor.Supervisor(
-      program, _FakeEngine(), notice_s=0., log=lambda line: None)
+      program, _FakeEngine(), notice_s=0.0, log=lambda line: None
+  )
   assert made._dependents('replay/0') == ['writer/0']
   assert made._dependents('counter/0') == []
 
@@ -198,25 +227,29 @@ def test_nodes_hear_of_the_end():
     assert not lp.stop_event().is_set()
     manager.stop()
     assert lp.stop_event().is_set() and heard.is_set()
-    assert lp.wait_for_stop(0.)
+    assert lp.wait_for_stop(0.0)
   finally:
     lp.unregister_stop_handler(heard.set)
 
 
 def test_the_end_does_not_wait_for_one_that_does_not_hear(monkeypatch):
   monkeypatch.setattr(
-      launch.flags.FLAGS['lp_termination_notice_secs'], 'value', 1)
+      launch.flags.FLAGS['lp_termination_notice_secs'], 'value', 1
+  )
   program, _ = helpers.program(
-      deaf=node(helpers.Deaf), counter=node(helpers.Counter),
-      caller=node(helpers.Caller, 'counter', 1))
+      deaf=node(helpers.Deaf),
+      counter=node(helpers.Counter),
+      caller=node(helpers.Caller, 'counter', 1),
+  )
   begin = time.monotonic()
   launch.launch(program, 'local_mt')
-  assert time.monotonic() - begin < 20.
+  assert time.monotonic() - begin < 20.0
 
 
 def test_a_disabled_run_answers_calls_alone():
   program, handles = helpers.program(
-      counter=node(helpers.Counter), caller=node(helpers.Once, 'counter'))
+      counter=node(helpers.Counter), caller=node(helpers.Once, 'counter')
+  )
   program.groups['caller'][0].disable_run()
   manager = launch.launch(program, 'test_mt')
   time.sleep(0.5)
@@ -232,7 +265,9 @@ def test_a_cacher_answers_with_what_was_answered_before():
   program, handles = helpers.program(
       counter=node(helpers.Counter),
       cacher=lambda handles: lp.CacherNode(
-          handles['counter'], refresh_interval_ms=500))
+          handles['counter'], refresh_interval_ms=500
+      ),
+  )
   manager = launch.launch(program, 'test_mt')
   try:
     cacher = handles['cacher'].dereference()
@@ -262,9 +297,17 @@ def test_a_handle_wants_its_program_launched():
     handles['counter'].dereference()
 
 
-@pytest.mark.parametrize('address, error, words', [
-    ('here', ValueError, "got 'here', want HOST:PORT"),
-    ('127.0.0.1:9', ConnectionError, 'no Ray cluster answers at 127.0.0.1:9')])
+@pytest.mark.parametrize(
+    'address, error, words',
+    [
+        ('here', ValueError, "got 'here', want HOST:PORT"),
+        (
+            '127.0.0.1:9',
+            ConnectionError,
+            'no Ray cluster answers at 127.0.0.1:9',
+        ),
+    ],
+)
 def test_a_cluster_has_to_be_there(address, error, words):
   program, _ = helpers.program(counter=node(helpers.Counter))
   with pytest.raises(error, match=words):

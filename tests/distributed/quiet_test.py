@@ -7,7 +7,7 @@ import sys
 from distillery.distributed import quiet
 import pytest
 
-BLOCK = '''
+BLOCK = """
 import os, sys, threading
 from distillery.distributed import quiet
 
@@ -25,7 +25,7 @@ except OSError:
   pass
 print('afterwards', file=sys.stderr)
 os.write(2, b'native again\\n')
-'''
+"""
 
 
 def run_python(code, directory):
@@ -33,7 +33,10 @@ def run_python(code, directory):
   environment.pop('TF_CPP_MIN_LOG_LEVEL', None)
   return subprocess.run(
       [sys.executable, '-c', code],
-      capture_output=True, text=True, timeout=110, env=environment,
+      capture_output=True,
+      text=True,
+      timeout=110,
+      env=environment,
       cwd=directory,
   )
 
@@ -78,15 +81,23 @@ def test_native_output_comes_after_all_with_an_error(capfd):
   assert capfd.readouterr().err == 'the reason\n'
 
 
-@pytest.mark.parametrize('end, said', [
-    ('', ['from Python', 'afterwards', 'native again']),
-    # A program ends while a thread of it holds back.
-    ('os._exit(0)', ['from Python']),
-    ('raise OSError', ['from Python', 'from native code', 'afterwards',
-                       'native again']),
-])
+@pytest.mark.parametrize(
+    'end, said',
+    [
+        ('', ['from Python', 'afterwards', 'native again']),
+        # A program ends while a thread of it holds back.
+        ('os._exit(0)', ['from Python']),
+        (
+            'raise OSError',
+            ['from Python', 'from native code', 'afterwards', 'native again'],
+        ),
+    ],
+)
 def test_native_code_is_quiet_and_python_is_not(end, said):
   result = subprocess.run(
-      [sys.executable, '-c', BLOCK.format(end)], capture_output=True, text=True,
-      check=True)
+      [sys.executable, '-c', BLOCK.format(end)],
+      capture_output=True,
+      text=True,
+      check=True,
+  )
   assert result.stderr.splitlines() == said

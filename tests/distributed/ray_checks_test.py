@@ -9,7 +9,8 @@ from ray._private import utils
 
 @pytest.mark.parametrize('variable', ['TMPDIR', 'RAY_TMPDIR'])
 def test_a_long_name_of_the_folder_is_refused_as_ray_would(
-    monkeypatch, variable):
+    monkeypatch, variable
+):
   for name in ('TMPDIR', 'RAY_TMPDIR'):
     monkeypatch.delenv(name, raising=False)
   ray_checks.check('')  # /tmp is short enough.
@@ -17,8 +18,10 @@ def test_a_long_name_of_the_folder_is_refused_as_ray_would(
   for length in range(30, 60):
     folder = '/' + (length - 1) * 'a'
     monkeypatch.setenv(variable, folder)
-    socket = (f'{folder}/ray/session_2026-11-29_05-40-57_197000_{os.getpid()}/'
-              'sockets/plasma_store')
+    socket = (
+        f'{folder}/ray/session_2026-11-29_05-40-57_197000_{os.getpid()}/'
+        'sockets/plasma_store'
+    )
     try:
       utils.validate_socket_filepath(socket)
       refused = False
@@ -35,7 +38,8 @@ def test_a_long_name_of_the_folder_is_refused_as_ray_would(
         f"{variable}: got {folder!r}, below which the names of Ray's sockets "
         f'have {len(socket)} bytes, and Unix allows 107; want a directory '
         f'whose name has {longest} bytes at most. For Ray alone, set '
-        'RAY_TMPDIR, such as RAY_TMPDIR=/tmp.')
+        'RAY_TMPDIR, such as RAY_TMPDIR=/tmp.'
+    )
   assert verdicts == {False, True}
 
 

@@ -39,21 +39,26 @@ if __name__ == '__main__':
 BUSY = {
     'python': ('time.sleep(1000)', 130),
     'native': ("hashlib.pbkdf2_hmac('sha256', b'', b'', 2 * 10**9)", 130),
-    'swallows': ("""
+    'swallows': (
+        """
   while True:
     try:
       time.sleep(1000)
     except KeyboardInterrupt:
-      pass""", 130),
+      pass""",
+        130,
+    ),
     'cannot raise': ('Finalized(); time.sleep(1000)', 130),
-    'cleans up for long': ("""
+    'cleans up for long': (
+        """
   try:
     time.sleep(1000)
   finally:
-    time.sleep(1000)""", 130),
+    time.sleep(1000)""",
+        130,
+    ),
     # Nothing else of Python's runs meanwhile, so it has to be killed.
-    'holds the interpreter': (
-        'sum(range(10**13))', -signal.SIGKILL),
+    'holds the interpreter': ('sum(range(10**13))', -signal.SIGKILL),
 }
 
 
@@ -64,11 +69,17 @@ def fixture_start(tmp_path):
   def start(busy):
     program = tmp_path / 'launcher.py'
     program.write_text(LAUNCHER.format(busy=busy))
-    processes.append(subprocess.Popen(
-        [sys.executable, program], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True,
-        preexec_fn=functools.partial(
-            signal.signal, signal.SIGINT, signal.SIG_DFL)))
+    processes.append(
+        subprocess.Popen(
+            [sys.executable, program],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=functools.partial(
+                signal.signal, signal.SIGINT, signal.SIG_DFL
+            ),
+        )
+    )
     child = psutil.Process(int(processes[-1].stdout.readline()))
     processes.append(child)
     time.sleep(0.5)  # It is as busy as can be.
@@ -81,8 +92,10 @@ def fixture_start(tmp_path):
   processes[0].communicate()
 
 
-@pytest.mark.parametrize('busy, times', [
-    *((busy, 1) for busy in BUSY), ('python', 3), ('cleans up for long', 3)])
+@pytest.mark.parametrize(
+    'busy, times',
+    [*((busy, 1) for busy in BUSY), ('python', 3), ('cleans up for long', 3)],
+)
 def test_ctrl_c_ends_everything_with_one_sentence(start, busy, times):
   process, child = start(BUSY[busy][0])
   for _ in range(times):

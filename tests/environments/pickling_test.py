@@ -14,10 +14,10 @@ from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import pickling
 from distillery.environments.adapters import suites as user_suites
-import numpy as np
 from helpers import pool_helpers as helpers
-import pytest
 from helpers import user_environments
+import numpy as np
+import pytest
 
 # A factory of the script, and a pool of it.
 _SCRIPT = """
@@ -53,49 +53,85 @@ def script(define=_WALK, inner=''):
 def run(arguments, folder, given=''):
   """Lines that Python prints."""
   return subprocess.run(
-      [sys.executable, *arguments], cwd=folder, input=given, text=True,
-      capture_output=True, timeout=100., check=True,
-      env={**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parent)}
+      [sys.executable, *arguments],
+      cwd=folder,
+      input=given,
+      text=True,
+      capture_output=True,
+      timeout=100.0,
+      check=True,
+      env={**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parent)},
   ).stdout.splitlines()
 
 
 def write_files(folder):
   (folder / 'package').mkdir()
   for name, text in {
-      'run.py': script(), 'package/__init__.py': '',
-      'package/__main__.py': script(), 'package/run.py': script(),
+      'run.py': script(),
+      'package/__init__.py': '',
+      'package/__main__.py': script(),
+      'package/run.py': script(),
       'guarded.py': script('', _WALK),
       'in_function.py': script(
-          'def define():\n      global walk\n      ' + _WALK, 'define()'),
+          'def define():\n      global walk\n      ' + _WALK, 'define()'
+      ),
       'conditional.py': script(
-          f'if True:\n      {_WALK}\n    else:\n      walk = None'),
+          f'if True:\n      {_WALK}\n    else:\n      walk = None'
+      ),
       'imported.py': script('from package.run import walk'),
   }.items():
     (folder / name).write_text(text)
 
 
-@pytest.mark.parametrize('arguments, given, words', [
-    (['-c', script()], '', '__main__ has no file, as in a notebook, at a pro'),
-    (['-'], script() + _FINE, '__main__ has no file, as in a notebook, at a'),
-    (['-m', 'package'], '', '__main__ is a __main__.py, which a worker does'),
-    (['package'], '', '__main__ is a __main__.py, which a worker does not run'),
-    (['guarded.py'], '', '__main__ has it under `if __name__ == '),
-    (['in_function.py'], '', 'or in a function, where a worker does not see'),
-])
+@pytest.mark.parametrize(
+    'arguments, given, words',
+    [
+        (
+            ['-c', script()],
+            '',
+            '__main__ has no file, as in a notebook, at a pro',
+        ),
+        (
+            ['-'],
+            script() + _FINE,
+            '__main__ has no file, as in a notebook, at a',
+        ),
+        (
+            ['-m', 'package'],
+            '',
+            '__main__ is a __main__.py, which a worker does',
+        ),
+        (
+            ['package'],
+            '',
+            '__main__ is a __main__.py, which a worker does not run',
+        ),
+        (['guarded.py'], '', '__main__ has it under `if __name__ == '),
+        (
+            ['in_function.py'],
+            '',
+            'or in a function, where a worker does not see',
+        ),
+    ],
+)
 def test_what_a_worker_cannot_import_is_refused_at_once(
-    tmp_path, arguments, given, words):
+    tmp_path, arguments, given, words
+):
   write_files(tmp_path)
   said, *fine = run(arguments, tmp_path, given)
   assert said.startswith("factory of task 'walk': got <function walk at ")
-  assert ("cannot be sent to a worker process ('walk' cannot be imported "
-          'there: ') in said
+  assert (
+      "cannot be sent to a worker process ('walk' cannot be imported " 'there: '
+  ) in said
   assert words in said and 'put in a module, a file of its own' in said
   # What is in a module works all the same.
   assert fine == (['fine'] if given else [])
 
 
-@pytest.mark.parametrize('arguments', [
-    ['run.py'], ['-m', 'package.run'], ['conditional.py'], ['imported.py']])
+@pytest.mark.parametrize(
+    'arguments',
+    [['run.py'], ['-m', 'package.run'], ['conditional.py'], ['imported.py']],
+)
 def test_what_a_script_has_for_its_workers_is_taken(tmp_path, arguments):
   write_files(tmp_path)
   assert run(arguments, tmp_path) == ['walks']
@@ -104,20 +140,26 @@ def test_what_a_script_has_for_its_workers_is_taken(tmp_path, arguments):
 def test_a_prompt_after_a_script_is_no_file(tmp_path):
   (tmp_path / 'walks.py').write_text(
       'from distillery.environments.adapters import suites as user_suites\n'
-      f'import user_environments\n{_WALK}\n')
-  said = run(['-i', 'walks.py'], tmp_path, textwrap.dedent("""
+      f'import user_environments\n{_WALK}\n'
+  )
+  said = run(
+      ['-i', 'walks.py'],
+      tmp_path,
+      textwrap.dedent("""
       try:
         user_suites.suite_from_factories('Walks', {'walk': walk})
       except ValueError as error:
         print(error)
 
-      """))
+      """),
+  )
   assert '__main__ has no file' in said[0]
 
 
 @dataclasses.dataclass(frozen=True)
 class Holder:
   """Holds a function, and may have one."""
+
   held: Any = None
 
   def method(self, seed):
@@ -133,32 +175,46 @@ def fixture_session(monkeypatch):
   for name in ('walk', 'Policy', 'Own'):
     if name == 'walk':
       found = types.FunctionType(
-          (lambda seed: user_environments.Walk(seed)).__code__, globals(), name)
+          (lambda seed: user_environments.Walk(seed)).__code__, globals(), name
+      )
     else:
-      found = type(name, (helpers.GaussianPolicy if name == 'Policy'
-                          else Holder,), {})
+      found = type(
+          name, (helpers.GaussianPolicy if name == 'Policy' else Holder,), {}
+      )
     found.__module__, found.__qualname__ = '__main__', name
     setattr(main, name, found)
   monkeypatch.setitem(sys.modules, '__main__', main)
   return main
 
 
-@pytest.mark.parametrize('make', [
-    lambda main: main.walk,
-    lambda main: functools.partial(main.walk, length=3),
-    lambda main: Holder(main.walk),
-    lambda main: main.Own(),
-    lambda main: main.Own().method,
-    lambda main: user_suites.AdaptedFactory(main.walk),
-], ids=['function', 'partial', 'held', 'instance', 'method', 'adapted'])
+@pytest.mark.parametrize(
+    'make',
+    [
+        lambda main: main.walk,
+        lambda main: functools.partial(main.walk, length=3),
+        lambda main: Holder(main.walk),
+        lambda main: main.Own(),
+        lambda main: main.Own().method,
+        lambda main: user_suites.AdaptedFactory(main.walk),
+    ],
+    ids=['function', 'partial', 'held', 'instance', 'method', 'adapted'],
+)
 def test_whatever_holds_it_is_refused(session, make):
   thing = make(session)
   for check in (pickling.dump, pickling.check_for_program):
-    with pytest.raises(ValueError, match=(
-        r"^the thing cannot be sent to .* \('(walk|Own)' cannot be imported")):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"^the thing cannot be sent to .* \('(walk|Own)' cannot be imported"
+        ),
+    ):
       check(thing, 'the thing')
-  with helpers.leaves_nothing(), pytest.raises(
-      ValueError, match='a task cannot be sent to a worker process'):
+  with (
+      helpers.leaves_nothing(),
+      pytest.raises(
+          ValueError, match='a task cannot be sent to a worker process'
+      ),
+  ):
     helpers.make_pool([base.Task('a', 'f', 'train', thing)])
 
 
@@ -172,8 +228,13 @@ def test_tasks_and_policies_of_calls_are_looked_through(session):
     with pytest.raises(ValueError, match="policy cannot .*'Policy' cannot be"):
       pool.evaluate(policy, parameters, episodes_per_task=1, seed=0)
     with pytest.raises(ValueError, match="^task 'own' cannot be .*'walk' can"):
-      pool.evaluate(helpers.GaussianPolicy(), parameters, tasks=[task],
-                    episodes_per_task=1, seed=0)
+      pool.evaluate(
+          helpers.GaussianPolicy(),
+          parameters,
+          tasks=[task],
+          episodes_per_task=1,
+          seed=0,
+      )
     pool.set_policy(helpers.GaussianPolicy(), parameters)
     pool.collect()  # None of this did any harm.
 
@@ -183,8 +244,12 @@ def test_a_module_that_no_other_process_finds_is_refused(monkeypatch):
   module.walk = types.FunctionType((lambda seed: None).__code__, {}, 'walk')
   module.walk.__module__, module.walk.__qualname__ = 'made_up', 'walk'
   monkeypatch.setitem(sys.modules, 'made_up', module)
-  with pytest.raises(ValueError, match=(
-      "'walk' cannot be imported there: made_up is not found on sys.path")):
+  with pytest.raises(
+      ValueError,
+      match=(
+          "'walk' cannot be imported there: made_up is not found on sys.path"
+      ),
+  ):
     pickling.dump(functools.partial(module.walk), 'a task')
 
 
@@ -193,8 +258,10 @@ def test_what_cannot_be_pickled_is_refused():
     del seed
 
   for thing in (local, lambda seed: None, Holder(open(os.devnull))):
-    with pytest.raises(ValueError, match=(
-        '^the thing cannot be sent to a worker process .*not a lambda$')):
+    with pytest.raises(
+        ValueError,
+        match=('^the thing cannot be sent to a worker process .*not a lambda$'),
+    ):
       pickling.dump(thing, 'the thing')
 
 
@@ -214,8 +281,10 @@ class Unready:
 def test_what_cannot_be_unpickled_is_refused(monkeypatch):
   monkeypatch.setattr(user_environments, 'Unready', Unready, raising=False)
   monkeypatch.setattr(Unready, '__module__', 'user_environments')
-  with pytest.raises(ValueError, match=(
-      "factory of task 'a': .*not be unpickled again .RecursionError")):
+  with pytest.raises(
+      ValueError,
+      match=("factory of task 'a': .*not be unpickled again .RecursionError"),
+  ):
     user_suites.suite_from_factories('Unready', {'a': Unready()})
 
 
@@ -226,9 +295,13 @@ def test_a_script_of_a_program_is_not_run_by_its_processes(monkeypatch):
   monkeypatch.setitem(sys.modules, '__main__', main)
   monkeypatch.setattr(Holder, '__module__', '__main__')
   pickling.dump(Holder(), 'agent_config')
-  with pytest.raises(ValueError, match=(
-      r"^agent_config cannot be sent to a program's processes \('Holder' "
-      'cannot be imported there: __main__ is the script that was started')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r"^agent_config cannot be sent to a program's processes \('Holder' "
+          'cannot be imported there: __main__ is the script that was started'
+      ),
+  ):
     pickling.check_for_program(Holder(), 'agent_config')
   pickling.check_for_program(fakes.point_mass_suite(2), 'suite')
   pickling.check_for_program(np.tanh, 'a function')

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 # Every simulator of ours, and a user's own; the pool's workers import anew.
-SIMULATE = '''
+SIMULATE = """
 import gymnasium
 from distillery.environments.pool import factory as making_pools
 from distillery.environments import suites
@@ -27,10 +27,10 @@ if __name__ == '__main__':
       suite, envs_per_task=1, unroll_length=1, num_workers=1, seed=0):
     pass
   print('simulated')
-'''
+"""
 
 # The second try used to abort the process.
-DRAW = '''
+DRAW = """
 from distillery.environments import suites
 environment = suites.make_suite('{}', seed=0).train_tasks[0].factory(0)
 environment.reset()
@@ -40,7 +40,7 @@ for _ in range(2):
   except OSError as error:
     print(error)
 environment.close()
-'''
+"""
 
 
 def run_python(code, tmp_path, **environment):
@@ -48,12 +48,20 @@ def run_python(code, tmp_path, **environment):
   (tmp_path / 'OpenGL').mkdir()
   (tmp_path / 'OpenGL' / '__init__.py').write_text('None.glGetError')
   (tmp_path / 'program.py').write_text(code)
-  kept = {name: value for name, value in os.environ.items() if name not in (
-      'DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL', 'PYOPENGL_PLATFORM')}
+  kept = {
+      name: value
+      for name, value in os.environ.items()
+      if name
+      not in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL', 'PYOPENGL_PLATFORM')
+  }
   result = subprocess.run(
-      [sys.executable, 'program.py'], capture_output=True, text=True,
-      timeout=200, cwd=tmp_path, env={
-          **kept, 'PYTHONPATH': str(tmp_path), **environment})
+      [sys.executable, 'program.py'],
+      capture_output=True,
+      text=True,
+      timeout=200,
+      cwd=tmp_path,
+      env={**kept, 'PYTHONPATH': str(tmp_path), **environment},
+  )
   assert (result.returncode, result.stderr) == (0, '')
   return result.stdout.splitlines()
 
@@ -64,34 +72,56 @@ def test_simulating_needs_nothing_that_draws(tmp_path, value):
   assert run_python(SIMULATE, tmp_path, MUJOCO_GL=value) == ['simulated']
 
 
-ADVICE = ("want MUJOCO_GL=egl (Debian's libegl1) or MUJOCO_GL=osmesa (Debian's "
-          'libosmesa6), set before Python starts')
+ADVICE = (
+    "want MUJOCO_GL=egl (Debian's libegl1) or MUJOCO_GL=osmesa (Debian's "
+    'libosmesa6), set before Python starts'
+)
 
 
-@pytest.mark.parametrize('suite, variables, says', [
-    ('MT1/reach-v3', {}, f'there is no display; {ADVICE}'),
-    ('DAMSEL', {'DISPLAY': ':7654'},
-     f'no window opens with DISPLAY=:7654; {ADVICE}'),
-    ('DAMSEL', {'MUJOCO_GL': 'osmesa'},
-     'MUJOCO_GL=osmesa: its library is missing; Debian has the library in the '
-     'package libosmesa6'),
-    ('MT1/reach-v3', {'MUJOCO_GL': 'egl'},
-     'MUJOCO_GL=egl: its library is missing; Debian has the library in the '
-     'package libegl1'),
-    ('DAMSEL', {'MUJOCO_GL': 'egl', 'PYOPENGL_PLATFORM': 'osmesa'},
-     'MUJOCO_GL=egl and PYOPENGL_PLATFORM=osmesa exclude each other; want the '
-     'second unset'),
-    ('DAMSEL', {'MUJOCO_GL': 'foo'},
-     'MUJOCO_GL=foo is no way to draw, want egl, osmesa or glfw'),
-    ('DAMSEL', {'MUJOCO_GL': 'off'}, 'MUJOCO_GL=off has switched it off'),
-])
+@pytest.mark.parametrize(
+    'suite, variables, says',
+    [
+        ('MT1/reach-v3', {}, f'there is no display; {ADVICE}'),
+        (
+            'DAMSEL',
+            {'DISPLAY': ':7654'},
+            f'no window opens with DISPLAY=:7654; {ADVICE}',
+        ),
+        (
+            'DAMSEL',
+            {'MUJOCO_GL': 'osmesa'},
+            'MUJOCO_GL=osmesa: its library is missing; Debian has the library in the '
+            'package libosmesa6',
+        ),
+        (
+            'MT1/reach-v3',
+            {'MUJOCO_GL': 'egl'},
+            'MUJOCO_GL=egl: its library is missing; Debian has the library in the '
+            'package libegl1',
+        ),
+        (
+            'DAMSEL',
+            {'MUJOCO_GL': 'egl', 'PYOPENGL_PLATFORM': 'osmesa'},
+            'MUJOCO_GL=egl and PYOPENGL_PLATFORM=osmesa exclude each other; want the '
+            'second unset',
+        ),
+        (
+            'DAMSEL',
+            {'MUJOCO_GL': 'foo'},
+            'MUJOCO_GL=foo is no way to draw, want egl, osmesa or glfw',
+        ),
+        ('DAMSEL', {'MUJOCO_GL': 'off'}, 'MUJOCO_GL=off has switched it off'),
+    ],
+)
 def test_a_picture_that_cannot_be_drawn_is_one_sentence(
-    tmp_path, suite, variables, says):
+    tmp_path, suite, variables, says
+):
   assert run_python(DRAW.format(suite), tmp_path, **variables) == 2 * [
-      f'cannot draw: {says}']
+      f'cannot draw: {says}'
+  ]
 
 
-LATER = '''
+LATER = """
 from distillery.environments import rendering as drawing
 import mujoco
 tried = []
@@ -117,7 +147,7 @@ for _ in range(2):
   except OSError as error:
     print(error)
 print(len(tried))
-'''
+"""
 
 
 def test_mujoco_is_not_asked_a_second_time(tmp_path):

@@ -28,13 +28,17 @@ def our_goals(suite, split):
   tasks = suite.train_tasks if split == 'train' else suite.test_tasks
   return {
       task.name: metaworld_goals.make_goals(
-          task.factory.benchmark_tasks, task.factory.benchmark_seed)[task.name]
-      for task in tasks}
+          task.factory.benchmark_tasks, task.factory.benchmark_seed
+      )[task.name]
+      for task in tasks
+  }
 
 
 def assert_goals_are(suite, benchmark):
-  for split, theirs in (('train', benchmark.train_tasks),
-                        ('test', benchmark.test_tasks)):
+  for split, theirs in (
+      ('train', benchmark.train_tasks),
+      ('test', benchmark.test_tasks),
+  ):
     ours, theirs = our_goals(suite, split), their_goals(theirs)
     assert list(ours) == list(theirs)
     for name, goals in ours.items():
@@ -71,8 +75,8 @@ def test_goals_are_those_of_ml10(few_goals):
 
 def test_goals_are_those_of_mt1():
   assert_goals_are(
-      suites.make_suite('MT1/push-v3', seed=5),
-      metaworld.MT1('push-v3', seed=5))
+      suites.make_suite('MT1/push-v3', seed=5), metaworld.MT1('push-v3', seed=5)
+  )
 
 
 def test_ml1_trains_and_tests_on_the_goals_of_its_splits():
@@ -89,7 +93,8 @@ def test_ml1_trains_and_tests_on_the_goals_of_its_splits():
 @pytest.mark.parametrize('name', SUITES)
 def test_all_goals_are_those_of_meta_world(name):
   assert_goals_are(
-      suites.make_suite(name, seed=8), getattr(metaworld, name)(seed=8))
+      suites.make_suite(name, seed=8), getattr(metaworld, name)(seed=8)
+  )
 
 
 @pytest.mark.parametrize('name', ('ML10', 'ML25', 'ML45', 'ML1/push-v3'))
@@ -100,14 +105,24 @@ def test_train_and_test_goals_differ(name):
     seen = {goal.tobytes() for goal in train[task_name]}
     assert not seen & {goal.tobytes() for goal in test[task_name]}
   assert (set(train) & set(test)) == {
-      'ML25': {'basketball-v3'}, 'ML1/push-v3': {'push-v3'}}.get(name, set())
+      'ML25': {'basketball-v3'},
+      'ML1/push-v3': {'push-v3'},
+  }.get(name, set())
 
 
 @pytest.mark.parametrize(
-    'name, num_train, num_test', (
-        ('MT10', 10, 0), ('MT25', 25, 0), ('MT50', 50, 0), ('ML10', 10, 5),
-        ('ML25', 25, 5), ('ML45', 45, 5), ('MT1/reach-v3', 1, 0),
-        ('ML1/reach-v3', 1, 1)))
+    'name, num_train, num_test',
+    (
+        ('MT10', 10, 0),
+        ('MT25', 25, 0),
+        ('MT50', 50, 0),
+        ('ML10', 10, 5),
+        ('ML25', 25, 5),
+        ('ML45', 45, 5),
+        ('MT1/reach-v3', 1, 0),
+        ('ML1/reach-v3', 1, 1),
+    ),
+)
 def test_what_a_suite_says_of_itself(name, num_train, num_test):
   suite = suites.make_suite(name, seed=0)
   assert suite.name == name and name in suites.suite_names()
@@ -116,26 +131,30 @@ def test_what_a_suite_says_of_itself(name, num_train, num_test):
   assert suite.observation_spec.shape == (39,)
   assert suite.action_spec.shape == (4,)
   assert suite.info == {
-      'reward_function_version': 'v2', 'metaworld': metaworld_version()}
-  hidden = suite.observation_spec.maximum[36] == 0.
+      'reward_function_version': 'v2',
+      'metaworld': metaworld_version(),
+  }
+  hidden = suite.observation_spec.maximum[36] == 0.0
   assert hidden == name.startswith('ML')
-  assert all(
-      task.factory.goal_visible != hidden for task in suite.tasks)
+  assert all(task.factory.goal_visible != hidden for task in suite.tasks)
 
 
 def metaworld_version():
   from importlib import metadata
+
   return metadata.version('metaworld')
 
 
-@pytest.mark.parametrize('name, sparse', (
-    ('DAMSEL', False), ('DAMSEL/sparse', True)))
+@pytest.mark.parametrize(
+    'name, sparse', (('DAMSEL', False), ('DAMSEL/sparse', True))
+)
 def test_damsels_tasks_are_a_suite(name, sparse):
   suite = suites.make_suite(name, seed=0)
   assert suite.name == name and name in suites.suite_names()
   for tasks, num in ((suite.train_tasks, 20), (suite.test_tasks, 10)):
     assert [task.family for task in tasks] == (
-        ['push'] * num + ['door'] * num + ['drawer'] * num)
+        ['push'] * num + ['door'] * num + ['drawer'] * num
+    )
   assert all(task.factory.sparse == sparse for task in suite.tasks)
   assert suite.observation_spec.shape == (12,)
   assert suite.action_spec.shape == (3,) and suite.horizon == 150
@@ -174,15 +193,18 @@ def test_factories_travel_as_a_few_bytes():
     assert pickle.loads(sent) == task  # noqa: S301
 
 
-@pytest.mark.parametrize('name, said', (
-    ('MT11', "Did you mean 'MT10'"),
-    ('mt50', "Did you mean 'MT50'"),
-    ('MT1/reech-v3', "Did you mean 'MT1/reach-v3'"),
-    ('MT1/reach-v2', "Did you mean 'MT1/reach-v3'"),
-    ('reach-v3', "Did you mean 'MT1/reach-v3'"),
-    ('MT50/reach-v3', 'want one of MT10, MT25'),
-    ('', 'want one of MT10, MT25'),
-))
+@pytest.mark.parametrize(
+    'name, said',
+    (
+        ('MT11', "Did you mean 'MT10'"),
+        ('mt50', "Did you mean 'MT50'"),
+        ('MT1/reech-v3', "Did you mean 'MT1/reach-v3'"),
+        ('MT1/reach-v2', "Did you mean 'MT1/reach-v3'"),
+        ('reach-v3', "Did you mean 'MT1/reach-v3'"),
+        ('MT50/reach-v3', 'want one of MT10, MT25'),
+        ('', 'want one of MT10, MT25'),
+    ),
+)
 def test_an_unknown_suite_is_refused(name, said):
   with pytest.raises(ValueError, match=f'suite: got {name!r}.*{said}'):
     suites.make_suite(name, seed=0)
@@ -204,8 +226,12 @@ def test_naming_a_suite_imports_no_simulator():
       'import sys\n'
       'from distillery.environments import suites\n'
       "suites.make_suite('MT50', seed=0)\n"
-      "assert not {'mujoco', 'metaworld', 'scipy'} & set(sys.modules)\n")
+      "assert not {'mujoco', 'metaworld', 'scipy'} & set(sys.modules)\n"
+  )
   result = subprocess.run(
-      [sys.executable, '-c', program], capture_output=True, text=True,
-      timeout=60)
+      [sys.executable, '-c', program],
+      capture_output=True,
+      text=True,
+      timeout=60,
+  )
   assert result.returncode == 0, result.stderr

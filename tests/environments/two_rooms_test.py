@@ -8,7 +8,11 @@ import pytest
 def test_the_map_has_two_rooms_and_a_corridor_of_four():
   assert two_rooms.NUM_CELLS == 2 * 25 + 4
   assert two_rooms.CELLS[list(two_rooms.CORRIDOR)].tolist() == [
-      [3, 6], [3, 7], [3, 8], [3, 9]]
+      [3, 6],
+      [3, 7],
+      [3, 8],
+      [3, 9],
+  ]
 
 
 def test_every_move_goes_one_cell_or_bumps():
@@ -18,13 +22,21 @@ def test_every_move_goes_one_cell_or_bumps():
     for i, action in enumerate(two_rooms.ACTIONS):
       target = (row + offsets[action][0], column + offsets[action][1])
       is_free = two_rooms.MAP[target[0]][target[1]] == '.'
-      want = [i for i, there in enumerate(two_rooms.CELLS.tolist())
-              if tuple(there) == target][0] if is_free else cell
+      want = (
+          [
+              i
+              for i, there in enumerate(two_rooms.CELLS.tolist())
+              if tuple(there) == target
+          ][0]
+          if is_free
+          else cell
+      )
       for before in ('', *two_rooms.ACTIONS):
         for was_rewarded in (False, True):
           state = two_rooms.state_index(cell, before, was_rewarded)
           assert tables.next_state[state, i] == two_rooms.state_index(
-              want, action, not is_free)
+              want, action, not is_free
+          )
           if not is_free:
             assert tables.reward[state, i] == two_rooms.BUMP_REWARD
 
@@ -38,10 +50,13 @@ def test_only_arriving_in_the_goal_ends_an_episode():
     arrives = (tables.next_state // per_cell == goal) & (came_from != goal)
     assert (tables.discount[k] == ~arrives).all()
     assert (tables.reward[k][arrives] == two_rooms.GOAL_REWARD).all()
-    firsts = [two_rooms.state_index(cell)
-              for cell in range(two_rooms.NUM_CELLS) if cell != goal]
-    np.testing.assert_allclose(tables.start[k][firsts], 1. / 53)
-    assert tables.start[k].sum() == pytest.approx(1.)
+    firsts = [
+        two_rooms.state_index(cell)
+        for cell in range(two_rooms.NUM_CELLS)
+        if cell != goal
+    ]
+    np.testing.assert_allclose(tables.start[k][firsts], 1.0 / 53)
+    assert tables.start[k].sum() == pytest.approx(1.0)
 
 
 def test_goals_are_different_cells_and_of_the_seed_alone():
@@ -61,17 +76,26 @@ def test_a_goal_in_no_cell_is_refused():
     two_rooms.make_tables(np.array([54]))
 
 
-@pytest.mark.parametrize('call, words', [
-    (lambda: two_rooms.make_tables(np.array([1.5])), r'goals: got \[1.5\]'),
-    (lambda: two_rooms.make_tables(np.array([True])), r'goals: got \[True\]'),
-    (lambda: two_rooms.make_tables(np.array([-1])), r'goals: got \[-1\]'),
-    (lambda: two_rooms.draw_goals(2.5, [0]), 'num_goals: got 2.5'),
-    (lambda: two_rooms.draw_goals(True, [0]), 'num_goals: got True'),
-    (lambda: two_rooms.state_index(-1), 'cell: got -1'),
-    (lambda: two_rooms.state_index(two_rooms.NUM_CELLS), 'cell: got 54'),
-    (lambda: two_rooms.state_index(1.), 'cell: got 1.0'),
-    (lambda: two_rooms.state_index(0, 'down '), "previous_action: got 'down '"),
-])
+@pytest.mark.parametrize(
+    'call, words',
+    [
+        (lambda: two_rooms.make_tables(np.array([1.5])), r'goals: got \[1.5\]'),
+        (
+            lambda: two_rooms.make_tables(np.array([True])),
+            r'goals: got \[True\]',
+        ),
+        (lambda: two_rooms.make_tables(np.array([-1])), r'goals: got \[-1\]'),
+        (lambda: two_rooms.draw_goals(2.5, [0]), 'num_goals: got 2.5'),
+        (lambda: two_rooms.draw_goals(True, [0]), 'num_goals: got True'),
+        (lambda: two_rooms.state_index(-1), 'cell: got -1'),
+        (lambda: two_rooms.state_index(two_rooms.NUM_CELLS), 'cell: got 54'),
+        (lambda: two_rooms.state_index(1.0), 'cell: got 1.0'),
+        (
+            lambda: two_rooms.state_index(0, 'down '),
+            "previous_action: got 'down '",
+        ),
+    ],
+)
 def test_what_is_no_cell_is_refused(call, words):
   with pytest.raises(ValueError, match=words):
     call()

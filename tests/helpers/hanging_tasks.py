@@ -28,7 +28,15 @@ def _make(seed, *, goal, horizon):
 def suite(num_tasks, *, horizon):
   """Such tasks, in the place of `fakes.point_mass_suite`'s."""
   whole = fakes.point_mass_suite(num_tasks, horizon=horizon)
-  return dataclasses.replace(whole, tasks=tuple(
-      dataclasses.replace(task, factory=functools.partial(
-          _make, goal=(0.5, 0.1 * i), horizon=horizon))
-      for i, task in enumerate(whole.tasks)))
+  return dataclasses.replace(
+      whole,
+      tasks=tuple(
+          dataclasses.replace(
+              task,
+              factory=functools.partial(
+                  _make, goal=(0.5, 0.1 * i), horizon=horizon
+              ),
+          )
+          for i, task in enumerate(whole.tasks)
+      ),
+  )

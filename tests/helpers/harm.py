@@ -13,8 +13,9 @@ import time
 
 from distillery.agents.core import checkpoints
 from distillery.distributed import ray_engine
-from helpers import program_runs
 import psutil
+
+from helpers import program_runs
 
 FOREVER = 10**9
 SCRIPT = program_runs.__file__
@@ -25,23 +26,34 @@ def started(setup, path, num_env_steps, launch_type='local_mp', *more):
   """A program's launcher; nothing of it is left behind."""
   log = open(path.with_suffix('.log'), 'a', encoding='utf-8')
   process = subprocess.Popen(
-      [sys.executable, SCRIPT, setup, str(path), str(num_env_steps),
-       launch_type, *more], stdout=log, stderr=subprocess.STDOUT,
+      [
+          sys.executable,
+          SCRIPT,
+          setup,
+          str(path),
+          str(num_env_steps),
+          launch_type,
+          *more,
+      ],
+      stdout=log,
+      stderr=subprocess.STDOUT,
       env={**os.environ, 'PYTHONFAULTHANDLER': '1'},
       # A shell that starts the tests in the background has it ignored.
       preexec_fn=lambda: signal.signal(
-          signal.SIGINT, signal.default_int_handler))
+          signal.SIGINT, signal.default_int_handler
+      ),
+  )
   try:
     yield process
   finally:
     family = descendants(process)
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
-      process.wait(timeout=60.)
+      process.wait(timeout=60.0)
     process.kill()
     process.wait()
     log.close()
-    _, left = psutil.wait_procs(family, timeout=20.)
+    _, left = psutil.wait_procs(family, timeout=20.0)
     for child in left:
       child.kill()
     assert not left
@@ -50,7 +62,7 @@ def started(setup, path, num_env_steps, launch_type='local_mp', *more):
 def wait_for_end(launcher, path):
   """Waits for the end; of a program that hangs, the log tells where."""
   try:
-    assert launcher.wait(timeout=300.) == 0, log_of(path)
+    assert launcher.wait(timeout=300.0) == 0, log_of(path)
   except subprocess.TimeoutExpired:
     launcher.send_signal(signal.SIGABRT)
     launcher.wait()
@@ -73,12 +85,13 @@ def process_of(launcher, node):
   for process in descendants(launcher):
     with contextlib.suppress(psutil.Error):
       if process.environ().get(ray_engine.NODE_VARIABLE) == node and (
-          process.parent().name() == 'raylet'):
+          process.parent().name() == 'raylet'
+      ):
         return process
   return None
 
 
-def wait_for(condition, what, launcher, seconds=300.):
+def wait_for(condition, what, launcher, seconds=300.0):
   begin = time.monotonic()
   while not (result := condition()):
     assert launcher.poll() is None, f'ended while waiting for {what}'

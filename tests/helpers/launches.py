@@ -17,7 +17,7 @@ from distillery.environments import suites
 from distillery.launchers.common import flag_utils
 import numpy as np
 
-_PATIENCE_S = 400.  # With a launcher.
+_PATIENCE_S = 400.0  # With a launcher.
 # Not imported: two launchers in one process would define the same flags.
 FOLDER = pathlib.Path(flag_utils.__file__).parent
 
@@ -26,14 +26,25 @@ FOLDER = pathlib.Path(flag_utils.__file__).parent
 def started(*arguments, cwd, program, **environment):
   """A launcher's process, which ends with the context."""
   process = subprocess.Popen(
-      [sys.executable, *program, *arguments], stdout=subprocess.PIPE,
-      stderr=subprocess.PIPE, text=True, cwd=cwd,
+      [sys.executable, *program, *arguments],
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+      cwd=cwd,
       # jax, if a test has loaded it here, has set TensorFlow's verbosity.
-      env={**{name: value for name, value in os.environ.items()
-              if name != 'TF_CPP_MIN_LOG_LEVEL'}, **environment},
+      env={
+          **{
+              name: value
+              for name, value in os.environ.items()
+              if name != 'TF_CPP_MIN_LOG_LEVEL'
+          },
+          **environment,
+      },
       # What runs in the background of a shell is deaf to Ctrl-C.
       preexec_fn=functools.partial(
-          signal.signal, signal.SIGINT, signal.SIG_DFL))
+          signal.signal, signal.SIGINT, signal.SIG_DFL
+      ),
+  )
   with process:
     try:
       yield process
@@ -53,10 +64,14 @@ def launch(*arguments, **kwargs):
     except subprocess.TimeoutExpired:
       process.send_signal(signal.SIGABRT)
       stdout, stderr = process.communicate()
-  stderr = ''.join(line for line in stderr.splitlines(keepends=True)
-                   if 'Stored checkpoint to' not in line)
+  stderr = ''.join(
+      line
+      for line in stderr.splitlines(keepends=True)
+      if 'Stored checkpoint to' not in line
+  )
   return subprocess.CompletedProcess(
-      process.args, process.returncode, stdout, stderr)
+      process.args, process.returncode, stdout, stderr
+  )
 
 
 def assert_one_sentence(text, words):
@@ -75,17 +90,26 @@ def read_flagfile(path, config_class, others=()):
   Flags of other names than `others` have to be of the config or the run.
   """
   flag_values = flags.FlagValues()
-  config, run = (flag_utils.define(kind, flag_values)
-                 for kind in (config_class, flag_utils.RunOptions))
+  config, run = (
+      flag_utils.define(kind, flag_values)
+      for kind in (config_class, flag_utils.RunOptions)
+  )
   for name in others:
     flags.DEFINE_string(name, '', '', flag_values=flag_values)
   assert not flag_values(['launcher', f'--flagfile={path}'])[1:]
   run = run.value()
   suite = suites.make_suite(run.suite, seed=run.seed)
-  return config.value(), run, specs.AgentSpec(
-      num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      horizon=suite.horizon)
+  return (
+      config.value(),
+      run,
+      specs.AgentSpec(
+          num_tasks=len(suite.train_tasks),
+          num_test_tasks=len(suite.test_tasks),
+          observation_spec=suite.observation_spec,
+          action_spec=suite.action_spec,
+          horizon=suite.horizon,
+      ),
+  )
 
 
 def rows_of(path):

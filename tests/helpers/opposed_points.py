@@ -31,9 +31,17 @@ def suite() -> base.TaskSuite:
   """Both have the same goal: what one learns of it, the other must not do."""
   plain = fakes.point_mass_suite(2, horizon=HORIZON)
   return base.TaskSuite(
-      name='OpposedPoints', horizon=HORIZON,
-      observation_spec=plain.observation_spec, action_spec=plain.action_spec,
+      name='OpposedPoints',
+      horizon=HORIZON,
+      observation_spec=plain.observation_spec,
+      action_spec=plain.action_spec,
       tasks=tuple(
-          base.Task(name, 'opposed_points', 'train',
-                    functools.partial(_make, sign=sign))
-          for name, sign in (('plain', 1.), ('inverted', -1.))))
+          base.Task(
+              name,
+              'opposed_points',
+              'train',
+              functools.partial(_make, sign=sign),
+          )
+          for name, sign in (('plain', 1.0), ('inverted', -1.0))
+      ),
+  )

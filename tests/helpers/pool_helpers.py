@@ -22,6 +22,7 @@ HIDDEN = 64
 @dataclasses.dataclass(frozen=True)
 class GaussianPolicy:
   """A small network a task; wide enough for BLAS to block its products."""
+
   action_size: int = 2
   fault: str = ''
 
@@ -32,7 +33,8 @@ class GaussianPolicy:
 
   def draw_noise(self, rng, num_steps, num_rows):
     return rng.standard_normal(
-        (num_steps, num_rows, self.action_size), dtype=np.float32)
+        (num_steps, num_rows, self.action_size), dtype=np.float32
+    )
 
   def deterministic(self, selected, observation):
     hidden = np.tanh(np.matmul(observation, selected['first']))
@@ -49,6 +51,7 @@ class GaussianPolicy:
 @dataclasses.dataclass(frozen=True)
 class TablePolicy:
   """Logits [S, A] a task, for one-hot observations."""
+
   offset: int = 0
 
   def select_tasks(self, parameters, task_index):
@@ -89,10 +92,15 @@ class SpyingPolicy(GaussianPolicy):
   """Tells, by raising, what is in the worker."""
 
   def select_tasks(self, parameters, task_index):
-    raise LookupError(repr({
-        'modules': sorted(sys.modules),
-        'threads': os.environ.get('OMP_NUM_THREADS'),
-        'status': pathlib.Path('/proc/self/status').read_text()}))
+    raise LookupError(
+        repr(
+            {
+                'modules': sorted(sys.modules),
+                'threads': os.environ.get('OMP_NUM_THREADS'),
+                'status': pathlib.Path('/proc/self/status').read_text(),
+            }
+        )
+    )
 
 
 class FaultyPointMass(fakes.PointMass):
@@ -145,7 +153,7 @@ def _raise(unused_timestep):
 
 
 def _sleep(unused_timestep):
-  time.sleep(1000.)
+  time.sleep(1000.0)
 
 
 def _slow(timestep):
@@ -162,15 +170,18 @@ _FAULTS = {
     'hang': _sleep,
     'slow': _slow,
     'nan_observation': lambda timestep: timestep._replace(
-        observation=np.array([0., np.nan], np.float32)),
-    'inf_reward': lambda timestep: timestep._replace(
-        reward=np.float32(np.inf)),
+        observation=np.array([0.0, np.nan], np.float32)
+    ),
+    'inf_reward': lambda timestep: timestep._replace(reward=np.float32(np.inf)),
     'bad_discount': lambda timestep: timestep._replace(
-        discount=np.float32(1.5)),
+        discount=np.float32(1.5)
+    ),
     'one_number': lambda timestep: timestep._replace(
-        observation=timestep.observation[:1]),
+        observation=timestep.observation[:1]
+    ),
     'reward_array': lambda timestep: timestep._replace(
-        reward=np.ones(1, np.float32)),
+        reward=np.ones(1, np.float32)
+    ),
     'first': lambda timestep: dm_env.restart(timestep.observation),
     'tuple': tuple,
 }
@@ -193,16 +204,16 @@ def make_faulty(seed: int, **options) -> base.TaskEnvironment:
 
 
 def sleepy_task(seconds: float) -> base.Task:
-  return base.Task('sleepy', 'f', 'train', functools.partial(
-      make_sleepy, seconds=seconds))
+  return base.Task(
+      'sleepy', 'f', 'train', functools.partial(make_sleepy, seconds=seconds)
+  )
 
 
 def make_sleepy(seed: int, *, seconds: float) -> base.TaskEnvironment:
   return SleepyPointMass(seed=seed, seconds=seconds)
 
 
-def make_when_there(
-    seed: int, *, path: pathlib.Path) -> base.TaskEnvironment:
+def make_when_there(seed: int, *, path: pathlib.Path) -> base.TaskEnvironment:
   """Waits until there is a file."""
   while not path.exists():
     time.sleep(0.01)
@@ -212,9 +223,14 @@ def make_when_there(
 def faulty_tasks(*faults: str) -> List[base.Task]:
   """A task for each fault; '' is none."""
   return [
-      base.Task(f'{i}_{fault or "healthy"}', 'faulty', 'train',
-                functools.partial(make_faulty, fault=fault))
-      for i, fault in enumerate(faults)]
+      base.Task(
+          f'{i}_{fault or "healthy"}',
+          'faulty',
+          'train',
+          functools.partial(make_faulty, fault=fault),
+      )
+      for i, fault in enumerate(faults)
+  ]
 
 
 def parameters_for(num_tasks: int, seed: int = 0) -> Dict[str, np.ndarray]:
@@ -222,8 +238,10 @@ def parameters_for(num_tasks: int, seed: int = 0) -> Dict[str, np.ndarray]:
   rng = np.random.default_rng(seed)
   return {
       'first': rng.normal(size=(num_tasks, 2, HIDDEN)).astype(np.float32),
-      'second': (rng.normal(size=(num_tasks, HIDDEN, 2)) / 8.).astype(
-          np.float32)}
+      'second': (rng.normal(size=(num_tasks, HIDDEN, 2)) / 8.0).astype(
+          np.float32
+      ),
+  }
 
 
 def make_pool(tasks: Any, **options) -> process_pool.Pool:
@@ -231,10 +249,17 @@ def make_pool(tasks: Any, **options) -> process_pool.Pool:
   suite = fakes.point_mass_suite(1)
   if isinstance(tasks, base.TaskSuite):
     tasks, suite = tasks.train_tasks, tasks
-  options = dict(
-      envs_per_task=1, unroll_length=40, num_workers=1, seed=0,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-  ) | options
+  options = (
+      dict(
+          envs_per_task=1,
+          unroll_length=40,
+          num_workers=1,
+          seed=0,
+          observation_spec=suite.observation_spec,
+          action_spec=suite.action_spec,
+      )
+      | options
+  )
   return process_pool.Pool(tasks, **options)
 
 
@@ -273,7 +298,7 @@ def is_alive(pid: int) -> bool:
   return stat.rpartition(')')[2].split()[0] != 'Z'
 
 
-def wait_until_dead(pids: Iterable[int], seconds: float = 60.) -> bool:
+def wait_until_dead(pids: Iterable[int], seconds: float = 60.0) -> bool:
   """Whether all processes end in time."""
   deadline = time.monotonic() + seconds
   while any(map(is_alive, pids)) and time.monotonic() < deadline:
@@ -283,12 +308,15 @@ def wait_until_dead(pids: Iterable[int], seconds: float = 60.) -> bool:
 
 def segments() -> Set[str]:
   """Python's named segments; browsers and others have theirs there too."""
-  return {name for name in os.listdir('/dev/shm') if name.startswith(
-      ('psm_', 'pym-', 'mp-', 'sem.mp', 'distillery'))}
+  return {
+      name
+      for name in os.listdir('/dev/shm')
+      if name.startswith(('psm_', 'pym-', 'mp-', 'sem.mp', 'distillery'))
+  }
 
 
 @contextlib.contextmanager
-def leaves_nothing(seconds: float = 100.) -> Iterator[None]:
+def leaves_nothing(seconds: float = 100.0) -> Iterator[None]:
   """Checks that a block ends, without a worker or segment left.
 
   The time is less than a hanging environment takes to be reported, and more

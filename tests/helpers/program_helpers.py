@@ -56,7 +56,9 @@ class Speaker:
   def run(self):
     for stream, line in (
         (sys.stdout, '[2026-11-29 05:40:57,197 I 80 80] logging.cc:303: Hear'),
-        (sys.stdout, 'said'), (sys.stderr, 'complained')):
+        (sys.stdout, 'said'),
+        (sys.stderr, 'complained'),
+    ):
       stream.write(f'{line}\n')
 
 
@@ -101,8 +103,8 @@ class Tables:
     self._counter = counter
 
   def run(self):
-    self._replay.insert([1.], {'table': 1.})
-    sample, = next(self._replay.sample('table'))
+    self._replay.insert([1.0], {'table': 1.0})
+    (sample,) = next(self._replay.sample('table'))
     self._counter.add(int(sample.data[0]) + 41)
 
 
@@ -133,14 +135,21 @@ class Deaf:
   """Does not hear that the program ends."""
 
   def run(self):
-    time.sleep(600.)
+    time.sleep(600.0)
 
 
 def make_tables():
   import reverb
-  return [reverb.Table(
-      'table', reverb.selectors.Uniform(), reverb.selectors.Fifo(), 10,
-      reverb.rate_limiters.MinSize(1))]
+
+  return [
+      reverb.Table(
+          'table',
+          reverb.selectors.Uniform(),
+          reverb.selectors.Fifo(),
+          10,
+          reverb.rate_limiters.MinSize(1),
+      )
+  ]
 
 
 def program(**groups):

@@ -1,6 +1,6 @@
 """Tiny runs of Distral on point masses, in this process or in one to kill.
 
-  python run_helpers.py RUN_DIR NUM_ENV_STEPS [--resume]
+python run_helpers.py RUN_DIR NUM_ENV_STEPS [--resume]
 """
 
 import functools
@@ -20,8 +20,12 @@ import numpy as np
 AGENT = distral_config.DistralConfig(
     envs_per_task=2,
     # Episodes have 50 steps, so that blocks and checkpoints cut them in two.
-    unroll_length=32, num_epochs=2, num_minibatches=2, hidden_sizes=(8,),
-    value_hidden_sizes=(8,))
+    unroll_length=32,
+    num_epochs=2,
+    num_minibatches=2,
+    hidden_sizes=(8,),
+    value_hidden_sizes=(8,),
+)
 # Steps of a block, 2 tasks together.
 BLOCK = 2 * 2 * 32
 # Steps between evaluations, and between checkpoints.
@@ -61,11 +65,21 @@ def make_spoilt_suite(reward: float, after_episodes: int) -> base.TaskSuite:
   """Two tasks; the second spoils its rewards after so many episodes."""
   suite = make_suite()
   return base.TaskSuite(
-      name='Spoilt', observation_spec=suite.observation_spec,
-      action_spec=suite.action_spec, tasks=(
+      name='Spoilt',
+      observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec,
+      tasks=(
           suite.tasks[0],
-          base.Task('spoilt', 'point_mass', 'train', functools.partial(
-              _make_spoilt, reward=reward, after_episodes=after_episodes))))
+          base.Task(
+              'spoilt',
+              'point_mass',
+              'train',
+              functools.partial(
+                  _make_spoilt, reward=reward, after_episodes=after_episodes
+              ),
+          ),
+      ),
+  )
 
 
 class OwnPolicy(acting_columns.ColumnPolicy):
@@ -79,18 +93,38 @@ class OwnBuilder(builder.DistralBuilder):
     return OwnPolicy(**vars(super().make_policy(networks, which)))
 
 
-def run(path: pathlib.Path, num_env_steps: int, *, resume: bool = False,
-        suite=None, agent=AGENT, make_builder=builder.DistralBuilder,
-        num_workers: int = 2, seed: int = 3):
+def run(
+    path: pathlib.Path,
+    num_env_steps: int,
+    *,
+    resume: bool = False,
+    suite=None,
+    agent=AGENT,
+    make_builder=builder.DistralBuilder,
+    num_workers: int = 2,
+    seed: int = 3,
+):
   """Runs or resumes; returns the rows of the last evaluation."""
-  return experiment.run_experiment(setup.ExperimentConfig(
-      agent='distral', agent_config=agent, make_builder=make_builder,
-      suite=suite or make_suite(), seed=seed, num_env_steps=num_env_steps,
-      run_dir=run_directory.RunDirectory(path, resume=resume),
-      num_workers=num_workers, evaluate_every=INTERVAL, evaluation_episodes=2,
-      checkpoint_every=INTERVAL))
+  return experiment.run_experiment(
+      setup.ExperimentConfig(
+          agent='distral',
+          agent_config=agent,
+          make_builder=make_builder,
+          suite=suite or make_suite(),
+          seed=seed,
+          num_env_steps=num_env_steps,
+          run_dir=run_directory.RunDirectory(path, resume=resume),
+          num_workers=num_workers,
+          evaluate_every=INTERVAL,
+          evaluation_episodes=2,
+          checkpoint_every=INTERVAL,
+      )
+  )
 
 
 if __name__ == '__main__':
-  run(pathlib.Path(sys.argv[1]), int(sys.argv[2]),
-      resume='--resume' in sys.argv[3:])
+  run(
+      pathlib.Path(sys.argv[1]),
+      int(sys.argv[2]),
+      resume='--resume' in sys.argv[3:],
+  )

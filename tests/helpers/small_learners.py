@@ -8,41 +8,64 @@ from distillery.agents.distral import learning
 from distillery.agents.distral import networks as distral_networks
 from dm_env import specs
 import numpy as np
-from helpers import random_blocks
 import tensorflow as tf
+
+from helpers import random_blocks
 
 T, K, E, D, A = 6, 2, 3, 4, 2
 OBSERVATION = specs.Array((D,), np.float32)
-CONTINUOUS = specs.BoundedArray((A,), np.float32, -1., 1.)
+CONTINUOUS = specs.BoundedArray((A,), np.float32, -1.0, 1.0)
 DISCRETE = specs.DiscreteArray(3)
 
 
 def make_config(**changes):
   """Small, A2C, and with every term of the objective of a size to be seen."""
   settings = dict(
-      envs_per_task=E, unroll_length=T, kl_cost=.2, entropy_cost=.3,
-      discount=.9, num_epochs=1, num_minibatches=1, hidden_sizes=(5,),
-      value_hidden_sizes=(5,), learning_rate=1e-2, value_learning_rate=1e-2,
-      max_gradient_norm=1e6, reward_scale=.5)
+      envs_per_task=E,
+      unroll_length=T,
+      kl_cost=0.2,
+      entropy_cost=0.3,
+      discount=0.9,
+      num_epochs=1,
+      num_minibatches=1,
+      hidden_sizes=(5,),
+      value_hidden_sizes=(5,),
+      learning_rate=1e-2,
+      value_learning_rate=1e-2,
+      max_gradient_norm=1e6,
+      reward_scale=0.5,
+  )
   settings.update(changes)
   return distral_config.DistralConfig(**settings)
 
 
 def make_spec(action_spec):
   return core_specs.AgentSpec(
-      num_tasks=K, num_test_tasks=0, observation_spec=OBSERVATION,
-      action_spec=action_spec, horizon=T, families=('',) * K)
+      num_tasks=K,
+      num_test_tasks=0,
+      observation_spec=OBSERVATION,
+      action_spec=action_spec,
+      horizon=T,
+      families=('',) * K,
+  )
 
 
 def make_networks(config, action_spec=CONTINUOUS, seed=0):
   """With parameters that are neither small nor alike."""
   networks = distral_networks.make_networks(
-      K, OBSERVATION, action_spec, config, seed)
+      K, OBSERVATION, action_spec, config, seed
+  )
   rng = np.random.default_rng(seed)
   policy = networks.policy.acting_variables()
-  for variable in (*(policy[name] for name in policy if not name.endswith((
-      '/mean', '/inverse_std'))), *networks.value.trainable_variables):
-    variable.assign(.4 * rng.normal(size=variable.shape))
+  for variable in (
+      *(
+          policy[name]
+          for name in policy
+          if not name.endswith(('/mean', '/inverse_std'))
+      ),
+      *networks.value.trainable_variables,
+  ):
+    variable.assign(0.4 * rng.normal(size=variable.shape))
   return networks
 
 
@@ -51,24 +74,31 @@ def make_block(networks, action_spec=CONTINUOUS, seed=0):
   rng = np.random.default_rng(seed)
   observation = rng.normal(size=(T, K, E, D)).astype(np.float32)
   action, log_prob = random_blocks.act(
-      networks.policy, 'task', observation, rng)
-  end = rng.uniform(size=(T, K, E)) < .3
+      networks.policy, 'task', observation, rng
+  )
+  end = rng.uniform(size=(T, K, E)) < 0.3
   step = np.zeros(end.shape, np.int32)
   for t in range(1, T):
     step[t] = np.where(end[t - 1], 0, step[t - 1] + 1)
-  terminates = end & (rng.uniform(size=end.shape) < .5)
+  terminates = end & (rng.uniform(size=end.shape) < 0.5)
   return dict(
-      observation=observation, action=action, log_prob=log_prob,
+      observation=observation,
+      action=action,
+      log_prob=log_prob,
       next_observation=rng.normal(size=observation.shape).astype(np.float32),
       reward=rng.normal(size=end.shape).astype(np.float32),
-      discount=1. - terminates.astype(np.float32), episode_step=step,
-      episode_end=end, success=np.zeros_like(end))
+      discount=1.0 - terminates.astype(np.float32),
+      episode_step=step,
+      episode_end=end,
+      success=np.zeros_like(end),
+  )
 
 
 def make_learner(config, networks, block, seed=0):
   tensors = {name: tf.constant(array) for name, array in block.items()}
   return learning.DistralLearner(
-      config, networks, seed, iterator=itertools.repeat(tensors))
+      config, networks, seed, iterator=itertools.repeat(tensors)
+  )
 
 
 def run(config, action_spec=CONTINUOUS, seed=0, num_steps=1, change=None):
@@ -85,11 +115,14 @@ def run(config, action_spec=CONTINUOUS, seed=0, num_steps=1, change=None):
 
 def trained(networks):
   """Copies of what gradient steps may move, by whose it is."""
-  return {name: [variable.numpy() for variable in variables]
-          for name, variables in dict(
-              shared=networks.policy.shared_variables(),
-              task=networks.policy.task_variables(),
-              value=networks.value.trainable_variables).items()}
+  return {
+      name: [variable.numpy() for variable in variables]
+      for name, variables in dict(
+          shared=networks.policy.shared_variables(),
+          task=networks.policy.task_variables(),
+          value=networks.value.trainable_variables,
+      ).items()
+  }
 
 
 def moved(before, after):
@@ -108,10 +141,14 @@ def gradients(learner, name):
   adam = learner.checkpointables[f'{name}_optimizer']
   moments = [v for v in adam.variables if v.name.startswith('m/')]
   assert adam.iterations == (1 if moments else 0)
-  return [v.numpy() / (1. - adam.beta_1) for v in moments]
+  return [v.numpy() / (1.0 - adam.beta_1) for v in moments]
 
 
 def settings(architecture, regularizer, optimization='joint'):
   has_kl = architecture != 'shared' and regularizer != 'bonus'
-  return dict(architecture=architecture, regularizer=regularizer,
-              optimization=optimization, kl_cost=.2 if has_kl else 0.)
+  return dict(
+      architecture=architecture,
+      regularizer=regularizer,
+      optimization=optimization,
+      kl_cost=0.2 if has_kl else 0.0,
+  )

@@ -13,19 +13,42 @@ import tensorflow as tf
 K, M, N, D, A, L, T = 4, 3, 5, 3, 2, 2, 6
 W = 2 * D + A + 2
 # Not the unit box.
-ACTION = specs.BoundedArray((A,), np.float32, [-2., 0.], [2., 1.])
+ACTION = specs.BoundedArray((A,), np.float32, [-2.0, 0.0], [2.0, 1.0])
 SPEC = core_specs.AgentSpec(
-    K, 0, specs.Array((D,), np.float32), ACTION, horizon=T,
-    families=tuple('xyxy'))
+    K,
+    0,
+    specs.Array((D,), np.float32),
+    ACTION,
+    horizon=T,
+    families=tuple('xyxy'),
+)
 
 
 def make_config(**changes):
-  return pearl_config.PearlConfig(**{**dict(
-      unroll_length=T, latent_size=L, hidden_sizes=(8,),
-      critic_hidden_sizes=(9,), encoder_hidden_sizes=(6,), tasks_per_update=M,
-      batch_size=N, context_size=4, context_episodes=2, episodes_per_step=2,
-      updates_per_step=1, steps_per_block=1, random_steps=T, discount=.9,
-      reward_scale=2., learning_rate=1e-2, initial_temperature=.3), **changes})
+  return pearl_config.PearlConfig(
+      **{
+          **dict(
+              unroll_length=T,
+              latent_size=L,
+              hidden_sizes=(8,),
+              critic_hidden_sizes=(9,),
+              encoder_hidden_sizes=(6,),
+              tasks_per_update=M,
+              batch_size=N,
+              context_size=4,
+              context_episodes=2,
+              episodes_per_step=2,
+              updates_per_step=1,
+              steps_per_block=1,
+              random_steps=T,
+              discount=0.9,
+              reward_scale=2.0,
+              learning_rate=1e-2,
+              initial_temperature=0.3,
+          ),
+          **changes,
+      }
+  )
 
 
 def make_networks(config, seed=0):
@@ -34,7 +57,7 @@ def make_networks(config, seed=0):
   rng = np.random.default_rng(seed)
   for module in networks[:-1]:  # The latents are nothing that is trained.
     for variable in module.trainable_variables:
-      variable.assign(.5 * rng.normal(size=variable.shape))
+      variable.assign(0.5 * rng.normal(size=variable.shape))
   return networks
 
 
@@ -45,20 +68,40 @@ def make_batch(seed=1):
   """
   rng = np.random.default_rng(seed)
   low, high = ACTION.minimum, ACTION.maximum
-  return {kind: tf.constant(np.broadcast_to(np.concatenate([
-      rng.normal(size=D), rng.uniform(low, high), rng.normal(size=1), [1.],
-      rng.normal(size=D)]), (K, 2, T, W)), tf.float32)
-          for kind in ('context', 'replay')}
+  return {
+      kind: tf.constant(
+          np.broadcast_to(
+              np.concatenate(
+                  [
+                      rng.normal(size=D),
+                      rng.uniform(low, high),
+                      rng.normal(size=1),
+                      [1.0],
+                      rng.normal(size=D),
+                  ]
+              ),
+              (K, 2, T, W),
+          ),
+          tf.float32,
+      )
+      for kind in ('context', 'replay')
+  }
 
 
 def make_learner(config, networks, batch=None, seed=0):
   return learning.PearlLearner(
-      config, networks, SPEC, seed, iterator=itertools.repeat(
-          make_batch() if batch is None else batch))
+      config,
+      networks,
+      SPEC,
+      seed,
+      iterator=itertools.repeat(make_batch() if batch is None else batch),
+  )
 
 
 def values(networks):
   """Copies of everything that may move, by name."""
-  return {f'{name}/{i}': variable.numpy()
-          for name, module in networks._asdict().items()
-          for i, variable in enumerate(module.variables)}
+  return {
+      f'{name}/{i}': variable.numpy()
+      for name, module in networks._asdict().items()
+      for i, variable in enumerate(module.variables)
+  }

@@ -9,7 +9,7 @@ import dataclasses
 
 from distillery.environments import base
 from distillery.environments.adapters import (
-  environments as adapted_environments,
+    environments as adapted_environments,
 )
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
@@ -23,14 +23,26 @@ import numpy as np
 # Of each family: Meta-World's class, what it would draw (where things stand;
 # for push a goal of its own too), and the joint of what is moved.
 _STOCK = {
-    'push': (sawyer_push_v3.SawyerPushEnvV3, (0., .6, .02, 0., .9, .02), None),
-    'door': (sawyer_door_v3.SawyerDoorEnvV3, (.15, 1., .15), 'doorjoint'),
-    'drawer': (sawyer_drawer_open_v3.SawyerDrawerOpenEnvV3, (-.25, 1., 0.),
-               'goal_slidey')}
+    'push': (
+        sawyer_push_v3.SawyerPushEnvV3,
+        (0.0, 0.6, 0.02, 0.0, 0.9, 0.02),
+        None,
+    ),
+    'door': (sawyer_door_v3.SawyerDoorEnvV3, (0.15, 1.0, 0.15), 'doorjoint'),
+    'drawer': (
+        sawyer_drawer_open_v3.SawyerDrawerOpenEnvV3,
+        (-0.25, 1.0, 0.0),
+        'goal_slidey',
+    ),
+}
 # Of an observation, what a family's scene has besides the hand.
-PLACES = dict(zip(damsel_tasks.FAMILIES, (
-    damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER)))
-_STANDS = np.array([0., .6, .02, .34, .79, .15, -.25, .83, .09])
+PLACES = dict(
+    zip(
+        damsel_tasks.FAMILIES,
+        (damsel_tasks.BLOCK, damsel_tasks.DOOR, damsel_tasks.DRAWER),
+    )
+)
+_STANDS = np.array([0.0, 0.6, 0.02, 0.34, 0.79, 0.15, -0.25, 0.83, 0.09])
 
 
 class StockEnvironment(gymnasium.Wrapper):
@@ -51,11 +63,13 @@ class StockEnvironment(gymnasium.Wrapper):
       wall = stock.model.geom_bodyid == stock.model.body('RetainingWall').id
       stock.model.geom_contype[wall] = stock.model.geom_conaffinity[wall] = 0
     if self._joint:
-      stock.model.dof_damping[stock.model.joint(self._joint).dofadr] = 20.
+      stock.model.dof_damping[stock.model.joint(self._joint).dofadr] = 20.0
     super().__init__(stock)
     self.target = target
-    self.observation_space = gymnasium.spaces.Box(-10., 10., (12,), np.float32)
-    self.action_space = gymnasium.spaces.Box(-1., 1., (3,), np.float32)
+    self.observation_space = gymnasium.spaces.Box(
+        -10.0, 10.0, (12,), np.float32
+    )
+    self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (3,), np.float32)
     self._steps = 0
 
   def reset(self, **kwargs):
@@ -65,27 +79,35 @@ class StockEnvironment(gymnasium.Wrapper):
     return self._observe(), {}
 
   def step(self, action):
-    super().step(np.append(action, -1.))  # Fingers open.
+    super().step(np.append(action, -1.0))  # Fingers open.
     self._steps += 1
     value, distance = self._read()
     data = self.unwrapped.data
-    fingers = (data.site('rightEndEffector').xpos
-               + data.site('leftEndEffector').xpos) / 2.
+    fingers = (
+        data.site('rightEndEffector').xpos + data.site('leftEndEffector').xpos
+    ) / 2.0
     reach = np.linalg.norm(self.unwrapped._get_pos_objects() - fingers)
     if self.target.family == 'push':
-      done = max(0., self._first - distance) / self._first
+      done = max(0.0, self._first - distance) / self._first
     else:
-      aim, = self.target.value
+      (aim,) = self.target.value
       if self.target.family == 'door':
-        value, aim, largest = .2 * np.sin([value, aim, np.pi / 4.])
+        value, aim, largest = 0.2 * np.sin([value, aim, np.pi / 4.0])
       else:
-        largest = .15
-      aim = max(aim, .05 * largest)
-      done = max(0., min(value / aim, 2. - value / aim)) * (reach < .1)
+        largest = 0.15
+      aim = max(aim, 0.05 * largest)
+      done = max(0.0, min(value / aim, 2.0 - value / aim)) * (reach < 0.1)
     last = self._steps == damsel_environment.HORIZON
-    return self._observe(), 10. * done - reach, False, last, {
-        'success': last and distance <= damsel_tasks.THRESHOLDS[
-            self.target.family]}
+    return (
+        self._observe(),
+        10.0 * done - reach,
+        False,
+        last,
+        {
+            'success': last
+            and distance <= damsel_tasks.THRESHOLDS[self.target.family]
+        },
+    )
 
   @property
   def distance(self):
@@ -101,27 +123,38 @@ class StockEnvironment(gymnasium.Wrapper):
 
   def _observe(self):
     observation = np.array(
-        [*self.unwrapped.get_endeff_pos(), *_STANDS], np.float32)
-    observation[PLACES[self.target.family]] = (
-        self.unwrapped._get_pos_objects())
+        [*self.unwrapped.get_endeff_pos(), *_STANDS], np.float32
+    )
+    observation[PLACES[self.target.family]] = self.unwrapped._get_pos_objects()
     return observation
 
 
 @dataclasses.dataclass(frozen=True)
 class StockFactory:
   """Makes the environment of one task."""
+
   target: damsel_tasks.Target
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
     return adapted_environments.GymnasiumEnvironment(
-        StockEnvironment(self.target), seed=seed)
+        StockEnvironment(self.target), seed=seed
+    )
 
 
 def make_suite(targets) -> base.TaskSuite:
   """A task a target to learn from."""
   return base.TaskSuite(
-      name='Stock', tasks=tuple(
-          base.Task(f'{target.family}-{i}', target.family, 'train',
-                    StockFactory(target)) for i, target in enumerate(targets)),
+      name='Stock',
+      tasks=tuple(
+          base.Task(
+              f'{target.family}-{i}',
+              target.family,
+              'train',
+              StockFactory(target),
+          )
+          for i, target in enumerate(targets)
+      ),
       observation_spec=damsel_environment.observation_spec(),
-      action_spec=damsel_environment.action_spec(), horizon=damsel_environment.HORIZON)
+      action_spec=damsel_environment.action_spec(),
+      horizon=damsel_environment.HORIZON,
+  )

@@ -15,11 +15,12 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-K, S, A, GAMMA, BETA = 2, 4, 3, .9, 2.
+K, S, A, GAMMA, BETA = 2, 4, 3, 0.9, 2.0
 
 
 class Mdp(NamedTuple):
   """Tabular tasks; what `transition` lacks to 1 is the chance of the end."""
+
   reward: np.ndarray  # [K, S, A]
   transition: np.ndarray  # [K, S, A, S]
   start: np.ndarray  # [K, S]
@@ -27,6 +28,7 @@ class Mdp(NamedTuple):
 
 class Setting(NamedTuple):
   """An instance of the objective."""
+
   mdp: Mdp
   architecture: str
   logits_alpha: float
@@ -36,18 +38,22 @@ class Setting(NamedTuple):
 
 def make_mdp(seed=0, num_tasks=K):
   rng = np.random.default_rng(seed)
-  survival = rng.uniform(.7, 1., size=(num_tasks, S, A, 1))
+  survival = rng.uniform(0.7, 1.0, size=(num_tasks, S, A, 1))
   return Mdp(
       reward=rng.normal(size=(num_tasks, S, A)),
       transition=survival * rng.dirichlet(np.ones(S), (num_tasks, S, A)),
-      start=rng.dirichlet(np.ones(S), num_tasks))
+      start=rng.dirichlet(np.ones(S), num_tasks),
+  )
 
 
 def make_setting(architecture, alpha, logits_alpha=None, mdp=None):
   return Setting(
-      mdp=mdp or make_mdp(), architecture=architecture,
+      mdp=mdp or make_mdp(),
+      architecture=architecture,
       logits_alpha=alpha if logits_alpha is None else logits_alpha,
-      kl_cost=alpha / BETA, entropy_cost=(1. - alpha) / BETA)
+      kl_cost=alpha / BETA,
+      entropy_cost=(1.0 - alpha) / BETA,
+  )
 
 
 def make_parameters(seed=0, num_tasks=K):
@@ -79,9 +85,11 @@ def values(setting, pi, reward):
 def objective(setting, h, g):
   """J of equation (1)."""
   pi, pi_0 = policies(setting, h, g)
-  reward = (setting.mdp.reward
-            - setting.kl_cost * np.log(pi / pi_0)
-            - setting.entropy_cost * np.log(pi))
+  reward = (
+      setting.mdp.reward
+      - setting.kl_cost * np.log(pi / pi_0)
+      - setting.entropy_cost * np.log(pi)
+  )
   return (setting.mdp.start * values(setting, pi, reward)).sum()
 
 
@@ -92,23 +100,25 @@ def numerical_gradient(setting, h, g, step=1e-5):
     moved = flat.copy()
     moved[i] += change
     return objective(
-        setting, moved[:S * A].reshape(S, A), moved[S * A:].reshape(g.shape))
+        setting, moved[: S * A].reshape(S, A), moved[S * A :].reshape(g.shape)
+    )
 
   return np.array(
-      [(at(i, step) - at(i, -step)) / (2. * step) for i in range(flat.size)])
+      [(at(i, step) - at(i, -step)) / (2.0 * step) for i in range(flat.size)]
+  )
 
 
-def occupancy(setting, pi, num_steps=None, survival=1.):
+def occupancy(setting, pi, num_steps=None, survival=1.0):
   """Discounted, `[K, S]`; of the first steps only if their number is given."""
-  transition = survival * np.einsum(
-      'ksa,ksaz->ksz', pi, setting.mdp.transition)
+  transition = survival * np.einsum('ksa,ksaz->ksz', pi, setting.mdp.transition)
   if num_steps is None:
     return np.linalg.solve(
         np.eye(S) - GAMMA * transition.transpose(0, 2, 1),
-        setting.mdp.start[..., np.newaxis])[..., 0]
-  total, state = 0., setting.mdp.start
+        setting.mdp.start[..., np.newaxis],
+    )[..., 0]
+  total, state = 0.0, setting.mdp.start
   for t in range(num_steps):
-    total = total + GAMMA ** t * state
+    total = total + GAMMA**t * state
     state = np.einsum('ks,ksz->kz', state, transition)
   return total
 
@@ -118,8 +128,9 @@ def distributions(setting, h, g, state):
   if setting.architecture == 'two_column':
     g = setting.logits_alpha * h + g
   h = tf.broadcast_to(h, g.shape)
-  return [tfd.Categorical(logits=tf.gather(x, state, batch_dims=1))
-          for x in (g, h)]
+  return [
+      tfd.Categorical(logits=tf.gather(x, state, batch_dims=1)) for x in (g, h)
+  ]
 
 
 def regularized_values(setting, h, g, regularizer, added_by=None):
@@ -127,8 +138,11 @@ def regularized_values(setting, h, g, regularizer, added_by=None):
   state, action = np.indices((S, A)).reshape(2, 1, -1).repeat(len(g), axis=1)
   addition = losses.reward_regularizer(
       *distributions(setting, tf.constant(h), tf.constant(g), state),
-      tf.constant(action), regularizer=added_by or regularizer,
-      kl_cost=setting.kl_cost, entropy_cost=setting.entropy_cost)
+      tf.constant(action),
+      regularizer=added_by or regularizer,
+      kl_cost=setting.kl_cost,
+      entropy_cost=setting.entropy_cost,
+  )
   reward = setting.mdp.reward + addition.numpy().reshape(-1, S, A)
   return reward, values(setting, policies(setting, h, g)[0], reward)
 
@@ -146,14 +160,24 @@ def gradient_of_losses(setting, h, g, regularizer, added_by=None, **where):
     tape.watch(variables)
     task, shared = distributions(setting, *variables, state)
     terms = losses.policy_loss(
-        task, shared, tf.constant(action),
-        tf.stop_gradient(task.log_prob(action)), tf.constant(advantage),
-        regularizer=regularizer, clip_ratio=.2, kl_cost=setting.kl_cost,
-        entropy_cost=setting.entropy_cost)
+        task,
+        shared,
+        tf.constant(action),
+        tf.stop_gradient(task.log_prob(action)),
+        tf.constant(advantage),
+        regularizer=regularizer,
+        clip_ratio=0.2,
+        kl_cost=setting.kl_cost,
+        entropy_cost=setting.entropy_cost,
+    )
     loss = tf.reduce_sum(
-        weight.reshape(len(g), -1) * (terms.policy_gradient + terms.direct))
-  return -flatten(tape.gradient(
-      loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
+        weight.reshape(len(g), -1) * (terms.policy_gradient + terms.direct)
+    )
+  return -flatten(
+      tape.gradient(
+          loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
+      )
+  )
 
 
 def flatten(tensors):

@@ -18,8 +18,9 @@ def inverted_pendulum(seed: int) -> gymnasium.Env:
 
 class OneNumber(gymnasium.Env):
   """Observes three numbers, and in its last step one."""
-  observation_space = gymnasium.spaces.Box(-9., 9., (3,))
-  action_space = gymnasium.spaces.Box(-1., 1., (1,))
+
+  observation_space = gymnasium.spaces.Box(-9.0, 9.0, (3,))
+  action_space = gymnasium.spaces.Box(-1.0, 1.0, (1,))
 
   def __init__(self, seed: int, last: int):
     del seed
@@ -33,7 +34,7 @@ class OneNumber(gymnasium.Env):
   def step(self, action):
     self._steps += 1
     size = 1 if self._steps > self._last else 3
-    return np.zeros(size, np.float32), 0., False, self._steps == 40, {}
+    return np.zeros(size, np.float32), 0.0, False, self._steps == 40, {}
 
 
 def broken(seed: int):
@@ -43,7 +44,7 @@ def broken(seed: int):
 class Walk(dm_env.Environment):
   """A walk of so many steps from a random place."""
 
-  def __init__(self, seed: int, *, length: int = 5, bound: float = 1.):
+  def __init__(self, seed: int, *, length: int = 5, bound: float = 1.0):
     self._rng = np.random.default_rng(seed)
     self._length = length
     self._bound = bound
@@ -56,8 +57,8 @@ class Walk(dm_env.Environment):
     self._steps += 1
     self._place = self._place + action
     if self._steps == self._length:
-      return dm_env.truncation(0., self._place)
-    return dm_env.transition(0., self._place)
+      return dm_env.truncation(0.0, self._place)
+    return dm_env.transition(0.0, self._place)
 
   def observation_spec(self) -> specs.Array:
     return specs.Array((1,), np.float64)

@@ -11,5 +11,8 @@ def fixture_without_tensorflow(tmp_path):
   folder = tmp_path / 'shadow'
   folder.mkdir()
   (folder / 'tensorflow.py').write_text('raise SystemExit("was imported")')
-  return dict(PYTHONPATH=os.pathsep.join(
-      [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]))
+  return dict(
+      PYTHONPATH=os.pathsep.join(
+          [str(folder), *filter(None, [os.environ.get('PYTHONPATH')])]
+      )
+  )

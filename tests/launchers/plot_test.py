@@ -30,7 +30,9 @@ def make_run(path, seed=0, steps=(0, 100, 200), tasks=('a', 'b'), **config):
       for task in tasks:
         success = seed / 10 + step / 1000
         wall_s = 36 * step * (1 + seed)
-        lines.append(f'{step},{wall_s},{policy},{task},train,10,{success:.2f},5')
+        lines.append(
+            f'{step},{wall_s},{policy},{task},train,10,{success:.2f},5'
+        )
   (path / 'evaluation.csv').write_text('\n'.join(lines) + '\n')
   return str(path)
 
@@ -38,7 +40,10 @@ def make_run(path, seed=0, steps=(0, 100, 200), tasks=('a', 'b'), **config):
 def run_plot(*arguments, cwd):
   return subprocess.run(
       [sys.executable, LAUNCHER, *arguments],
-      capture_output=True, text=True, timeout=100, cwd=cwd,
+      capture_output=True,
+      text=True,
+      timeout=100,
+      cwd=cwd,
   )
 
 
@@ -85,13 +90,16 @@ def test_runs_meet_where_all_were_evaluated(tmp_path):
   np.testing.assert_allclose(
       of_task.success, [[[0, 0.1]] * 2, [[0.1, 0.2]] * 2]
   )
-  np.testing.assert_allclose(of_task.hours, [0., 1.5])  # 1 and 2 hours.
+  np.testing.assert_allclose(of_task.hours, [0.0, 1.5])  # 1 and 2 hours.
 
 
 def test_how_a_run_is_run_is_no_setting(tmp_path):
-  runs = [make_run(tmp_path / 'one', 0),
-          make_run(tmp_path / 'other', 1, num_workers=1, num_actors=2,
-                   is_program=True)]
+  runs = [
+      make_run(tmp_path / 'one', 0),
+      make_run(
+          tmp_path / 'other', 1, num_workers=1, num_actors=2, is_program=True
+      ),
+  ]
   _, scores = run_scores.read_runs(runs)
   assert len(scores['', 'task', 'train'].success) == 2
 
@@ -107,8 +115,13 @@ def test_over_hours_or_over_steps(tmp_path, monkeypatch):
   monkeypatch.setattr(axes.Axes, 'plot', record)
   for over, want in (('env_steps', [0, 100, 200]), ('hours', [0, 1, 2])):
     drawn.clear()
-    plot.draw('MT10', scores, plot.PlotOptions(
-        str(tmp_path / 'c.png'), bootstrap_repetitions=10, over=over))
+    plot.draw(
+        'MT10',
+        scores,
+        plot.PlotOptions(
+            str(tmp_path / 'c.png'), bootstrap_repetitions=10, over=over
+        ),
+    )
     assert len(drawn) == 2 + 2 * 2 * 2  # Aggregates; runs and means of tasks.
     assert all(x == want for x in drawn)
 
@@ -116,11 +129,15 @@ def test_over_hours_or_over_steps(tmp_path, monkeypatch):
 def test_other_settings_are_drawn_beside(tmp_path):
   runs = [
       make_run(tmp_path / f'{i}', seed, steps=(0, 10 * i), **config)
-      for i, (seed, config) in enumerate((
-          (0, dict(agent='distral')), (1, dict(agent='distral')),
-          (0, dict(agent='dnc', penalty=.1, max_kl=.01)),
-          (0, dict(agent='dnc', penalty=.2, max_kl=.01)),
-      ), start=1)
+      for i, (seed, config) in enumerate(
+          (
+              (0, dict(agent='distral')),
+              (1, dict(agent='distral')),
+              (0, dict(agent='dnc', penalty=0.1, max_kl=0.01)),
+              (0, dict(agent='dnc', penalty=0.2, max_kl=0.01)),
+          ),
+          start=1,
+      )
   ]
   result = run_plot(*runs, '--bootstrap_repetitions=10', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
@@ -172,26 +189,37 @@ def assert_is_sentence(result, says):
   assert result.stderr.count('\n') == 1 and result.stdout == ''
 
 
-def make_adapted(path, seed, push, tasks=('push-0', 'push-1', 'door-0'),
-                 env_steps=100, **config):
+def make_adapted(
+    path,
+    seed,
+    push,
+    tasks=('push-0', 'push-1', 'door-0'),
+    env_steps=100,
+    **config,
+):
   """Two trajectories of each task; the second of `push` leaves `seed` m."""
   make_run(path, seed, **config)
-  lines = ['env_steps,trajectory,task,family,split,taken_for,latent,return,'
-           'distance,success']
+  lines = [
+      'env_steps,trajectory,task,family,split,taken_for,latent,return,'
+      'distance,success'
+  ]
   for trajectory in (1, 2):
     for k, task in enumerate(tasks):
       family = task.split('-')[0]
       lines.append(
           f'{env_steps},{trajectory},{task},{family},test,push,'
           f'{3. * (family == "door")} {.1 * k},5,{.5 / trajectory},'
-          f'{int(trajectory == 2 and family == push)}')
+          f'{int(trajectory == 2 and family == push)}'
+      )
   (path / 'adaptation_test.csv').write_text('\n'.join(lines) + '\n')
   return str(path)
 
 
 def test_draws_how_runs_adapted(tmp_path):
-  runs = [make_adapted(tmp_path / f'run{seed}', seed, push)
-          for seed, push in enumerate(('push', 'door'))]
+  runs = [
+      make_adapted(tmp_path / f'run{seed}', seed, push)
+      for seed, push in enumerate(('push', 'door'))
+  ]
   result = run_plot(*runs, '--adaptation=test', '--output=a.png', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
   lines = [line.split() for line in result.stdout.splitlines()]
@@ -200,7 +228,7 @@ def test_draws_how_runs_adapted(tmp_path):
   assert '  taken for its family: push 100%, door 0%' in result.stdout
   # Means at (0, .05) and (3, .2): 2 / 9 (9 + .15^2) between, and the .05^2 of
   # two of three within.
-  between = (3.**2 + .15**2) * 2. / 9.
+  between = (3.0**2 + 0.15**2) * 2.0 / 9.0
   assert f'over within: {between / (.05**2 * 2. / 3.):.1f}' in result.stdout
   assert (tmp_path / 'a.png').read_bytes().startswith(b'\x89PNG')
 
@@ -220,7 +248,8 @@ def test_tables_of_adaptation_that_do_not_go_together(tmp_path):
       ((one, other), 'got other tasks'),
       ((one, longer), 'adapted after 200 steps, and others of the same'),
       ((one, same), 'seed: got 0 in both'),
-      ((make_run(tmp_path / 'none'),), 'adaptation_test.csv')):
+      ((make_run(tmp_path / 'none'),), 'adaptation_test.csv'),
+  ):
     result = run_plot(*runs, '--adaptation=test', cwd=tmp_path)
     assert result.returncode == 1 and words in result.stderr
     assert result.stderr.count('\n') == 1
@@ -233,28 +262,40 @@ def test_tables_of_adaptation_that_do_not_go_together(tmp_path):
 def pictures_kept(figures):
   """Collects the figures that are drawn, which are written nowhere."""
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(backend_agg.FigureCanvasAgg, 'print_png',
-                  lambda self, file: figures.append(self.figure))
+    patch.setattr(
+        backend_agg.FigureCanvasAgg,
+        'print_png',
+        lambda self, file: figures.append(self.figure),
+    )
     yield
 
 
 def test_names_of_users_are_drawn_as_they_are(tmp_path):
   figures = []
-  names = (
-      'price $1', r'$\frac$', '_under', '', '[red]x[/red]', '%d')
-  runs = [make_run(tmp_path / f'$run{i}', tasks=names, suite='$x_$',
-                   agent='_mine', note=note)
-          for i, note in enumerate((r'$\frac$', 'b'))]
+  names = ('price $1', r'$\frac$', '_under', '', '[red]x[/red]', '%d')
+  runs = [
+      make_run(
+          tmp_path / f'$run{i}',
+          tasks=names,
+          suite='$x_$',
+          agent='_mine',
+          note=note,
+      )
+      for i, note in enumerate((r'$\frac$', 'b'))
+  ]
   suite, scores = run_scores.read_runs(runs)
   with pictures_kept(figures):
-    plot.draw(suite, scores, plot.PlotOptions(
-        str(tmp_path / 'c.png'), bootstrap_repetitions=10))
+    plot.draw(
+        suite,
+        scores,
+        plot.PlotOptions(str(tmp_path / 'c.png'), bootstrap_repetitions=10),
+    )
   upper, *panels = figures[0].subfigs[0].axes + figures[0].subfigs[1].axes
   assert upper.get_title().startswith('$x_$: 1 seed')
   labels = [text.get_text() for text in upper.get_legend().get_texts()]
   assert labels[0] == r'_mine note=$\frac$: task policies, training tasks'
   assert len(labels) == 4
-  assert [axes.get_title() for axes in panels[:len(names)]] == list(names)
+  assert [axes.get_title() for axes in panels[: len(names)]] == list(names)
   lines = plot.table(scores, 10).splitlines()
   assert lines[0].startswith(r'_mine note=$\frac$: task policies, 6 training')
   assert [line[2:30].rstrip() for line in lines[3:9]] == list(names)
@@ -264,37 +305,74 @@ def test_policies_of_a_users_own_are_drawn_too(tmp_path):
   run = pathlib.Path(make_run(tmp_path / 'run'))
   text = (run / 'evaluation.csv').read_text()
   (run / 'evaluation.csv').write_text(
-      text.replace('shared', '$mine').replace('task,', '_own,'))
+      text.replace('shared', '$mine').replace('task,', '_own,')
+  )
   (run / 'evaluation.csv').write_text(
-      (run / 'evaluation.csv').read_text().replace(
-          'policy,_own,', 'policy,task,'))
+      (run / 'evaluation.csv')
+      .read_text()
+      .replace('policy,_own,', 'policy,task,')
+  )
   result = run_plot(run, cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
   assert '$mine, 2 training tasks' in result.stdout
   assert '_own, 2 training tasks' in result.stdout
 
 
-@pytest.mark.parametrize('name, line, text, says', [
-    ('evaluation.csv', 3, '0,1', 'line 3 is not whole: got 2 columns, want 8'),
-    ('evaluation.csv', 4, '0,1,task,a,train,1,high,1',
-     "line 4 is not whole: success: got 'high', want a finite number"),
-    ('evaluation.csv', 4, '0,1,task,a,train,1,nan,1', "got 'nan', want a fin"),
-    ('config.json', 1, '[3]', 'want the JSON that the run wrote'),
-    ('config.json', 1, '{"seed": ', 'cannot read run/config.json'),
-    ('adaptation_test.csv', 4, '100,1,push-1',
-     'line 4 is not whole: got 3 columns, want 10'),
-    ('adaptation_test.csv', 3, '', 'no row of trajectory 1 of \'push-1\''),
-    ('adaptation_test.csv', 3, '100,1,push-1,push,test,push,0 x,5,.5,1',
-     "line 3 is not whole: latent: got 'x', want a finite number"),
-    ('adaptation_test.csv', 3, '100,1,push-1,push,test,push,0,5,.5,1',
-     'latents have more numbers in some rows')])
+@pytest.mark.parametrize(
+    'name, line, text, says',
+    [
+        (
+            'evaluation.csv',
+            3,
+            '0,1',
+            'line 3 is not whole: got 2 columns, want 8',
+        ),
+        (
+            'evaluation.csv',
+            4,
+            '0,1,task,a,train,1,high,1',
+            "line 4 is not whole: success: got 'high', want a finite number",
+        ),
+        (
+            'evaluation.csv',
+            4,
+            '0,1,task,a,train,1,nan,1',
+            "got 'nan', want a fin",
+        ),
+        ('config.json', 1, '[3]', 'want the JSON that the run wrote'),
+        ('config.json', 1, '{"seed": ', 'cannot read run/config.json'),
+        (
+            'adaptation_test.csv',
+            4,
+            '100,1,push-1',
+            'line 4 is not whole: got 3 columns, want 10',
+        ),
+        ('adaptation_test.csv', 3, '', "no row of trajectory 1 of 'push-1'"),
+        (
+            'adaptation_test.csv',
+            3,
+            '100,1,push-1,push,test,push,0 x,5,.5,1',
+            "line 3 is not whole: latent: got 'x', want a finite number",
+        ),
+        (
+            'adaptation_test.csv',
+            3,
+            '100,1,push-1,push,test,push,0,5,.5,1',
+            'latents have more numbers in some rows',
+        ),
+    ],
+)
 def test_damaged_files_are_named(tmp_path, name, line, text, says):
   path = pathlib.Path(make_adapted(tmp_path / 'run', 0, 'push')) / name
   lines = path.read_text().splitlines()
   lines[line - 1] = text
   path.write_text('\n'.join(lines) + '\n')
-  result = run_plot('run', '--bootstrap_repetitions=10', *(
-      ['--adaptation=test'] if 'adaptation' in name else []), cwd=tmp_path)
+  result = run_plot(
+      'run',
+      '--bootstrap_repetitions=10',
+      *(['--adaptation=test'] if 'adaptation' in name else []),
+      cwd=tmp_path,
+  )
   assert_is_sentence(result, says)
   assert f'run/{name}' in result.stderr
 
@@ -309,7 +387,8 @@ def test_blank_lines_lose_nothing(tmp_path):
 
 def test_families_of_users_are_drawn_as_they_are(tmp_path):
   run = make_adapted(
-      tmp_path / 'run', 0, '$', tasks=('$-0', r'$\frac$-1', '_under-2'))
+      tmp_path / 'run', 0, '$', tasks=('$-0', r'$\frac$-1', '_under-2')
+  )
   result = run_plot(run, '--adaptation=test', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')
   found = adaptation_figures.read([run], 'test')
@@ -319,4 +398,7 @@ def test_families_of_users_are_drawn_as_they_are(tmp_path):
   axes = figures[0].axes
   assert [a.get_title() for a in axes[:3]] == ['$', r'$\frac$', '_under']
   assert [text.get_text() for text in axes[-1].get_legend().get_texts()] == [
-      '$', r'$\frac$', '_under']
+      '$',
+      r'$\frac$',
+      '_under',
+  ]

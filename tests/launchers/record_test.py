@@ -36,29 +36,39 @@ def test_the_triangle_points_to_where_the_walker_looks():
   for _ in range(4):
     batch.step(np.array([3]))
     image = maze_pictures.picture(batch, 0)
-    y, x = (axis.astype(float) for axis in np.nonzero(
-        (image == maze_pictures._WALKER).all(axis=-1)))
+    y, x = (
+        axis.astype(float)
+        for axis in np.nonzero((image == maze_pictures._WALKER).all(axis=-1))
+    )
     place, heading = batch.look_down(0)[2:]
     # A triangle is heavy at its foot.
     off = np.array([y.mean(), x.mean()]) - (
-        16 * np.array(divmod(place, 11)) + 7.5)
+        16 * np.array(divmod(place, 11)) + 7.5
+    )
     behind = np.array([(1, 0), (0, -1), (-1, 0), (0, 1)][heading])
-    assert off @ behind > 1. and abs(off @ behind[::-1]) < 0.5
+    assert off @ behind > 1.0 and abs(off @ behind[::-1]) < 0.5
 
 
 @pytest.mark.slow
 def test_a_run_in_mazes_becomes_a_film(tmp_path):
   result = launches.launch(
       f'--flagfile={LAUNCHER.parent}/flags/distral_mazes.cfg',
-      '--num_env_steps=320', '--envs_per_task=2', '--evaluation_episodes=1',
-      '--run_dir=run', program=(TRAINER,), cwd=tmp_path)
+      '--num_env_steps=320',
+      '--envs_per_task=2',
+      '--evaluation_episodes=1',
+      '--run_dir=run',
+      program=(TRAINER,),
+      cwd=tmp_path,
+  )
   assert (result.returncode, result.stderr) == (0, '')
   film = record('--run_dir=run', '--task=maze-2', cwd=tmp_path)
   assert film.returncode == 0 and 'in 200 steps' in film.stdout, film.stderr
   assert (tmp_path / 'film.gif').read_bytes()[:3] == b'GIF'
   launches.assert_refused(
       record('--run_dir=run', '--task=maze-9', cwd=tmp_path),
-      "task: got 'maze-9', want one of maze-1, maze-2")
+      "task: got 'maze-9', want one of maze-1, maze-2",
+  )
   launches.assert_refused(
       record('--run_dir=run', '--output=film.mp4', cwd=tmp_path),
-      "output: got 'film.mp4', want a name in .gif or .png")
+      "output: got 'film.mp4', want a name in .gif or .png",
+  )

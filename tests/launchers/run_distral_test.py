@@ -14,9 +14,15 @@ pytestmark = pytest.mark.timeout(900)
 LAUNCHER = launches.FOLDER / 'run_distral.py'
 # Two blocks of two episodes' halves, an evaluation and a checkpoint after each.
 TINY = (
-    '--suite=MT1/reach-v3', '--num_env_steps=1000', '--unroll_length=250',
-    '--evaluate_every=500', '--evaluation_episodes=1', '--checkpoint_every=500',
-    '--num_workers=2', '--num_epochs=2', '--seed=1',
+    '--suite=MT1/reach-v3',
+    '--num_env_steps=1000',
+    '--unroll_length=250',
+    '--evaluate_every=500',
+    '--evaluation_episodes=1',
+    '--checkpoint_every=500',
+    '--num_workers=2',
+    '--num_epochs=2',
+    '--seed=1',
 )
 # Point masses instead of Meta-World, and one of them may spoil its rewards.
 ON_POINTS = """
@@ -49,23 +55,35 @@ def test_a_run_says_how_it_gets_on_and_what_it_reached(result):
   assert (result.returncode, result.stderr) == (0, '')
   lines = result.stdout.splitlines()
   for steps in ('0', '500', '1,000'):
-    assert any(line.lstrip().startswith(f'{steps} steps: task policy ')
-               for line in lines)
+    assert any(
+        line.lstrip().startswith(f'{steps} steps: task policy ')
+        for line in lines
+    )
   assert any(line.startswith('500 of 1,000 steps, ') for line in lines)
   words = [line.split() for line in lines]
   at = words.index(['success', 'task', 'shared'])
-  assert [row[0] for row in words[at + 1:at + 3]] == ['reach-v3', 'mean']
+  assert [row[0] for row in words[at + 1 : at + 3]] == ['reach-v3', 'mean']
   assert lines[-1] == 'Results are in run'
 
 
 def test_a_run_leaves_its_files(result):
   assert {path.name for path in result.run_dir.iterdir()} == {
-      '.lock', 'flags.cfg', 'config.json', 'versions.json', 'train.csv',
-      'evaluation.csv', 'tensorboard', 'checkpoints', 'learning_curve.png'}
+      '.lock',
+      'flags.cfg',
+      'config.json',
+      'versions.json',
+      'train.csv',
+      'evaluation.csv',
+      'tensorboard',
+      'checkpoints',
+      'learning_curve.png',
+  }
   rows = launches.rows_of(result.run_dir / 'evaluation.csv')
   assert [(row['env_steps'], row['policy']) for row in rows] == [
-      (steps, policy) for steps in ('0', '500', '1000')
-      for policy in ('task', 'shared')]
+      (steps, policy)
+      for steps in ('0', '500', '1000')
+      for policy in ('task', 'shared')
+  ]
 
 
 def test_its_flags_repeat_a_run(result, tmp_path):
@@ -107,22 +125,36 @@ def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
   assert [path.name for path in tmp_path.iterdir()] == ['shadow']
 
 
-@pytest.mark.parametrize('arguments, words', [
-    (TINY, 'run_dir run is not empty; give --resume'),
-    ((*TINY, '--resume', '--seed=2'), 'another config: seed is 2 and was 1'),
-    ((*TINY, '--resume', '--kl_cost=0.5'), 'kl_cost is 0.5 and was 0.005'),
-    ((*TINY, '--resume', '--run_dir=runn'), 'run_dir runn holds no run to'),
-])
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (TINY, 'run_dir run is not empty; give --resume'),
+        (
+            (*TINY, '--resume', '--seed=2'),
+            'another config: seed is 2 and was 1',
+        ),
+        ((*TINY, '--resume', '--kl_cost=0.5'), 'kl_cost is 0.5 and was 0.005'),
+        ((*TINY, '--resume', '--run_dir=runn'), 'run_dir runn holds no run to'),
+    ],
+)
 def test_a_directory_in_use_is_left_alone(
-    result, tmp_path, without_tensorflow, arguments, words):
+    result, tmp_path, without_tensorflow, arguments, words
+):
   shutil.copytree(result.run_dir, tmp_path / 'run')
-  before = {path: path.read_bytes() for path in (tmp_path / 'run').rglob('*')
-            if path.is_file()}
-  refused = launch('--run_dir=run', *arguments, cwd=tmp_path,
-                   **without_tensorflow)
+  before = {
+      path: path.read_bytes()
+      for path in (tmp_path / 'run').rglob('*')
+      if path.is_file()
+  }
+  refused = launch(
+      '--run_dir=run', *arguments, cwd=tmp_path, **without_tensorflow
+  )
   launches.assert_refused(refused, words)
-  assert before == {path: path.read_bytes() for path
-                    in (tmp_path / 'run').rglob('*') if path.is_file()}
+  assert before == {
+      path: path.read_bytes()
+      for path in (tmp_path / 'run').rglob('*')
+      if path.is_file()
+  }
   assert not (tmp_path / 'runn').exists()
 
 
@@ -130,27 +162,47 @@ def test_a_directory_in_use_is_left_alone(
 def fixture_started_on_points(tmp_path):
   helpers = pathlib.Path(__file__).parent.parent / 'agents' / 'core'
   path = os.pathsep.join(
-      [str(helpers), *filter(None, [os.environ.get('PYTHONPATH')])])
+      [str(helpers), *filter(None, [os.environ.get('PYTHONPATH')])]
+  )
 
-  def started_on_points(*arguments, reward=0., before=(), **environment):
+  def started_on_points(*arguments, reward=0.0, before=(), **environment):
     program = tmp_path / 'on_points.py'
     program.write_text(ON_POINTS.format(reward=reward))
     return launches.started(
-        *TINY, '--unroll_length=50', '--hidden_sizes=8', '--run_dir=run',
-        *arguments, cwd=tmp_path, program=(*before, program, LAUNCHER),
-        PYTHONPATH=path, **environment)
+        *TINY,
+        '--unroll_length=50',
+        '--hidden_sizes=8',
+        '--run_dir=run',
+        *arguments,
+        cwd=tmp_path,
+        program=(*before, program, LAUNCHER),
+        PYTHONPATH=path,
+        **environment,
+    )
 
   return started_on_points
 
 
-@pytest.mark.parametrize('arguments, reward, words', [
-    ((), 'nan', r"Task 'spoilt' \(environment \d, episode \d, seed \d+, step 0"
-     r'\) failed: the environment returned a reward that is not finite: nan'),
-    (('--learning_rate=1e30',), 0., '(is (nan|inf|-inf) in learner step|'
-     'the policy chose an action that is not finite)'),
-])
+@pytest.mark.parametrize(
+    'arguments, reward, words',
+    [
+        (
+            (),
+            'nan',
+            r"Task 'spoilt' \(environment \d, episode \d, seed \d+, step 0"
+            r'\) failed: the environment returned a reward that is not finite: nan',
+        ),
+        (
+            ('--learning_rate=1e30',),
+            0.0,
+            '(is (nan|inf|-inf) in learner step|'
+            'the policy chose an action that is not finite)',
+        ),
+    ],
+)
 def test_numbers_that_are_not_finite_are_one_sentence(
-    tmp_path, started_on_points, arguments, reward, words):
+    tmp_path, started_on_points, arguments, reward, words
+):
   with started_on_points(*arguments, reward=reward) as process:
     _, stderr = process.communicate()
   assert process.returncode == 1
@@ -162,7 +214,8 @@ def test_numbers_that_are_not_finite_are_one_sentence(
 def test_a_proxy_keeps_no_run_from_its_reverb(started_on_points):
   nobody = 'http://127.0.0.1:9'
   with started_on_points(
-      http_proxy=nobody, https_proxy=nobody, no_proxy='corp.org') as process:
+      http_proxy=nobody, https_proxy=nobody, no_proxy='corp.org'
+  ) as process:
     _, stderr = process.communicate()
   assert (process.returncode, stderr) == (0, '')
 
@@ -170,17 +223,30 @@ def test_a_proxy_keeps_no_run_from_its_reverb(started_on_points):
 @pytest.mark.skipif(
     shutil.which('unshare') is None
     or subprocess.run(['unshare', '-rn', 'true']).returncode,
-    reason='network namespaces are not allowed')
-@pytest.mark.parametrize('arguments, words', [
-    ((), r"Reverb's server at localhost:\d+ does not answer within 10 s \(.*"
-     r'unreachable\); look at the loopback device \(`ip link set lo up`\), at'),
-    (('--lp_launch_type=local_mp',),
-     r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\)'),
-])
+    reason='network namespaces are not allowed',
+)
+@pytest.mark.parametrize(
+    'arguments, words',
+    [
+        (
+            (),
+            r"Reverb's server at localhost:\d+ does not answer within 10 s \(.*"
+            r'unreachable\); look at the loopback device \(`ip link set lo up`\), at',
+        ),
+        (
+            ('--lp_launch_type=local_mp',),
+            r'this machine does not reach itself at 127.0.0.1 \(.*unreachable\)',
+        ),
+    ],
+)
 def test_a_run_that_cannot_reach_its_parts_is_one_sentence(
-    tmp_path, started_on_points, arguments, words):
-  unshared = ('-c', 'import os, sys; os.execvp("unshare", '
-              '["unshare", "-rn", sys.executable, *sys.argv[1:]])')
+    tmp_path, started_on_points, arguments, words
+):
+  unshared = (
+      '-c',
+      'import os, sys; os.execvp("unshare", '
+      '["unshare", "-rn", sys.executable, *sys.argv[1:]])',
+  )
   with started_on_points(*arguments, before=unshared) as process:
     _, stderr = process.communicate()
   assert process.returncode == 1

@@ -17,15 +17,20 @@ def test_both_tables_are_made_and_not_made_again(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
   table2 = launches.rows_of(tmp_path / 'out' / 'table2.csv')
   assert {row['column'] for row in table2} == {
-      'scratch', 'multi_head', 'distillation', 'distillation, 2 x 128',
+      'scratch',
+      'multi_head',
+      'distillation',
+      'distillation, 2 x 128',
       'scratch, rewards normalised, no bonus',
-      'multi_head, rewards normalised, no bonus'}
+      'multi_head, rewards normalised, no bonus',
+  }
   assert len(table2) == 6 * 6
   for row in table2[:6]:
     last = launches.rows_of(
-        tmp_path / 'out' / 'scratch' / 'seed0' / 'evaluation.csv')[-6:]
-    found, = (r['return'] for r in last if r['task'] == row['body'])
-    assert float(row['mean']) == pytest.approx(float(found), abs=.06)
+        tmp_path / 'out' / 'scratch' / 'seed0' / 'evaluation.csv'
+    )[-6:]
+    (found,) = (r['return'] for r in last if r['task'] == row['body'])
+    assert float(row['mean']) == pytest.approx(float(found), abs=0.06)
   table1 = launches.rows_of(tmp_path / 'out' / 'table1.csv')
   assert len(table1) == 6 * 2
   assert {row['on'] for row in table1} == {'SmallFoot', 'SmallLeg'}
@@ -40,8 +45,9 @@ def test_what_comes_last_is_looked_at_first(tmp_path):
   checkpoint = run_dir / 'checkpoints' / '000000000001'
   checkpoint.mkdir(parents=True)
   (checkpoint / 'manifest.json').write_text('{}')
-  result = launches.launch('--num_seeds=1', '--output_dir=out',
-                           program=(LAUNCHER,), cwd=tmp_path)
+  result = launches.launch(
+      '--num_seeds=1', '--output_dir=out', program=(LAUNCHER,), cwd=tmp_path
+  )
   assert result.returncode == 1
   assert 'first_to_second_1M/seed0 was not begun by this study' in result.stderr
   assert not (tmp_path / 'out' / 'scratch').exists()
@@ -49,13 +55,22 @@ def test_what_comes_last_is_looked_at_first(tmp_path):
 
 def test_of_a_teacher_that_is_not_whole_nothing_is_made(tmp_path):
   held = []
-  for name in ('scratch', 'multi_head', 'scratch_normalized_no_bonus',
-               'multi_head_normalized_no_bonus'):
+  for name in (
+      'scratch',
+      'multi_head',
+      'scratch_normalized_no_bonus',
+      'multi_head_normalized_no_bonus',
+  ):
     path = tmp_path / 'out' / name / 'seed0'
     held.append(run_directory.RunDirectory(path, resume=False))
     (path / 'config.json').write_text('{}')
-  result = launches.launch('--num_seeds=1', '--table=2', '--output_dir=out',
-                           program=(LAUNCHER,), cwd=tmp_path)
+  result = launches.launch(
+      '--num_seeds=1',
+      '--table=2',
+      '--output_dir=out',
+      program=(LAUNCHER,),
+      cwd=tmp_path,
+  )
   assert result.returncode == 1
   assert '4 of the runs failed' in result.stderr
   assert 'in use by another process' in result.stderr

@@ -7,22 +7,35 @@ from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
-import numpy as np
 from helpers import opposed_points
-import pytest
 from helpers import yardsticks
+import numpy as np
+import pytest
 
 # Steps of a block: 2 contexts, 40 episodes each.
 BLOCK = 2 * 40 * opposed_points.HORIZON
 COMMON = dict(
-    envs_per_task=4, unroll_length=10 * opposed_points.HORIZON,
-    hidden_sizes=(32, 32), max_kl=0.05, discount=0.95, min_std=0.05)
+    envs_per_task=4,
+    unroll_length=10 * opposed_points.HORIZON,
+    hidden_sizes=(32, 32),
+    max_kl=0.05,
+    discount=0.95,
+    min_std=0.05,
+)
 AGENTS = {
     'trpo': (trpo_builder.TRPOBuilder, trpo_config.TRPOConfig(**COMMON)),
-    'dnc': (dnc_builder.DnCBuilder, dnc_config.DnCConfig(
-        distillation_period=3, distillation_epochs=100,
-        distillation_minibatches=10, distillation_learning_rate=3e-3,
-        penalty=0.01, penalty_states=200, **COMMON)),
+    'dnc': (
+        dnc_builder.DnCBuilder,
+        dnc_config.DnCConfig(
+            distillation_period=3,
+            distillation_epochs=100,
+            distillation_minibatches=10,
+            distillation_learning_rate=3e-3,
+            penalty=0.01,
+            penalty_states=200,
+            **COMMON,
+        ),
+    ),
 }
 
 
@@ -30,12 +43,21 @@ def central_return(agent, path, num_blocks, seed):
   """Mean return, over both tasks, of the one policy for all of them."""
   suite = opposed_points.suite()
   make_builder, config = AGENTS[agent]
-  experiment.run_experiment(setup.ExperimentConfig(
-      agent=agent, agent_config=config, make_builder=make_builder, suite=suite,
-      seed=seed, num_env_steps=num_blocks * BLOCK, num_workers=1,
-      run_dir=run_directory.RunDirectory(path, resume=False),
-      evaluate_every=num_blocks * BLOCK, evaluation_episodes=1,
-      checkpoint_every=num_blocks * BLOCK))
+  experiment.run_experiment(
+      setup.ExperimentConfig(
+          agent=agent,
+          agent_config=config,
+          make_builder=make_builder,
+          suite=suite,
+          seed=seed,
+          num_env_steps=num_blocks * BLOCK,
+          num_workers=1,
+          run_dir=run_directory.RunDirectory(path, resume=False),
+          evaluate_every=num_blocks * BLOCK,
+          evaluation_episodes=1,
+          checkpoint_every=num_blocks * BLOCK,
+      )
+  )
   return mean_return(suite, yardsticks.act_of(path, 'shared'))
 
 
@@ -64,8 +86,11 @@ def test_the_central_policy_is_at_least_trpo(tmp_path):
   wins = []
   for seed in range(5):
     dnc, trpo = (
-        central_return(agent, tmp_path / f'{agent}{seed}', num_blocks=3,
-                       seed=seed) for agent in ('dnc', 'trpo'))
+        central_return(
+            agent, tmp_path / f'{agent}{seed}', num_blocks=3, seed=seed
+        )
+        for agent in ('dnc', 'trpo')
+    )
     # Some 30 lie between doing nothing and the best.
     wins.append(dnc >= trpo - 0.5)
   assert sum(wins) >= 3

@@ -21,16 +21,18 @@ def fitted(observation, step, target, num_tasks=K):
   return net
 
 
-def expected(observation, step, target, weight=1.):
+def expected(observation, step, target, weight=1.0):
   """Ridge regression of one task, by rows added to a least-squares problem."""
-  o = np.clip(observation.astype(np.float64), -10., 10.)
-  t = step[:, np.newaxis] / 100.
+  o = np.clip(observation.astype(np.float64), -10.0, 10.0)
+  t = step[:, np.newaxis] / 100.0
   phi = np.concatenate([o, o**2, t, t**2, t**3, np.ones_like(t)], axis=1)
   size = phi.shape[1]
   root = np.broadcast_to(np.sqrt(weight), target.shape)
   weights = np.linalg.lstsq(
       np.concatenate([root[:, np.newaxis] * phi, np.eye(size)]),
-      np.concatenate([root * target, np.zeros(size)]), rcond=None)[0]
+      np.concatenate([root * target, np.zeros(size)]),
+      rcond=None,
+  )[0]
   return phi @ weights
 
 
@@ -47,17 +49,26 @@ def test_equals_least_squares_task_by_task():
   value = fitted(observation, step, target)(observation, step)
   for k in range(K):
     np.testing.assert_allclose(
-        value[k], expected(observation[k], step[k], target[k]),
-        rtol=1e-5, atol=1e-6)
+        value[k],
+        expected(observation[k], step[k], target[k]),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def test_every_feature_is_there_and_is_found():
-  observation, step, _ = (np.tile(x, [1, 200, 1][:x.ndim]) for x in data())
-  t = step / 100.
-  target = (observation[..., 0] - 2. * observation[..., 1]**2 + 3. * t
-            - .5 * t**2 + .1 * t**3 + 7.)
+  observation, step, _ = (np.tile(x, [1, 200, 1][: x.ndim]) for x in data())
+  t = step / 100.0
+  target = (
+      observation[..., 0]
+      - 2.0 * observation[..., 1] ** 2
+      + 3.0 * t
+      - 0.5 * t**2
+      + 0.1 * t**3
+      + 7.0
+  )
   value = fitted(observation, step, target)(observation, step)
-  np.testing.assert_allclose(value, target, atol=.03)
+  np.testing.assert_allclose(value, target, atol=0.03)
 
 
 def test_earlier_batches_count_less_and_less():
@@ -69,29 +80,37 @@ def test_earlier_batches_count_less_and_less():
   value = net(observation, step)
   for k in range(K):
     np.testing.assert_allclose(
-        value[k], expected(observation[k], step[k], target[k],
-                           np.repeat([.25, .5, 1.], N)), rtol=1e-5, atol=1e-6)
+        value[k],
+        expected(
+            observation[k], step[k], target[k], np.repeat([0.25, 0.5, 1.0], N)
+        ),
+        rtol=1e-5,
+        atol=1e-6,
+    )
 
 
 def test_tasks_do_not_mix():
   observation, step, target = data()
   before = fitted(observation, step, target)(observation, step).numpy()
-  target[1] += 5.
+  target[1] += 5.0
   after = fitted(observation, step, target)(observation, step).numpy()
   np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
-  assert (np.abs(before[1] - after[1]) > 1.).all()
+  assert (np.abs(before[1] - after[1]) > 1.0).all()
 
 
 def test_collinear_features_are_no_trouble():
   """A one-hot equals its square and, within a task, the constant."""
   observation, step, target = data()
-  observation[..., 0], observation[..., 1] = 1., 0.
+  observation[..., 0], observation[..., 1] = 1.0, 0.0
   observation[..., 3] = observation[..., 2]
   value = fitted(observation, step, target)(observation, step)
   for k in range(K):
     np.testing.assert_allclose(
-        value[k], expected(observation[k], step[k], target[k]),
-        rtol=1e-4, atol=1e-4)
+        value[k],
+        expected(observation[k], step[k], target[k]),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 def test_nan_is_seen_and_stays_with_its_task():
@@ -114,7 +133,8 @@ def test_fits_inside_a_function_and_is_checkpointed(tmp_path):
   for value in (net, other):  # What it remembers is restored as well.
     value.fit(observation, step, -target)
   np.testing.assert_array_equal(
-      other(observation, step), net(observation, step))
+      other(observation, step), net(observation, step)
+  )
 
 
 def test_nothing_is_trainable():
@@ -127,15 +147,22 @@ def test_nothing_is_trainable():
   assert tape.gradient(value, x) is None
 
 
-@pytest.mark.parametrize('changes, words', [
-    (dict(observation=[1, N, D]), 'observation'),
-    (dict(observation=[K, N, 1]), 'observation'), (dict(step=[N]), 'step'),
-    (dict(step=[K, 1]), 'step'), (dict(target=[N]), 'target'),
-    (dict(target=[K, 1]), 'target')])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        (dict(observation=[1, N, D]), 'observation'),
+        (dict(observation=[K, N, 1]), 'observation'),
+        (dict(step=[N]), 'step'),
+        (dict(step=[K, 1]), 'step'),
+        (dict(target=[N]), 'target'),
+        (dict(target=[K, 1]), 'target'),
+    ],
+)
 def test_samples_of_another_shape_are_refused(changes, words):
   shapes = {'observation': [K, N, D], 'step': [K, N], 'target': [K, N]}
-  arrays = {name: tf.zeros(shape)
-            for name, shape in {**shapes, **changes}.items()}
+  arrays = {
+      name: tf.zeros(shape) for name, shape in {**shapes, **changes}.items()
+  }
   net = values.LinearValue(K, D)
   with pytest.raises(ValueError, match=f'linear_value: {words} has shape .*'):
     net.fit(**arrays)

@@ -7,28 +7,30 @@ import tensorflow as tf
 K, N, D = 2, 5, 3
 
 
-def make(scale=1., seed=0):
+def make(scale=1.0, seed=0):
   return values.StackedValue(
-      K, D, hidden_sizes=(6,), scale=scale, min_observation_std=.01, seed=seed)
+      K, D, hidden_sizes=(6,), scale=scale, min_observation_std=0.01, seed=seed
+  )
 
 
 def observations():
   return tf.constant(
-      np.random.default_rng(0).normal(size=(K, N, D)), tf.float32)
+      np.random.default_rng(0).normal(size=(K, N, D)), tf.float32
+  )
 
 
 def test_shape_and_scale():
-  one, hundred = make()(observations()), make(scale=100.)(observations())
+  one, hundred = make()(observations()), make(scale=100.0)(observations())
   assert one.shape == (K, N)
-  assert (one.numpy() != 0.).all()
-  np.testing.assert_allclose(hundred, 100. * one, rtol=1e-6)
+  assert (one.numpy() != 0.0).all()
+  np.testing.assert_allclose(hundred, 100.0 * one, rtol=1e-6)
 
 
 def test_statistics_are_the_tasks_own():
   net = make()
   observation = observations()
   before = net(observation).numpy()
-  moved = tf.concat([observation[:1], 50. + 9. * observation[1:]], 0)
+  moved = tf.concat([observation[:1], 50.0 + 9.0 * observation[1:]], 0)
   net.observe(moved)
   other = make()
   other.observe(observation)

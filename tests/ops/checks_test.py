@@ -10,14 +10,16 @@ tfd = tfp.distributions
 
 
 def test_equal_shapes_pass():
-  assert checks.same_shape(
-      'op', a=tf.zeros([2, 3]), b=tf.ones([2, 3])) is None
+  assert checks.same_shape('op', a=tf.zeros([2, 3]), b=tf.ones([2, 3])) is None
 
 
 @pytest.mark.parametrize('shape', [[2, 1], [3], [1, 2, 3], []])
 def test_the_message_names_both(shape):
-  with pytest.raises(ValueError, match=r'^op: b has shape .*, but a has shape '
-                     r'\(2, 3\); they must be equal\.$'):
+  with pytest.raises(
+      ValueError,
+      match=r'^op: b has shape .*, but a has shape '
+      r'\(2, 3\); they must be equal\.$',
+  ):
     checks.same_shape('op', a=tf.zeros([2, 3]), b=tf.zeros(shape))
 
 
@@ -38,7 +40,7 @@ def test_unknown_sizes_pass_and_unknown_conflicts_do_not():
 
 
 def gaussian(*shape):
-  return tfd.Independent(tfd.Normal(tf.zeros(shape), 1.), 1)
+  return tfd.Independent(tfd.Normal(tf.zeros(shape), 1.0), 1)
 
 
 def test_of_a_distribution_the_batch_shape_counts():
@@ -50,15 +52,20 @@ def test_of_a_distribution_the_batch_shape_counts():
 def test_a_wanted_shape():
   checks.has_shape('op', [None, 3], a=tf.zeros([2, 3]), b=np.zeros([5, 3]))
   for shape in ([3], [2, 4], [1, 2, 3]):
-    with pytest.raises(ValueError, match=(
-        r'^op: b has shape .*, want \(None, 3\)\.$')):
+    with pytest.raises(
+        ValueError, match=(r'^op: b has shape .*, want \(None, 3\)\.$')
+    ):
       checks.has_shape('op', [None, 3], a=tf.zeros([2, 3]), b=tf.zeros(shape))
 
 
-@pytest.mark.parametrize('policy, good, bad', [
-    (gaussian(2, 3, 4), [2, 3, 4], [[3, 4], [1, 3, 4], [2, 3, 1], [2, 3]]),
-    (tfd.Categorical(logits=tf.zeros([2, 3, 4])), [2, 3], [[3], [2, 3, 1]]),
-], ids=['continuous', 'discrete'])
+@pytest.mark.parametrize(
+    'policy, good, bad',
+    [
+        (gaussian(2, 3, 4), [2, 3, 4], [[3, 4], [1, 3, 4], [2, 3, 1], [2, 3]]),
+        (tfd.Categorical(logits=tf.zeros([2, 3, 4])), [2, 3], [[3], [2, 3, 1]]),
+    ],
+    ids=['continuous', 'discrete'],
+)
 def test_an_action_for_each_state(policy, good, bad):
   checks.action_of('op', policy, tf.zeros(good))
   for shape in bad:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 def test_moments_of_another_shape_are_refused():
   def of(*shape):
-    return moments.Moments(tf.constant(1.), tf.zeros(shape), tf.ones(shape))
+    return moments.Moments(tf.constant(1.0), tf.zeros(shape), tf.ones(shape))
 
   assert moments.merged(of(2, 3), of(2, 3)).mean.shape == [2, 3]
   for shape in ([3], [1, 3], [2, 1]):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-LOG_2, LOG_3 = np.log(2.), np.log(3.)
+LOG_2, LOG_3 = np.log(2.0), np.log(3.0)
 
 
 def differentiated(function, ratio, advantage):
@@ -24,34 +24,48 @@ def differentiated(function, ratio, advantage):
   return result, gradients[0].numpy().item()
 
 
-def surrogate(ratio, advantage, clip_ratio=.2):
+def surrogate(ratio, advantage, clip_ratio=0.2):
   return differentiated(
       functools.partial(
-          policy_gradient.clipped_surrogate, clip_ratio=clip_ratio),
-      ratio, advantage)
+          policy_gradient.clipped_surrogate, clip_ratio=clip_ratio
+      ),
+      ratio,
+      advantage,
+  )
 
 
-@pytest.mark.parametrize('ratio, advantage, loss', [
-    (1., 2., -2.), (1., -2., 2.), (1.5, 2., -3.), (9., 2., -18.), (.5, -2., 1.),
-])
+@pytest.mark.parametrize(
+    'ratio, advantage, loss',
+    [
+        (1.0, 2.0, -2.0),
+        (1.0, -2.0, 2.0),
+        (1.5, 2.0, -3.0),
+        (9.0, 2.0, -18.0),
+        (0.5, -2.0, 1.0),
+    ],
+)
 def test_without_a_clip_hand_worked(ratio, advantage, loss):
   result, derivative = differentiated(
-      policy_gradient.surrogate, ratio, advantage)
+      policy_gradient.surrogate, ratio, advantage
+  )
   np.testing.assert_allclose(result, [loss])
   # d(w A)/dlog pi = w A.
   np.testing.assert_allclose(derivative, loss)
 
 
-@pytest.mark.parametrize('ratio, advantage, loss, gradient, is_clipped', [
-    # -min(w A, clip(w) A); d/dlog pi = -w A unless the clipped one is less.
-    (1., 2., -2., -2., False),
-    (1., -2., 2., 2., False),
-    (1.1, 2., -2.2, -2.2, False),
-    (1.5, 2., -2.4, 0., True),  # good, and likely enough: no more
-    (1.5, -2., 3., 3., True),  # bad, and likelier than before: back
-    (.5, 2., -1., -1., True),  # good, and less likely: back
-    (.5, -2., 1.6, 0., True),  # bad, and unlikely enough: no more
-])
+@pytest.mark.parametrize(
+    'ratio, advantage, loss, gradient, is_clipped',
+    [
+        # -min(w A, clip(w) A); d/dlog pi = -w A unless the clipped one is less.
+        (1.0, 2.0, -2.0, -2.0, False),
+        (1.0, -2.0, 2.0, 2.0, False),
+        (1.1, 2.0, -2.2, -2.2, False),
+        (1.5, 2.0, -2.4, 0.0, True),  # good, and likely enough: no more
+        (1.5, -2.0, 3.0, 3.0, True),  # bad, and likelier than before: back
+        (0.5, 2.0, -1.0, -1.0, True),  # good, and less likely: back
+        (0.5, -2.0, 1.6, 0.0, True),  # bad, and unlikely enough: no more
+    ],
+)
 def test_hand_worked(ratio, advantage, loss, gradient, is_clipped):
   result, derivative = surrogate(ratio, advantage)
   np.testing.assert_allclose(result.loss, [loss])
@@ -61,9 +75,9 @@ def test_hand_worked(ratio, advantage, loss, gradient, is_clipped):
 
 
 def test_clip_ratio_moves_the_answer():
-  result, gradient = surrogate(1.5, 2., clip_ratio=.6)
-  np.testing.assert_allclose(result.loss, [-3.])
-  np.testing.assert_allclose(gradient, -3.)
+  result, gradient = surrogate(1.5, 2.0, clip_ratio=0.6)
+  np.testing.assert_allclose(result.loss, [-3.0])
+  np.testing.assert_allclose(gradient, -3.0)
   assert not result.is_clipped.numpy()
 
 
@@ -80,36 +94,44 @@ def test_at_the_behaviour_policy_it_is_the_score_function():
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(logits)
     loss = policy_gradient.clipped_surrogate(
-        log_prob(), behaviour, advantage, clip_ratio=.2).loss
+        log_prob(), behaviour, advantage, clip_ratio=0.2
+    ).loss
     score = -log_prob() * advantage
   np.testing.assert_allclose(
-      tape.gradient(loss, logits), tape.gradient(score, logits), atol=1e-14)
+      tape.gradient(loss, logits), tape.gradient(score, logits), atol=1e-14
+  )
 
 
 def test_diagnostics_carry_no_gradient():
-  log_prob = tf.constant([.1])
+  log_prob = tf.constant([0.1])
   with tf.GradientTape() as tape:
     tape.watch(log_prob)
     result = policy_gradient.clipped_surrogate(
-        log_prob, tf.constant([0.]), tf.constant([1.]), clip_ratio=.2)
+        log_prob, tf.constant([0.0]), tf.constant([1.0]), clip_ratio=0.2
+    )
   assert tape.gradient(result.log_ratio, log_prob) is None
 
 
-@pytest.mark.parametrize('clip_ratio', [0., -.1, float('nan')])
+@pytest.mark.parametrize('clip_ratio', [0.0, -0.1, float('nan')])
 def test_clip_ratio_is_positive(clip_ratio):
   with pytest.raises(ValueError, match='clip_ratio must be positive'):
-    surrogate(1., 1., clip_ratio=clip_ratio)
+    surrogate(1.0, 1.0, clip_ratio=clip_ratio)
 
 
-@pytest.mark.parametrize('function, options', [
-    (policy_gradient.surrogate, {}),
-    (policy_gradient.clipped_surrogate, {'clip_ratio': .2}),
-])
+@pytest.mark.parametrize(
+    'function, options',
+    [
+        (policy_gradient.surrogate, {}),
+        (policy_gradient.clipped_surrogate, {'clip_ratio': 0.2}),
+    ],
+)
 @pytest.mark.parametrize('wrong', ['behaviour_log_prob', 'advantage'])
 def test_shapes_that_would_broadcast_are_refused(wrong, function, options):
   tensors = dict.fromkeys(
-      ('log_prob', 'behaviour_log_prob', 'advantage'), tf.zeros([4]))
+      ('log_prob', 'behaviour_log_prob', 'advantage'), tf.zeros([4])
+  )
   tensors[wrong] = tf.zeros([4, 1])
   with pytest.raises(
-      ValueError, match=f'^{function.__name__}: {wrong} has shape'):
+      ValueError, match=f'^{function.__name__}: {wrong} has shape'
+  ):
     function(**tensors, **options)

@@ -11,8 +11,9 @@ import tensorflow_probability as tfp
 
 
 def draw(mean, log_std, noise):
-  return squashed_gaussians.sample(*(
-      tf.constant(x, tf.float32) for x in (mean, log_std, noise)))
+  return squashed_gaussians.sample(
+      *(tf.constant(x, tf.float32) for x in (mean, log_std, noise))
+  )
 
 
 def test_equals_a_transformed_distribution():
@@ -23,34 +24,40 @@ def test_equals_a_transformed_distribution():
   u = mean + np.exp(log_std) * noise
   np.testing.assert_allclose(got.action, np.tanh(u), rtol=1e-5)
   tfd = tfp.distributions
-  expected = tfd.Independent(tfd.TransformedDistribution(
-      tfd.Normal(mean, np.exp(log_std)), tfp.bijectors.Tanh()), 1)
+  expected = tfd.Independent(
+      tfd.TransformedDistribution(
+          tfd.Normal(mean, np.exp(log_std)), tfp.bijectors.Tanh()
+      ),
+      1,
+  )
   # In float64, where tanh does not round to 1 here.
   np.testing.assert_allclose(
-      got.log_prob, expected.log_prob(np.tanh(u)), rtol=1e-4)
+      got.log_prob, expected.log_prob(np.tanh(u)), rtol=1e-4
+  )
 
 
 def test_its_density_integrates_to_one():
-  noise = np.linspace(-6., 6., 4001)
-  mean, log_std = np.full_like(noise, .3), np.full_like(noise, math.log(.7))
+  noise = np.linspace(-6.0, 6.0, 4001)
+  mean, log_std = np.full_like(noise, 0.3), np.full_like(noise, math.log(0.7))
   got = draw(*(x[:, np.newaxis] for x in (mean, log_std, noise)))
   density, action = np.exp(got.log_prob), got.action[:, 0].numpy()
-  area = np.sum(.5 * (density[1:] + density[:-1]) * np.diff(action))
-  assert area == pytest.approx(1., abs=1e-3)
+  area = np.sum(0.5 * (density[1:] + density[:-1]) * np.diff(action))
+  assert area == pytest.approx(1.0, abs=1e-3)
 
 
-@pytest.mark.parametrize('u', [-40., -12., 12., 40.])
+@pytest.mark.parametrize('u', [-40.0, -12.0, 12.0, 40.0])
 def test_log_probability_far_out(u):
   """tanh(12) is 1 in float32; log(1 - tanh^2) is not log 0."""
-  got = draw([[u]], [[0.]], [[0.]])
+  got = draw([[u]], [[0.0]], [[0.0]])
   with decimal.localcontext() as context:
     context.prec = 100
-    square = decimal.Decimal(2. * abs(u)).exp()
+    square = decimal.Decimal(2.0 * abs(u)).exp()
     # 1 - tanh(u)^2 = 4 e^2|u| / (e^2|u| + 1)^2.
-    log_slope = float((4 * square / (square + 1)**2).ln())
-  assert abs(float(got.action[0, 0])) == 1.
+    log_slope = float((4 * square / (square + 1) ** 2).ln())
+  assert abs(float(got.action[0, 0])) == 1.0
   np.testing.assert_allclose(
-      got.log_prob, [-.5 * math.log(2. * math.pi) - log_slope], rtol=1e-6)
+      got.log_prob, [-0.5 * math.log(2.0 * math.pi) - log_slope], rtol=1e-6
+  )
 
 
 def test_gradients_are_those_of_finite_differences():
@@ -68,12 +75,13 @@ def test_gradients_are_those_of_finite_differences():
   for i, gradient in enumerate(tape.gradient(loss, points)):
     for index in ((0, 0), (3, 1)):
       moved = []
-      for sign in (1., -1.):
+      for sign in (1.0, -1.0):
         shifted = [mean.copy(), log_std.copy()]
         shifted[i][index] += sign * 1e-6
         moved.append(float(value(*(tf.constant(x) for x in shifted))))
       assert float(gradient[index]) == pytest.approx(
-          (moved[0] - moved[1]) / 2e-6, rel=1e-5)
+          (moved[0] - moved[1]) / 2e-6, rel=1e-5
+      )
 
 
 def test_refuses_shapes_that_would_broadcast():

@@ -13,8 +13,13 @@ import tensorflow_probability as tfp
 tfd = tfp.distributions
 
 K, N, D, H, A = 3, 40, 4, 5, 2
-OPTIONS = dict(max_kl=.01, damping=1e-3, cg_iterations=10, backtrack_ratio=.8,
-               max_backtracks=10)
+OPTIONS = dict(
+    max_kl=0.01,
+    damping=1e-3,
+    cg_iterations=10,
+    backtrack_ratio=0.8,
+    max_backtracks=10,
+)
 
 
 class Problem:
@@ -25,14 +30,17 @@ class Problem:
     k = self.num_regions = num_regions
     self.kind = kind
     shapes = [(k, D, H), (k, 1, H), (k, H, A), (k, 1, A)]
-    arrays = [rng.normal(size=shape) / 2. for shape in shapes]
+    arrays = [rng.normal(size=shape) / 2.0 for shape in shapes]
     if kind == 'gaussian':
-      arrays.append(rng.uniform(-1., 0., size=(k, 1, A)))
+      arrays.append(rng.uniform(-1.0, 0.0, size=(k, 1, A)))
     self.variables = [tf.Variable(x.astype(dtype)) for x in arrays]
     self.observation = rng.normal(size=(k, N, D)).astype(dtype)
     self.advantage = rng.normal(size=(k, N)).astype(dtype)
-    self.action = (rng.normal(size=(k, N, A)).astype(dtype)
-                   if kind == 'gaussian' else rng.integers(A, size=(k, N)))
+    self.action = (
+        rng.normal(size=(k, N, A)).astype(dtype)
+        if kind == 'gaussian'
+        else rng.integers(A, size=(k, N))
+    )
     self.old_log_prob = self.policy().log_prob(self.action)
 
   def policy(self, observation=None):
@@ -51,24 +59,34 @@ class Problem:
   def row(self, k):
     """Region k as a problem of its own."""
     other = Problem(self.kind, 1)
-    other.variables = [tf.Variable(v[k:k + 1]) for v in self.variables]
+    other.variables = [tf.Variable(v[k : k + 1]) for v in self.variables]
     for name in ('observation', 'advantage', 'action', 'old_log_prob'):
-      setattr(other, name, getattr(self, name)[k:k + 1])
+      setattr(other, name, getattr(self, name)[k : k + 1])
     return other
 
   def flat(self):
     return regions.flatten(self.variables, self.num_regions).numpy()
 
-  def product(self, damping=0.):
+  def product(self, damping=0.0):
     return trust_region.fisher_vector_product(
-        self.policy, self.variables, damping=damping,
-        num_regions=self.num_regions)
+        self.policy,
+        self.variables,
+        damping=damping,
+        num_regions=self.num_regions,
+    )
 
   def step(self, compiled=False, **kwargs):
     step = functools.partial(
-        trust_region.trust_region_step, self.variables,
-        **{'policy': self.policy, 'loss': self.loss,
-           'num_regions': self.num_regions, **OPTIONS, **kwargs})
+        trust_region.trust_region_step,
+        self.variables,
+        **{
+            'policy': self.policy,
+            'loss': self.loss,
+            'num_regions': self.num_regions,
+            **OPTIONS,
+            **kwargs,
+        },
+    )
     result = (tf.function(step) if compiled else step)()
     return type(result)(*(field.numpy() for field in result))
 
@@ -96,15 +114,16 @@ def hessian(problem):
 @KINDS
 def test_fisher_product_equals_the_hessian_of_the_kl(kind):
   problem = Problem(kind, num_regions=1, dtype=np.float64)
-  product = tf.function(problem.product(damping=.1))
+  product = tf.function(problem.product(damping=0.1))
   size = problem.flat().size
   assert size > 35
-  fisher = np.stack([
-      product(tf.constant(v[np.newaxis]))[0] for v in np.eye(size)])
-  want = hessian(problem) + .1 * np.eye(size)
+  fisher = np.stack(
+      [product(tf.constant(v[np.newaxis]))[0] for v in np.eye(size)]
+  )
+  want = hessian(problem) + 0.1 * np.eye(size)
   np.testing.assert_allclose(fisher, want, rtol=1e-6, atol=1e-8)
   np.testing.assert_allclose(fisher, fisher.T, atol=1e-12)
-  assert np.linalg.eigvalsh(fisher).min() > .099
+  assert np.linalg.eigvalsh(fisher).min() > 0.099
 
 
 @KINDS
@@ -114,11 +133,11 @@ def test_fisher_products_of_regions_are_separate_and_in_float32(kind):
   v = v.astype(np.float32)
   together = problem.product()(tf.constant(v)).numpy()
   for k in range(K):
-    alone = problem.row(k).product()(tf.constant(v[k:k + 1]))
+    alone = problem.row(k).product()(tf.constant(v[k : k + 1]))
     np.testing.assert_allclose(together[k], alone[0], rtol=1e-4, atol=1e-6)
-  v[1] = 0.
+  v[1] = 0.0
   changed = problem.product()(tf.constant(v)).numpy()
-  np.testing.assert_array_equal(changed[1], 0. * v[1])
+  np.testing.assert_array_equal(changed[1], 0.0 * v[1])
   np.testing.assert_allclose(changed[[0, 2]], together[[0, 2]], rtol=1e-6)
 
 
@@ -132,18 +151,23 @@ def test_accepted_steps_are_within_the_region_and_better(kind, compiled):
   result = problem.step(compiled)
   assert result.accepted.all() and not result.failure.any()
   kl = regions.mean(tfd.kl_divergence(old, problem.policy()), K).numpy()
-  assert (kl <= OPTIONS['max_kl']).all() and (kl > .003).all()
+  assert (kl <= OPTIONS['max_kl']).all() and (kl > 0.003).all()
   np.testing.assert_allclose(result.kl, kl, rtol=1e-4)
   np.testing.assert_allclose(
-      result.improvement, loss_before - problem.loss().numpy(), rtol=1e-6)
-  assert (result.improvement > 0.).all()
+      result.improvement, loss_before - problem.loss().numpy(), rtol=1e-6
+  )
+  assert (result.improvement > 0.0).all()
   change = problem.flat() - before
   np.testing.assert_allclose(
-      result.step_norm, np.linalg.norm(change, axis=1), rtol=1e-5)
+      result.step_norm, np.linalg.norm(change, axis=1), rtol=1e-5
+  )
   fisher_norm = np.sqrt((change * product(tf.constant(change))).numpy().sum(1))
   np.testing.assert_allclose(
-      fisher_norm, np.sqrt(2. * OPTIONS['max_kl'])
-      * OPTIONS['backtrack_ratio']**result.num_backtracks, rtol=1e-3)
+      fisher_norm,
+      np.sqrt(2.0 * OPTIONS['max_kl'])
+      * OPTIONS['backtrack_ratio'] ** result.num_backtracks,
+      rtol=1e-3,
+  )
 
 
 def test_direction_is_the_natural_gradient():
@@ -152,15 +176,17 @@ def test_direction_is_the_natural_gradient():
   with tf.GradientTape() as tape:
     loss = problem.loss()
   gradient = regions.flatten(tape.gradient(loss, problem.variables), 1).numpy()
-  fisher = hessian(problem) + .1 * np.eye(before.size)
+  fisher = hessian(problem) + 0.1 * np.eye(before.size)
   x = np.linalg.solve(fisher, gradient[0])
-  x *= np.sqrt(2. * OPTIONS['max_kl'] / (x @ fisher @ x))
-  result = problem.step(damping=.1, cg_iterations=60)
+  x *= np.sqrt(2.0 * OPTIONS['max_kl'] / (x @ fisher @ x))
+  result = problem.step(damping=0.1, cg_iterations=60)
   assert result.accepted.all()
   np.testing.assert_allclose(
       problem.flat()[0] - before[0],
-      -x * OPTIONS['backtrack_ratio']**result.num_backtracks[0], rtol=1e-3,
-      atol=1e-7)
+      -x * OPTIONS['backtrack_ratio'] ** result.num_backtracks[0],
+      rtol=1e-3,
+      atol=1e-7,
+  )
 
 
 @KINDS
@@ -169,14 +195,15 @@ def test_a_step_in_float32_points_where_that_in_float64_does(kind):
   changes = []
   for dtype in (np.float32, np.float64):
     problem = Problem(kind, dtype=dtype)
-    problem.observation *= np.array([1., 2., 5., 10.], dtype)
+    problem.observation *= np.array([1.0, 2.0, 5.0, 10.0], dtype)
     problem.old_log_prob = problem.policy().log_prob(problem.action)
     before = problem.flat()
     assert problem.step().accepted.all()
     changes.append((problem.flat() - before).astype(np.float64))
   cosine = np.sum(changes[0] * changes[1], axis=1) / np.prod(
-      np.linalg.norm(changes, axis=2), axis=0)
-  np.testing.assert_allclose(cosine, 1., atol=1e-6)
+      np.linalg.norm(changes, axis=2), axis=0
+  )
+  np.testing.assert_allclose(cosine, 1.0, atol=1e-6)
 
 
 def test_a_rejected_region_is_restored_bit_for_bit_while_others_move():
@@ -184,17 +211,19 @@ def test_a_rejected_region_is_restored_bit_for_bit_while_others_move():
   before = problem.flat()
 
   def loss(policy):  # A wall around the old variables of region 1.
-    distance = tf.reduce_sum(tf.square(
-        regions.flatten(problem.variables, K) - before), axis=1)
+    distance = tf.reduce_sum(
+        tf.square(regions.flatten(problem.variables, K) - before), axis=1
+    )
     return problem.loss(policy) + 1e8 * tf.cast(
-        distance * [0., 1., 0.], tf.float64)
+        distance * [0.0, 1.0, 0.0], tf.float64
+    )
 
   result = problem.step(loss=loss)
   np.testing.assert_array_equal(result.accepted, [True, False, True])
   np.testing.assert_array_equal(problem.flat()[1], before[1])
   assert (problem.flat()[[0, 2]] != before[[0, 2]]).any(axis=1).all()
   for field in (result.kl, result.improvement, result.step_norm):
-    assert field[1] == 0. and (field[[0, 2]] > 0.).all()
+    assert field[1] == 0.0 and (field[[0, 2]] > 0.0).all()
   assert result.num_backtracks[1] == OPTIONS['max_backtracks']
   assert not result.failure.any()
 
@@ -207,19 +236,23 @@ def test_regions_shorten_their_own_steps():
   def loss(policy):  # Region 1 may not go further than half its step.
     distance = tf.norm(
         tf.cast(regions.flatten(problem.variables, K) - before, tf.float64),
-        axis=1)
-    return tf.where((distance > limit) & [False, True, False], 9.,
-                    problem.loss(policy))
+        axis=1,
+    )
+    return tf.where(
+        (distance > limit) & [False, True, False], 9.0, problem.loss(policy)
+    )
 
   limit = np.inf
   free = problem.step(loss=loss)
   regions.assign(problem.variables, tf.constant(before))
-  limit = free.step_norm[1] / 2.
+  limit = free.step_norm[1] / 2.0
   result = problem.step(loss=loss)
   np.testing.assert_array_equal(
-      result.num_backtracks - free.num_backtracks, [0, 4, 0])  # .8^4 < 1/2.
+      result.num_backtracks - free.num_backtracks, [0, 4, 0]
+  )  # .8^4 < 1/2.
   np.testing.assert_allclose(
-      result.step_norm, free.step_norm * [1., .8**4, 1.], rtol=1e-4)
+      result.step_norm, free.step_norm * [1.0, 0.8**4, 1.0], rtol=1e-4
+  )
 
 
 @KINDS
@@ -236,8 +269,7 @@ def test_stacked_steps_equal_separate_ones(kind):
 
 def test_one_region_pools_several_rows_of_samples():
   """And then takes variables of any shape."""
-  pooled, plain = (
-      Problem(num_regions=1, dtype=np.float64) for _ in range(2))
+  pooled, plain = (Problem(num_regions=1, dtype=np.float64) for _ in range(2))
   pooled.variables = [tf.Variable(v[0]) for v in pooled.variables]
   for name in ('observation', 'action', 'advantage', 'old_log_prob'):
     array = np.asarray(getattr(pooled, name))
@@ -252,20 +284,21 @@ def test_what_is_judged_is_what_was_projected():
   problem, unbounded = Problem(), Problem()
   for made in (problem, unbounded):  # What is nearer the mean is better.
     deviation = made.action - made.policy().mean()
-    made.advantage = 1. - tf.reduce_sum(tf.square(deviation), axis=-1)
+    made.advantage = 1.0 - tf.reduce_sum(tf.square(deviation), axis=-1)
   loss_before = problem.loss()
   log_std = problem.variables[-1]
   floor = log_std.numpy() - 1e-3
   old = families.parameters(problem.policy())
-  result = problem.step(project=lambda: log_std.assign(
-      tf.maximum(log_std, floor)))
+  result = problem.step(
+      project=lambda: log_std.assign(tf.maximum(log_std, floor))
+  )
   assert result.accepted.all()
   assert (log_std.numpy() == floor).all()
-  kl = regions.mean(
-      old.kl(families.parameters(problem.policy())), K)
+  kl = regions.mean(old.kl(families.parameters(problem.policy())), K)
   np.testing.assert_allclose(result.kl, kl, rtol=1e-6)
   np.testing.assert_allclose(
-      result.improvement, loss_before - problem.loss(), rtol=1e-6)
+      result.improvement, loss_before - problem.loss(), rtol=1e-6
+  )
   unbounded.step()
   assert (unbounded.variables[-1].numpy() < floor).all()
 
@@ -273,7 +306,7 @@ def test_what_is_judged_is_what_was_projected():
 def test_without_a_gradient_nothing_moves():
   problem = Problem()
   before = problem.flat()
-  problem.advantage[1] = 0.
+  problem.advantage[1] = 0.0
   result = problem.step()
   np.testing.assert_array_equal(result.accepted, [True, False, True])
   np.testing.assert_array_equal(problem.flat()[1], before[1])
@@ -291,15 +324,17 @@ def test_the_scale_of_the_loss_does_not_matter():
 def spoilt(problem, origin):
   """Arguments by which `origin` is not finite in region 1."""
   if origin == 'loss':
-    return {'loss': lambda policy: problem.loss(policy) * [1., np.nan, 1.]}
+    return {'loss': lambda policy: problem.loss(policy) * [1.0, np.nan, 1.0]}
   if origin == 'gradient':  # Of the square root at 0.
     old = problem.variables[0].numpy()
     root = lambda: tf.norm(problem.variables[0][1] - old[1])
-    return {'loss': lambda policy: problem.loss(policy) + tf.cast(
-        tf.stack([0., root(), 0.]), tf.float64)}
+    return {
+        'loss': lambda policy: problem.loss(policy)
+        + tf.cast(tf.stack([0.0, root(), 0.0]), tf.float64)
+    }
   if origin == 'Fisher product':
     return {'damping': tf.constant([[1e-3], [np.inf], [1e-3]])}
-  return {'max_kl': tf.constant([.01, 1e90, .01], tf.float64)}
+  return {'max_kl': tf.constant([0.01, 1e90, 0.01], tf.float64)}
 
 
 @pytest.mark.parametrize('origin', trust_region.FAILURES[1:])
@@ -308,8 +343,7 @@ def test_what_is_not_finite_is_named_and_moves_nothing(origin, compiled):
   problem = Problem()
   before = problem.flat()
   result = problem.step(compiled, **spoilt(problem, origin))
-  assert trust_region.failure_message(
-      result.failure) == f'{origin} of region 1'
+  assert trust_region.failure_message(result.failure) == f'{origin} of region 1'
   np.testing.assert_array_equal(result.accepted, [True, False, True])
   np.testing.assert_array_equal(problem.flat()[1], before[1])
   assert result.num_backtracks[1] == 0  # There was nothing to try.
@@ -319,8 +353,10 @@ def test_what_is_not_finite_is_named_and_moves_nothing(origin, compiled):
 
 def test_failure_message():
   assert trust_region.failure_message(np.array([0, 0])) == ''
-  assert trust_region.failure_message(
-      np.array([1, 0, 4])) == 'loss of region 0, step of region 2'
+  assert (
+      trust_region.failure_message(np.array([1, 0, 4]))
+      == 'loss of region 0, step of region 2'
+  )
 
 
 def test_refuses():

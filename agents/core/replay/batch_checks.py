@@ -11,16 +11,30 @@ from distillery.ops import checks
 import tensorflow as tf
 
 # What learners from unrolls read.
-STEPS = ('observation', 'next_observation', 'action', 'log_prob', 'reward',
-         'discount', 'episode_end')
+STEPS = (
+    'observation',
+    'next_observation',
+    'action',
+    'log_prob',
+    'reward',
+    'discount',
+    'episode_end',
+)
 _DTYPES = {
-    'observation': tf.float32, 'next_observation': tf.float32,
-    'log_prob': tf.float32, 'reward': tf.float32, 'discount': tf.float32,
-    'episode_step': tf.int32, 'episode_end': tf.bool, 'state': tf.float32}
+    'observation': tf.float32,
+    'next_observation': tf.float32,
+    'log_prob': tf.float32,
+    'reward': tf.float32,
+    'discount': tf.float32,
+    'episode_step': tf.int32,
+    'episode_end': tf.bool,
+    'state': tf.float32,
+}
 
 
-def check_block(block: Mapping[str, tf.Tensor], num_tasks: int,
-                names: Sequence[str]) -> None:
+def check_block(
+    block: Mapping[str, tf.Tensor], num_tasks: int, names: Sequence[str]
+) -> None:
   """Refuses a batch that is no block of unrolls, `[T, K, E, ...]`.
 
   Args:
@@ -32,14 +46,15 @@ def check_block(block: Mapping[str, tf.Tensor], num_tasks: int,
     ValueError: if something is missing, or has another shape or type.
   """
   check_names(block, names)
-  checks.has_shape(
-      'block', [None, num_tasks, None], reward=block['reward'])
+  checks.has_shape('block', [None, num_tasks, None], reward=block['reward'])
   lead = block['reward'].shape
   for name in names:
     value = block[name]
     if value.dtype != _DTYPES.get(name, value.dtype):
-      raise ValueError(f'block: {name} has dtype {value.dtype.name}, want '
-                       f'{_DTYPES[name].name}.')
+      raise ValueError(
+          f'block: {name} has dtype {value.dtype.name}, want '
+          f'{_DTYPES[name].name}.'
+      )
     if name == 'state':
       checks.has_shape('block', [*lead[1:], None], state=value)
     elif name.endswith('observation'):
@@ -50,8 +65,9 @@ def check_block(block: Mapping[str, tf.Tensor], num_tasks: int,
       checks.has_shape('block', lead, **{name: value})
 
 
-def check_rows(rows: Mapping[str, tf.Tensor], num_tasks: int,
-               widths: Mapping[str, int]) -> None:
+def check_rows(
+    rows: Mapping[str, tf.Tensor], num_tasks: int, widths: Mapping[str, int]
+) -> None:
   """Refuses a batch that is not of episodes, `[K, E, T, W]` of each kind.
 
   Args:
@@ -65,7 +81,8 @@ def check_rows(rows: Mapping[str, tf.Tensor], num_tasks: int,
   check_names(rows, list(widths))
   for kind, width in widths.items():
     checks.has_shape(
-        'batch', [num_tasks, None, None, width], **{kind: rows[kind]})
+        'batch', [num_tasks, None, None, width], **{kind: rows[kind]}
+    )
 
 
 def check_names(batch: Any, names: Sequence[str]) -> None:
@@ -79,9 +96,12 @@ def check_names(batch: Any, names: Sequence[str]) -> None:
     ValueError: if it is no mapping, or a name is missing.
   """
   if not isinstance(batch, Mapping):
-    raise ValueError(f'batch: got a {type(batch).__name__}, want a mapping '
-                     f'with {", ".join(names)}.')
+    raise ValueError(
+        f'batch: got a {type(batch).__name__}, want a mapping '
+        f'with {", ".join(names)}.'
+    )
   missing = [name for name in names if name not in batch]
   if missing:
-    raise ValueError(f'batch: got none of {", ".join(missing)}, want '
-                     f'{", ".join(names)}.')
+    raise ValueError(
+        f'batch: got none of {", ".join(missing)}, want ' f'{", ".join(names)}.'
+    )

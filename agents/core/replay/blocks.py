@@ -15,7 +15,7 @@ import tensorflow as tf
 
 # For how long a learner waits for what actors insert.
 PATIENCE_MS = 600_000
-_CLOSE_S = 1.  # For the end of a stream.
+_CLOSE_S = 1.0  # For the end of a stream.
 
 
 def block_signature(
@@ -42,21 +42,32 @@ def block_signature(
       'next_observation': observation,
       'action': tf.TensorSpec(
           (*lead, *action_spec.shape),
-          tf.int32 if isinstance(action_spec, specs.DiscreteArray)
-          else tf.float32),
+          tf.int32
+          if isinstance(action_spec, specs.DiscreteArray)
+          else tf.float32,
+      ),
       'log_prob': tf.TensorSpec(lead, tf.float32),
       'reward': tf.TensorSpec(lead, tf.float32),
       'discount': tf.TensorSpec(lead, tf.float32),
       'episode_step': tf.TensorSpec(lead, tf.int32),
       'episode_end': tf.TensorSpec(lead, tf.bool),
       'success': tf.TensorSpec(lead, tf.bool),
-      **({'state': tf.TensorSpec((*lead[1:], state_size), tf.float32)}
-         if state_size else {}),
+      **(
+          {'state': tf.TensorSpec((*lead[1:], state_size), tf.float32)}
+          if state_size
+          else {}
+      ),
   }
 
 
-def make_queue(name: str, spec: core_specs.AgentSpec, config: Any, *,
-               max_blocks: int, state_size: int = 0) -> reverb.Table:
+def make_queue(
+    name: str,
+    spec: core_specs.AgentSpec,
+    config: Any,
+    *,
+    max_blocks: int,
+    state_size: int = 0,
+) -> reverb.Table:
   """A first-in-first-out table; each block is an item and is taken once.
 
   A block is one item: a Reverb item costs about as much as a simulator step,
@@ -70,10 +81,13 @@ def make_queue(name: str, spec: core_specs.AgentSpec, config: Any, *,
     state_size: see `block_signature`.
   """
   signature = block_signature(
-      unroll_length=config.unroll_length, num_tasks=spec.num_tasks,
+      unroll_length=config.unroll_length,
+      num_tasks=spec.num_tasks,
       envs_per_task=config.envs_per_task,
-      observation_spec=spec.observation_spec, action_spec=spec.action_spec,
-      state_size=state_size)
+      observation_spec=spec.observation_spec,
+      action_spec=spec.action_spec,
+      state_size=state_size,
+  )
   return reverb.Table.queue(name, max_size=max_blocks, signature=signature)
 
 
@@ -101,12 +115,13 @@ class BlockWriter:
 
   def _write(self, table: str, block: Mapping[str, np.ndarray]) -> None:
     self._writer.append(dict(block))
-    self._writer.create_item(table, num_timesteps=1, priority=1.)
+    self._writer.create_item(table, num_timesteps=1, priority=1.0)
     self._writer.flush()
 
 
 def _close(writer: Any) -> None:
   """Ends a stream; Reverb would tell at length that its server is gone."""
+
   def close():
     with contextlib.suppress(Exception):
       writer.close(retry_on_unavailable=False)
@@ -120,7 +135,8 @@ def _close(writer: Any) -> None:
 
 
 def make_iterator(
-    server_address: str, table: str) -> Iterator[Mapping[str, tf.Tensor]]:
+    server_address: str, table: str
+) -> Iterator[Mapping[str, tf.Tensor]]:
   """Takes blocks from the queue, one at a time; at most one is on its way.
 
   A TimeoutError tells of a queue that stays empty, a ConnectionError of a
@@ -131,15 +147,20 @@ def make_iterator(
   # They would take blocks ahead, and who learns from those acts by old weights.
   options.experimental_optimization.apply_default_optimizations = False
   dataset = reverb.TimestepDataset.from_table_signature(
-      server_address=server_address, table=table,
+      server_address=server_address,
+      table=table,
       max_in_flight_samples_per_worker=1,
-      rate_limiter_timeout_ms=PATIENCE_MS)
-  return until_silence(iter(
-      dataset.map(lambda sample: sample.data).with_options(options)), client)
+      rate_limiter_timeout_ms=PATIENCE_MS,
+  )
+  return until_silence(
+      iter(dataset.map(lambda sample: sample.data).with_options(options)),
+      client,
+  )
 
 
-def until_silence(batches: Iterator[Any],
-                  client: reverb.Client) -> Iterator[Any]:
+def until_silence(
+    batches: Iterator[Any], client: reverb.Client
+) -> Iterator[Any]:
   """Batches of a dataset that ends when its tables give nothing any more.
 
   Args:
@@ -156,4 +177,5 @@ def until_silence(batches: Iterator[Any],
   contact.check_answers(client)
   raise TimeoutError(
       f'nothing to learn from came within {PATIENCE_MS / 6e4:g} min; the '
-      'actors are gone, or hang.')
+      'actors are gone, or hang.'
+  )

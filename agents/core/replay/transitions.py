@@ -21,6 +21,7 @@ _MAX_PENDING = 16
 
 class Transitions(NamedTuple):
   """What became of actions; any leading axes."""
+
   observation: tf.Tensor  # [..., D]
   action: tf.Tensor  # [..., A]
   reward: tf.Tensor  # [...]
@@ -33,10 +34,17 @@ def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
 
   In the order in which they were stepped, one environment after the other.
   """
-  rows = np.concatenate([
-      block['observation'], block['action'],
-      block['reward'][..., np.newaxis], block['discount'][..., np.newaxis],
-      block['next_observation']], axis=-1, dtype=np.float32)
+  rows = np.concatenate(
+      [
+          block['observation'],
+          block['action'],
+          block['reward'][..., np.newaxis],
+          block['discount'][..., np.newaxis],
+          block['next_observation'],
+      ],
+      axis=-1,
+      dtype=np.float32,
+  )
   num_tasks, width = rows.shape[1], rows.shape[-1]
   return rows.transpose(1, 2, 0, 3).reshape(num_tasks, -1, width)
 
@@ -50,7 +58,9 @@ def pack_episodes(block: Mapping[str, np.ndarray]) -> np.ndarray:
 def width(spec: specs.AgentSpec) -> int:
   """W, numbers of a transition."""
   (observation_size,), (action_size,) = (
-      spec.observation_spec.shape, spec.action_spec.shape)
+      spec.observation_spec.shape,
+      spec.action_spec.shape,
+  )
   return 2 * observation_size + action_size + 2
 
 
@@ -65,25 +75,37 @@ def unpack(rows: tf.Tensor, spec: specs.AgentSpec) -> Transitions:
     ValueError: if rows have another width.
   """
   if rows.shape[-1] != width(spec):
-    raise ValueError(f'transitions: got rows of shape {rows.shape}, want '
-                     f'[..., {width(spec)}].')
+    raise ValueError(
+        f'transitions: got rows of shape {rows.shape}, want '
+        f'[..., {width(spec)}].'
+    )
   (observation_size,), (action_size,) = (
-      spec.observation_spec.shape, spec.action_spec.shape)
+      spec.observation_spec.shape,
+      spec.action_spec.shape,
+  )
   observation, action, reward, discount, next_observation = tf.split(
-      rows, [observation_size, action_size, 1, 1, observation_size], axis=-1)
+      rows, [observation_size, action_size, 1, 1, observation_size], axis=-1
+  )
   return Transitions(
-      observation, action, tf.squeeze(reward, axis=-1),
-      tf.squeeze(discount, axis=-1), next_observation)
+      observation,
+      action,
+      tf.squeeze(reward, axis=-1),
+      tf.squeeze(discount, axis=-1),
+      next_observation,
+  )
 
 
-def unpack_scaled(rows: tf.Tensor, spec: specs.AgentSpec,
-                  reward_scale: float) -> Transitions:
+def unpack_scaled(
+    rows: tf.Tensor, spec: specs.AgentSpec, reward_scale: float
+) -> Transitions:
   """`unpack` with actions in the unit box, and rewards times a factor."""
   batch = unpack(rows, spec)
   return batch._replace(
       action=specs.to_unit_box(
-          batch.action, *specs.action_bounds(spec.action_spec)),
-      reward=reward_scale * batch.reward)
+          batch.action, *specs.action_bounds(spec.action_spec)
+      ),
+      reward=reward_scale * batch.reward,
+  )
 
 
 def make_tables(
@@ -108,13 +130,17 @@ def make_tables(
   """
   return [
       reverb.Table(
-          _table_name(task), sampler=reverb.selectors.Uniform(),
-          remover=reverb.selectors.Fifo(), max_size=max_size,
-          rate_limiter=last_limiter if (
-              last_limiter is not None and task == spec.num_tasks - 1)
+          _table_name(task),
+          sampler=reverb.selectors.Uniform(),
+          remover=reverb.selectors.Fifo(),
+          max_size=max_size,
+          rate_limiter=last_limiter
+          if (last_limiter is not None and task == spec.num_tasks - 1)
           else reverb.rate_limiters.MinSize(min_size),
-          signature={_COLUMN: tf.TensorSpec([width(spec)], tf.float32)})
-      for task in range(spec.num_tasks)]
+          signature={_COLUMN: tf.TensorSpec([width(spec)], tf.float32)},
+      )
+      for task in range(spec.num_tasks)
+  ]
 
 
 class Inserter:
@@ -124,11 +150,14 @@ class Inserter:
     """Initialises the inserter; `client` is of the server of `make_tables`."""
     pattern = structured_writer.pattern_from_transform(
         structured_writer.create_reference_step({_COLUMN: None}),
-        lambda step: {_COLUMN: step[_COLUMN][-1]})
+        lambda step: {_COLUMN: step[_COLUMN][-1]},
+    )
     self._writers = [
-        client.structured_writer([structured_writer.create_config(
-            pattern, _table_name(task), ())])
-        for task in range(num_tasks)]
+        client.structured_writer(
+            [structured_writer.create_config(pattern, _table_name(task), ())]
+        )
+        for task in range(num_tasks)
+    ]
     self._call = contact.PatientCaller(client)
 
   def __call__(self, behaviour: str, block: Mapping[str, np.ndarray]) -> None:
@@ -174,22 +203,32 @@ def make_iterator(
 
   def of_task(task: int) -> tf.data.Dataset:
     dataset = reverb.TrajectoryDataset.from_table_signature(
-        server_address=server_address, table=_table_name(task),
+        server_address=server_address,
+        table=_table_name(task),
         max_in_flight_samples_per_worker=batch_size,
         num_workers_per_iterator=1,
-        rate_limiter_timeout_ms=blocks.PATIENCE_MS)
+        rate_limiter_timeout_ms=blocks.PATIENCE_MS,
+    )
     # Batched first: a third of the time went on taking samples apart singly.
     return dataset.batch(num_samples, drop_remainder=True).map(
-        lambda samples: samples.data[_COLUMN])
+        lambda samples: samples.data[_COLUMN]
+    )
 
   def stack(*tasks: tf.Tensor) -> tf.Tensor:
     rows = tf.stack(tasks)  # [K, U * N, W]
     rows = tf.reshape(
-        rows, [num_tasks, num_batches, batch_size, rows.shape[-1]])
+        rows, [num_tasks, num_batches, batch_size, rows.shape[-1]]
+    )
     return tf.transpose(rows, [1, 0, 2, 3])
 
-  return blocks.until_silence(iter(tf.data.Dataset.zip(tuple(
-      of_task(task) for task in range(num_tasks))).map(stack)), client)
+  return blocks.until_silence(
+      iter(
+          tf.data.Dataset.zip(
+              tuple(of_task(task) for task in range(num_tasks))
+          ).map(stack)
+      ),
+      client,
+  )
 
 
 def _table_name(task: int) -> str:

@@ -22,15 +22,18 @@ def check_one_each(block: Block) -> None:
   lengths = np.unique(step[ends]) + 1
   cut = f'unroll_length={len(ends)} is no whole episode'
   if not lengths.size:
-    raise ValueError(f'{cut}: none ended within it; want the number of steps '
-                     'that every episode has.')
+    raise ValueError(
+        f'{cut}: none ended within it; want the number of steps '
+        'that every episode has.'
+    )
   # Those that go on have one step more, at least.
   longest = np.append(lengths, step[-1][~ends[-1]] + 2).max()
   if lengths[0] == longest:
     raise ValueError(f'{cut}, want {longest}.')
   raise ValueError(
       f'{cut}: episodes of {lengths[0]} and of at least {longest} steps were '
-      'seen; want tasks whose episodes all have one length.')
+      'seen; want tasks whose episodes all have one length.'
+  )
 
 
 def time_limit(block: Block) -> Optional[int]:
@@ -46,7 +49,7 @@ def time_limit(block: Block) -> Optional[int]:
   if not ends.any():
     return None
   lengths = np.unique(block['episode_step'][ends]) + 1
-  is_limit = len(lengths) == 1 and (block['discount'][ends] > 0.).all()
+  is_limit = len(lengths) == 1 and (block['discount'][ends] > 0.0).all()
   return int(lengths[0]) if is_limit else 0
 
 
@@ -64,4 +67,5 @@ def check_uncut(unroll_length: int, horizon: int) -> None:
     raise ValueError(
         f'unroll_length={unroll_length} cuts episodes, which have {horizon} '
         'steps here: a linear baseline is fitted to whole ones; want a '
-        f'multiple of {horizon}, or --baseline=neural.')
+        f'multiple of {horizon}, or --baseline=neural.'
+    )

@@ -40,6 +40,7 @@ def begin(
     OSError: if it cannot be written (a full disk); nothing is left of it.
   """
   import tensorflow as tf
+
   folder = pathlib.Path(run_dir) / 'checkpoints'
   folders.make(folder)
   for litter in folder.glob('*.tmp'):
@@ -49,16 +50,21 @@ def begin(
   with _all_or_nothing(aside):
     tf.train.Checkpoint(**checkpointables).write(str(aside / 'variables'))
     np.savez(aside / 'policy.npz', **parameters)
-    _write_json(aside / 'policies.json', {
-        name: policy.to_json() for name, policy in policies.items()})
-    _write_json(aside / 'state.json', {
-        **state, 'variables': checkpoints.shapes(checkpointables)})
+    _write_json(
+        aside / 'policies.json',
+        {name: policy.to_json() for name, policy in policies.items()},
+    )
+    _write_json(
+        aside / 'state.json',
+        {**state, 'variables': checkpoints.shapes(checkpointables)},
+    )
   return aside
 
 
-def finish(aside: pathlib.Path,
-           write_replay: Optional[Callable[[], pathlib.Path]] = None
-           ) -> pathlib.Path:
+def finish(
+    aside: pathlib.Path,
+    write_replay: Optional[Callable[[], pathlib.Path]] = None,
+) -> pathlib.Path:
   """Makes a checkpoint of what `begin` wrote; drops all but the newest two.
 
   Args:
@@ -78,9 +84,14 @@ def finish(aside: pathlib.Path,
       replay = write_replay()
       (aside / 'replay').mkdir()
       folders.move(replay, aside / 'replay' / replay.name)
-    _write_json(aside / 'manifest.json', {
-        path.relative_to(aside).as_posix(): checkpoints.sha256(path)
-        for path in sorted(aside.rglob('*')) if path.is_file()})
+    _write_json(
+        aside / 'manifest.json',
+        {
+            path.relative_to(aside).as_posix(): checkpoints.sha256(path)
+            for path in sorted(aside.rglob('*'))
+            if path.is_file()
+        },
+    )
     for path in aside.rglob('*'):
       _sync(path)
     _sync(aside)
@@ -100,12 +111,14 @@ def finish(aside: pathlib.Path,
 def _all_or_nothing(aside: pathlib.Path) -> Iterator[None]:
   """Removes what was written if there is an error, an OSError in any case."""
   import tensorflow as tf
+
   try:
     yield
   except (OSError, tf.errors.OpError) as error:
     shutil.rmtree(aside, ignore_errors=True)
     raise OSError(
-        f'cannot write checkpoint {aside.with_suffix("")}: {error}') from error
+        f'cannot write checkpoint {aside.with_suffix("")}: {error}'
+    ) from error
 
 
 def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:

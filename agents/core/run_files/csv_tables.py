@@ -6,14 +6,14 @@ import math
 import os
 import pathlib
 from typing import (
-  Any,
-  Callable,
-  Dict,
-  List,
-  Mapping,
-  NamedTuple,
-  Sequence,
-  Tuple,
+    Any,
+    Callable,
+    Dict,
+    List,
+    Mapping,
+    NamedTuple,
+    Sequence,
+    Tuple,
 )
 
 from distillery.environments import base
@@ -24,6 +24,7 @@ Converter = Callable[[str], Any]
 
 class Table(NamedTuple):
   """What is in a file: its header, and its rows by the header's names."""
+
   columns: Tuple[str, ...]
   rows: List[Dict[str, Any]]
 
@@ -55,15 +56,24 @@ def split(text: str) -> str:
 
 
 TRAIN: Mapping[str, Converter] = {
-    'env_steps': whole_number, 'learner_steps': whole_number}
+    'env_steps': whole_number,
+    'learner_steps': whole_number,
+}
 EVALUATION: Mapping[str, Converter] = {
-    'env_steps': whole_number, 'wall_s': number, 'policy': str, 'task': str,
-    'split': split, 'episodes': whole_number, 'success': number,
-    'return': number}
+    'env_steps': whole_number,
+    'wall_s': number,
+    'policy': str,
+    'task': str,
+    'split': split,
+    'episodes': whole_number,
+    'success': number,
+    'return': number,
+}
 
 
-def read(path: 'os.PathLike[str]',
-         converters: Mapping[str, Converter]) -> Table:
+def read(
+    path: 'os.PathLike[str]', converters: Mapping[str, Converter]
+) -> Table:
   """Reads a table, also that of a run which still goes on.
 
   Blank lines are skipped, and so is a last line that is not whole yet.
@@ -96,14 +106,18 @@ def read(path: 'os.PathLike[str]',
         break  # It was cut, or is being written.
       raise ValueError(
           f'{path}: line {first_line} is not whole: {error}; mend the line or '
-          'delete it.') from None
+          'delete it.'
+      ) from None
     if not table.columns and not is_blank:
       table = _begun(path, cells, converters)
   return table
 
 
-def encoded(columns: Sequence[str], rows: Sequence[Mapping[str, Any]],
-            has_header: bool = True) -> bytes:
+def encoded(
+    columns: Sequence[str],
+    rows: Sequence[Mapping[str, Any]],
+    has_header: bool = True,
+) -> bytes:
   """Returns rows as they are in a file.
 
   Args:
@@ -129,12 +143,13 @@ def _lines(path: pathlib.Path) -> List[str]:
   try:
     text = content.decode('utf-8-sig')
   except UnicodeDecodeError as error:
-    if b'\n' in content[error.start:]:
+    if b'\n' in content[error.start :]:
       line = content.count(b'\n', 0, error.start) + 1
       raise ValueError(
           f'{path}: line {line} is not whole: it is not text in UTF-8; mend '
-          'the line or delete it.') from None
-    text = content[:content.rfind(b'\n') + 1].decode('utf-8-sig')
+          'the line or delete it.'
+      ) from None
+    text = content[: content.rfind(b'\n') + 1].decode('utf-8-sig')
   lines = list(io.StringIO(text, newline=''))
   is_cut = lines and not lines[-1].endswith(('\n', '\r'))
   if is_cut and (len(lines) == 1 or lines[0].endswith('\r\n')):
@@ -142,18 +157,25 @@ def _lines(path: pathlib.Path) -> List[str]:
   return lines
 
 
-def _begun(path: 'os.PathLike[str]', columns: List[str],
-           converters: Mapping[str, Converter]) -> Table:
+def _begun(
+    path: 'os.PathLike[str]',
+    columns: List[str],
+    converters: Mapping[str, Converter],
+) -> Table:
   """Returns a table of these columns without rows."""
   if not set(converters) <= set(columns):
     raise ValueError(
         f'{path}: got the columns {", ".join(columns)}; want '
-        f'{", ".join(converters)} in its first line.')
+        f'{", ".join(converters)} in its first line.'
+    )
   return Table(tuple(columns), [])
 
 
-def _row(columns: Tuple[str, ...], cells: List[str],
-         converters: Mapping[str, Converter]) -> Dict[str, Any]:
+def _row(
+    columns: Tuple[str, ...],
+    cells: List[str],
+    converters: Mapping[str, Converter],
+) -> Dict[str, Any]:
   """Returns a row by the names of the columns."""
   if len(cells) != len(columns):
     raise ValueError(f'got {len(cells)} columns, want {len(columns)}')

@@ -17,6 +17,7 @@ _POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
 
 class Evaluation(NamedTuple):
   """One row of evaluation.csv: one policy on one task at one time."""
+
   env_steps: int
   wall_s: float
   policy: str
@@ -54,8 +55,13 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
     raise ValueError(f'{path}: got no rows, want at least one evaluation')
   return [
       Evaluation(
-          row['env_steps'], row['wall_s'], row['policy'], row['task'],
-          row['split'], row['success'], row['return'],
+          row['env_steps'],
+          row['wall_s'],
+          row['policy'],
+          row['task'],
+          row['split'],
+          row['success'],
+          row['return'],
       )
       for row in rows
   ]
@@ -85,21 +91,25 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
 def policies_of(evaluations: Sequence[Evaluation]) -> List[str]:
   """Returns the names of the policies, task and shared policies first."""
   found = dict.fromkeys(row.policy for row in evaluations)
-  return [*(name for name in _POLICY_TITLES if name in found),
-          *(name for name in found if name not in _POLICY_TITLES)]
+  return [
+      *(name for name in _POLICY_TITLES if name in found),
+      *(name for name in found if name not in _POLICY_TITLES),
+  ]
 
 
 def task_curves(
-    evaluations: Sequence[Evaluation], policy: str, split: str,
-    score: str = 'success'
+    evaluations: Sequence[Evaluation],
+    policy: str,
+    split: str,
+    score: str = 'success',
 ) -> TaskCurves:
   """Sorts the score of one policy on one split into curves by task."""
   curves: TaskCurves = {}
   for row in evaluations:
     if row.policy == policy and row.split == split:
-      curves.setdefault(row.task, []).append((
-          row.env_steps,
-          row.success if score == 'success' else row.return_))
+      curves.setdefault(row.task, []).append(
+          (row.env_steps, row.success if score == 'success' else row.return_)
+      )
   return curves
 
 
@@ -117,8 +127,9 @@ def mean_curve(curves: TaskCurves) -> List[Tuple[int, float]]:
 
 
 def learning_curve(
-    evaluation_csv_path: 'os.PathLike[str]', png_path: 'os.PathLike[str]',
-    score: str = 'success'
+    evaluation_csv_path: 'os.PathLike[str]',
+    png_path: 'os.PathLike[str]',
+    score: str = 'success',
 ) -> None:
   """Draws one run: a panel a policy, a thin line a task, and their mean.
 
@@ -137,28 +148,35 @@ def learning_curve(
   policies = policies_of(evaluations)
   suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
   with pictures.picture(
-      png_path, figsize=(1.5 + 4.5 * len(policies), 4.2), dpi=120,
-      layout='constrained') as figure:
+      png_path,
+      figsize=(1.5 + 4.5 * len(policies), 4.2),
+      dpi=120,
+      layout='constrained',
+  ) as figure:
     panels = figure.subplots(1, len(policies), sharey=True, squeeze=False)[0]
     lines: List[Tuple[Any, str]] = []
     for axes, policy in zip(panels, policies):
       drawn = _draw_policy(axes, evaluations, policy, score)
       style_axes(axes, is_share=score == 'success')
       axes.set_title(
-          pictures.label(_POLICY_TITLES.get(policy, policy)), fontsize=10)
+          pictures.label(_POLICY_TITLES.get(policy, policy)), fontsize=10
+      )
       known = {name for _, name in lines}
       # Test tasks are the shared policy's alone.
       lines += [line for line in drawn if line[1] not in known]
     panels[0].set_ylabel(score)
     pictures.add_legend(
-        figure, lines, loc='outside right upper', frameon=False, fontsize=8)
+        figure, lines, loc='outside right upper', frameon=False, fontsize=8
+    )
     figure.suptitle(
         pictures.label(score.capitalize() + (f' on {suite}' if suite else '')),
-        fontsize=10)
+        fontsize=10,
+    )
 
 
-def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,
-                 score: str) -> List[Tuple[Any, str]]:
+def _draw_policy(
+    axes, evaluations: Sequence[Evaluation], policy: str, score: str
+) -> List[Tuple[Any, str]]:
   """Draws the tasks and the mean of one policy; test tasks are dashed.
 
   Returns:
@@ -173,18 +191,23 @@ def _draw_policy(axes, evaluations: Sequence[Evaluation], policy: str,
     mean = mean_curve(curves)
     marker = 'o' if len(mean) < 2 else ''  # one point makes no line
     for index, (task, points) in enumerate(curves.items()):
-      line, = axes.plot(
-          *zip(*points), style, marker=marker, linewidth=0.9,
+      (line,) = axes.plot(
+          *zip(*points),
+          style,
+          marker=marker,
+          linewidth=0.9,
           alpha=0.8 if are_named else 0.4,
           color=f'C{index % 10}' if are_named else '0.6',
       )
       if are_named:
         labelled.append((line, task))
     if mean:  # else no time has a row of every task
-      line, = axes.plot(
-          *zip(*mean), style, marker=marker, linewidth=2.5, color='black')
+      (line,) = axes.plot(
+          *zip(*mean), style, marker=marker, linewidth=2.5, color='black'
+      )
       labelled.append(
-          (line, f'mean of {len(curves)} {SPLIT_NAMES[split]} tasks'))
+          (line, f'mean of {len(curves)} {SPLIT_NAMES[split]} tasks')
+      )
   return labelled
 
 

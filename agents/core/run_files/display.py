@@ -11,7 +11,7 @@ from rich import console as rich_console
 from rich import progress as rich_progress
 
 # Between plain lines.
-_INTERVAL_S = 15.
+_INTERVAL_S = 15.0
 # What moves the cursor or ends a line.
 _CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
@@ -26,7 +26,8 @@ def say(text: str) -> None:
 def on_one_line(name: str) -> str:
   """Returns a user's name for a line of text; escapes what would break it."""
   return _CONTROL.sub(
-      lambda match: match[0].encode('unicode_escape').decode(), name)
+      lambda match: match[0].encode('unicode_escape').decode(), name
+  )
 
 
 class BestEffort:
@@ -45,8 +46,10 @@ class BestEffort:
       return False  # Ctrl-C, say.
     if error is not None and not self._has_failed:
       reason = ' '.join(str(error).split()) or kind.__name__
-      say(f'warning: cannot write {self._path}: {reason}; what '
-          'belongs there is lost until it can be written.')
+      say(
+          f'warning: cannot write {self._path}: {reason}; what '
+          'belongs there is lost until it can be written.'
+      )
     self._has_failed = error is not None
     return True
 
@@ -72,9 +75,11 @@ class Display:
           rich_progress.TextColumn('{task.description}', markup=False),
           rich_progress.TimeRemainingColumn(),
           # A console has one live line, and a learner may be left behind.
-          console=rich_console.Console())
-      self._task = self._bar.add_task('', total=num_env_steps,
-                                      completed=env_steps)
+          console=rich_console.Console(),
+      )
+      self._task = self._bar.add_task(
+          '', total=num_env_steps, completed=env_steps
+      )
 
   def __enter__(self) -> 'Display':
     if self._bar:
@@ -103,7 +108,6 @@ class Display:
   def print(self, text: str) -> None:
     """Prints above the live line."""
     if self._bar:
-      self._bar.console.print(
-          text, highlight=False, markup=False, emoji=False)
+      self._bar.console.print(text, highlight=False, markup=False, emoji=False)
     else:
       say(text)

@@ -24,23 +24,31 @@ class Snapshot:
     """Looks into a folder, which need not exist; some are known to be in it."""
     self._path = path
     self._made: List[pathlib.Path] = []
-    self.names = ({inner.name for inner in path.iterdir()}
-                  if path.exists() else set())
-    self.empty = {name for name in self.names
-                  if name in known and _is_empty(path / name)}
+    self.names = (
+        {inner.name for inner in path.iterdir()} if path.exists() else set()
+    )
+    self.empty = {
+        name for name in self.names if name in known and _is_empty(path / name)
+    }
 
   def make(self) -> None:
     """Makes the folder, and what links in it lead to; raises as `make` does."""
     above = [path for path in self._path.parents if not path.exists()]
-    for path in (*reversed(above), self._path,
-                 *(self._path / name for name in self.empty)):
+    for path in (
+        *reversed(above),
+        self._path,
+        *(self._path / name for name in self.empty),
+    ):
       self._made = make(path) + self._made
 
   def restore(self) -> None:
     """Removes what was not there before."""
     for path in list(self._path.iterdir()):
-      for new in path.iterdir() if path.name in self.empty else (
-          [] if path.name in self.names else [path]):
+      for new in (
+          path.iterdir()
+          if path.name in self.empty
+          else ([] if path.name in self.names else [path])
+      ):
         remove(new)
     for path in self._made:
       with contextlib.suppress(OSError):  # Somebody has put something there.
@@ -59,8 +67,10 @@ def make(path: pathlib.Path) -> List[pathlib.Path]:
   if path.is_symlink():
     target = pathlib.Path(os.path.realpath(path))
     if not target.parent.exists():
-      raise OSError(f'{path} is a link to {target}, and there is no '
-                    f'{target.parent}; is its disk mounted?')
+      raise OSError(
+          f'{path} is a link to {target}, and there is no '
+          f'{target.parent}; is its disk mounted?'
+      )
     path = target
   made = [] if path.exists() else [path]
   path.mkdir(exist_ok=True)

@@ -11,6 +11,7 @@ import numpy as np
 
 class Interval(NamedTuple):
   """A statistic and its 95 % interval, each float64 [F]."""
+
   value: np.ndarray
   low: np.ndarray
   high: np.ndarray
@@ -26,7 +27,7 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
   """
   _check_scores(scores)
   cut = scores.shape[-1] // 4
-  middle = np.sort(scores, axis=-1)[..., cut:scores.shape[-1] - cut]
+  middle = np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut]
   return middle.mean(axis=-1)
 
 
@@ -84,5 +85,6 @@ def bootstrap(
 
 def _check_scores(scores: np.ndarray) -> None:
   if not scores.ndim or not scores.shape[-1]:
-    raise ValueError(f'scores: got shape {scores.shape}, want [..., N] with at '
-                     'least one')
+    raise ValueError(
+        f'scores: got shape {scores.shape}, want [..., N] with at ' 'least one'
+    )

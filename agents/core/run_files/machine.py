@@ -9,21 +9,54 @@ from typing import Dict
 # or in what order it is summed. Others that begin with TF_ or NVIDIA_ are of
 # other programs too, and may be secret.
 _PREFIXES = (
-    'TF_AUTO_MIXED', 'TF_CUDNN', 'TF_CUBLAS', 'TF_DETERMINISTIC', 'TF_DISABLE',
-    'TF_ENABLE', 'TF_FP16', 'TF_GPU_THREAD', 'TF_JIT', 'TF_MKL', 'TF_NUM_',
-    'TF_ONEDNN', 'TF_OVERRIDE', 'TF_TENSOR_FLOAT', 'TF_USE', 'TF_XLA', 'XLA_',
-    'ONEDNN_', 'DNNL_', 'MKL_', 'KMP_', 'OMP_', 'GOMP_', 'OPENBLAS_', 'GOTO_',
-    'BLIS_', 'VECLIB_', 'NUMEXPR_', 'NPY_', 'EIGEN_',
-    'CUDA_VISIBLE_DEVICES', 'CUBLAS_', 'CUDNN_', 'NVIDIA_TF32',
-    'GLIBC_TUNABLES', 'LD_PRELOAD', 'PYTHONHASHSEED',
+    'TF_AUTO_MIXED',
+    'TF_CUDNN',
+    'TF_CUBLAS',
+    'TF_DETERMINISTIC',
+    'TF_DISABLE',
+    'TF_ENABLE',
+    'TF_FP16',
+    'TF_GPU_THREAD',
+    'TF_JIT',
+    'TF_MKL',
+    'TF_NUM_',
+    'TF_ONEDNN',
+    'TF_OVERRIDE',
+    'TF_TENSOR_FLOAT',
+    'TF_USE',
+    'TF_XLA',
+    'XLA_',
+    'ONEDNN_',
+    'DNNL_',
+    'MKL_',
+    'KMP_',
+    'OMP_',
+    'GOMP_',
+    'OPENBLAS_',
+    'GOTO_',
+    'BLIS_',
+    'VECLIB_',
+    'NUMEXPR_',
+    'NPY_',
+    'EIGEN_',
+    'CUDA_VISIBLE_DEVICES',
+    'CUBLAS_',
+    'CUDNN_',
+    'NVIDIA_TF32',
+    'GLIBC_TUNABLES',
+    'LD_PRELOAD',
+    'PYTHONHASHSEED',
 )
 _FEATURES = ('avx', 'fma', 'amx')
 
 
 def variables() -> Dict[str, str]:
   """Returns the environment variables that are set and change numbers."""
-  return {name: value for name, value in sorted(os.environ.items())
-          if name.startswith(_PREFIXES)}
+  return {
+      name: value
+      for name, value in sorted(os.environ.items())
+      if name.startswith(_PREFIXES)
+  }
 
 
 def processor() -> str:
@@ -36,7 +69,10 @@ def processor() -> str:
   for line in text.splitlines():
     name, _, value = line.partition(':')
     fields.setdefault(name.strip(), value.strip())
-  features = [feature for feature in fields.get('flags', '').split()
-              if feature.startswith(_FEATURES)]
+  features = [
+      feature
+      for feature in fields.get('flags', '').split()
+      if feature.startswith(_FEATURES)
+  ]
   name = fields.get('model name', platform.machine())
   return f'{name} ({" ".join(features)})' if features else name

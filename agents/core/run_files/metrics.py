@@ -26,8 +26,9 @@ class Summary:
   kilobyte of each number that it is given, for ever.
   """
 
-  def __init__(self, run_dir: run_directory.RunDirectory,
-               restart: Optional[int] = None):
+  def __init__(
+      self, run_dir: run_directory.RunDirectory, restart: Optional[int] = None
+  ):
     """Initialises the summary; nothing is written.
 
     Args:
@@ -36,9 +37,14 @@ class Summary:
         have; None: it forgets nothing.
     """
     # Their order is that of time; a program's nodes have one each.
-    self._path = run_dir.path / 'tensorboard' / (
-        f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.'
-        f'{os.getpid()}.{secrets.token_hex(4)}')
+    self._path = (
+        run_dir.path
+        / 'tensorboard'
+        / (
+            f'events.out.tfevents.{time.time():.6f}.{socket.gethostname()}.'
+            f'{os.getpid()}.{secrets.token_hex(4)}'
+        )
+    )
     self._restart = restart
     self._errors = display.BestEffort(self._path.parent)
     self._writer: Optional[tf.io.TFRecordWriter] = None
@@ -52,12 +58,20 @@ class Summary:
     """Adds some, by name; flushed on return."""
     with self._errors:
       self._open()
-      _write(self._writer, step=env_steps, summary=tf.compat.v1.Summary(value=[
-          # A name of a user may have what UTF-8 has no code for.
-          tf.compat.v1.Summary.Value(
-              tag=name.encode('utf-8', 'backslashreplace').decode(),
-              simple_value=value)
-          for name, value in scalars.items()]))
+      _write(
+          self._writer,
+          step=env_steps,
+          summary=tf.compat.v1.Summary(
+              value=[
+                  # A name of a user may have what UTF-8 has no code for.
+                  tf.compat.v1.Summary.Value(
+                      tag=name.encode('utf-8', 'backslashreplace').decode(),
+                      simple_value=value,
+                  )
+                  for name, value in scalars.items()
+              ]
+          ),
+      )
 
   def _open(self) -> None:
     if self._writer is None:
@@ -65,17 +79,27 @@ class Summary:
       writer = tf.io.TFRecordWriter(str(self._path))
       _write(writer, file_version='brain.Event:2')
       if self._restart is not None:
-        _write(writer, step=self._restart, session_log=tf.compat.v1.SessionLog(
-            status=tf.compat.v1.SessionLog.START))
+        _write(
+            writer,
+            step=self._restart,
+            session_log=tf.compat.v1.SessionLog(
+                status=tf.compat.v1.SessionLog.START
+            ),
+        )
       self._writer = writer
 
 
 class TrainRecord:
   """`train.csv`, a row a block; and for TensorBoard, if more seldom."""
 
-  def __init__(self, run_dir: run_directory.RunDirectory,
-               summary: Summary, task_names: Sequence[str],
-               env_steps: int, learner_steps: int):
+  def __init__(
+      self,
+      run_dir: run_directory.RunDirectory,
+      summary: Summary,
+      task_names: Sequence[str],
+      env_steps: int,
+      learner_steps: int,
+  ):
     """Opens the table; later rows, of a run resumed, are dropped.
 
     Args:
@@ -87,17 +111,24 @@ class TrainRecord:
     """
     self._csv = run_dir.open_csv('train.csv')
     # A run that begins again writes the rows of step 0 again too.
-    say_dropped(env_steps, {
-        'train.csv': self._csv.truncate(env_steps or -1, learner_steps)})
+    say_dropped(
+        env_steps,
+        {'train.csv': self._csv.truncate(env_steps or -1, learner_steps)},
+    )
     self._summary = summary
     self._table_errors = display.BestEffort(run_dir.path / 'train.csv')
     summary.open()
     self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
     self._task_names = task_names
 
-  def add(self, env_steps: int, wall_s: float, learner_steps: int,
-          episodes: Sequence[process_pool.Episode],
-          metrics: Mapping[str, float]) -> Dict[str, Any]:
+  def add(
+      self,
+      env_steps: int,
+      wall_s: float,
+      learner_steps: int,
+      episodes: Sequence[process_pool.Episode],
+      metrics: Mapping[str, float],
+  ) -> Dict[str, Any]:
     """Adds a row, to the table only if something was learned; returns it.
 
     Args:
@@ -107,10 +138,15 @@ class TrainRecord:
       episodes: that ended since the last row.
       metrics: of speed and of the learner.
     """
-    by_task = {name: [e for e in episodes if e.task == name]
-               for name in self._task_names}
-    success = {name: float(np.mean([e.success for e in finished]))
-               for name, finished in by_task.items() if finished}
+    by_task = {
+        name: [e for e in episodes if e.task == name]
+        for name in self._task_names
+    }
+    success = {
+        name: float(np.mean([e.success for e in finished]))
+        for name, finished in by_task.items()
+        if finished
+    }
     row = {
         'env_steps': env_steps,
         'wall_s': round(wall_s, 2),
@@ -126,10 +162,20 @@ class TrainRecord:
     if not episodes and env_steps < self._summed_up + _SUMMARY_EVERY:
       return row
     self._summed_up = env_steps
-    self._summary.write(env_steps, {
-        **{f'train/{name}': value for name, value in row.items()
-           if name != 'env_steps' and value != ''},
-        **{f'train_success/{name}': value for name, value in success.items()}})
+    self._summary.write(
+        env_steps,
+        {
+            **{
+                f'train/{name}': value
+                for name, value in row.items()
+                if name != 'env_steps' and value != ''
+            },
+            **{
+                f'train_success/{name}': value
+                for name, value in success.items()
+            },
+        },
+    )
     return row
 
 
@@ -149,15 +195,20 @@ class Status:
     """Takes in a row of `TrainRecord.add`."""
     if row['episodes']:  # Else those that ended last are still the latest.
       self.text = f'training {self._score} ' + evaluation.score_text(
-          row[f'episode_{self._score}'], self._score, digits=0)
+          row[f'episode_{self._score}'], self._score, digits=0
+      )
 
 
 class EvaluationRecord:
   """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
 
-  def __init__(self, run_dir: run_directory.RunDirectory,
-               summary: Summary, env_steps: int,
-               score: str):
+  def __init__(
+      self,
+      run_dir: run_directory.RunDirectory,
+      summary: Summary,
+      env_steps: int,
+      score: str,
+  ):
     """Opens the table; a resumed run's rows after `env_steps` are dropped.
 
     Args:
@@ -169,38 +220,57 @@ class EvaluationRecord:
     self._score = score
     self._path = run_dir.path
     self._csv = run_dir.open_csv(
-        'evaluation.csv', run_directory.EVALUATION_COLUMNS)
-    say_dropped(env_steps, {
-        'evaluation.csv': self._csv.truncate(env_steps or -1)})
+        'evaluation.csv', run_directory.EVALUATION_COLUMNS
+    )
+    say_dropped(
+        env_steps, {'evaluation.csv': self._csv.truncate(env_steps or -1)}
+    )
     self._summary = summary
     self._table_errors = display.BestEffort(run_dir.path / 'evaluation.csv')
     self._picture_errors = display.BestEffort(
-        run_dir.path / 'learning_curve.png')
+        run_dir.path / 'learning_curve.png'
+    )
 
   def last_env_steps(self) -> int:
     """Of the last evaluation; -1 if there was none."""
     return self._csv.last_env_steps()
 
-  def add(self, env_steps: int, wall_s: float,
-          rows: List[Dict[str, Any]]) -> str:
+  def add(
+      self, env_steps: int, wall_s: float, rows: List[Dict[str, Any]]
+  ) -> str:
     """Adds the rows of an evaluation; returns a line that sums them up."""
     with self._table_errors:
-      self._csv.append([
-          {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
-          for row in rows])
-    self._summary.write(env_steps, {
-        f'evaluation_{row["policy"]}/{row["task"]}': row[self._score]
-        for row in rows})
+      self._csv.append(
+          [
+              {'env_steps': env_steps, 'wall_s': round(wall_s, 2), **row}
+              for row in rows
+          ]
+      )
+    self._summary.write(
+        env_steps,
+        {
+            f'evaluation_{row["policy"]}/{row["task"]}': row[self._score]
+            for row in rows
+        },
+    )
     with self._picture_errors:
       curves.learning_curve(
-          self._path / 'evaluation.csv', self._path / 'learning_curve.png',
-          self._score)
+          self._path / 'evaluation.csv',
+          self._path / 'learning_curve.png',
+          self._score,
+      )
     means = {
         policy: evaluation.mean_score(rows, policy, score=self._score)
-        for policy in dict.fromkeys(row['policy'] for row in rows)}
-    return f'{env_steps:>12,} steps: ' + ', '.join(
-        f'{policy} policy {evaluation.score_text(mean, self._score)}'
-        for policy, mean in means.items()) + f' {self._score}'
+        for policy in dict.fromkeys(row['policy'] for row in rows)
+    }
+    return (
+        f'{env_steps:>12,} steps: '
+        + ', '.join(
+            f'{policy} policy {evaluation.score_text(mean, self._score)}'
+            for policy, mean in means.items()
+        )
+        + f' {self._score}'
+    )
 
 
 def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:
@@ -210,16 +280,22 @@ def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:
     env_steps: environment steps after which they were.
     dropped: numbers of rows, by the table's name.
   """
-  rows = ' and '.join(f'{num:,} row{"s" if num > 1 else ""} of {name}'
-                      for name, num in dropped.items() if num)
+  rows = ' and '.join(
+      f'{num:,} row{"s" if num > 1 else ""} of {name}'
+      for name, num in dropped.items()
+      if num
+  )
   if rows:
-    display.say(f'dropped {rows} from after {env_steps:,} steps, where the run '
-                'goes on')
+    display.say(
+        f'dropped {rows} from after {env_steps:,} steps, where the run '
+        'goes on'
+    )
 
 
 def _write(writer: tf.io.TFRecordWriter, **event: Any) -> None:
-  writer.write(tf.compat.v1.Event(
-      wall_time=time.time(), **event).SerializeToString())
+  writer.write(
+      tf.compat.v1.Event(wall_time=time.time(), **event).SerializeToString()
+  )
   writer.flush()
 
 

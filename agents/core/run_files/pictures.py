@@ -32,8 +32,11 @@ def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
   from matplotlib import figure
   from matplotlib.backends import backend_agg
 
-  plain = {'text.parse_math': False, 'text.usetex': False,
-           'axes.formatter.use_mathtext': False}
+  plain = {
+      'text.parse_math': False,
+      'text.usetex': False,
+      'axes.formatter.use_mathtext': False,
+  }
   with matplotlib.rc_context(plain), warnings.catch_warnings():
     warnings.filterwarnings('ignore', 'Glyph|constrained_layout', UserWarning)
     canvas = backend_agg.FigureCanvasAgg(figure.Figure(**options))
@@ -45,13 +48,23 @@ def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
 
 def label(text: str, width: int = _LABEL_WIDTH) -> str:
   """Returns text for a picture; longer text goes on in the next line."""
-  return '\n'.join(textwrap.wrap(
-      text, width, expand_tabs=False, replace_whitespace=False,
-      drop_whitespace=False))
+  return '\n'.join(
+      textwrap.wrap(
+          text,
+          width,
+          expand_tabs=False,
+          replace_whitespace=False,
+          drop_whitespace=False,
+      )
+  )
 
 
-def add_legend(owner: Any, lines: Sequence[Tuple[Any, str]],
-               width: int = _LABEL_WIDTH, **options: Any) -> None:
+def add_legend(
+    owner: Any,
+    lines: Sequence[Tuple[Any, str]],
+    width: int = _LABEL_WIDTH,
+    **options: Any,
+) -> None:
   """Adds a legend, whose labels matplotlib neither hides nor changes.
 
   Args:
@@ -62,6 +75,7 @@ def add_legend(owner: Any, lines: Sequence[Tuple[Any, str]],
   """
   # A label that begins with _ would be left out.
   legend = owner.legend(
-      [artist for artist, _ in lines], ['.'] * len(lines), **options)
+      [artist for artist, _ in lines], ['.'] * len(lines), **options
+  )
   for text, (_, name) in zip(legend.get_texts(), lines):
     text.set_text(label(name, width))

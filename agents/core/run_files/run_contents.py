@@ -11,12 +11,25 @@ LOCK = '.lock'
 FOLDERS = ('checkpoints', 'tensorboard')
 # What a run writes, and the tools that go on from it. What else lies in a
 # directory, such as a log, is in nobody's way.
-_WRITTEN = ('config.json', 'versions.json', 'flags.cfg', 'train.csv',
-            'evaluation*.csv', 'adaptation_*.csv', 'learning_curve.png',
-            *FOLDERS)
+_WRITTEN = (
+    'config.json',
+    'versions.json',
+    'flags.cfg',
+    'train.csv',
+    'evaluation*.csv',
+    'adaptation_*.csv',
+    'learning_curve.png',
+    *FOLDERS,
+)
 # They are of a run that ended before its first step, if the lock says so.
-_BEFORE_A_STEP = {'versions.json', 'flags.cfg', 'config.json',
-                  'evaluation.csv', 'learning_curve.png', 'tensorboard'}
+_BEFORE_A_STEP = {
+    'versions.json',
+    'flags.cfg',
+    'config.json',
+    'evaluation.csv',
+    'learning_curve.png',
+    'tensorboard',
+}
 
 
 def has_stepped(path: pathlib.Path) -> bool:
@@ -36,17 +49,24 @@ def refusal(path: pathlib.Path, resume: bool, empty: Collection[str]) -> str:
     What follows the directory's name in a sentence; empty if the run can.
   """
   is_unused = (path / LOCK).exists() and not has_stepped(path)
-  in_the_way = [name for name in _written(path) if name not in empty and not (
-      is_unused and name in _BEFORE_A_STEP)]
+  in_the_way = [
+      name
+      for name in _written(path)
+      if name not in empty and not (is_unused and name in _BEFORE_A_STEP)
+  ]
   if (path / 'config.json').exists():
     return '' if resume or not in_the_way else _of_a_run(path)
   if resume:
     return f'holds no run to resume (no config.json): {_found(path)}; ' + (
-        'want another directory' if in_the_way else
-        'without --resume, a run begins there')
+        'want another directory'
+        if in_the_way
+        else 'without --resume, a run begins there'
+    )
   if in_the_way:
-    return (f'has {_list(in_the_way)}, which a run would overwrite, and holds '
-            'no run to resume (no config.json); want another directory')
+    return (
+        f'has {_list(in_the_way)}, which a run would overwrite, and holds '
+        'no run to resume (no config.json); want another directory'
+    )
   return ''
 
 
@@ -65,17 +85,27 @@ def _of_a_run(path: pathlib.Path) -> str:
     config = json.loads((path / 'config.json').read_text())
     run = f'{config["agent"]} on {config["suite"]}'
   except (KeyError, TypeError, ValueError):
-    return ('has a config.json, which is of no run that can go on; want '
-            'another directory')
-  return (f'is not empty; give --resume to go on with the run of {run} in it, '
-          'or another directory')
+    return (
+        'has a config.json, which is of no run that can go on; want '
+        'another directory'
+    )
+  return (
+      f'is not empty; give --resume to go on with the run of {run} in it, '
+      'or another directory'
+  )
 
 
 def _written(path: pathlib.Path) -> List[str]:
   """Names of the files and folders there that a run writes."""
-  return [] if not path.exists() else sorted(
-      file.name for file in path.iterdir()
-      if any(fnmatch.fnmatch(file.name, name) for name in _WRITTEN))
+  return (
+      []
+      if not path.exists()
+      else sorted(
+          file.name
+          for file in path.iterdir()
+          if any(fnmatch.fnmatch(file.name, name) for name in _WRITTEN)
+      )
+  )
 
 
 def _found(path: pathlib.Path) -> str:

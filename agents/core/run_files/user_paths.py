@@ -18,5 +18,6 @@ def expand(path: Union[str, 'os.PathLike[str]']) -> str:
     user = expanded[1:].partition('/')[0]
     raise ValueError(
         f'the path {path!r} begins with the home of {user!r}, and there is no '
-        f"such user; want './{path}' for a folder of that name")
+        f"such user; want './{path}' for a folder of that name"
+    )
   return expanded

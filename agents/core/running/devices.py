@@ -22,5 +22,6 @@ def choose(device: str) -> None:
     tf.config.experimental.set_memory_growth(gpu, True)
   if gpus:
     name = tf.config.experimental.get_device_details(gpus[0]).get(
-        'device_name', 'GPU')
+        'device_name', 'GPU'
+    )
     display.say(f'the learner computes on the {name}')

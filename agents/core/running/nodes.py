@@ -24,30 +24,36 @@ import numpy as np
 import reverb
 
 _POLL_S = 0.5
-_LAST_BLOCK_S = 10.  # That the evaluator waits for actors at the end.
+_LAST_BLOCK_S = 10.0  # That the evaluator waits for actors at the end.
 
 
 class LearnerNode:
   """Learns from replay until the steps are made; serves variables."""
 
-  def __init__(self, config: setup.ExperimentConfig, num_actors: int,
-               replay: reverb.Client, counter: counting.Counter):
+  def __init__(
+      self,
+      config: setup.ExperimentConfig,
+      num_actors: int,
+      replay: reverb.Client,
+      counter: counting.Counter,
+  ):
     """Takes up the newest checkpoint, if there is one."""
     self._config = config
     self._num_acting = num_actors
     self._counter = counter
-    self._parts = parts.Parts(
-        setup.make_builder(config), replay, config.seed)
+    self._parts = parts.Parts(setup.make_builder(config), replay, config.seed)
     self._learner = self._parts.learner
     self._env_steps = 0
     self._env_steps = self._count()
-    self._wall_s = 0.
+    self._wall_s = 0.0
     checkpoint = checkpoints.newest(config.run_dir.path)
     if checkpoint is not None:
       self._wall_s = self._parts.restore(checkpoint)['wall_s']
     if self._env_steps:
-      display.say(f'the learner goes on at {self._env_steps:,} steps, with '
-                  f'what it had learned at {self._parts.saved:,}')
+      display.say(
+          f'the learner goes on at {self._env_steps:,} steps, with '
+          f'what it had learned at {self._parts.saved:,}'
+      )
     self._record = self._make_record()
     self._display = display.Display(config.num_env_steps, self._env_steps)
     self._status = metrics.Status(config.suite.score)
@@ -89,8 +95,12 @@ class LearnerNode:
     env_steps and wall_s; finished: whether all is learned; num_acting: how many
     actors still collect.
     """
-    return {'env_steps': self._env_steps, 'wall_s': self._wall_s,
-            'finished': self._finished, 'num_acting': self._num_acting}
+    return {
+        'env_steps': self._env_steps,
+        'wall_s': self._wall_s,
+        'finished': self._finished,
+        'num_acting': self._num_acting,
+    }
 
   def run(self) -> None:
     """Learns to the end."""
@@ -105,8 +115,10 @@ class LearnerNode:
     last = time.monotonic()
     # Not the steps are the end, but that what was learned from them is saved.
     due = self._env_steps
-    while (self._parts.saved < config.num_env_steps
-           and not lp.stop_event().is_set()):
+    while (
+        self._parts.saved < config.num_env_steps
+        and not lp.stop_event().is_set()
+    ):
       self._learner.step()
       self._publish()
       before, self._env_steps = self._env_steps, self._count()
@@ -114,13 +126,22 @@ class LearnerNode:
       self._wall_s, elapsed, last = self._wall_s + now - last, now - last, now
       with self._lock:
         episodes, self._episodes = self._episodes, []
-      self._status.update(self._record.add(
-          self._env_steps, self._wall_s, self._learner.num_steps, episodes,
-          {'steps_per_s': (self._env_steps - before) / elapsed,
-           **self._learner.metrics}))
+      self._status.update(
+          self._record.add(
+              self._env_steps,
+              self._wall_s,
+              self._learner.num_steps,
+              episodes,
+              {
+                  'steps_per_s': (self._env_steps - before) / elapsed,
+                  **self._learner.metrics,
+              },
+          )
+      )
       self._display.update(self._env_steps, self._status.text)
       is_due = setup.is_due(
-          config, config.checkpoint_every, due, self._env_steps)
+          config, config.checkpoint_every, due, self._env_steps
+      )
       self._save(is_due)
       due = self._env_steps if is_due else due
     self._finished = True
@@ -134,8 +155,11 @@ class LearnerNode:
     is_first = config.run_dir.resume and self._env_steps == self._parts.saved
     restart = resuming.take_back(config, *steps) if is_first else None
     return metrics.TrainRecord(
-        config.run_dir, metrics.Summary(config.run_dir, restart),
-        [task.name for task in config.suite.train_tasks], *steps)
+        config.run_dir,
+        metrics.Summary(config.run_dir, restart),
+        [task.name for task in config.suite.train_tasks],
+        *steps,
+    )
 
   def _save(self, is_due: bool) -> None:
     """Writes a checkpoint if it is due, or hears how the last one got on.
@@ -150,9 +174,15 @@ class LearnerNode:
       return
     is_last = self._env_steps >= self._config.num_env_steps
     try:
-      self._parts.save(self._config.run_dir.path, self._env_steps, {
-          'wall_s': self._wall_s, 'counts': {'env_steps': self._env_steps},
-          'pool': None})
+      self._parts.save(
+          self._config.run_dir.path,
+          self._env_steps,
+          {
+              'wall_s': self._wall_s,
+              'counts': {'env_steps': self._env_steps},
+              'pool': None,
+          },
+      )
       if is_last:
         self._parts.finish_saving()
     except OSError as error:
@@ -161,8 +191,10 @@ class LearnerNode:
       self._warn(error)
 
   def _warn(self, error: OSError) -> None:
-    display.say(f'warning: {error}; the next is tried in '
-                f'{self._config.checkpoint_every:,} steps.')
+    display.say(
+        f'warning: {error}; the next is tried in '
+        f'{self._config.checkpoint_every:,} steps.'
+    )
 
   def _count(self) -> int:
     """Steps so far; tells them to a counter that was started anew."""
@@ -178,22 +210,33 @@ class LearnerNode:
 class ActorNode:
   """Collects blocks until the program ends."""
 
-  def __init__(self, config: setup.ExperimentConfig, index: int,
-               num_workers: int, replay: reverb.Client,
-               counter: counting.Counter, learner: LearnerNode):
+  def __init__(
+      self,
+      config: setup.ExperimentConfig,
+      index: int,
+      num_workers: int,
+      replay: reverb.Client,
+      counter: counting.Counter,
+      learner: LearnerNode,
+  ):
     """Starts the processes that step this actor's environments."""
     self._counter = counter
     self._learner = learner
     # Another seed in each life: what was seen is not to be seen again.
     steps = int(counter.get_counts().get('env_steps', 0))
     seed = np.random.SeedSequence(
-        config.seed, spawn_key=(index, steps)).generate_state(1)[0]
+        config.seed, spawn_key=(index, steps)
+    ).generate_state(1)[0]
     self._pool = setup.make_pool(config, num_workers, int(seed))
     self._actor = actors.UnrollActor(
-        learner.policies(evaluated=False), learner, self._pool,
+        learner.policies(evaluated=False),
+        learner,
+        self._pool,
         config.make_builder.make_inserter(
-            setup.agent_spec(config.suite), replay),
-        config.make_builder.needs_whole_episodes)
+            setup.agent_spec(config.suite), replay
+        ),
+        config.make_builder.needs_whole_episodes,
+    )
 
   def run(self) -> None:
     """Collects."""
@@ -211,8 +254,12 @@ class ActorNode:
 class EvaluatorNode:
   """Evaluates the learner's policies now and then, and at the end."""
 
-  def __init__(self, config: setup.ExperimentConfig, num_workers: int,
-               learner: LearnerNode):
+  def __init__(
+      self,
+      config: setup.ExperimentConfig,
+      num_workers: int,
+      learner: LearnerNode,
+  ):
     """Starts the processes that step its environments."""
     self._config = config
     self._learner = learner
@@ -223,8 +270,11 @@ class EvaluatorNode:
     """Evaluates until the learner has finished, and ends the program."""
     config, env_steps = self._config, self._learner.progress()['env_steps']
     record = metrics.EvaluationRecord(
-        config.run_dir, metrics.Summary(config.run_dir), env_steps,
-        config.suite.score)
+        config.run_dir,
+        metrics.Summary(config.run_dir),
+        env_steps,
+        config.suite.score,
+    )
     last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
@@ -237,16 +287,24 @@ class EvaluatorNode:
           break
         lp.wait_for_stop(_POLL_S)
     deadline = time.monotonic() + _LAST_BLOCK_S
-    while (self._learner.progress()['num_acting'] > 0
-           and time.monotonic() < deadline):
+    while (
+        self._learner.progress()['num_acting'] > 0
+        and time.monotonic() < deadline
+    ):
       lp.wait_for_stop(_POLL_S)
     lp.stop()
 
-  def _evaluate(self, record: metrics.EvaluationRecord,
-                progress: Dict[str, Any]) -> None:
-    parameters, = self._learner.get_variables(['policy'])
+  def _evaluate(
+      self, record: metrics.EvaluationRecord, progress: Dict[str, Any]
+  ) -> None:
+    (parameters,) = self._learner.get_variables(['policy'])
     config = self._config
     rows = evaluation.evaluate(
-        self._pool, config.suite, self._policies, parameters, seed=config.seed,
-        episodes_per_task=config.evaluation_episodes)
+        self._pool,
+        config.suite,
+        self._policies,
+        parameters,
+        seed=config.seed,
+        episodes_per_task=config.evaluation_episodes,
+    )
     display.say(record.add(progress['env_steps'], progress['wall_s'], rows))

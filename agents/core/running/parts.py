@@ -16,7 +16,7 @@ from distillery.networks import acting
 import reverb
 import tensorflow as tf
 
-_SILENT_S = 2.  # Of waiting for it.
+_SILENT_S = 2.0  # Of waiting for it.
 
 
 class Parts:
@@ -29,8 +29,13 @@ class Parts:
     saved: environment steps of the newest whole checkpoint; 0 if there is none.
   """
 
-  def __init__(self, builder: builders.Builder, client: reverb.Client,
-               seed: int, counter: Optional[counting.Counter] = None):
+  def __init__(
+      self,
+      builder: builders.Builder,
+      client: reverb.Client,
+      seed: int,
+      counter: Optional[counting.Counter] = None,
+  ):
     """Makes them.
 
     Args:
@@ -48,10 +53,13 @@ class Parts:
     networks = builder.make_networks(seed)
     with quiet.quiet_native_code():
       self.learner = builder.make_learner(networks, client, counter, seed)
-    self.policies = {name: builder.make_policy(networks, name)
-                     for name in builder.evaluated_policies}
-    self.behaviours = {name: builder.make_policy(networks, name)
-                       for name in builder.behaviours}
+    self.policies = {
+        name: builder.make_policy(networks, name)
+        for name in builder.evaluated_policies
+    }
+    self.behaviours = {
+        name: builder.make_policy(networks, name) for name in builder.behaviours
+    }
     _check_loadable(self.policies)
     self._client = client
     self._keeps_replay = builder.keeps_replay
@@ -59,8 +67,9 @@ class Parts:
     self._thread = concurrent.futures.ThreadPoolExecutor(1)
     self._saving: Optional[concurrent.futures.Future] = None
 
-  def save(self, run_dir: pathlib.Path, env_steps: int,
-           state: Mapping[str, Any]) -> None:
+  def save(
+      self, run_dir: pathlib.Path, env_steps: int, state: Mapping[str, Any]
+  ) -> None:
     """Writes a checkpoint; one that is being written is waited for first.
 
     Replay is written while the caller goes on. A few blocks that come in at the
@@ -77,11 +86,19 @@ class Parts:
     """
     self.finish_saving()
     self.learner.check_finite()
-    parameters, = self.learner.get_variables(['policy'])
+    (parameters,) = self.learner.get_variables(['policy'])
     aside = checkpoint_writing.begin(
-        run_dir, env_steps, self.learner.checkpointables, self.policies,
-        parameters, {'env_steps': env_steps,
-                     'learner_steps': self.learner.num_steps, **state})
+        run_dir,
+        env_steps,
+        self.learner.checkpointables,
+        self.policies,
+        parameters,
+        {
+            'env_steps': env_steps,
+            'learner_steps': self.learner.num_steps,
+            **state,
+        },
+    )
     if self._keeps_replay:
       self._saving = self._thread.submit(self._finish, aside)
     else:
@@ -134,7 +151,8 @@ class Parts:
 
   def _finish(self, aside: pathlib.Path) -> None:
     final = checkpoint_writing.finish(
-        aside, self._write_replay if self._keeps_replay else None)
+        aside, self._write_replay if self._keeps_replay else None
+    )
     self.saved = checkpoints.env_steps(final)
 
   def _write_replay(self) -> pathlib.Path:
@@ -143,7 +161,8 @@ class Parts:
     # tell of something else meanwhile.
     try:
       return pathlib.Path(
-          contact.PatientCaller(self._client)(self._client.checkpoint))
+          contact.PatientCaller(self._client)(self._client.checkpoint)
+      )
     except Exception as error:  # A full disk is an IndexError of Reverb's.
       raise OSError(f'cannot write the replay: {error}') from error
 

@@ -45,14 +45,16 @@ class _Config(setup.ExperimentConfig):
 
 def _check_modules(config: setup.ExperimentConfig) -> None:
   tasks = {f'task {task.name!r}': task for task in config.suite.tasks}
-  for what, part in {**tasks, 'suite': config.suite,
-                     'agent_config': config.agent_config,
-                     'make_builder': config.make_builder}.items():
+  for what, part in {
+      **tasks,
+      'suite': config.suite,
+      'agent_config': config.agent_config,
+      'make_builder': config.make_builder,
+  }.items():
     pickling.check_for_program(part, what)
 
 
-def make_program(config: setup.ExperimentConfig,
-                 num_actors: int) -> lp.Program:
+def make_program(config: setup.ExperimentConfig, num_actors: int) -> lp.Program:
   """Lays out an experiment; launch it with `lp.launch`.
 
   Args:
@@ -77,33 +79,46 @@ def make_program(config: setup.ExperimentConfig,
   if builder.max_actors is not None and num_actors > builder.max_actors:
     raise ValueError(
         f'num_actors: got {num_actors}, and {config.agent} with these settings '
-        f'learns from {builder.max_actors} at most.')
+        f'learns from {builder.max_actors} at most.'
+    )
   num_workers = max(1, config.num_workers // num_actors)
   program = lp.Program(config.agent)
   with program.group('replay'):
-    replay = program.add_node(lp.ReverbNode(
-        functools.partial(_make_tables, config),
-        functools.partial(_make_checkpointer, config)
-        if builder.keeps_replay else None))
+    replay = program.add_node(
+        lp.ReverbNode(
+            functools.partial(_make_tables, config),
+            functools.partial(_make_checkpointer, config)
+            if builder.keeps_replay
+            else None,
+        )
+    )
   with program.group('counter'):
     counter = program.add_node(lp.CourierNode(_make_counter, config))
   with program.group('learner'):
     learner = program.add_node(
-        lp.CourierNode(
-            _make_learner, config, num_actors, replay, counter))
+        lp.CourierNode(_make_learner, config, num_actors, replay, counter)
+    )
   with program.group('actor'):
     for index in range(num_actors):
-      program.add_node(lp.CourierNode(
-          _make_actor, config, index, num_workers, replay, counter, learner))
+      program.add_node(
+          lp.CourierNode(
+              _make_actor, config, index, num_workers, replay, counter, learner
+          )
+      )
   with program.group('evaluator'):
     program.add_node(
-        lp.CourierNode(_make_evaluator, config, num_workers, learner))
+        lp.CourierNode(_make_evaluator, config, num_workers, learner)
+    )
   return program
 
 
-def run_program(config: setup.ExperimentConfig, *, num_actors: int,
-                launch_type: Any, ray_address: str = ''
-                ) -> List[Dict[str, Any]]:
+def run_program(
+    config: setup.ExperimentConfig,
+    *,
+    num_actors: int,
+    launch_type: Any,
+    ray_address: str = '',
+) -> List[Dict[str, Any]]:
   """Runs an experiment as a program, to its end.
 
   What it is made of comes from modules, and not from the script that was
@@ -134,8 +149,9 @@ def run_program(config: setup.ExperimentConfig, *, num_actors: int,
     try:
       lp.launch_and_wait(program, launch_type, ray_address)
     finally:
-      shutil.rmtree(config.run_dir.path / run_directory.REPLAY_FOLDER,
-                    ignore_errors=True)
+      shutil.rmtree(
+          config.run_dir.path / run_directory.REPLAY_FOLDER, ignore_errors=True
+      )
   path = config.run_dir.path / 'evaluation.csv'
   if not path.exists():  # It could not be written.
     return []
@@ -176,6 +192,7 @@ def _make_learner(config: setup.ExperimentConfig, *arguments):
   with _importing:
     quiet.quiet_tensorflow()
     from distillery.agents.core.running import devices
+
     devices.choose(config.device)
     from distillery.agents.core.running import nodes
   return nodes.LearnerNode(config, *arguments)

@@ -14,8 +14,11 @@ import reverb
 
 
 @contextlib.contextmanager
-def serve(builder: builders.Builder, run_dir: pathlib.Path,
-          checkpoint: Optional[pathlib.Path]) -> Iterator[reverb.Client]:
+def serve(
+    builder: builders.Builder,
+    run_dir: pathlib.Path,
+    checkpoint: Optional[pathlib.Path],
+) -> Iterator[reverb.Client]:
   """Runs a Reverb server in this process; stopped however the run ends.
 
   Args:
@@ -30,9 +33,12 @@ def serve(builder: builders.Builder, run_dir: pathlib.Path,
   try:
     with quiet.quiet_native_code():
       server = reverb.Server(
-          builder.make_tables(apart=False), port=None,
+          builder.make_tables(apart=False),
+          port=None,
           checkpointer=make_checkpointer(run_dir, checkpoint)
-          if builder.keeps_replay else None)
+          if builder.keeps_replay
+          else None,
+      )
     try:
       yield contact.connect(f'localhost:{server.port}')
     finally:
@@ -66,14 +72,16 @@ def make_checkpointer(
     found = list(checkpoint.glob('replay/*'))
     if not found:
       raise ValueError(
-          f'checkpoint {checkpoint} holds no replay to go on with.')
+          f'checkpoint {checkpoint} holds no replay to go on with.'
+      )
     try:
       for path in found:
         folders.copy(path, folder / path.name)
     except OSError as error:
       clean(run_dir)
       raise OSError(
-          f'cannot go on with the replay of {checkpoint}: {error}') from error
+          f'cannot go on with the replay of {checkpoint}: {error}'
+      ) from error
   return reverb.checkpointers.DefaultCheckpointer(str(folder))
 
 

@@ -9,8 +9,9 @@ from distillery.agents.core.run_files import metrics
 from distillery.agents.core.running import setup
 
 
-def take_back(config: setup.ExperimentConfig, env_steps: int,
-              learner_steps: int) -> int:
+def take_back(
+    config: setup.ExperimentConfig, env_steps: int, learner_steps: int
+) -> int:
   """Drops what a run left after its checkpoint, says so and notes it.
 
   Args:
@@ -29,29 +30,37 @@ def take_back(config: setup.ExperimentConfig, env_steps: int,
   train = run_dir.open_csv('train.csv')
   evaluations = run_dir.open_csv('evaluation.csv')
   # A run that begins again writes the rows of step 0 again too.
-  dropped = {'train.csv': train.truncate(env_steps or -1, learner_steps),
-             'evaluation.csv': evaluations.truncate(env_steps or -1)}
+  dropped = {
+      'train.csv': train.truncate(env_steps or -1, learner_steps),
+      'evaluation.csv': evaluations.truncate(env_steps or -1),
+  }
   if not env_steps:
-    display.say(f'warning: there is no checkpoint in {run_dir.path}; the run '
-                'begins anew.')
+    display.say(
+        f'warning: there is no checkpoint in {run_dir.path}; the run '
+        'begins anew.'
+    )
   metrics.say_dropped(env_steps, dropped)
   if learner_steps:
     say_gap(run_dir, 'train.csv', train.last_env_steps(), env_steps)
   if dropped['evaluation.csv']:
-    _draw_again(run_dir.path, evaluations.last_env_steps() >= 0,
-                config.suite.score)
+    _draw_again(
+        run_dir.path, evaluations.last_env_steps() >= 0, config.suite.score
+    )
   for path in sorted(run_dir.path.glob('*_*.csv')):  # Of evaluate.py, say.
     if _last_env_steps(path) > env_steps:
-      display.say(f'warning: {path} is of later steps, which are taken back; '
-                  'make it again, or delete it.')
+      display.say(
+          f'warning: {path} is of later steps, which are taken back; '
+          'make it again, or delete it.'
+      )
   versions = run_dir.read_json('versions.json')
   versions['resumed'][-1].update(env_steps=env_steps, dropped_rows=dropped)
   run_dir.write_json('versions.json', versions)
   return env_steps + 1 if env_steps else 0
 
 
-def say_gap(run_dir: run_directory.RunDirectory, name: str, last: int,
-            env_steps: int) -> None:
+def say_gap(
+    run_dir: run_directory.RunDirectory, name: str, last: int, env_steps: int
+) -> None:
   """Warns if a table of a resumed run lacks rows up to its checkpoint.
 
   Args:
@@ -63,7 +72,8 @@ def say_gap(run_dir: run_directory.RunDirectory, name: str, last: int,
   if last < env_steps:
     display.say(
         f'warning: {run_dir.path / name} has no rows from {last + 1:,} to '
-        f'{env_steps:,} steps; they could not be written, or were deleted.')
+        f'{env_steps:,} steps; they could not be written, or were deleted.'
+    )
 
 
 def _last_env_steps(path: pathlib.Path) -> int:

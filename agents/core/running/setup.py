@@ -22,6 +22,7 @@ _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
 
 class AgentConfig(Protocol):
   """What every agent's frozen config dataclass has, besides its own."""
+
   envs_per_task: int
   unroll_length: int
 
@@ -50,6 +51,7 @@ class ExperimentConfig:
       step is reported as hanging, and ends the run, or its node of a program.
       Of no effect in suites that are stepped as arrays.
   """
+
   agent: str
   agent_config: setup.AgentConfig
   make_builder: Type[builders.Builder]
@@ -62,13 +64,19 @@ class ExperimentConfig:
   evaluation_episodes: int
   checkpoint_every: int
   device: str = 'auto'
-  env_timeout_s: float = 60.
+  env_timeout_s: float = 60.0
 
   def __post_init__(self):
     try:
       config_checks.positive(
-          self, 'num_env_steps', 'num_workers', 'evaluate_every',
-          'evaluation_episodes', 'checkpoint_every', 'env_timeout_s')
+          self,
+          'num_env_steps',
+          'num_workers',
+          'evaluate_every',
+          'evaluation_episodes',
+          'checkpoint_every',
+          'env_timeout_s',
+      )
       if not 0 <= self.seed < 2**32:
         raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
     except ValueError:
@@ -82,7 +90,9 @@ def make_builder(config: setup.ExperimentConfig) -> builders.Builder:
   Raises:
     ValueError: if agent and suite do not fit.
   """
-  return config.make_builder(config.agent_config, setup.agent_spec(config.suite))
+  return config.make_builder(
+      config.agent_config, setup.agent_spec(config.suite)
+  )
 
 
 def check_tasks(suite: base.TaskSuite) -> None:
@@ -99,21 +109,29 @@ def check_tasks(suite: base.TaskSuite) -> None:
 def agent_spec(suite: base.TaskSuite) -> specs.AgentSpec:
   """What an agent needs to know of a suite."""
   return specs.AgentSpec(
-      num_tasks=len(suite.train_tasks), num_test_tasks=len(suite.test_tasks),
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-      horizon=suite.horizon, image_shape=suite.image_shape,
+      num_tasks=len(suite.train_tasks),
+      num_test_tasks=len(suite.test_tasks),
+      observation_spec=suite.observation_spec,
+      action_spec=suite.action_spec,
+      horizon=suite.horizon,
+      image_shape=suite.image_shape,
       task_names=tuple(task.name for task in suite.train_tasks),
-      families=tuple(task.family for task in suite.train_tasks))
+      families=tuple(task.family for task in suite.train_tasks),
+  )
 
 
-def make_pool(config: setup.ExperimentConfig, num_workers: int,
-              seed: int) -> pool_factory.AnyPool:
+def make_pool(
+    config: setup.ExperimentConfig, num_workers: int, seed: int
+) -> pool_factory.AnyPool:
   """Environments of the tasks that an experiment trains on."""
   return pool_factory.make_pool(
-      config.suite, envs_per_task=config.agent_config.envs_per_task,
+      config.suite,
+      envs_per_task=config.agent_config.envs_per_task,
       unroll_length=config.agent_config.unroll_length,
-      num_workers=num_workers, seed=seed,
-      env_timeout_s=config.env_timeout_s)
+      num_workers=num_workers,
+      seed=seed,
+      env_timeout_s=config.env_timeout_s,
+  )
 
 
 def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
@@ -126,8 +144,11 @@ def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
   Raises:
     ValueError: if the run to resume is another one.
   """
-  description = {**setup.describe(config), 'num_actors': num_actors,
-                 'is_program': num_actors > 0}
+  description = {
+      **setup.describe(config),
+      'num_actors': num_actors,
+      'is_program': num_actors > 0,
+  }
   if config.run_dir.resume:
     _refuse_other_run(config.run_dir, description)
     config.run_dir.check_tables()
@@ -135,19 +156,23 @@ def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
     if not isinstance(versions['resumed'], list):
       raise ValueError(
           f'cannot read {config.run_dir.path}/versions.json: resumed is '
-          f'{versions["resumed"]!r}; want the list that the run wrote.')
-    versions['resumed'].append({
-        'num_env_steps': config.num_env_steps, **run_directory.versions()})
+          f'{versions["resumed"]!r}; want the list that the run wrote.'
+      )
+    versions['resumed'].append(
+        {'num_env_steps': config.num_env_steps, **run_directory.versions()}
+    )
     config.run_dir.write_json('versions.json', versions)
   else:
-    config.run_dir.write_json('versions.json', {
-        **run_directory.versions(), **config.suite.info})
+    config.run_dir.write_json(
+        'versions.json', {**run_directory.versions(), **config.suite.info}
+    )
     # The last: with it there is a run to resume.
     config.run_dir.write_json('config.json', description)
 
 
-def is_due(config: setup.ExperimentConfig, every: int, before: int,
-           now: int) -> bool:
+def is_due(
+    config: setup.ExperimentConfig, every: int, before: int, now: int
+) -> bool:
   """Whether, since `before`, a multiple of `every` was crossed, or the end."""
   return now // every > before // every or now >= config.num_env_steps
 
@@ -169,8 +194,9 @@ def describe(config: setup.ExperimentConfig) -> Dict[str, Any]:
   }
 
 
-def _refuse_other_run(run_dir: run_directory.RunDirectory,
-                      here: Dict[str, Any]) -> None:
+def _refuse_other_run(
+    run_dir: run_directory.RunDirectory, here: Dict[str, Any]
+) -> None:
   """Refuses to resume with a config that would have given another run."""
   there = run_dir.read_json('config.json', agent_config=dict)
   # As JSON has it: tuples are lists.
@@ -182,9 +208,11 @@ def _refuse_other_run(run_dir: run_directory.RunDirectory,
   differences = [
       f'{name} is {here.get(name)!r} and was {there.get(name)!r}'
       for name in sorted(set(there) | set(here))
-      if there.get(name) != here.get(name)]
+      if there.get(name) != here.get(name)
+  ]
   if differences:
     raise ValueError(
         f'cannot resume the run in {run_dir.path} with another config: '
         + '; '.join(differences)
-        + f'. The flags it had are in {run_dir.path}/flags.cfg.')
+        + f'. The flags it had are in {run_dir.path}/flags.cfg.'
+    )

@@ -28,8 +28,11 @@ from distillery.environments.pool import process_pool
 import reverb
 
 
-def train(config: setup.ExperimentConfig, pool: process_pool.Pool,
-          builder: builders.Builder) -> List[Dict[str, Any]]:
+def train(
+    config: setup.ExperimentConfig,
+    pool: process_pool.Pool,
+    builder: builders.Builder,
+) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
   checkpoint = None
   if config.run_dir.resume:
@@ -41,9 +44,14 @@ def train(config: setup.ExperimentConfig, pool: process_pool.Pool,
 class Training:
   """A run: the agent's parts, and where it has got to."""
 
-  def __init__(self, config: setup.ExperimentConfig, pool: process_pool.Pool,
-               builder: builders.Builder, client: reverb.Client,
-               checkpoint: Optional[pathlib.Path]):
+  def __init__(
+      self,
+      config: setup.ExperimentConfig,
+      pool: process_pool.Pool,
+      builder: builders.Builder,
+      client: reverb.Client,
+      checkpoint: Optional[pathlib.Path],
+  ):
     """Makes the parts, and takes up a checkpoint if there is one."""
     self._config = config
     self._dir = config.run_dir
@@ -52,30 +60,41 @@ class Training:
     self._parts = parts.Parts(builder, client, config.seed, self._counter)
     self._learner = self._parts.learner
     self._env_steps = 0
-    self._wall_s = 0.
+    self._wall_s = 0.0
     # Whether the next block begins with new episodes.
     self._restart = False
     self._status = run_metrics.Status(config.suite.score)
     if checkpoint is not None:
       self._restore(checkpoint)
-    restart = resuming.take_back(
-        config, self._env_steps, self._learner.num_steps
-        ) if self._dir.resume else None
+    restart = (
+        resuming.take_back(config, self._env_steps, self._learner.num_steps)
+        if self._dir.resume
+        else None
+    )
     summary = run_metrics.Summary(self._dir, restart)
     self._train_record = run_metrics.TrainRecord(
-        self._dir, summary, [task.name for task in config.suite.train_tasks],
-        self._env_steps, self._learner.num_steps)
+        self._dir,
+        summary,
+        [task.name for task in config.suite.train_tasks],
+        self._env_steps,
+        self._learner.num_steps,
+    )
     self._evaluation_record = run_metrics.EvaluationRecord(
-        self._dir, summary, self._env_steps, config.suite.score)
+        self._dir, summary, self._env_steps, config.suite.score
+    )
     every, evaluated = (
-        config.evaluate_every, self._evaluation_record.last_env_steps())
+        config.evaluate_every,
+        self._evaluation_record.last_env_steps(),
+    )
     if self._env_steps and evaluated // every < self._env_steps // every:
-      resuming.say_gap(
-          self._dir, 'evaluation.csv', evaluated, self._env_steps)
+      resuming.say_gap(self._dir, 'evaluation.csv', evaluated, self._env_steps)
     self._actor = actors.UnrollActor(
-        self._parts.behaviours, self._learner, pool,
+        self._parts.behaviours,
+        self._learner,
+        pool,
         builder.make_inserter(setup.agent_spec(config.suite), client),
-        builder.needs_whole_episodes)
+        builder.needs_whole_episodes,
+    )
     self._num_learner_steps = builder.num_learner_steps
 
   def run(self) -> List[Dict[str, Any]]:
@@ -105,11 +124,11 @@ class Training:
         last = now
         self._log(metrics, display)
         self._parts.check_saving()
-        if setup.is_due(
-            config, config.evaluate_every, before, self._env_steps):
+        if setup.is_due(config, config.evaluate_every, before, self._env_steps):
           rows = self._evaluate(display)
         if setup.is_due(
-            config, config.checkpoint_every, before, self._env_steps):
+            config, config.checkpoint_every, before, self._env_steps
+        ):
           self._save()
     self._parts.finish_saving()
     return rows
@@ -139,29 +158,45 @@ class Training:
 
   def _log(self, metrics: Dict[str, float], display: displays.Display) -> None:
     row = self._train_record.add(
-        self._env_steps, self._wall_s, self._learner.num_steps,
-        self._pool.episodes(), metrics)
+        self._env_steps,
+        self._wall_s,
+        self._learner.num_steps,
+        self._pool.episodes(),
+        metrics,
+    )
     self._status.update(row)
     display.update(self._env_steps, self._status.text)
 
   def _evaluate(self, display: displays.Display) -> List[Dict[str, Any]]:
     config = self._config
-    parameters, = self._learner.get_variables(['policy'])
+    (parameters,) = self._learner.get_variables(['policy'])
     rows = evaluation.evaluate(
-        self._pool, config.suite, self._parts.policies, parameters,
-        episodes_per_task=config.evaluation_episodes, seed=config.seed)
+        self._pool,
+        config.suite,
+        self._parts.policies,
+        parameters,
+        episodes_per_task=config.evaluation_episodes,
+        seed=config.seed,
+    )
     display.print(
-        self._evaluation_record.add(self._env_steps, self._wall_s, rows))
+        self._evaluation_record.add(self._env_steps, self._wall_s, rows)
+    )
     return rows
 
   def _save(self) -> None:
     self._restart = True
-    self._parts.save(self._dir.path, self._env_steps, {
-        'wall_s': self._wall_s,
-        'counts': {name: int(count) for name, count
-                   in self._counter.get_counts().items()},
-        'pool': self._pool.state(),
-    })
+    self._parts.save(
+        self._dir.path,
+        self._env_steps,
+        {
+            'wall_s': self._wall_s,
+            'counts': {
+                name: int(count)
+                for name, count in self._counter.get_counts().items()
+            },
+            'pool': self._pool.state(),
+        },
+    )
 
   def _restore(self, path: pathlib.Path) -> None:
     state = self._parts.restore(path)

@@ -19,20 +19,23 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
   # Of `networks.columns.ColumnPolicy`.
   architecture: str
 
-  def __init__(self, config: trust_region_config.TrustRegionConfig,
-               spec: specs.AgentSpec):
+  def __init__(
+      self, config: trust_region_config.TrustRegionConfig, spec: specs.AgentSpec
+  ):
     if config.observes_task and spec.num_test_tasks:
       raise ValueError(
           'observes_task: a held-out task is none of those that the policy was '
           'told of; want --noobserves_task with a suite that has '
-          f'{spec.num_test_tasks} test tasks.')
+          f'{spec.num_test_tasks} test tasks.'
+      )
     # If it is not known, the learner looks at the first blocks.
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)
 
-  def make_networks(
-      self, seed: int) -> networks.TrustRegionNetworks:
+  def make_networks(self, seed: int) -> networks.TrustRegionNetworks:
     from distillery.agents.core.trust_region import networks
+
     return networks.make_networks(
-        self.spec, self.config, self.architecture, seed)
+        self.spec, self.config, self.architecture, seed
+    )

@@ -39,6 +39,7 @@ class TrustRegionConfig:
     min_observation_std: floor of the standard deviation that observations are
       divided by, in units of the observation.
   """
+
   envs_per_task: int = 2
   unroll_length: int = 2500
   discount: float = 0.99
@@ -58,21 +59,32 @@ class TrustRegionConfig:
   initial_std: float = 1.0
   min_std: float = 0.01
   max_std: float = 1.6
-  noise_color: float = 0.
+  noise_color: float = 0.0
   min_observation_std: float = 0.01
 
   def __post_init__(self):
     config_checks.choices(self)
     config_checks.positive(
-        self, 'envs_per_task', 'unroll_length', 'value_learning_rate',
-        'value_epochs', 'value_minibatches', 'value_hidden_sizes', 'max_kl',
-        'cg_iterations', 'hidden_sizes', 'min_std', 'min_observation_std')
+        self,
+        'envs_per_task',
+        'unroll_length',
+        'value_learning_rate',
+        'value_epochs',
+        'value_minibatches',
+        'value_hidden_sizes',
+        'max_kl',
+        'cg_iterations',
+        'hidden_sizes',
+        'min_std',
+        'min_observation_std',
+    )
     config_checks.not_negative(self, 'damping', 'max_backtracks', 'noise_color')
     config_checks.share(self, 'discount', 'gae_lambda')
     config_checks.std_range(self)
-    if not 0. < self.backtrack_ratio < 1.:
+    if not 0.0 < self.backtrack_ratio < 1.0:
       raise ValueError(
-          f'backtrack_ratio must be in (0, 1), got {self.backtrack_ratio}.')
+          f'backtrack_ratio must be in (0, 1), got {self.backtrack_ratio}.'
+      )
     if self.baseline == 'neural':
       # A linear one knows the time, and so sees the end coming.
       config_checks.below_one(self, 'discount')
@@ -80,7 +92,8 @@ class TrustRegionConfig:
       raise ValueError(
           f'value_minibatches={self.value_minibatches} does not divide the '
           f'{self.batch_size} steps a task in a block (envs_per_task * '
-          'unroll_length).')
+          'unroll_length).'
+      )
 
   @property
   def batch_size(self) -> int:

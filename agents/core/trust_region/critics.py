@@ -22,6 +22,7 @@ _MIN_ADVANTAGE_STD = 1e-6
 
 class Estimate(NamedTuple):
   """What a critic says of a block, by task: each `[K, N]`."""
+
   # Mean 0 and standard deviation 1 in each task.
   advantage: tf.Tensor
   value_target: tf.Tensor
@@ -32,7 +33,8 @@ class Estimate(NamedTuple):
     return {
         'value': tf.reduce_mean(self.value),
         'value_explained': tf.reduce_mean(
-            advantages.explained(self.value, self.value_target)),
+            advantages.explained(self.value, self.value_target)
+        ),
     }
 
 
@@ -54,18 +56,25 @@ class Critic(snt.Module, abc.ABC):
 
     def returns(lambda_):
       return advantages.generalized_advantages(
-          block['reward'], block['discount'], block['episode_end'],
+          block['reward'],
+          block['discount'],
+          block['episode_end'],
           advantages.time_major(value, shape),
           advantages.time_major(next_value, shape),
-          gamma=self._discount, lambda_=lambda_)
+          gamma=self._discount,
+          lambda_=lambda_,
+      )
 
     return Estimate(
         advantage=advantages.standardize(
             advantages.task_major(returns(self._gae_lambda).advantage),
-            min_std=_MIN_ADVANTAGE_STD).advantage,
+            min_std=_MIN_ADVANTAGE_STD,
+        ).advantage,
         value_target=advantages.task_major(
-            returns(self._target_lambda).value_target),
-        value=value)
+            returns(self._target_lambda).value_target
+        ),
+        value=value,
+    )
 
   @abc.abstractmethod
   def fit(self, block: Block, value_target: tf.Tensor, seed: tf.Tensor) -> None:
@@ -88,28 +97,35 @@ class LinearCritic(Critic):
   last step of an episode, whether it was terminated or truncated.
   """
 
-  def __init__(self, value: value_networks.LinearValue, discount: float,
-               gae_lambda: float):
+  def __init__(
+      self,
+      value: value_networks.LinearValue,
+      discount: float,
+      gae_lambda: float,
+  ):
     super().__init__(discount, gae_lambda, 'linear_critic')
     self._value = value
 
   # What was really got: a regression that was fitted to few episodes would
   # hand its errors on if it were bootstrapped from.
-  _target_lambda = 1.
+  _target_lambda = 1.0
 
   def _values(self, block):
     step = advantages.task_major(block['episode_step'])
     value = self._value(advantages.task_major(block['observation']), step)
     next_value = self._value(
-        advantages.task_major(block['next_observation']), step + 1)
+        advantages.task_major(block['next_observation']), step + 1
+    )
     ends = advantages.task_major(block['episode_end'])
-    return value, tf.where(ends, 0., next_value)
+    return value, tf.where(ends, 0.0, next_value)
 
   def fit(self, block, value_target, seed):
     del seed
     self._value.fit(
         advantages.task_major(block['observation']),
-        advantages.task_major(block['episode_step']), value_target)
+        advantages.task_major(block['episode_step']),
+        value_target,
+    )
 
 
 class NeuralCritic(Critic):
@@ -119,16 +135,22 @@ class NeuralCritic(Critic):
   are in units of the targets seen so far: their mean and standard deviation.
   """
 
-  def __init__(self, value: values.StackedValue, num_tasks: int,
-               config: trust_region_config.TrustRegionConfig):
+  def __init__(
+      self,
+      value: values.StackedValue,
+      num_tasks: int,
+      config: trust_region_config.TrustRegionConfig,
+  ):
     super().__init__(config.discount, config.gae_lambda, 'neural_critic')
     self._value = value
     self._num_epochs = config.value_epochs
     self._num_minibatches = config.value_minibatches
     self._targets = normalizer.RunningNormalizer(
-        num_tasks, 1, min_std=_MIN_ADVANTAGE_STD, name='targets')
+        num_tasks, 1, min_std=_MIN_ADVANTAGE_STD, name='targets'
+    )
     self._optimizer = optimizers.adam(
-        config.value_learning_rate, value.trainable_variables)
+        config.value_learning_rate, value.trainable_variables
+    )
 
   @property
   def _target_lambda(self):
@@ -136,13 +158,14 @@ class NeuralCritic(Critic):
 
   def _values(self, block):
     return tuple(
-        self._targets.mean[..., 0] + self._scale * self._value(
-            advantages.task_major(block[name]))
-        for name in ('observation', 'next_observation'))
+        self._targets.mean[..., 0]
+        + self._scale * self._value(advantages.task_major(block[name]))
+        for name in ('observation', 'next_observation')
+    )
 
   @property
   def _scale(self):
-    return 1. / self._targets.inverse_std[..., 0]  # [K, 1]
+    return 1.0 / self._targets.inverse_std[..., 0]  # [K, 1]
 
   def fit(self, block, value_target, seed):
     observation = advantages.task_major(block['observation'])
@@ -150,18 +173,24 @@ class NeuralCritic(Critic):
     self._targets.update(value_target[..., tf.newaxis])
     target = (value_target - self._targets.mean[..., 0]) / self._scale
     orders = minibatches.orders(
-        seed, *value_target.shape, num_epochs=self._num_epochs,
-        num_minibatches=self._num_minibatches)
+        seed,
+        *value_target.shape,
+        num_epochs=self._num_epochs,
+        num_minibatches=self._num_minibatches,
+    )
     variables = self._value.trainable_variables
     for i in tf.range(orders.shape[0]):
-      x, y = (tf.gather(z, orders[i], batch_dims=1)
-              for z in (observation, target))
+      x, y = (
+          tf.gather(z, orders[i], batch_dims=1) for z in (observation, target)
+      )
       with tf.GradientTape() as tape:
         # Tasks share no weight, so the sum keeps them apart.
         loss = tf.reduce_sum(
-            tf.reduce_mean(0.5 * tf.square(self._value(x) - y), axis=1))
+            tf.reduce_mean(0.5 * tf.square(self._value(x) - y), axis=1)
+        )
       self._optimizer.apply_gradients(
-          zip(tape.gradient(loss, variables), variables))
+          zip(tape.gradient(loss, variables), variables)
+      )
 
 
 def make_critic(
@@ -174,8 +203,18 @@ def make_critic(
   if config.baseline == 'linear':
     return LinearCritic(
         value_networks.LinearValue(num_tasks, observation_size),
-        config.discount, config.gae_lambda)
-  return NeuralCritic(values.StackedValue(
-      num_tasks, observation_size, hidden_sizes=config.value_hidden_sizes,
-      scale=1., min_observation_std=config.min_observation_std, seed=seed),
-                      num_tasks, config)
+        config.discount,
+        config.gae_lambda,
+    )
+  return NeuralCritic(
+      values.StackedValue(
+          num_tasks,
+          observation_size,
+          hidden_sizes=config.value_hidden_sizes,
+          scale=1.0,
+          min_observation_std=config.min_observation_std,
+          seed=seed,
+      ),
+      num_tasks,
+      config,
+  )

@@ -9,7 +9,7 @@ from distillery.agents.core.replay import whole_episodes
 from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.agents.core.trust_region import critics
 from distillery.agents.core.trust_region import (
-  networks as trust_region_networks,
+    networks as trust_region_networks,
 )
 from distillery.ops import advantages
 from distillery.ops import checks
@@ -54,13 +54,22 @@ class TrustRegionLearner(learners.Learner):
     self._seed = seed
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},
-        checkpointables={'policy': networks.policy, 'critic': networks.critic,
-                         **checkpointables},
-        iterator=(self._check_first(iterator) if config.baseline == 'linear'
-                  else iterator), **kwargs)
+        checkpointables={
+            'policy': networks.policy,
+            'critic': networks.critic,
+            **checkpointables,
+        },
+        iterator=(
+            self._check_first(iterator)
+            if config.baseline == 'linear'
+            else iterator
+        ),
+        **kwargs,
+    )
 
-  def _check_first(self, batches: Iterator[Mapping[str, Any]]
-                   ) -> Iterator[Mapping[str, Any]]:
+  def _check_first(
+      self, batches: Iterator[Mapping[str, Any]]
+  ) -> Iterator[Mapping[str, Any]]:
     """Refuses blocks that cut episodes, if all have one length.
 
     It shows when the first of them end. Later, policies may have become so good
@@ -73,8 +82,10 @@ class TrustRegionLearner(learners.Learner):
         batch_checks.check_names(batch, [])
         block = batch.get('task', batch)
         self._check_block(block)
-        block = {name: np.asarray(block[name]) for name in (
-            'episode_end', 'episode_step', 'discount')}
+        block = {
+            name: np.asarray(block[name])
+            for name in ('episode_end', 'episode_step', 'discount')
+        }
         limit = whole_episodes.time_limit(block)
         if limit:
           whole_episodes.check_uncut(len(block['discount']), limit)
@@ -83,46 +94,65 @@ class TrustRegionLearner(learners.Learner):
   def _check_block(self, block: critics.Block) -> None:
     """Refuses what is no block of all tasks; see `batch_checks`."""
     batch_checks.check_block(
-        block, self._networks.policy.num_tasks,
-        (*batch_checks.STEPS,
-         *['episode_step'] * (self._config.baseline == 'linear')))
+        block,
+        self._networks.policy.num_tasks,
+        (
+            *batch_checks.STEPS,
+            *['episode_step'] * (self._config.baseline == 'linear'),
+        ),
+    )
 
-  def _trust_region_step(self, variables, **kwargs
-                         ) -> trust_region.TrustRegionResult:
+  def _trust_region_step(
+      self, variables, **kwargs
+  ) -> trust_region.TrustRegionResult:
     """`ops.trust_region.trust_region_step` with the config's settings."""
     config = self._config
     return trust_region.trust_region_step(
-        variables, project=self._networks.policy.project, max_kl=config.max_kl,
-        damping=config.damping, cg_iterations=config.cg_iterations,
+        variables,
+        project=self._networks.policy.project,
+        max_kl=config.max_kl,
+        damping=config.damping,
+        cg_iterations=config.cg_iterations,
         backtrack_ratio=config.backtrack_ratio,
-        max_backtracks=config.max_backtracks, **kwargs)
+        max_backtracks=config.max_backtracks,
+        **kwargs,
+    )
 
-  def _step_shared(self, block: critics.Block, estimate: critics.Estimate
-                   ) -> trust_region.TrustRegionResult:
+  def _step_shared(
+      self, block: critics.Block, estimate: critics.Estimate
+  ) -> trust_region.TrustRegionResult:
     """Moves the shared policy, all tasks' samples in one trust region."""
     policy = self._networks.policy
     observation = advantages.task_major(block['observation'])
     return self._trust_region_step(
-        policy.shared_variables(), num_regions=1,
+        policy.shared_variables(),
+        num_regions=1,
         loss=self._surrogate(block, estimate, num_regions=1),
-        policy=lambda: policy.shared(observation))
+        policy=lambda: policy.shared(observation),
+    )
 
-  def _surrogate(self, block: critics.Block, estimate: critics.Estimate,
-                 num_regions: int
-                 ) -> Callable[[tfd.Distribution], tf.Tensor]:
+  def _surrogate(
+      self, block: critics.Block, estimate: critics.Estimate, num_regions: int
+  ) -> Callable[[tfd.Distribution], tf.Tensor]:
     """The policy to -mean( pi(a|s) / pi_old(a|s) A(s, a) ) of each region."""
     action, log_prob = (
-        advantages.task_major(block[name]) for name in ('action', 'log_prob'))
+        advantages.task_major(block[name]) for name in ('action', 'log_prob')
+    )
 
     def loss(policy: tfd.Distribution) -> tf.Tensor:
       checks.action_of('surrogate', policy, action)
-      return regions.mean(policy_gradient.surrogate(
-          policy.log_prob(action), log_prob, estimate.advantage), num_regions)
+      return regions.mean(
+          policy_gradient.surrogate(
+              policy.log_prob(action), log_prob, estimate.advantage
+          ),
+          num_regions,
+      )
 
     return loss
 
-  def _learn_values(self, block: critics.Block, estimate: critics.Estimate,
-                    step: tf.Tensor) -> None:
+  def _learn_values(
+      self, block: critics.Block, estimate: critics.Estimate, step: tf.Tensor
+  ) -> None:
     """Takes in what the block says of observations and returns.
 
     The last thing in a step, so that a block is learned from with the very
@@ -131,12 +161,14 @@ class TrustRegionLearner(learners.Learner):
     """
     self._networks.policy.observe(advantages.task_major(block['observation']))
     self._networks.critic.fit(
-        block, estimate.value_target, self._stream(step, 0))
+        block, estimate.value_target, self._stream(step, 0)
+    )
 
   def _stream(self, step: tf.Tensor, index: int) -> tf.Tensor:
     """Seed `[2]` of a stateless generator, one for each step and index."""
-    return tf.stack([tf.constant(self._seed, tf.int64),
-                     tf.cast(step, tf.int64) * 8 + index])
+    return tf.stack(
+        [tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64) * 8 + index]
+    )
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     metrics = dict(metrics)
@@ -145,12 +177,14 @@ class TrustRegionLearner(learners.Learner):
       raise errors.NonFiniteError(
           f'not finite in learner step {self.num_steps}: {failure}; more '
           'damping, a smaller max_kl, wider actions (min_std) or smaller '
-          'rewards may prevent it.')
+          'rewards may prevent it.'
+      )
     return super()._report(metrics)
 
 
 def trust_region_metrics(
-    result: trust_region.TrustRegionResult) -> Dict[str, tf.Tensor]:
+    result: trust_region.TrustRegionResult,
+) -> Dict[str, tf.Tensor]:
   """Means over regions, and 'failure' `[K]`."""
   return {
       'kl': tf.reduce_mean(result.kl),

@@ -13,6 +13,7 @@ import numpy as np
 
 class TrustRegionNetworks(NamedTuple):
   """What is trained."""
+
   policy: interfaces.MultiTaskPolicy
   critic: critics.Critic
 
@@ -34,14 +35,18 @@ def make_networks(
   """
   policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
   is_discrete = isinstance(spec.action_spec, specs.DiscreteArray)
-  observation_size, = spec.observation_spec.shape
+  (observation_size,) = spec.observation_spec.shape
   policy = columns.ColumnPolicy(
-      spec.num_tasks, observation_size,
-      (spec.action_spec.num_values if is_discrete
-       else spec.action_spec.shape[0]),
+      spec.num_tasks,
+      observation_size,
+      (
+          spec.action_spec.num_values
+          if is_discrete
+          else spec.action_spec.shape[0]
+      ),
       is_discrete=is_discrete,
       architecture=architecture,
-      alpha=0.,
+      alpha=0.0,
       hidden_sizes=config.hidden_sizes,
       shared_observes_task=config.observes_task,
       task_observes_task=config.observes_task,
@@ -49,7 +54,9 @@ def make_networks(
       pooled_normalizer=True,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
-      seed=policy_seed)
+      seed=policy_seed,
+  )
   critic = critics.make_critic(
-      config, spec.num_tasks, observation_size, value_seed)
+      config, spec.num_tasks, observation_size, value_seed
+  )
   return TrustRegionNetworks(policy, critic)

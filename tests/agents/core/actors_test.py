@@ -28,22 +28,35 @@ class Source:
     spec = suite.action_spec
     is_discrete = hasattr(spec, 'num_values')
     self.policy = columns.ColumnPolicy(
-        K, suite.observation_spec.shape[0],
+        K,
+        suite.observation_spec.shape[0],
         spec.num_values if is_discrete else spec.shape[0],
-        is_discrete=is_discrete, architecture='two_column', alpha=0.5,
-        hidden_sizes=(8,), shared_observes_task=False,
-        std=columns.StdRange(0.5, 0.1, 2.), min_observation_std=0.01, seed=0)
+        is_discrete=is_discrete,
+        architecture='two_column',
+        alpha=0.5,
+        hidden_sizes=(8,),
+        shared_observes_task=False,
+        std=columns.StdRange(0.5, 0.1, 2.0),
+        min_observation_std=0.01,
+        seed=0,
+    )
 
   def get_variables(self, names):
     assert list(names) == ['policy']
-    return [{name: variable.numpy() for name, variable
-             in self.policy.acting_variables().items()}]
+    return [
+        {
+            name: variable.numpy()
+            for name, variable in self.policy.acting_variables().items()
+        }
+    ]
 
   def change(self, seed):
     """Moves all weights to values by the seed; the three tasks' differ."""
     rng = np.random.default_rng(seed)
-    for variable in (*self.policy.shared_variables(),
-                     *self.policy.task_variables()):
+    for variable in (
+        *self.policy.shared_variables(),
+        *self.policy.task_variables(),
+    ):
       variable.assign(0.5 * rng.standard_normal(variable.shape))
 
 
@@ -63,11 +76,17 @@ class Recorder(actors.PolicyActor):
 UNBOUNDED = specs.Array((2,), np.float32)
 
 
-def make_actor(source, *, action_spec=UNBOUNDED, task_index=1, seed=0,
-               deterministic=False):
+def make_actor(
+    source, *, action_spec=UNBOUNDED, task_index=1, seed=0, deterministic=False
+):
   return Recorder(
-      source.policy.acting_policy('task'), source, action_spec=action_spec,
-      task_index=task_index, seed=seed, deterministic=deterministic)
+      source.policy.acting_policy('task'),
+      source,
+      action_spec=action_spec,
+      task_index=task_index,
+      seed=seed,
+      deterministic=deterministic,
+  )
 
 
 def test_actions_are_within_their_bounds():
@@ -107,8 +126,10 @@ def test_acts_under_acmes_loop(kind, deterministic):
   # As the learner's own networks have it, for the actor's own task.
   observation = np.stack(K * [np.stack(actor.observations)])
   modes = source.policy.task(observation).mode().numpy()
-  is_mode = [np.allclose(action, mode, rtol=0., atol=1e-4)
-             for action, mode in zip(actor.actions, modes[1])]
+  is_mode = [
+      np.allclose(action, mode, rtol=0.0, atol=1e-4)
+      for action, mode in zip(actor.actions, modes[1])
+  ]
   assert all(is_mode) if deterministic else not all(is_mode)
   assert not np.allclose(modes[0], modes[1], atol=1e-4)
 
@@ -129,34 +150,48 @@ class Broken(fakes.PointMass):
     return timestep
 
 
-@pytest.mark.parametrize('changes, words', [
-    ({'observation': np.ones(1, np.float32)}, r'shape \(1,\), want \(2,\)'),
-    ({'observation': np.ones(3, np.float32)}, r'shape \(3,\), want \(2,\)'),
-    ({'observation': np.full(2, np.nan)}, 'observation that is not finite'),
-    ({'reward': np.ones(1, np.float32)}, 'as reward, want a real number'),
-    ({'reward': np.nan}, 'reward that is not finite'),
-    ({'discount': None}, 'None as discount'),
-    ({'discount': 2.}, r'discount 2.0, want one in \[0, 1\]'),
-    ({'step_type': dm_env.StepType.FIRST}, 'FIRST: 0> as step_type, want'),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        ({'observation': np.ones(1, np.float32)}, r'shape \(1,\), want \(2,\)'),
+        ({'observation': np.ones(3, np.float32)}, r'shape \(3,\), want \(2,\)'),
+        ({'observation': np.full(2, np.nan)}, 'observation that is not finite'),
+        ({'reward': np.ones(1, np.float32)}, 'as reward, want a real number'),
+        ({'reward': np.nan}, 'reward that is not finite'),
+        ({'discount': None}, 'None as discount'),
+        ({'discount': 2.0}, r'discount 2.0, want one in \[0, 1\]'),
+        ({'step_type': dm_env.StepType.FIRST}, 'FIRST: 0> as step_type, want'),
+    ],
+)
 def test_what_an_environment_may_not_return_under_acmes_loop(changes, words):
   actor = make_actor(Source(fakes.point_mass_suite(K)), task_index=2, seed=7)
   loop = acme.EnvironmentLoop(
-      Broken(changes), actor, logger=loggers.NoOpLogger())
-  with pytest.raises(ValueError, match=(
-      r"^task 2 \(episode 1, the actor's seed 7, step 3\) failed: the "
-      f'environment returned .*{words}|^task 2 .*step 3.* failed: step '
-      f'returned .*{words}')):
+      Broken(changes), actor, logger=loggers.NoOpLogger()
+  )
+  with pytest.raises(
+      ValueError,
+      match=(
+          r"^task 2 \(episode 1, the actor's seed 7, step 3\) failed: the "
+          f'environment returned .*{words}|^task 2 .*step 3.* failed: step '
+          f'returned .*{words}'
+      ),
+  ):
     loop.run(num_episodes=3)
 
 
-@pytest.mark.parametrize('observation', [
-    np.float32(1.), np.ones((2, 1)), np.array(['a', 'b']), None])
+@pytest.mark.parametrize(
+    'observation',
+    [np.float32(1.0), np.ones((2, 1)), np.array(['a', 'b']), None],
+)
 def test_what_a_reset_may_not_return_under_acmes_loop(observation):
   actor = make_actor(Source(fakes.point_mass_suite(K)))
-  with pytest.raises(ValueError, match=(
-      r'^task 1 .*step 0\) failed: the environment returned .* as observation, '
-      r'want real numbers of shape \[D\]')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r'^task 1 .*step 0\) failed: the environment returned .* as observation, '
+          r'want real numbers of shape \[D\]'
+      ),
+  ):
     actor.observe_first(dm_env.restart(observation))
 
 
@@ -166,7 +201,8 @@ def test_the_seed_fixes_the_samples():
   observation = np.ones(2, np.float32)
   first, same, other = (
       make_actor(source, seed=seed).select_action(observation)
-      for seed in (5, 5, 6))
+      for seed in (5, 5, 6)
+  )
   assert np.array_equal(first, same)
   assert not np.array_equal(first, other)
 
@@ -180,8 +216,8 @@ def test_samples_are_of_the_policys_distribution():
   wanted = source.policy.task(np.broadcast_to(observation, (K, 1, 2)))
   mean, std = wanted.mean().numpy()[1, 0], wanted.stddev().numpy()[1, 0]
   # Five standard errors.
-  np.testing.assert_allclose(actions.mean(0), mean, atol=5 * std.max() / 44.)
-  np.testing.assert_allclose(actions.std(0), std, rtol=5 / 63.)
+  np.testing.assert_allclose(actions.mean(0), mean, atol=5 * std.max() / 44.0)
+  np.testing.assert_allclose(actions.std(0), std, rtol=5 / 63.0)
 
 
 def test_update_fetches_what_was_learned():
@@ -202,23 +238,43 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
   source = Source(suite)
   spec = core_specs.AgentSpec(K, 0, suite.observation_spec, suite.action_spec)
   config = types.SimpleNamespace(unroll_length=4, envs_per_task=2)
-  with quiet.quiet_native_code(), process_pool.Pool(
-      suite.tasks, envs_per_task=2, unroll_length=4, num_workers=1, seed=0,
-      observation_spec=suite.observation_spec, action_spec=suite.action_spec,
-  ) as pool:
+  with (
+      quiet.quiet_native_code(),
+      process_pool.Pool(
+          suite.tasks,
+          envs_per_task=2,
+          unroll_length=4,
+          num_workers=1,
+          seed=0,
+          observation_spec=suite.observation_spec,
+          action_spec=suite.action_spec,
+      ) as pool,
+  ):
     collected = []
     collect = pool.collect
-    monkeypatch.setattr(pool, 'collect', lambda **kwargs: collected.append(
-        {k: v.copy() for k, v in collect(**kwargs).items()}) or collected[-1])
-    server = reverb.Server([
-        blocks.make_queue(name, spec, config, max_blocks=1) for name in names
-    ], port=None)
+    monkeypatch.setattr(
+        pool,
+        'collect',
+        lambda **kwargs: collected.append(
+            {k: v.copy() for k, v in collect(**kwargs).items()}
+        )
+        or collected[-1],
+    )
+    server = reverb.Server(
+        [blocks.make_queue(name, spec, config, max_blocks=1) for name in names],
+        port=None,
+    )
     client = reverb.Client(f'localhost:{server.port}')
-    queues = {name: blocks.make_iterator(client.server_address, name)
-              for name in names}
+    queues = {
+        name: blocks.make_iterator(client.server_address, name)
+        for name in names
+    }
     actor = actors.UnrollActor(
-        {name: source.policy.acting_policy(name) for name in names}, source,
-        pool, blocks.BlockWriter(client))
+        {name: source.policy.acting_policy(name) for name in names},
+        source,
+        pool,
+        blocks.BlockWriter(client),
+    )
     for seed in (1, 2):
       del collected[:]
       assert actor.collect() == len(names) * 4 * K * 2
@@ -229,7 +285,8 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
         assert_acted(source.policy, name, block)
         # One policy goes on with its episodes; several begin their own.
         assert (block['episode_step'][0] == 0).all() == (
-            len(names) > 1 or seed == 1)
+            len(names) > 1 or seed == 1
+        )
       source.change(seed)
       actor.update()
     server.stop()
@@ -238,8 +295,12 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
 def assert_acted(policy, name, block):
   observation, action = (
       block[part].transpose(1, 0, 2, 3).reshape(K, 8, 2)
-      for part in ('observation', 'action'))
+      for part in ('observation', 'action')
+  )
   log_prob = block['log_prob'].transpose(1, 0, 2).reshape(K, 8)
   np.testing.assert_allclose(
-      getattr(policy, name)(observation).log_prob(action).numpy(), log_prob,
-      rtol=0., atol=1e-4)
+      getattr(policy, name)(observation).log_prob(action).numpy(),
+      log_prob,
+      rtol=0.0,
+      atol=1e-4,
+  )

@@ -24,18 +24,21 @@ class Pool:
 
   def collect(self, *, restart):
     assert restart
-    self._block['reward'] += 1.
+    self._block['reward'] += 1.0
     return self._block
 
   def episodes(self):
     """The near task is solved from the second trajectory on; it ends first."""
     number = self._block['reward'][0, 0, 0]
-    return [pool_episodes.Episode(name, 0, int(number), 0., T, success)
-            for name, success in (('near', number > 1.), ('far', False))]
+    return [
+        pool_episodes.Episode(name, 0, int(number), 0.0, T, success)
+        for name, success in (('near', number > 1.0), ('far', False))
+    ]
 
 
 class Adapter:
   """Tells what it was given."""
+
   policy = 'the policy'
 
   def parameters(self, blocks):
@@ -53,17 +56,21 @@ def test_trajectories_come_one_after_another_and_are_kept(num):
   pool = Pool()
   found = adaptation.adapt(pool, Adapter(), NAMES, num)
   assert [each.block['reward'].max() for each in found] == list(
-      range(1, num + 1))
+      range(1, num + 1)
+  )
   assert pool.calls == [('set_policy', 'the policy', [])] + [
-      ('set_parameters', [1., 2., 3.][:i]) for i in range(1, num)]
+      ('set_parameters', [1.0, 2.0, 3.0][:i]) for i in range(1, num)
+  ]
   for i, each in enumerate(found):
     np.testing.assert_array_equal(each.success, [False, i > 0])
     np.testing.assert_array_equal(each.latent, np.full((K, 3), i))
     np.testing.assert_array_equal(each.taken_for, [10 + i, 10 + i])
 
 
-@pytest.mark.parametrize('names', [
-    ('far',), ('far', 'near', 'new'), ('far', 'new'), ('far', 'near', 'near')])
+@pytest.mark.parametrize(
+    'names',
+    [('far',), ('far', 'near', 'new'), ('far', 'new'), ('far', 'near', 'near')],
+)
 def test_other_names_than_the_pools_are_refused(names):
   with pytest.raises(ValueError, match=r"^task_names: got .*, want .*'near'"):
     adaptation.adapt(Pool(), Adapter(), names, 1)

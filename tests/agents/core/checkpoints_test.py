@@ -26,9 +26,18 @@ class Agent:
 
   def __init__(self, seed=0, hidden_sizes=(8,), is_discrete=False):
     self.policy = columns.ColumnPolicy(
-        K, D, A, is_discrete=is_discrete, architecture='two_column', alpha=0.5,
-        hidden_sizes=hidden_sizes, shared_observes_task=False,
-        std=columns.StdRange(1., 0.1, 2.), min_observation_std=0.01, seed=seed)
+        K,
+        D,
+        A,
+        is_discrete=is_discrete,
+        architecture='two_column',
+        alpha=0.5,
+        hidden_sizes=hidden_sizes,
+        shared_observes_task=False,
+        std=columns.StdRange(1.0, 0.1, 2.0),
+        min_observation_std=0.01,
+        seed=seed,
+    )
     self.optimizer = tf.keras.optimizers.Adam(1e-3)
     self.optimizer.build(self.policy.shared_variables())
     self.checkpointables = {'policy': self.policy, 'optimizer': self.optimizer}
@@ -48,14 +57,25 @@ class Agent:
 
   @property
   def parameters(self):
-    return {name: variable.numpy() for name, variable
-            in self.policy.acting_variables().items()}
+    return {
+        name: variable.numpy()
+        for name, variable in self.policy.acting_variables().items()
+    }
 
   def save(self, run_dir, env_steps=7, state=None):
-    return checkpoint_writing.finish(checkpoint_writing.begin(
-        run_dir, env_steps, self.checkpointables,
-        {name: self.policy.acting_policy(name) for name in ('task', 'shared')},
-        self.parameters, state or STATE))
+    return checkpoint_writing.finish(
+        checkpoint_writing.begin(
+            run_dir,
+            env_steps,
+            self.checkpointables,
+            {
+                name: self.policy.acting_policy(name)
+                for name in ('task', 'shared')
+            },
+            self.parameters,
+            state or STATE,
+        )
+    )
 
 
 def names(run_dir):
@@ -131,7 +151,7 @@ def flip_a_byte(path):
 
 
 def cut_in_half(path):
-  path.write_bytes(path.read_bytes()[:path.stat().st_size // 2])
+  path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
 DAMAGES = {
@@ -140,8 +160,14 @@ DAMAGES = {
     'empty': lambda path: path.write_bytes(b''),
     'missing': lambda path: path.unlink(),
 }
-FILES = ('manifest.json', 'policies.json', 'policy.npz', 'state.json',
-         'variables.data-00000-of-00001', 'variables.index')
+FILES = (
+    'manifest.json',
+    'policies.json',
+    'policy.npz',
+    'state.json',
+    'variables.data-00000-of-00001',
+    'variables.index',
+)
 
 
 @pytest.mark.parametrize('damage', DAMAGES)
@@ -171,8 +197,11 @@ def test_all_damaged_is_an_error(run_dir):
   for path in two_checkpoints(run_dir):
     flip_a_byte(path / 'policy.npz')
   with pytest.warns(UserWarning):
-    with pytest.raises(ValueError, match='none of the 2 checkpoints in .* is '
-                                         'whole: policy.npz is not what'):
+    with pytest.raises(
+        ValueError,
+        match='none of the 2 checkpoints in .* is '
+        'whole: policy.npz is not what',
+    ):
       checkpoints.newest(run_dir)
 
 
@@ -211,7 +240,8 @@ def fixture_limit_file_size():
 
 @pytest.mark.parametrize('fault', ['variables', 'policy', 'sync', 'rename'])
 def test_a_full_disk_costs_no_earlier_checkpoint(
-    run_dir, monkeypatch, limit_file_size, fault):
+    run_dir, monkeypatch, limit_file_size, fault
+):
   agent = Agent()
   before = two_checkpoints(run_dir)
   with monkeypatch.context() as patch:
@@ -244,8 +274,9 @@ def test_litter_of_a_killed_run_is_removed(tmp_path):
 def test_policies_act_as_the_trained_ones_do(tmp_path):
   agent = Agent()
   agent.save(tmp_path)
-  observation = np.random.default_rng(0).standard_normal(
-      [K, 5, D]).astype(np.float32)
+  observation = (
+      np.random.default_rng(0).standard_normal([K, 5, D]).astype(np.float32)
+  )
   rows = observation.reshape([K * 5, D])
   for which in ('task', 'shared'):
     loaded = checkpoints.load_policy(tmp_path, which)
@@ -253,14 +284,21 @@ def test_policies_act_as_the_trained_ones_do(tmp_path):
     action = loaded.act(rows, np.repeat(np.arange(K), 5))
     assert action.dtype == np.float32
     np.testing.assert_allclose(
-        action.reshape([K, 5, A]), wanted, rtol=0, atol=1e-5)
+        action.reshape([K, 5, A]), wanted, rtol=0, atol=1e-5
+    )
     # Other tasks in some of the rows: other weights.
     np.testing.assert_allclose(
         loaded.act(rows, np.arange(15) // 5 % 2)[:10].reshape([2, 5, A]),
-        wanted[:2], rtol=0, atol=1e-5)
+        wanted[:2],
+        rtol=0,
+        atol=1e-5,
+    )
     np.testing.assert_allclose(
-        loaded.act(observation[0], np.zeros(5, int)), wanted[0],
-        rtol=0, atol=1e-5)
+        loaded.act(observation[0], np.zeros(5, int)),
+        wanted[0],
+        rtol=0,
+        atol=1e-5,
+    )
     again = loaded.act(rows, np.full(15, 2)).reshape([K, 5, A])
     np.testing.assert_allclose(again[2], wanted[2], rtol=0, atol=1e-5)
 
@@ -268,10 +306,12 @@ def test_policies_act_as_the_trained_ones_do(tmp_path):
 def test_discrete_policies_act_as_the_trained_ones_do(tmp_path):
   agent = Agent(is_discrete=True)
   agent.save(tmp_path)
-  observation = np.random.default_rng(0).standard_normal(
-      [K, 20, D]).astype(np.float32)
+  observation = (
+      np.random.default_rng(0).standard_normal([K, 20, D]).astype(np.float32)
+  )
   action = checkpoints.load_policy(tmp_path).act(
-      observation.reshape([K * 20, D]), np.repeat(np.arange(K), 20))
+      observation.reshape([K * 20, D]), np.repeat(np.arange(K), 20)
+  )
   wanted = agent.policy.task(observation).mode().numpy()
   assert action.dtype == np.int32
   assert len(set(action)) == A
@@ -293,7 +333,8 @@ def test_loading_a_policy_needs_no_tensorflow(run_dir):
       'assert not {"tensorflow", "acme", "reverb"} & set(sys.modules)\n'
   )
   result = subprocess.run(
-      [sys.executable, '-c', code], capture_output=True, text=True, timeout=100)
+      [sys.executable, '-c', code], capture_output=True, text=True, timeout=100
+  )
   assert (result.returncode, result.stderr) == (0, '')
   assert result.stdout == f'(2, {A})\n'
 
@@ -317,7 +358,8 @@ def test_reading_runs_no_code(tmp_path):
   np.savez(path / 'policy.npz', **parameters)
   manifest = json.loads((path / 'manifest.json').read_text())
   manifest['policy.npz'] = hashlib.sha256(
-      (path / 'policy.npz').read_bytes()).hexdigest()
+      (path / 'policy.npz').read_bytes()
+  ).hexdigest()
   (path / 'manifest.json').write_text(json.dumps(manifest))
   with pytest.raises(ValueError, match='allow_pickle=False'):
     checkpoints.load_policy(tmp_path)

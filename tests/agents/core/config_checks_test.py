@@ -29,49 +29,70 @@ GAUSSIAN = {
 }
 WORDS = (
     r'^actions are at first drawn around 0 .* initial_std=1.0, which hardly '
-    r"explores BoundedArray.*'action'.*; rescale them to .*RescaleAction\.$")
+    r"explores BoundedArray.*'action'.*; rescale them to .*RescaleAction\.$"
+)
 
 
 def make(agent, low, high, **changes):
   """Makes a builder; returns its warnings."""
   make_builder, config = agent
-  action_spec = specs.DiscreteArray(4) if low is None else specs.BoundedArray(
-      (2,), np.float32, low, high, name='action')
+  action_spec = (
+      specs.DiscreteArray(4)
+      if low is None
+      else specs.BoundedArray((2,), np.float32, low, high, name='action')
+  )
   with warnings.catch_warnings(record=True) as found:
     warnings.simplefilter('always')
     make_builder(
         dataclasses.replace(config, **changes),
         core_specs.AgentSpec(
-            num_tasks=2, num_test_tasks=0, action_spec=action_spec,
-            observation_spec=specs.Array((3,), np.float32)))
+            num_tasks=2,
+            num_test_tasks=0,
+            action_spec=action_spec,
+            observation_spec=specs.Array((3,), np.float32),
+        ),
+    )
   return [str(warning.message) for warning in found]
 
 
 @pytest.mark.parametrize('name', GAUSSIAN)
 def test_every_gaussian_policy_is_warned_of(name):
-  message, = make(GAUSSIAN[name], 0., 1000.)
+  (message,) = make(GAUSSIAN[name], 0.0, 1000.0)
   assert re.search(WORDS, message)
-  assert not make(GAUSSIAN[name], -1., 1.)
+  assert not make(GAUSSIAN[name], -1.0, 1.0)
 
 
-@pytest.mark.parametrize('low, high, num', [
-    (0., 1000., 1), (-.05, .05, 1), (100., 101., 1), (-101., -100., 1),
-    ([-1., -50.], [1., 50.], 1), (20., np.inf, 1), (-np.inf, -20., 1),
-    (-2., 2., 0), (-.4, .4, 0), (0., 1., 0), (-np.inf, np.inf, 0),
-    (0., np.inf, 0), (None, None, 0)])
+@pytest.mark.parametrize(
+    'low, high, num',
+    [
+        (0.0, 1000.0, 1),
+        (-0.05, 0.05, 1),
+        (100.0, 101.0, 1),
+        (-101.0, -100.0, 1),
+        ([-1.0, -50.0], [1.0, 50.0], 1),
+        (20.0, np.inf, 1),
+        (-np.inf, -20.0, 1),
+        (-2.0, 2.0, 0),
+        (-0.4, 0.4, 0),
+        (0.0, 1.0, 0),
+        (-np.inf, np.inf, 0),
+        (0.0, np.inf, 0),
+        (None, None, 0),
+    ],
+)
 def test_which_boxes_are_warned_of(low, high, num):
   assert len(make(GAUSSIAN['distral'], low, high)) == num
 
 
 def test_a_width_that_fits_the_box_is_fine():
-  assert not make(GAUSSIAN['a2c'], -500., 500., initial_std=300.)
-  assert not make(GAUSSIAN['a2c'], -.05, .05, initial_std=.05)
+  assert not make(GAUSSIAN['a2c'], -500.0, 500.0, initial_std=300.0)
+  assert not make(GAUSSIAN['a2c'], -0.05, 0.05, initial_std=0.05)
 
 
 def test_an_agent_that_acts_in_the_unit_box_has_nothing_to_be_warned_of():
-  assert not make((sac_builder.SACBuilder, sac_config.SACConfig()), 0., 1000.)
+  assert not make((sac_builder.SACBuilder, sac_config.SACConfig()), 0.0, 1000.0)
 
 
 def test_nodes_of_a_program_do_not_say_it_again(monkeypatch):
   monkeypatch.setenv(ray_engine.NODE_VARIABLE, 'learner/0')
-  assert not make(GAUSSIAN['trpo'], 0., 1000.)
+  assert not make(GAUSSIAN['trpo'], 0.0, 1000.0)

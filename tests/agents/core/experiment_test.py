@@ -17,8 +17,8 @@ from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
 from helpers import pool_helpers
-import pytest
 from helpers import run_helpers as helpers
+import pytest
 import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)
@@ -31,18 +31,30 @@ def fixture_eagerly(run_eagerly):
 
 
 def config_of(path, resume=False, **changes):
-  return setup.ExperimentConfig(**{**dict(
-      agent='distral', agent_config=helpers.AGENT,
-      make_builder=builder.DistralBuilder, suite=helpers.make_suite(), seed=3,
-      num_env_steps=helpers.BLOCK, num_workers=1,
-      evaluate_every=helpers.INTERVAL, evaluation_episodes=1,
-      checkpoint_every=helpers.INTERVAL,
-      run_dir=run_directory.RunDirectory(path, resume=resume)), **changes})
+  return setup.ExperimentConfig(
+      **{
+          **dict(
+              agent='distral',
+              agent_config=helpers.AGENT,
+              make_builder=builder.DistralBuilder,
+              suite=helpers.make_suite(),
+              seed=3,
+              num_env_steps=helpers.BLOCK,
+              num_workers=1,
+              evaluate_every=helpers.INTERVAL,
+              evaluation_episodes=1,
+              checkpoint_every=helpers.INTERVAL,
+              run_dir=run_directory.RunDirectory(path, resume=resume),
+          ),
+          **changes,
+      }
+  )
 
 
 def suite_of(*tasks, **changes):
   return dataclasses.replace(
-      helpers.make_suite(), tasks=tuple(tasks), **changes)
+      helpers.make_suite(), tasks=tuple(tasks), **changes
+  )
 
 
 def task_of(factory, split='train'):
@@ -71,7 +83,8 @@ def run_on_threads(config):
 
 
 RUNS = pytest.mark.parametrize(
-    'run', [experiment.run_experiment, run_on_threads])
+    'run', [experiment.run_experiment, run_on_threads]
+)
 
 
 @RUNS
@@ -88,29 +101,48 @@ def test_a_batch_is_made_here_of_whatever(tmp_path, main):
   setup.check_tasks(suite)
 
 
-@pytest.mark.parametrize('changes, words', [
-    (lambda main: dict(suite=suite_of(task_of(main.walk))),
-     "task 'other' cannot be sent to a program's processes .'walk' cannot be"),
-    (lambda main: dict(suite=dataclasses.replace(
-        helpers.make_suite(), make_batch=main.walk)), 'suite cannot be sent'),
-    (lambda main: dict(make_builder=main.Own), 'make_builder cannot be sent'),
-])
-@pytest.mark.parametrize('launch_type', [
-    'local_mp', lp.LaunchType.LOCAL_MULTI_PROCESSING])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        (
+            lambda main: dict(suite=suite_of(task_of(main.walk))),
+            "task 'other' cannot be sent to a program's processes .'walk' cannot be",
+        ),
+        (
+            lambda main: dict(
+                suite=dataclasses.replace(
+                    helpers.make_suite(), make_batch=main.walk
+                )
+            ),
+            'suite cannot be sent',
+        ),
+        (
+            lambda main: dict(make_builder=main.Own),
+            'make_builder cannot be sent',
+        ),
+    ],
+)
+@pytest.mark.parametrize(
+    'launch_type', ['local_mp', lp.LaunchType.LOCAL_MULTI_PROCESSING]
+)
 def test_what_a_programs_processes_cannot_import(
-    tmp_path, main, launch_type, changes, words):
+    tmp_path, main, launch_type, changes, words
+):
   main.__file__ = __file__
   with pytest.raises(ValueError, match=words):
     program.run_program(
-        config_of(tmp_path / 'run', **changes(main)), num_actors=1,
-        launch_type=launch_type)
+        config_of(tmp_path / 'run', **changes(main)),
+        num_actors=1,
+        launch_type=launch_type,
+    )
   assert not list(tmp_path.iterdir())
 
 
 def test_a_program_that_is_launched_by_hand_is_looked_through(tmp_path, main):
   cloudpickle = pytest.importorskip('ray.cloudpickle')
   laid_out = program.make_program(
-      config_of(tmp_path / 'run', make_builder=main.Own), 1)
+      config_of(tmp_path / 'run', make_builder=main.Own), 1
+  )
   (_, node), *_ = laid_out.named_nodes()
   with pytest.raises(ValueError, match='^make_builder cannot be sent to a pro'):
     cloudpickle.dumps(node)
@@ -119,7 +151,8 @@ def test_a_program_that_is_launched_by_hand_is_looked_through(tmp_path, main):
 @RUNS
 def test_an_agent_and_a_suite_that_do_not_fit(tmp_path, run):
   agent = dataclasses.replace(
-      helpers.AGENT, lstm_size=8, num_epochs=1, num_minibatches=1)
+      helpers.AGENT, lstm_size=8, num_epochs=1, num_minibatches=1
+  )
   with pytest.raises(ValueError, match='^lstm_size=8'):
     run(config_of(tmp_path / 'run', agent_config=agent))
   assert not list(tmp_path.iterdir())
@@ -142,7 +175,10 @@ def test_a_factory_that_fails_in_a_worker(tmp_path):
   with pytest.raises(process_pool.PoolError, match='no such scene'):
     experiment.run_experiment(config_of(path, suite=suite))
   assert {inner.name: inner.read_text() for inner in path.iterdir()} == {
-      '.lock': '', 'flags.cfg': '--mine', 'notes.tmp': 'mine'}
+      '.lock': '',
+      'flags.cfg': '--mine',
+      'notes.tmp': 'mine',
+  }
 
 
 def test_ctrl_c_before_the_first_step_and_again(tmp_path, monkeypatch):
@@ -223,6 +259,9 @@ def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
 
 
 def test_held_out_tasks_of_modules_are_fine():
-  setup.check_tasks(suite_of(
-      *helpers.make_suite().tasks, task_of(
-          functools.partial(fakes.PointMass, (0., 0.)), 'test')))
+  setup.check_tasks(
+      suite_of(
+          *helpers.make_suite().tasks,
+          task_of(functools.partial(fakes.PointMass, (0.0, 0.0)), 'test'),
+      )
+  )

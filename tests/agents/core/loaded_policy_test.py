@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 K, D, A, L = 3, 5, 2, 4
-LOW, HIGH = (-1.,) * A, (1.,) * A
+LOW, HIGH = (-1.0,) * A, (1.0,) * A
 
 
 def parts_of(policy, twin, **more):
@@ -21,54 +21,96 @@ def parts_of(policy, twin, **more):
   rng = np.random.default_rng(0)
   parameters = {
       name: rng.normal(size=variable.shape).astype(np.float32)
-      for name, variable in policy.acting_variables().items()}
+      for name, variable in policy.acting_variables().items()
+  }
   return twin, {**parameters, **more}
 
 
-def of_columns(architecture, which='task', is_discrete=False,
-               observes_task=False):
+def of_columns(
+    architecture, which='task', is_discrete=False, observes_task=False
+):
   policy = columns.ColumnPolicy(
-      K, D, A, is_discrete=is_discrete, architecture=architecture, alpha=.5,
-      hidden_sizes=(8,), shared_observes_task=observes_task,
-      task_observes_task=observes_task, pooled_normalizer=observes_task,
-      std=columns.StdRange(1., .1, 2.), min_observation_std=.01, seed=0)
-  return parts_of(policy, policy.acting_policy(
-      which, *([], []) if is_discrete else (LOW, HIGH)))
+      K,
+      D,
+      A,
+      is_discrete=is_discrete,
+      architecture=architecture,
+      alpha=0.5,
+      hidden_sizes=(8,),
+      shared_observes_task=observes_task,
+      task_observes_task=observes_task,
+      pooled_normalizer=observes_task,
+      std=columns.StdRange(1.0, 0.1, 2.0),
+      min_observation_std=0.01,
+      seed=0,
+  )
+  return parts_of(
+      policy,
+      policy.acting_policy(which, *([], []) if is_discrete else (LOW, HIGH)),
+  )
 
 
 def of_heads(architecture):
   policy = multi_head.MultiHeadPolicy(
-      K, D, A, architecture=architecture, hidden_sizes=(8, 6), initial_std=.7,
-      min_observation_std=.1, seed=0)
+      K,
+      D,
+      A,
+      architecture=architecture,
+      hidden_sizes=(8, 6),
+      initial_std=0.7,
+      min_observation_std=0.1,
+      seed=0,
+  )
   return parts_of(policy, policy.acting_policy('task', LOW, HIGH))
 
 
 def of_sac(architecture, observes_task):
   policy = squashed.SquashedPolicy(
-      K, D, A, architecture=architecture, observes_task=observes_task,
-      hidden_sizes=(8,), seed=0)
+      K,
+      D,
+      A,
+      architecture=architecture,
+      observes_task=observes_task,
+      hidden_sizes=(8,),
+      seed=0,
+  )
   return parts_of(policy, policy.acting_policy(LOW, HIGH))
 
 
 def of_pearl():
   # Of another number of tasks than there are: those of an update.
   policy = squashed.SquashedPolicy(
-      2, D + L, A, architecture='shared', observes_task=False,
-      hidden_sizes=(8,), seed=0)
+      2,
+      D + L,
+      A,
+      architecture='shared',
+      observes_task=False,
+      hidden_sizes=(8,),
+      seed=0,
+  )
   latents = np.random.default_rng(1).normal(size=(K, L)).astype(np.float32)
-  return parts_of(policy, policy.acting_policy(LOW, HIGH, latents='posterior'),
-                  posterior=latents)
+  return parts_of(
+      policy,
+      policy.acting_policy(LOW, HIGH, latents='posterior'),
+      posterior=latents,
+  )
 
 
 def of_damsel():
   rng = np.random.default_rng(0)
-  shapes = {'policy/w0': (1, D + L, 8), 'policy/b0': (1, 1, 8),
-            'policy/w1': (1, 8, A), 'policy/b1': (1, 1, A),
-            'observation_mean': (1, 1, D), 'observation_inverse_std': (1, 1, D),
-            'inferred': (K, L)}
-  return acting_latent.LatentPolicy('inferred', 2, .1, LOW, HIGH), {
+  shapes = {
+      'policy/w0': (1, D + L, 8),
+      'policy/b0': (1, 1, 8),
+      'policy/w1': (1, 8, A),
+      'policy/b1': (1, 1, A),
+      'observation_mean': (1, 1, D),
+      'observation_inverse_std': (1, 1, D),
+      'inferred': (K, L),
+  }
+  return acting_latent.LatentPolicy('inferred', 2, 0.1, LOW, HIGH), {
       name: rng.normal(size=shape).astype(np.float32)
-      for name, shape in shapes.items()}
+      for name, shape in shapes.items()
+  }
 
 
 POLICIES = {
@@ -77,7 +119,8 @@ POLICIES = {
     'distral, discrete': lambda: of_columns('two_column', is_discrete=True),
     'trpo': lambda: of_columns('shared'),
     'trpo that sees the task': lambda: of_columns(
-        'shared', 'shared', observes_task=True),
+        'shared', 'shared', observes_task=True
+    ),
     'dnc': lambda: of_columns('separate', observes_task=True),
     'a2c, heads': lambda: of_heads('multi_head'),
     'a2c, apart': lambda: of_heads('separate'),
@@ -98,7 +141,7 @@ def fixture_name(request):
 
 @pytest.fixture(name='policy')
 def fixture_policy(name):
-  return loaded_policy.LoadedPolicy(*POLICIES[name](), 0, 0.)
+  return loaded_policy.LoadedPolicy(*POLICIES[name](), 0, 0.0)
 
 
 def observations(num_rows=4):
@@ -109,9 +152,11 @@ def test_one_index_is_that_of_all_rows(policy):
   x = observations()
   for index in range(K):
     np.testing.assert_array_equal(
-        policy.act(x[:1], index), policy.act(x[:1], [index]))
+        policy.act(x[:1], index), policy.act(x[:1], [index])
+    )
     np.testing.assert_array_equal(
-        policy.act(x, index), policy.act(x, [index] * 4))
+        policy.act(x, index), policy.act(x, [index] * 4)
+    )
 
 
 def test_a_single_observation_is_a_row_of_one(policy):
@@ -126,14 +171,22 @@ def test_a_single_observation_is_a_row_of_one(policy):
 def test_rows_may_come_in_any_type_that_holds_them(policy):
   x = observations()
   want = policy.act(x, [0, 1, 2, 1])
-  for rows in (x.astype(np.float64), x.tolist(), tf.constant(x),
-               x.astype('>f4'), np.asfortranarray(x)):
-    for index in ((0, 1, 2, 1), np.array([0, 1, 2, 1], np.uint64),
-                  tf.constant([0, 1, 2, 1])):
+  for rows in (
+      x.astype(np.float64),
+      x.tolist(),
+      tf.constant(x),
+      x.astype('>f4'),
+      np.asfortranarray(x),
+  ):
+    for index in (
+        (0, 1, 2, 1),
+        np.array([0, 1, 2, 1], np.uint64),
+        tf.constant([0, 1, 2, 1]),
+    ):
       np.testing.assert_array_equal(policy.act(rows, index), want)
   np.testing.assert_array_equal(
-      policy.act(np.arange(D), 0),
-      policy.act(np.arange(D, dtype=np.float32), 0))
+      policy.act(np.arange(D), 0), policy.act(np.arange(D, dtype=np.float32), 0)
+  )
 
 
 def test_no_rows_have_no_actions(policy):
@@ -142,35 +195,74 @@ def test_no_rows_have_no_actions(policy):
     assert policy.act(x[:0], index).shape == (0, *policy.act(x, 0).shape[1:])
 
 
-@pytest.mark.parametrize('index', [
-    -1, K, [0, -1, 0, 0], [0, 0, 0, K], 2**40, 1., 1.5, [1.] * 4, True,
-    [True] * 4, [1, 0, 1, float('nan')], None, '1', 1j,
-    np.array([1] * 4, object)], ids=repr)
+@pytest.mark.parametrize(
+    'index',
+    [
+        -1,
+        K,
+        [0, -1, 0, 0],
+        [0, 0, 0, K],
+        2**40,
+        1.0,
+        1.5,
+        [1.0] * 4,
+        True,
+        [True] * 4,
+        [1, 0, 1, float('nan')],
+        None,
+        '1',
+        1j,
+        np.array([1] * 4, object),
+    ],
+    ids=repr,
+)
 def test_what_is_no_index_of_a_task_is_refused(policy, index):
   x = observations()
   policy.act(x, [1] * 4)  # 1. and True are equal to what was asked last.
-  with pytest.raises(ValueError, match=(
-      r'^task_index: got .+, want integers in \[0, 3\)$')):
+  with pytest.raises(
+      ValueError, match=(r'^task_index: got .+, want integers in \[0, 3\)$')
+  ):
     policy.act(x, index)
 
 
-@pytest.mark.parametrize('index', [
-    [0], [0, 1], [0] * 5, [[0] * 4], [[0], [1], [2], [1]], []], ids=repr)
+@pytest.mark.parametrize(
+    'index',
+    [[0], [0, 1], [0] * 5, [[0] * 4], [[0], [1], [2], [1]], []],
+    ids=repr,
+)
 def test_an_index_for_each_row_or_one_for_all(policy, index):
-  with pytest.raises(ValueError, match=(
-      r'^task_index: got shape \[.*\], want one integer, or \[4\], one for')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r'^task_index: got shape \[.*\], want one integer, or \[4\], one for'
+      ),
+  ):
     policy.act(observations(), index)
   with pytest.raises(ValueError, match=r'got shape \[2\], want one .* \[1\]'):
     policy.act(observations()[0], [0, 1])
 
 
-@pytest.mark.parametrize('shape', [
-    (4, D + K), (4, 1), (1, D - 1), (D + K,), (1,), (0,), (), (4, 1, D),
-    (4, 0)])
+@pytest.mark.parametrize(
+    'shape',
+    [
+        (4, D + K),
+        (4, 1),
+        (1, D - 1),
+        (D + K,),
+        (1,),
+        (0,),
+        (),
+        (4, 1, D),
+        (4, 0),
+    ],
+)
 def test_observations_of_another_shape_are_refused(policy, shape):
-  with pytest.raises(ValueError, match=(
-      r'^observation: got shape \[.*\], want \[N, 5\] or \[5\], without a one-'
-      )):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r'^observation: got shape \[.*\], want \[N, 5\] or \[5\], without a one-'
+      ),
+  ):
     policy.act(np.zeros(shape, np.float32), 0)
 
 
@@ -178,24 +270,32 @@ def test_observations_of_another_shape_are_refused(policy, shape):
 def test_observations_that_are_not_finite_are_refused(policy, value):
   x = observations().astype(np.float64)
   x[2, 3] = value
-  with pytest.raises(ValueError, match=(
-      r'^observation: got -?(nan|inf) at index \[2, 3\], want finite float32')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r'^observation: got -?(nan|inf) at index \[2, 3\], want finite float32'
+      ),
+  ):
     policy.act(x, 0)
 
 
 def test_observations_that_are_no_numbers_are_refused(policy):
   x = observations()
-  for rows in (x.astype(object), x.astype(str), x.astype(complex),
-               [[None] * D]):
+  for rows in (
+      x.astype(object),
+      x.astype(str),
+      x.astype(complex),
+      [[None] * D],
+  ):
     with pytest.raises(ValueError, match='^observation: got dtype .*, want '):
       policy.act(rows, 0)
   with pytest.raises(ValueError, match='^observation: got .*equally long$'):
-    policy.act([[1.] * D, [1.] * (D - 1)], 0)
+    policy.act([[1.0] * D, [1.0] * (D - 1)], 0)
 
 
 def test_what_the_caller_changes_in_place_changes_no_answer(name):
   twin, parameters = POLICIES[name]()
-  policy = loaded_policy.LoadedPolicy(twin, parameters, 0, 0.)
+  policy = loaded_policy.LoadedPolicy(twin, parameters, 0, 0.0)
   x, index = observations(), np.array([0, 1, 2, 1])
   before = policy.act(x, index)
   index[:] = 2
@@ -207,7 +307,7 @@ def test_what_the_caller_changes_in_place_changes_no_answer(name):
   np.testing.assert_array_equal(policy.act(x, [0, 1, 2, 1]), before)
   for array in policy.parameters.values():
     with pytest.raises(ValueError, match='read-only'):
-      array[...] = 0.
+      array[...] = 0.0
 
 
 class Own:
@@ -222,9 +322,10 @@ class Own:
 
 def test_what_does_not_know_its_sizes_acts_as_well():
   own = loaded_policy.LoadedPolicy(
-      Own(), {'gain': np.float32([[1.], [2.]])}, 0, 0.)
+      Own(), {'gain': np.float32([[1.0], [2.0]])}, 0, 0.0
+  )
   x = observations()
-  np.testing.assert_array_equal(own.act(x, 1), 2. * x)
+  np.testing.assert_array_equal(own.act(x, 1), 2.0 * x)
   for index in (-1, 1.5, True):
     with pytest.raises(ValueError, match=r'^task_index: got .* in \[0, inf\)'):
       own.act(x, index)
@@ -245,11 +346,16 @@ class Source:
 
 def make_actor(policy, parameters, task_index):
   return actors.PolicyActor(
-      policy, Source(parameters), action_spec=specs.Array((A,), np.float32),
-      task_index=task_index, seed=0, deterministic=True)
+      policy,
+      Source(parameters),
+      action_spec=specs.Array((A,), np.float32),
+      task_index=task_index,
+      seed=0,
+      deterministic=True,
+  )
 
 
-@pytest.mark.parametrize('index', [-1, K, 1., True, None])
+@pytest.mark.parametrize('index', [-1, K, 1.0, True, None])
 def test_an_actor_of_no_task_is_refused(name, index):
   with pytest.raises(ValueError, match=r'^task_index: got .* in \[0, 3\)$'):
     make_actor(*POLICIES[name](), index)
@@ -260,23 +366,37 @@ def test_an_actor_acts_as_the_policy_does(name, policy):
   x = observations()[0]
   np.testing.assert_array_equal(actor.select_action(x), policy.act(x, 1))
   np.testing.assert_array_equal(
-      actor.select_action(x.astype(np.float64)), policy.act(x, 1))
-  for rows in (x[:1], x[np.newaxis], np.float32(1.), np.append(x, 1.)):
+      actor.select_action(x.astype(np.float64)), policy.act(x, 1)
+  )
+  for rows in (x[:1], x[np.newaxis], np.float32(1.0), np.append(x, 1.0)):
     with pytest.raises(ValueError, match=r'^observation: .* want \[5\], with'):
       actor.select_action(rows)
   with pytest.raises(ValueError, match=r'^observation: got nan at index \[0\]'):
     actor.select_action(x * np.nan)
 
 
-@pytest.mark.parametrize('parts', [
-    dict(), dict(hidden_sizes=()), dict(conv_channels=(), hidden_sizes=()),
-    dict(conv_channels=())])
+@pytest.mark.parametrize(
+    'parts',
+    [
+        dict(),
+        dict(hidden_sizes=()),
+        dict(conv_channels=(), hidden_sizes=()),
+        dict(conv_channels=()),
+    ],
+)
 @pytest.mark.parametrize('architecture', ['shared', 'separate', 'two_column'])
 def test_a_policy_with_a_memory_knows_its_sizes(architecture, parts):
   policy = recurrent.RecurrentColumnPolicy(
-      K, 7 * 7 * 2 + 3, 4, image_shape=(7, 7, 2), architecture=architecture,
-      alpha=.5, lstm_size=5, seed=0,
-      **{'conv_channels': (3, 4), 'hidden_sizes': (6,), **parts})
+      K,
+      7 * 7 * 2 + 3,
+      4,
+      image_shape=(7, 7, 2),
+      architecture=architecture,
+      alpha=0.5,
+      lstm_size=5,
+      seed=0,
+      **{'conv_channels': (3, 4), 'hidden_sizes': (6,), **parts},
+  )
   twin, parameters = parts_of(policy, policy.acting_policy('task'))
   has_tasks = architecture != 'shared'
   assert twin.sizes(parameters) == (K if has_tasks else np.inf, 7 * 7 * 2 + 3)

@@ -44,15 +44,28 @@ def test_files_that_no_run_writes_are_in_nobodys_way(tmp_path):
   said = refusal(tmp_path, resume=True)
   assert said.endswith(
       'holds no run to resume (no config.json): it has log.txt, thesis.txt; '
-      'without --resume, a run begins there.')
+      'without --resume, a run begins there.'
+  )
   run_directory.RunDirectory(tmp_path, resume=False)
   assert contents(tmp_path) == {
-      'log.txt': '', 'thesis.txt': 'years of work', '.lock': ''}
+      'log.txt': '',
+      'thesis.txt': 'years of work',
+      '.lock': '',
+  }
 
 
-@pytest.mark.parametrize('name', [
-    'train.csv', 'evaluation.csv', 'evaluation_task.csv', 'adaptation_test.csv',
-    'learning_curve.png', 'flags.cfg', 'versions.json'])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'train.csv',
+        'evaluation.csv',
+        'evaluation_task.csv',
+        'adaptation_test.csv',
+        'learning_curve.png',
+        'flags.cfg',
+        'versions.json',
+    ],
+)
 @pytest.mark.parametrize('resume', [False, True])
 def test_what_a_run_would_overwrite_is_in_the_way(tmp_path, name, resume):
   (tmp_path / name).write_text('years of work')
@@ -73,7 +86,8 @@ def test_a_run_that_is_there_is_named(tmp_path):
   (tmp_path / 'config.json').write_text('{"agent": "sac", "suite": "MT10"}')
   assert refusal(tmp_path, resume=False).endswith(
       'is not empty; give --resume to go on with the run of sac on MT10 in it, '
-      'or another directory.')
+      'or another directory.'
+  )
   run_directory.RunDirectory(tmp_path, resume=True)
 
 
@@ -121,7 +135,9 @@ def test_two_processes_cannot_share_a_directory(tmp_path):
   )
   owner = subprocess.Popen(
       [sys.executable, '-c', take],
-      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
   )
   with owner:
     assert owner.stdout.readline() == 'taken\n'
@@ -146,7 +162,7 @@ def test_csv_grows_by_rows_under_one_header(tmp_path):
   path = tmp_path / 'train.csv'
   table = run_directory.CsvFile(path, None)
   table.append([{'env_steps': 10, 'loss': 0.5}])
-  table.append([{'env_steps': 20, 'loss': ''}, {'env_steps': 30, 'loss': 1.}])
+  table.append([{'env_steps': 20, 'loss': ''}, {'env_steps': 30, 'loss': 1.0}])
   assert lines_of(path) == ['env_steps,loss', '10,0.5', '20,', '30,1.0', '']
 
 
@@ -163,18 +179,31 @@ def test_truncated_csv_holds_what_came_before(tmp_path):
   table.truncate(2)
   table.append([{'env_steps': 4, 'task': 'c'}])
   assert lines_of(path) == [
-      'env_steps,task', '1,"a, ""b"""', '2,"a, ""b"""', '4,c', '']
+      'env_steps,task',
+      '1,"a, ""b"""',
+      '2,"a, ""b"""',
+      '4,c',
+      '',
+  ]
 
 
 def test_truncated_csv_drops_what_was_learned_from_the_same_steps(tmp_path):
   table = run_directory.CsvFile(tmp_path / 'train.csv', None)
-  table.append([
-      {'env_steps': steps, 'loss': .5, 'learner_steps': learned}
-      for steps, learned in ((1, 1), (1, 2), (2, 3), (2, 4), (2, 5), (3, 6))])
+  table.append(
+      [
+          {'env_steps': steps, 'loss': 0.5, 'learner_steps': learned}
+          for steps, learned in ((1, 1), (1, 2), (2, 3), (2, 4), (2, 5), (3, 6))
+      ]
+  )
   table.truncate(2, 4)
   assert lines_of(tmp_path / 'train.csv') == [
-      'env_steps,loss,learner_steps', '1,0.5,1', '1,0.5,2', '2,0.5,3',
-      '2,0.5,4', '']
+      'env_steps,loss,learner_steps',
+      '1,0.5,1',
+      '1,0.5,2',
+      '2,0.5,3',
+      '2,0.5,4',
+      '',
+  ]
 
 
 # Every way in which a kill can cut the last row short.
@@ -188,7 +217,11 @@ def test_truncated_csv_drops_a_half_written_row(tmp_path, cut):
   table.truncate(15)
   table.append([{'env_steps': 20, 'loss': 0.75, 'episodes': 2}])
   assert lines_of(path) == [
-      'env_steps,loss,episodes', '10,0.75,2', '20,0.75,2', '']
+      'env_steps,loss,episodes',
+      '10,0.75,2',
+      '20,0.75,2',
+      '',
+  ]
 
 
 @pytest.mark.parametrize('content', ['', 'env_st', 'env_steps,loss'])
@@ -197,7 +230,7 @@ def test_truncated_csv_begins_anew_without_a_whole_header(tmp_path, content):
   path.write_text(content)
   table = run_directory.CsvFile(path, ['env_steps', 'loss'])
   table.truncate(15)
-  table.append([{'env_steps': 20, 'loss': 1.}])
+  table.append([{'env_steps': 20, 'loss': 1.0}])
   assert lines_of(path) == ['env_steps,loss', '20,1.0', '']
 
 
@@ -213,11 +246,15 @@ def test_tables_are_in_one_encoding_wherever_they_are_written(tmp_path):
       'table = run_directory.CsvFile(pathlib.Path("a.csv"), None)\n'
       'table.append([{"env_steps": 1, "task": "\\u00fc\\U0001f600"}])\n'
       'table.truncate(1)\n'
-      'run_directory.write_csv(pathlib.Path("b.csv"), [{"task": "\\u00fc"}])\n')
+      'run_directory.write_csv(pathlib.Path("b.csv"), [{"task": "\\u00fc"}])\n'
+  )
   result = subprocess.run(
-      [sys.executable, '-X', 'utf8=0', '-c', program], cwd=tmp_path, text=True,
+      [sys.executable, '-X', 'utf8=0', '-c', program],
+      cwd=tmp_path,
+      text=True,
       env={**os.environ, 'LC_ALL': 'POSIX', 'PYTHONCOERCECLOCALE': '0'},
-      capture_output=True)
+      capture_output=True,
+  )
   assert (result.returncode, result.stderr) == (0, '')
   assert lines_of(tmp_path / 'a.csv')[1] == '1,\u00fc\U0001f600'
   assert lines_of(tmp_path / 'b.csv')[1] == '\u00fc'
@@ -258,19 +295,28 @@ def test_versions_name_what_a_result_depends_on(monkeypatch):
   assert json.loads(json.dumps(versions)) == versions
   assert versions['python'].startswith('3.')
   assert versions['tensorflow'].startswith('2.')
-  assert {'acme-distillery', 'dm-reverb', 'metaworld', 'mujoco', 'numpy',
-          'git_revision', 'processor'} <= set(versions)
+  assert {
+      'acme-distillery',
+      'dm-reverb',
+      'metaworld',
+      'mujoco',
+      'numpy',
+      'git_revision',
+      'processor',
+  } <= set(versions)
   assert versions['environment_variables']['TF_ENABLE_ONEDNN_OPTS'] == '0'
 
 
 def test_a_table_with_other_columns_is_not_appended_to(tmp_path):
   run = run_directory.RunDirectory(tmp_path / 'run', resume=False)
-  run.open_csv('train.csv').append([{'env_steps': 1, 'loss': 2.}])
+  run.open_csv('train.csv').append([{'env_steps': 1, 'loss': 2.0}])
   before = (run.path / 'train.csv').read_text()
-  with pytest.raises(ValueError, match=(
-      'train.csv has other columns .error, loss are on one side alone.')):
-    run.open_csv('train.csv').append([{'env_steps': 2, 'error': 3.}])
+  with pytest.raises(
+      ValueError,
+      match=('train.csv has other columns .error, loss are on one side alone.'),
+  ):
+    run.open_csv('train.csv').append([{'env_steps': 2, 'error': 3.0}])
   assert (run.path / 'train.csv').read_text() == before
   # In whatever order.
-  run.open_csv('train.csv').append([{'loss': 3., 'env_steps': 2}])
+  run.open_csv('train.csv').append([{'loss': 3.0, 'env_steps': 2}])
   assert (run.path / 'train.csv').read_text() == before + '2,3.0\n'

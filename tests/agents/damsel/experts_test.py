@@ -11,9 +11,9 @@ from distillery.environments import fakes
 from distillery.environments.damsel import controllers as damsel_controllers
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
+from helpers import small_damsel as small
 import numpy as np
 import pytest
-from helpers import small_damsel as small
 
 
 def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
@@ -32,11 +32,20 @@ def test_experts_are_what_the_controllers_would_do_where_noise_led_them():
   assert experts.about['source'] == 'scripted'
 
 
-@pytest.mark.parametrize('first, wanted, tries, succeeds', [
-    (0, 2, 2, True), (19, 1, 20, True), (20, 1, 20, False), (20, 9, 20, False),
-    (16, 8, 24, True), (17, 8, 24, False)])
+@pytest.mark.parametrize(
+    'first, wanted, tries, succeeds',
+    [
+        (0, 2, 2, True),
+        (19, 1, 20, True),
+        (20, 1, 20, False),
+        (20, 9, 20, False),
+        (16, 8, 24, True),
+        (17, 8, 24, False),
+    ],
+)
 def test_how_often_an_expert_is_tried(
-    monkeypatch, first, wanted, tries, succeeds):
+    monkeypatch, first, wanted, tries, succeeds
+):
   """It fails in the first episodes, and then never."""
   suite = small.make_suite()
   suite = dataclasses.replace(suite, tasks=suite.train_tasks[:1])
@@ -53,9 +62,14 @@ def test_how_often_an_expert_is_tried(
 
   monkeypatch.setattr(damsel_environment, 'DamselEnvironment', Environment)
   collect = functools.partial(
-      damsel_experts.collect, suite, lambda index, task: (
-          lambda observation: np.zeros(3, np.float32)),
-      source='still', num_episodes=wanted, noise_std=0., seed=0)
+      damsel_experts.collect,
+      suite,
+      lambda index, task: (lambda observation: np.zeros(3, np.float32)),
+      source='still',
+      num_episodes=wanted,
+      noise_std=0.0,
+      seed=0,
+  )
   if succeeds:
     experts, failed = collect()
     assert experts.observation.shape[1] == wanted and not failed
@@ -66,69 +80,105 @@ def test_how_often_an_expert_is_tried(
   assert len(begun) == tries
 
 
-@pytest.mark.parametrize('broken, words', [
-    ('success', 'nan as success, want a bool'),
-    ('step', r'an observation of shape \(1,\), want \(12,\)'),
-    ('reset', r'reset returned an observation of shape \(1,\), want \(12,\)'),
-])
+@pytest.mark.parametrize(
+    'broken, words',
+    [
+        ('success', 'nan as success, want a bool'),
+        ('step', r'an observation of shape \(1,\), want \(12,\)'),
+        (
+            'reset',
+            r'reset returned an observation of shape \(1,\), want \(12,\)',
+        ),
+    ],
+)
 def test_what_an_environment_may_not_return(monkeypatch, broken, words):
   suite = small.make_suite()
   kind = type(suite.tasks[0].factory(0))
 
   def cut(method):
-    return lambda self, *args: (lambda timestep: timestep._replace(
-        observation=timestep.observation[:1]))(method(self, *args))
+    return lambda self, *args: (
+        lambda timestep: timestep._replace(observation=timestep.observation[:1])
+    )(method(self, *args))
 
-  monkeypatch.setattr(kind, broken, math.nan if broken == 'success' else cut(
-      getattr(kind, broken)))
+  monkeypatch.setattr(
+      kind,
+      broken,
+      math.nan if broken == 'success' else cut(getattr(kind, broken)),
+  )
   step = {'success': 149, 'step': 0, 'reset': 0}[broken]
-  with pytest.raises(ValueError, match=(
-      rf"^task '{suite.tasks[0].name}' \(episode 0, made with seed 0, step "
-      rf'{step}\) failed: .*{words}')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          rf"^task '{suite.tasks[0].name}' \(episode 0, made with seed 0, step "
+          rf'{step}\) failed: .*{words}'
+      ),
+  ):
     damsel_experts.collect(
-        suite, lambda index, task: lambda observation: np.zeros(3, np.float32),
-        source='still', num_episodes=1, noise_std=0., seed=0)
+        suite,
+        lambda index, task: lambda observation: np.zeros(3, np.float32),
+        source='still',
+        num_episodes=1,
+        noise_std=0.0,
+        seed=0,
+    )
 
 
 def test_episodes_of_several_lengths_are_refused():
-  tasks = [dataclasses.replace(
-      fakes.point_mass_suite(1, horizon=horizon).tasks[0], name=f'{horizon}')
-           for horizon in (40, 50)]
+  tasks = [
+      dataclasses.replace(
+          fakes.point_mass_suite(1, horizon=horizon).tasks[0], name=f'{horizon}'
+      )
+      for horizon in (40, 50)
+  ]
   suite = dataclasses.replace(
-      fakes.point_mass_suite(1), tasks=tasks, horizon=None)
-  with pytest.raises(ValueError, match=(
-      '^experts: got episodes of 40 to 50 steps, want tasks whose episodes')):
+      fakes.point_mass_suite(1), tasks=tasks, horizon=None
+  )
+  with pytest.raises(
+      ValueError,
+      match=(
+          '^experts: got episodes of 40 to 50 steps, want tasks whose episodes'
+      ),
+  ):
     damsel_experts.collect(
-        suite, lambda index, task: (
-            lambda observation: task.factory(0).goal - observation),
-        source='straight', num_episodes=1, noise_std=0., seed=0)
+        suite,
+        lambda index, task: (
+            lambda observation: task.factory(0).goal - observation
+        ),
+        source='straight',
+        num_episodes=1,
+        noise_std=0.0,
+        seed=0,
+    )
 
 
 def test_each_task_has_the_expert_made_for_it(monkeypatch):
   for family in damsel_tasks.FAMILIES:
-    monkeypatch.setitem(damsel_tasks.THRESHOLDS, family, 9.)
+    monkeypatch.setitem(damsel_tasks.THRESHOLDS, family, 9.0)
   suite = small.make_suite(per_family=2)
   places = []
 
   def make_expert(index, task):
     assert suite.train_tasks[index] is task
     places.append(index)
-    return lambda observation: np.full(3, index / 10., np.float32)
+    return lambda observation: np.full(3, index / 10.0, np.float32)
 
   experts, failed = damsel_experts.collect(
-      suite, make_expert, source='still', num_episodes=1, noise_std=0., seed=0)
+      suite, make_expert, source='still', num_episodes=1, noise_std=0.0, seed=0
+  )
   assert places == list(range(6)) and not failed
   assert experts.about['source'] == 'still'
   np.testing.assert_allclose(
-      experts.action[:, 0, 0, 0], np.arange(6) / 10., rtol=1e-6)
+      experts.action[:, 0, 0, 0], np.arange(6) / 10.0, rtol=1e-6
+  )
 
 
 def test_they_are_a_function_of_the_seed():
-  suite = base.TaskSuite(**{**vars(small.make_suite()), 'tasks': (
-      small.make_suite().tasks[:1])})
+  suite = base.TaskSuite(
+      **{**vars(small.make_suite()), 'tasks': (small.make_suite().tasks[:1])}
+  )
   one, same, other = (
-      small.collect(suite, seed=seed)[0].observation
-      for seed in (0, 0, 1))
+      small.collect(suite, seed=seed)[0].observation for seed in (0, 0, 1)
+  )
   np.testing.assert_array_equal(one, same)
   assert (one != other).any()
 
@@ -143,13 +193,16 @@ def test_they_are_read_as_they_were_written(tmp_path):
   np.testing.assert_array_equal(read.action, experts.action)
   assert read.about == experts.about
   assert {path.name for path in (tmp_path / 'deep' / 'experts').iterdir()} == {
-      'experts.npz', 'experts.json'}
+      'experts.npz',
+      'experts.json',
+  }
   damsel_experts.check_suite(read, small.make_suite())
   with pytest.raises(ValueError, match='no experts of push-05, door-05, draw'):
     damsel_experts.check_suite(read, small.make_suite(per_family=2))
   with pytest.raises(ValueError, match='of tasks that are none: door-04'):
-    damsel_experts.check_suite(read, damsel_experts.without(
-        small.make_suite(), ['door-04']))
+    damsel_experts.check_suite(
+        read, damsel_experts.without(small.make_suite(), ['door-04'])
+    )
   sparse = small.make_suite()
   read.about['info']['mujoco'] = '0'
   with pytest.raises(ValueError, match='of another scene: info is'):
@@ -166,9 +219,9 @@ def test_who_comes_second_waits_for_the_experts(tmp_path, capsys):
   with damsel_experts.held(folder):
     thread = threading.Thread(target=second)
     thread.start()
-    thread.join(.5)
+    thread.join(0.5)
     order.append('first')
-  thread.join(30.)
+  thread.join(30.0)
   assert order == ['first', 'second']
   assert f'is making experts in {folder}' in capsys.readouterr().out
 
@@ -180,36 +233,46 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
     damsel_experts.read('')
 
 
-@pytest.mark.parametrize('name, content, words', [
-    ('experts.npz', b'', 'cannot read the experts in'),
-    ('experts.npz', b'PK\x03\x04 cut', 'cannot read the experts in'),
-    ('experts.npz', b'\x93NUMPY', 'cannot read the experts in'),
-    ('experts.json', b'{', 'cannot read the experts in'),
-    ('experts.json', b'[]', 'are spoilt: experts.json is no table'),
-])
+@pytest.mark.parametrize(
+    'name, content, words',
+    [
+        ('experts.npz', b'', 'cannot read the experts in'),
+        ('experts.npz', b'PK\x03\x04 cut', 'cannot read the experts in'),
+        ('experts.npz', b'\x93NUMPY', 'cannot read the experts in'),
+        ('experts.json', b'{', 'cannot read the experts in'),
+        ('experts.json', b'[]', 'are spoilt: experts.json is no table'),
+    ],
+)
 def test_files_that_are_spoilt(tmp_path, name, content, words):
   zeros = np.zeros((1, 1, 2, 3), np.float32)
   damsel_experts.write(
-      str(tmp_path), damsel_experts.Experts(zeros, zeros, {'tasks': []}))
+      str(tmp_path), damsel_experts.Experts(zeros, zeros, {'tasks': []})
+  )
   damsel_experts.read(str(tmp_path))
   (tmp_path / name).write_bytes(content)
   with pytest.raises(ValueError, match=words):
     damsel_experts.read(str(tmp_path))
 
 
-@pytest.mark.parametrize('array', [
-    np.zeros((1, 2), np.float32), np.zeros((1, 1, 2, 3)),
-    np.full((1, 1, 2, 3), np.nan, np.float32)])
+@pytest.mark.parametrize(
+    'array',
+    [
+        np.zeros((1, 2), np.float32),
+        np.zeros((1, 1, 2, 3)),
+        np.full((1, 1, 2, 3), np.nan, np.float32),
+    ],
+)
 def test_arrays_that_are_spoilt(tmp_path, array):
   zeros = np.zeros((1, 1, 2, 3), np.float32)
   damsel_experts.write(
-      str(tmp_path), damsel_experts.Experts(zeros, array, {'tasks': []}))
+      str(tmp_path), damsel_experts.Experts(zeros, array, {'tasks': []})
+  )
   with pytest.raises(ValueError, match='are spoilt: want action float32'):
     damsel_experts.read(str(tmp_path))
 
 
 def test_an_expert_that_never_succeeds_is_named(monkeypatch):
-  monkeypatch.setitem(damsel_tasks.THRESHOLDS, 'door', -1.)
+  monkeypatch.setitem(damsel_tasks.THRESHOLDS, 'door', -1.0)
   suite = small.make_suite()
   experts, failed = small.collect(suite)
   assert failed == ['door-04']

@@ -11,14 +11,14 @@ from distillery.agents.core.running import setup
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import experts as damsel_experts
 from dm_env import specs
-import numpy as np
-import pytest
-import reverb
 from helpers import small_damsel as small
 from helpers.small_damsel import A
 from helpers.small_damsel import D
 from helpers.small_damsel import K
 from helpers.small_damsel import T
+import numpy as np
+import pytest
+import reverb
 
 
 @pytest.fixture(name='folder')
@@ -37,22 +37,41 @@ def test_episodes_come_back_as_they_went_in(folder):
   assert client.server_info()['expert_0'].current_size == 2
   insert = builder.DamselBuilder.make_inserter(made.spec, client)
   rng = np.random.default_rng(1)
-  blocks = [{name: rng.normal(size=(T, K, 1, *size)).astype(np.float32)
-             for name, size in (
-                 ('observation', (D,)), ('action', (A,)), ('reward', ()),
-                 ('discount', ()), ('next_observation', (D,)))}
-            for _ in range(4)]
+  blocks = [
+      {
+          name: rng.normal(size=(T, K, 1, *size)).astype(np.float32)
+          for name, size in (
+              ('observation', (D,)),
+              ('action', (A,)),
+              ('reward', ()),
+              ('discount', ()),
+              ('next_observation', (D,)),
+          )
+      }
+      for _ in range(4)
+  ]
   for block in blocks:
     insert('task', block)
   # Of four, the latest three.
   assert client.server_info()['context_5'].current_size == 3
   iterator = episodes.make_iterator(
-      client.server_address, num_tasks=K,
-      num_episodes={'context': 2, 'expert': 2})
-  want = [np.concatenate([
-      block['observation'], block['action'], block['reward'][..., np.newaxis],
-      block['discount'][..., np.newaxis], block['next_observation']],
-      axis=-1)[:, :, 0] for block in blocks]
+      client.server_address,
+      num_tasks=K,
+      num_episodes={'context': 2, 'expert': 2},
+  )
+  want = [
+      np.concatenate(
+          [
+              block['observation'],
+              block['action'],
+              block['reward'][..., np.newaxis],
+              block['discount'][..., np.newaxis],
+              block['next_observation'],
+          ],
+          axis=-1,
+      )[:, :, 0]
+      for block in blocks
+  ]
   for _ in range(5):
     batch = next(iterator)
     assert batch['context'].shape == (K, 2, T, small.W)
@@ -63,37 +82,75 @@ def test_episodes_come_back_as_they_went_in(folder):
         assert any(
             (episode[:, :D] == experts.observation[k, e]).all()
             and (episode[:, D:] == experts.action[k, e]).all()
-            for e in range(2))
+            for e in range(2)
+        )
   server.stop()
 
 
-@pytest.mark.parametrize('changes, spec, words', [
-    (dict(unroll_length=7), {}, 'unroll_length=7 is no whole episode, want 6'),
-    (dict(tasks_per_update=7), {}, 'no more than the 6 tasks'),
-    ({}, dict(families=('a', '', *'abbb')), 'task 1 has no family'),
-    ({}, dict(families=tuple('abcdef')), 'latent_size=4 is too small for'),
-    ({}, dict(action_spec=specs.BoundedArray(
-        (A,), np.float32, -np.inf, np.inf)), 'needs continuous'),
-    ({}, dict(action_spec=specs.BoundedArray(
-        (A,), np.float32, [-1., 0.], [1., 0.])), 'must have room between'),
-    (dict(experts='nowhere'), {}, "experts: found none in 'nowhere'"),
-    ({}, dict(num_tasks=5), r'the experts in .* are arrays .* want \(\(5, 2'),
-    ({}, dict(action_spec=small.SPEC.observation_spec), 'needs continuous'),
-])
+@pytest.mark.parametrize(
+    'changes, spec, words',
+    [
+        (
+            dict(unroll_length=7),
+            {},
+            'unroll_length=7 is no whole episode, want 6',
+        ),
+        (dict(tasks_per_update=7), {}, 'no more than the 6 tasks'),
+        ({}, dict(families=('a', '', *'abbb')), 'task 1 has no family'),
+        ({}, dict(families=tuple('abcdef')), 'latent_size=4 is too small for'),
+        (
+            {},
+            dict(
+                action_spec=specs.BoundedArray(
+                    (A,), np.float32, -np.inf, np.inf
+                )
+            ),
+            'needs continuous',
+        ),
+        (
+            {},
+            dict(
+                action_spec=specs.BoundedArray(
+                    (A,), np.float32, [-1.0, 0.0], [1.0, 0.0]
+                )
+            ),
+            'must have room between',
+        ),
+        (dict(experts='nowhere'), {}, "experts: found none in 'nowhere'"),
+        (
+            {},
+            dict(num_tasks=5),
+            r'the experts in .* are arrays .* want \(\(5, 2',
+        ),
+        ({}, dict(action_spec=small.SPEC.observation_spec), 'needs continuous'),
+    ],
+)
 def test_what_does_not_go_together_is_refused(folder, changes, spec, words):
   config = small.make_config(**{'experts': folder, **changes})
   with pytest.raises(ValueError, match=words):
     builder.DamselBuilder(config, small.SPEC._replace(**spec))
 
 
-@pytest.mark.parametrize('changes, words', [
-    (dict(context_size=13), 'context_size=13 is more than the 12 transitions'),
-    (dict(episodes_per_step=4), 'episodes_per_step=4 is more than context_ep'),
-    (dict(envs_per_task=2), 'context_episodes=3 is less than the 4 episodes'),
-    (dict(component_weight=-1.), 'component_weight must not be negative'),
-    (dict(prior_share=1.5), r'prior_share must be in \[0, 1\]'),
-    (dict(latent_size=0), 'latent_size must be positive'),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        (
+            dict(context_size=13),
+            'context_size=13 is more than the 12 transitions',
+        ),
+        (
+            dict(episodes_per_step=4),
+            'episodes_per_step=4 is more than context_ep',
+        ),
+        (
+            dict(envs_per_task=2),
+            'context_episodes=3 is less than the 4 episodes',
+        ),
+        (dict(component_weight=-1.0), 'component_weight must not be negative'),
+        (dict(prior_share=1.5), r'prior_share must be in \[0, 1\]'),
+        (dict(latent_size=0), 'latent_size must be positive'),
+    ],
+)
 def test_configs_that_make_no_sense(changes, words):
   with pytest.raises(ValueError, match=words):
     small.make_config(**changes)
@@ -104,20 +161,38 @@ def test_a_run_and_its_resumption(tmp_path):
   experts, _ = small.collect(suite)
   damsel_experts.write(str(tmp_path / 'experts'), experts)
   config = small.make_config(
-      experts=str(tmp_path / 'experts'), unroll_length=150, context_size=100,
-      steps_per_block=2, episodes_per_step=1, tasks_per_update=3)
+      experts=str(tmp_path / 'experts'),
+      unroll_length=150,
+      context_size=100,
+      steps_per_block=2,
+      episodes_per_step=1,
+      tasks_per_update=3,
+  )
 
   def run(num_env_steps, resume):
-    return experiment.run_experiment(setup.ExperimentConfig(
-        agent='damsel', agent_config=config, make_builder=builder.DamselBuilder,
-        suite=suite, seed=0, num_env_steps=num_env_steps, num_workers=1,
-        evaluate_every=1800, evaluation_episodes=1, checkpoint_every=900,
-        run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=resume)))
+    return experiment.run_experiment(
+        setup.ExperimentConfig(
+            agent='damsel',
+            agent_config=config,
+            make_builder=builder.DamselBuilder,
+            suite=suite,
+            seed=0,
+            num_env_steps=num_env_steps,
+            num_workers=1,
+            evaluate_every=1800,
+            evaluation_episodes=1,
+            checkpoint_every=900,
+            run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=resume),
+        )
+    )
 
   # A block is two episodes of each of three tasks.
   rows = run(1800, False)
   assert [(row['policy'], row['task']) for row in rows] == [
-      ('task', 'push-04'), ('task', 'door-04'), ('task', 'drawer-04')]
+      ('task', 'push-04'),
+      ('task', 'door-04'),
+      ('task', 'drawer-04'),
+  ]
   rows = run(2700, True)
   loaded = checkpoints.load_policy(tmp_path / 'run', 'task')
   assert loaded.env_steps == 2700

@@ -7,72 +7,100 @@ from distillery.agents.core import errors
 from distillery.agents.distral import learning
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
+from helpers import small_learners as small
 import numpy as np
 import pytest
-from helpers import small_learners as small
 import tensorflow as tf
 
 T, K, E, D = small.T, small.K, small.E, small.D
 
 
-@pytest.mark.parametrize('regularizer, added', [
-    # Uniform policies over 3 actions: no KL, and an entropy of log 3.
-    ('exact', .3 * math.log(3.)), ('sampled', .3 * math.log(3.)),
-    ('bonus', 0.)])
+@pytest.mark.parametrize(
+    'regularizer, added',
+    [
+        # Uniform policies over 3 actions: no KL, and an entropy of log 3.
+        ('exact', 0.3 * math.log(3.0)),
+        ('sampled', 0.3 * math.log(3.0)),
+        ('bonus', 0.0),
+    ],
+)
 def test_value_targets_by_hand(regularizer, added, monkeypatch):
   # gamma = 1/2, so that the network's output is half a value; V(o) = o_0.
   config = small.make_config(
-      unroll_length=4, envs_per_task=2, discount=.5, gae_lambda=1.,
-      reward_scale=.1, value_hidden_sizes=(),
-      **small.settings('two_column', regularizer))
+      unroll_length=4,
+      envs_per_task=2,
+      discount=0.5,
+      gae_lambda=1.0,
+      reward_scale=0.1,
+      value_hidden_sizes=(),
+      **small.settings('two_column', regularizer),
+  )
   networks = distral_networks.make_networks(
-      K, small.OBSERVATION, small.DISCRETE, config, 0)
+      K, small.OBSERVATION, small.DISCRETE, config, 0
+  )
   for variable in networks.policy.trainable_variables:
-    variable.assign(0. * variable)
-  weight, _ = sorted(networks.value.trainable_variables,
-                     key=lambda variable: -variable.shape[1])
-  weight.assign(np.eye(D, 1)[np.newaxis].repeat(K, axis=0) / 2.)
+    variable.assign(0.0 * variable)
+  weight, _ = sorted(
+      networks.value.trainable_variables,
+      key=lambda variable: -variable.shape[1],
+  )
+  weight.assign(np.eye(D, 1)[np.newaxis].repeat(K, axis=0) / 2.0)
 
   # Step 1 is truncated, step 2 terminated, and the unroll ends after step 3.
   # Each of the K * E columns has its own values and rewards.
-  column = np.arange(4.).reshape(2, 2) / 8.
-  value = column + np.reshape([1., 2., 3., 4.], [4, 1, 1])
-  own_last, after_unroll = column - 1., column - 2.
-  reward = 10. * (1. + column)
+  column = np.arange(4.0).reshape(2, 2) / 8.0
+  value = column + np.reshape([1.0, 2.0, 3.0, 4.0], [4, 1, 1])
+  own_last, after_unroll = column - 1.0, column - 2.0
+  reward = 10.0 * (1.0 + column)
   block = dict(
       observation=np.zeros((4, 2, 2, D), np.float32),
       next_observation=np.zeros((4, 2, 2, D), np.float32),
       action=np.zeros((4, 2, 2), np.int32),
-      log_prob=np.full((4, 2, 2), -math.log(3.), np.float32),
+      log_prob=np.full((4, 2, 2), -math.log(3.0), np.float32),
       reward=np.broadcast_to(reward, (4, 2, 2)).astype(np.float32),
       discount=np.ones((4, 2, 2), np.float32),
       episode_step=np.zeros((4, 2, 2), np.int32),
-      episode_end=np.zeros((4, 2, 2), bool), success=np.zeros((4, 2, 2), bool))
+      episode_end=np.zeros((4, 2, 2), bool),
+      success=np.zeros((4, 2, 2), bool),
+  )
   block['observation'][..., 0] = value
   block['next_observation'][..., 0] = np.stack(
-      [value[1], own_last, 0. * column - 4.5, after_unroll])
+      [value[1], own_last, 0.0 * column - 4.5, after_unroll]
+  )
   block['episode_end'][1:3] = True
-  block['discount'][2] = 0.
+  block['discount'][2] = 0.0
   block['episode_step'][1] = 1
 
-  r = 1. + column + added
+  r = 1.0 + column + added
   expected = {}
-  for v, target in zip(value, [
-      r + .5 * (r + .5 * own_last), r + .5 * own_last, r,
-      r + .5 * after_unroll]):
+  for v, target in zip(
+      value,
+      [
+          r + 0.5 * (r + 0.5 * own_last),
+          r + 0.5 * own_last,
+          r,
+          r + 0.5 * after_unroll,
+      ],
+  ):
     for k, e in np.ndindex(2, 2):
       expected[k, v[k, e]] = target[k, e]
 
   seen = []
   value_loss = losses.value_loss
-  monkeypatch.setattr(losses, 'value_loss', lambda value, target: (
-      seen.append((value.numpy(), target.numpy())), value_loss(value, target)
-  )[1])
+  monkeypatch.setattr(
+      losses,
+      'value_loss',
+      lambda value, target: (
+          seen.append((value.numpy(), target.numpy())),
+          value_loss(value, target),
+      )[1],
+  )
   small.make_learner(config, networks, block).step()
-  (outputs, targets), = seen
+  ((outputs, targets),) = seen
   assert outputs.shape == targets.shape == (2, 8)
-  found = {(k, 2. * outputs[k, i]): 2. * targets[k, i]
-           for k, i in np.ndindex(2, 8)}
+  found = {
+      (k, 2.0 * outputs[k, i]): 2.0 * targets[k, i] for k, i in np.ndindex(2, 8)
+  }
   assert found.keys() == expected.keys()
   for key, target in expected.items():
     np.testing.assert_allclose(found[key], target, rtol=1e-6)
@@ -85,7 +113,8 @@ def test_every_sample_is_used_once_an_epoch(monkeypatch):
   def spy(task, shared, action, behaviour_log_prob, *args, **kwargs):
     seen.append(behaviour_log_prob.numpy())
     return policy_loss(
-        task, shared, action, behaviour_log_prob, *args, **kwargs)
+        task, shared, action, behaviour_log_prob, *args, **kwargs
+    )
 
   monkeypatch.setattr(losses, 'policy_loss', spy)
   small.run(config, num_steps=2)
@@ -106,7 +135,8 @@ def test_the_same_seed_gives_the_same_parameters():
   config = small.make_config(num_minibatches=3)
   first, again, other = (
       small.trained(small.run(config, seed=seed, num_steps=2)[0])
-      for seed in (7, 7, 8))
+      for seed in (7, 7, 8)
+  )
   assert not small.moved(first, again)
   assert small.moved(first, other) == {'shared', 'task', 'value'}
 
@@ -114,9 +144,13 @@ def test_the_same_seed_gives_the_same_parameters():
 def test_compiled(compiled):
   """Twice the same bit for bit, and nearly the same as eagerly."""
   networks, learner = small.run(
-      small.make_config(num_epochs=2, num_minibatches=3), num_steps=2)
-  variables = [variable for part in learner.checkpointables.values()
-               for variable in part.variables]
+      small.make_config(num_epochs=2, num_minibatches=3), num_steps=2
+  )
+  variables = [
+      variable
+      for part in learner.checkpointables.values()
+      for variable in part.variables
+  ]
   before = [variable.numpy() for variable in variables]
   start = small.trained(networks)
 
@@ -136,44 +170,58 @@ def test_compiled(compiled):
       np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize('seed', [0, 2 ** 31, 2 ** 32 - 1])
+@pytest.mark.parametrize('seed', [0, 2**31, 2**32 - 1])
 def test_any_seed_of_a_launcher_will_do(seed):
   networks, _ = small.run(small.make_config(num_minibatches=2), seed=seed)
-  assert all(np.isfinite(variable).all()
-             for variable in networks.policy.trainable_variables)
+  assert all(
+      np.isfinite(variable).all()
+      for variable in networks.policy.trainable_variables
+  )
 
 
-@pytest.mark.parametrize('name, metric', [
-    ('reward', 'reward'), ('observation', 'regularization'),
-    ('next_observation', 'value_explained'), ('log_prob', 'policy_gradient')])
+@pytest.mark.parametrize(
+    'name, metric',
+    [
+        ('reward', 'reward'),
+        ('observation', 'regularization'),
+        ('next_observation', 'value_explained'),
+        ('log_prob', 'policy_gradient'),
+    ],
+)
 def test_nan_is_an_error_that_names_a_metric(name, metric):
   def change(block):
     block[name][2, 1, 0] = np.nan
 
   with pytest.raises(
       errors.NonFiniteError,
-      match=rf'^{metric}\w* is nan in learner step 0; smaller learning rates'):
+      match=rf'^{metric}\w* is nan in learner step 0; smaller learning rates',
+  ):
     small.run(small.make_config(), change=change)
 
 
 def test_standard_deviations_stay_in_their_range():
   config = small.make_config(
-      architecture='separate', learning_rate=5., min_std=.8, initial_std=.9,
-      max_std=1.)
+      architecture='separate',
+      learning_rate=5.0,
+      min_std=0.8,
+      initial_std=0.9,
+      max_std=1.0,
+  )
   networks, _ = small.run(config)
   observation = tf.zeros([K, 1, D])
   for policy in (networks.policy.task, networks.policy.shared):
     std = policy(observation).stddev().numpy()
-    assert (std >= .8 - 1e-6).all() and (std <= 1. + 1e-6).all()
+    assert (std >= 0.8 - 1e-6).all() and (std <= 1.0 + 1e-6).all()
 
 
 def test_what_acts_is_what_is_learned_from():
   """Statistics move after the gradient steps: ratios of a fresh block are 1."""
-  config = small.make_config(learning_rate=.1)
+  config = small.make_config(learning_rate=0.1)
   networks = small.make_networks(config)
   blocks = []
   learner = learning.DistralLearner(
-      config, networks, 0, iterator=iter(lambda: blocks[-1], None))
+      config, networks, 0, iterator=iter(lambda: blocks[-1], None)
+  )
 
   def step_on(block):
     blocks.append(tf.nest.map_structure(tf.constant, block))
@@ -182,7 +230,7 @@ def test_what_acts_is_what_is_learned_from():
   for seed in range(3):
     step_on(small.make_block(networks, seed=seed))
     assert abs(learner.metrics['kl_to_behaviour']) < 1e-9
-    assert learner.metrics['clipped_share'] == 0.
+    assert learner.metrics['clipped_share'] == 0.0
   step_on(blocks[-1])  # a stale one
   assert learner.metrics['kl_to_behaviour'] > 1e-3
 
@@ -194,40 +242,64 @@ def test_observation_statistics_are_those_of_the_blocks():
   variables = networks.policy.acting_variables()
   np.testing.assert_allclose(
       variables['shared/mean'].numpy().ravel(),
-      observation.mean(axis=(0, 1, 2)), rtol=1e-4, atol=1e-6)
-  of_value, = (
-      v for v in networks.value.variables if v.name.endswith('mean:0'))
+      observation.mean(axis=(0, 1, 2)),
+      rtol=1e-4,
+      atol=1e-6,
+  )
+  (of_value,) = (
+      v for v in networks.value.variables if v.name.endswith('mean:0')
+  )
   for mean in (variables['task/mean'], of_value):
     np.testing.assert_allclose(
-        mean.numpy()[:, 0], observation.mean(axis=(0, 2)), rtol=1e-4,
-        atol=1e-6)
+        mean.numpy()[:, 0], observation.mean(axis=(0, 2)), rtol=1e-4, atol=1e-6
+    )
   np.testing.assert_allclose(
       variables['task/inverse_std'].numpy()[:, 0],
-      1. / observation.std(axis=(0, 2)), rtol=1e-4)
+      1.0 / observation.std(axis=(0, 2)),
+      rtol=1e-4,
+  )
 
 
-@pytest.mark.parametrize('changes', [
-    dict(), dict(optimization='alternating', regularizer='sampled')])
+@pytest.mark.parametrize(
+    'changes', [dict(), dict(optimization='alternating', regularizer='sampled')]
+)
 def test_it_learns_which_action_each_task_rewards(compiled, changes):
   config = small.make_config(
-      kl_cost=.02, entropy_cost=.02, discount=0., reward_scale=1., num_epochs=4,
-      learning_rate=.02, **changes)
+      kl_cost=0.02,
+      entropy_cost=0.02,
+      discount=0.0,
+      reward_scale=1.0,
+      num_epochs=4,
+      learning_rate=0.02,
+      **changes,
+  )
   networks = distral_networks.make_networks(
-      K, small.OBSERVATION, small.DISCRETE, config, 0)
+      K, small.OBSERVATION, small.DISCRETE, config, 0
+  )
   blocks = []
-  learner = learning.DistralLearner(config, networks, 0, iterator=iter(
-      lambda: {k: tf.constant(v) for k, v in blocks.pop().items()}, None))
+  learner = learning.DistralLearner(
+      config,
+      networks,
+      0,
+      iterator=iter(
+          lambda: {k: tf.constant(v) for k, v in blocks.pop().items()}, None
+      ),
+  )
   for step in range(30):
     block = small.make_block(networks, small.DISCRETE, seed=step)
     # Task k rewards action k.
     rewarded = block['action'] == np.arange(K)[:, np.newaxis]
     blocks.append(dict(block, reward=rewarded.astype(np.float32)))
     learner.step()
-  probabilities = networks.policy.task(
-      tf.zeros([K, 1, D])).probs_parameter().numpy()[:, 0]
-  assert (probabilities[np.arange(K), np.arange(K)] > .7).all()
-  shared = networks.policy.shared(
-      tf.zeros([K, 1, D])).probs_parameter().numpy()[0, 0]
+  probabilities = (
+      networks.policy.task(tf.zeros([K, 1, D])).probs_parameter().numpy()[:, 0]
+  )
+  assert (probabilities[np.arange(K), np.arange(K)] > 0.7).all()
+  shared = (
+      networks.policy.shared(tf.zeros([K, 1, D]))
+      .probs_parameter()
+      .numpy()[0, 0]
+  )
   assert shared[2] < shared[:2].min()  # what no task wants, pi_0 wants least
 
 
@@ -235,19 +307,29 @@ def test_it_learns_which_action_each_task_rewards(compiled, changes):
 def test_deviations_narrow_in_a_straight_line(architecture):
   """A block is 36 steps; the bound falls from 1.6 to 0.4 over three of them."""
   config = small.make_config(
-      architecture=architecture, initial_std=1.5, max_std=1.6, narrowed_std=.4,
-      narrowing_steps=3 * T * K * E, learning_rate=1e-9)
+      architecture=architecture,
+      initial_std=1.5,
+      max_std=1.6,
+      narrowed_std=0.4,
+      narrowing_steps=3 * T * K * E,
+      learning_rate=1e-9,
+  )
   networks = small.make_networks(config)
   variables = networks.policy.acting_variables()
   shared = variables['shared/log_std']
-  task, = (variable for name, variable in variables.items()
-           if name in ('task/log_std', 'task/max_log_std'))
+  (task,) = (
+      variable
+      for name, variable in variables.items()
+      if name in ('task/log_std', 'task/max_log_std')
+  )
   for log_std in (shared, task):
     log_std.assign(tf.fill(log_std.shape, math.log(1.5)))
   learner = small.make_learner(config, networks, small.make_block(networks))
-  for bound in (1.2, .8, .4, .4):
+  for bound in (1.2, 0.8, 0.4, 0.4):
     learner.step()
     np.testing.assert_allclose(tf.exp(task), bound, rtol=1e-5)
     np.testing.assert_allclose(
-        tf.exp(shared), 1.5 if architecture == 'two_column' else bound,
-        rtol=1e-5)
+        tf.exp(shared),
+        1.5 if architecture == 'two_column' else bound,
+        rtol=1e-5,
+    )

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 from distillery.agents.distral import losses
 from distillery.ops import advantages
+from helpers import tabular
 import numpy as np
 import pytest
-from helpers import tabular
 import tensorflow as tf
 
 K, S, GAMMA = tabular.K, tabular.S, tabular.GAMMA
@@ -14,6 +14,7 @@ K, S, GAMMA = tabular.K, tabular.S, tabular.GAMMA
 
 class Rollouts(NamedTuple):
   """Steps `[T, K, B]`, most with some episode's end in them."""
+
   state: np.ndarray
   action: np.ndarray
   next_state: np.ndarray
@@ -42,7 +43,7 @@ def roll_out(mdp, pi, num_steps, num_rollouts, truncation):
     # Where an episode terminates the next state is any: it must not count.
     next_state = np.where(terminates, 0, arrival)
     end = terminates | (rng.uniform(size=weight.shape) < truncation)
-    steps.append((state, action, next_state, 1. - terminates, end, weight))
+    steps.append((state, action, next_state, 1.0 - terminates, end, weight))
     weight = GAMMA * weight * ~end
     state = np.where(end, draw(rng, starts), next_state)
   return Rollouts(*map(np.stack, zip(*steps)))
@@ -58,8 +59,11 @@ def gradients_of_samples(setting, h, g, rollouts, regularizer):
 
   variables = [tf.constant(h), tf.constant(g)]
   state, action = task_major(rollouts.state), task_major(rollouts.action)
-  costs = dict(regularizer=regularizer, kl_cost=setting.kl_cost,
-               entropy_cost=setting.entropy_cost)
+  costs = dict(
+      regularizer=regularizer,
+      kl_cost=setting.kl_cost,
+      entropy_cost=setting.entropy_cost,
+  )
   _, v = tabular.regularized_values(setting, h, g, regularizer)
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(variables)
@@ -67,22 +71,41 @@ def gradients_of_samples(setting, h, g, rollouts, regularizer):
     addition = losses.reward_regularizer(task, shared, action, **costs)
     addition = addition.numpy().reshape(K, num_steps, num_rollouts)
     result = advantages.generalized_advantages(
-        tf.constant(setting.mdp.reward[
-            task_index, rollouts.state, rollouts.action]
-                    + addition.transpose(1, 0, 2)),
-        tf.constant(rollouts.discount), tf.constant(rollouts.episode_end),
+        tf.constant(
+            setting.mdp.reward[task_index, rollouts.state, rollouts.action]
+            + addition.transpose(1, 0, 2)
+        ),
+        tf.constant(rollouts.discount),
+        tf.constant(rollouts.episode_end),
         tf.constant(v[task_index, rollouts.state]),
         tf.constant(v[task_index, rollouts.next_state]),
-        gamma=GAMMA, lambda_=1.)
+        gamma=GAMMA,
+        lambda_=1.0,
+    )
     terms = losses.policy_loss(
-        task, shared, action, tf.stop_gradient(task.log_prob(action)),
-        task_major(result.advantage.numpy()), clip_ratio=.2, **costs)
+        task,
+        shared,
+        action,
+        tf.stop_gradient(task.log_prob(action)),
+        task_major(result.advantage.numpy()),
+        clip_ratio=0.2,
+        **costs,
+    )
     weight = task_major(rollouts.weight) / num_rollouts
-    parts = [tf.reduce_sum(weight * term)
-             for term in (terms.policy_gradient, terms.direct)]
-  score, direct = (-tabular.flatten(tape.gradient(
-      part, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO))
-                   for part in parts)
+    parts = [
+        tf.reduce_sum(weight * term)
+        for term in (terms.policy_gradient, terms.direct)
+    ]
+  score, direct = (
+      -tabular.flatten(
+          tape.gradient(
+              part,
+              variables,
+              unconnected_gradients=tf.UnconnectedGradients.ZERO,
+          )
+      )
+      for part in parts
+  )
   return score, score + direct
 
 
@@ -90,22 +113,35 @@ def gradients_of_samples(setting, h, g, rollouts, regularizer):
 @pytest.mark.parametrize('architecture', ['separate', 'two_column'])
 def test_sampled_estimate_is_unbiased(architecture, regularizer):
   """Within 3 standard errors; what lacks the direct term is far outside."""
-  num_steps, truncation, num_parts = 4, .1, 20
-  setting = tabular.make_setting(architecture, .5)
+  num_steps, truncation, num_parts = 4, 0.1, 20
+  setting = tabular.make_setting(architecture, 0.5)
   parameters = tabular.make_parameters()
   mdp = setting.mdp
-  end = 1. - mdp.transition.sum(axis=-1, keepdims=True)
+  end = 1.0 - mdp.transition.sum(axis=-1, keepdims=True)
   rollouts = roll_out(
       mdp._replace(transition=np.concatenate([mdp.transition, end], axis=-1)),
-      tabular.policies(setting, *parameters)[0], num_steps, 50_000, truncation)
+      tabular.policies(setting, *parameters)[0],
+      num_steps,
+      50_000,
+      truncation,
+  )
   parts = zip(*(np.split(x, num_parts, axis=2) for x in rollouts))
-  estimates = np.array([
-      gradients_of_samples(setting, *parameters, Rollouts(*part), regularizer)
-      for part in parts])
+  estimates = np.array(
+      [
+          gradients_of_samples(
+              setting, *parameters, Rollouts(*part), regularizer
+          )
+          for part in parts
+      ]
+  )
   expected = tabular.gradient_of_losses(
-      setting, *parameters, regularizer, num_steps=num_steps,
-      survival=1. - truncation)
+      setting,
+      *parameters,
+      regularizer,
+      num_steps=num_steps,
+      survival=1.0 - truncation,
+  )
   standard_error = estimates.std(axis=0, ddof=1) / np.sqrt(num_parts)
   error = np.abs(estimates.mean(axis=0) - expected)
-  assert (error[1] < 3. * standard_error[1]).all()
-  assert (error[0] > 10. * standard_error[0]).any()
+  assert (error[1] < 3.0 * standard_error[1]).all()
+  assert (error[0] > 10.0 * standard_error[0]).any()

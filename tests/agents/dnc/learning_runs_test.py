@@ -8,9 +8,9 @@ from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.environments import fakes
 from distillery.networks.policies import columns
+from helpers import small_dnc as small
 import numpy as np
 import pytest
-from helpers import small_dnc as small
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.
@@ -43,13 +43,21 @@ class KilledBuilder(builder.DnCBuilder):
 
 def run(path, config, resume=False, make_builder=builder.DnCBuilder):
   """10 steps, distilled in every fourth, saved in every third."""
-  experiment.run_experiment(setup.ExperimentConfig(
-      agent='dnc', agent_config=config, make_builder=make_builder,
-      suite=fakes.point_mass_suite(2, horizon=HORIZON), seed=3,
-      num_env_steps=10 * steps_of(config), num_workers=1,
-      run_dir=run_directory.RunDirectory(path, resume=resume),
-      evaluate_every=100 * BLOCK, evaluation_episodes=1,
-      checkpoint_every=3 * steps_of(config)))
+  experiment.run_experiment(
+      setup.ExperimentConfig(
+          agent='dnc',
+          agent_config=config,
+          make_builder=make_builder,
+          suite=fakes.point_mass_suite(2, horizon=HORIZON),
+          seed=3,
+          num_env_steps=10 * steps_of(config),
+          num_workers=1,
+          run_dir=run_directory.RunDirectory(path, resume=resume),
+          evaluate_every=100 * BLOCK,
+          evaluation_episodes=1,
+          checkpoint_every=3 * steps_of(config),
+      )
+  )
 
 
 def steps_of(config):
@@ -58,26 +66,45 @@ def steps_of(config):
 
 def variables_of(path):
   reader = tf.train.load_checkpoint(str(checkpoints.newest(path) / 'variables'))
-  return {name: reader.get_tensor(name)
-          for name in reader.get_variable_to_shape_map()
-          if not name.startswith('_CHECKPOINTABLE')}
+  return {
+      name: reader.get_tensor(name)
+      for name in reader.get_variable_to_shape_map()
+      if not name.startswith('_CHECKPOINTABLE')
+  }
 
 
-@pytest.mark.parametrize('changes', [
-    pytest.param(dict(), id='paper'),
-    pytest.param(dict(central_trpo=True, baseline='neural'), id='central_trpo',
-                 marks=pytest.mark.slow),
-    pytest.param(dict(mode='release'), id='release', marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        pytest.param(dict(), id='paper'),
+        pytest.param(
+            dict(central_trpo=True, baseline='neural'),
+            id='central_trpo',
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            dict(mode='release'), id='release', marks=pytest.mark.slow
+        ),
+    ],
+)
 def test_a_killed_run_ends_as_one_that_was_not(compiled, tmp_path, changes):
   config = dnc_config.DnCConfig(
-      envs_per_task=2, unroll_length=2 * HORIZON, hidden_sizes=(8,),
-      value_hidden_sizes=(8,), penalty_states=10, distillation_period=4,
-      distillation_epochs=2, distillation_minibatches=2, **changes)
+      envs_per_task=2,
+      unroll_length=2 * HORIZON,
+      hidden_sizes=(8,),
+      value_hidden_sizes=(8,),
+      penalty_states=10,
+      distillation_period=4,
+      distillation_epochs=2,
+      distillation_minibatches=2,
+      **changes,
+  )
   run(tmp_path / 'whole', config)
   with pytest.raises(Killed):
     run(tmp_path / 'broken', config, make_builder=KilledBuilder)
-  assert checkpoints.newest(
-      tmp_path / 'broken').name.lstrip('0') == str(6 * steps_of(config))
+  assert checkpoints.newest(tmp_path / 'broken').name.lstrip('0') == str(
+      6 * steps_of(config)
+  )
   run(tmp_path / 'broken', config, resume=True)
   wanted, got = (variables_of(tmp_path / name) for name in ('whole', 'broken'))
   assert got.keys() == wanted.keys()
@@ -87,13 +114,16 @@ def test_a_killed_run_ends_as_one_that_was_not(compiled, tmp_path, changes):
   assert parts >= {'policy', 'critic', 'distillation_optimizer'}, parts
 
 
-@pytest.mark.parametrize('changes', [
-    dict(), dict(mode='release'), dict(variant='centralized')],
-                         ids=['paper', 'release', 'centralized'])
+@pytest.mark.parametrize(
+    'changes',
+    [dict(), dict(mode='release'), dict(variant='centralized')],
+    ids=['paper', 'release', 'centralized'],
+)
 def test_compiled(compiled, changes):
   """Twice the same bit for bit, and nearly the same as eagerly."""
   config = small.make_config(
-      penalty_states=small.N // 2, distillation_learning_rate=1e-4, **changes)
+      penalty_states=small.N // 2, distillation_learning_rate=1e-4, **changes
+  )
 
   def train(num_steps):
     return small.copies(small.run(config, num_steps)[0])
@@ -113,16 +143,30 @@ def two_columns(config, action_spec):
   """Networks in which pi_i is pi_c and a column, as in Distral."""
   networks = small.make_networks(config, action_spec)
   is_discrete = action_spec is small.DISCRETE
-  return networks._replace(policy=columns.ColumnPolicy(
-      K, small.D, 3 if is_discrete else small.A, is_discrete=is_discrete,
-      architecture='two_column', alpha=1. if is_discrete else .5,
-      hidden_sizes=(6,), shared_observes_task=True, task_observes_task=True,
-      pooled_normalizer=True, std=columns.StdRange(.7, .01, 1.6),
-      min_observation_std=.01, seed=1))
+  return networks._replace(
+      policy=columns.ColumnPolicy(
+          K,
+          small.D,
+          3 if is_discrete else small.A,
+          is_discrete=is_discrete,
+          architecture='two_column',
+          alpha=1.0 if is_discrete else 0.5,
+          hidden_sizes=(6,),
+          shared_observes_task=True,
+          task_observes_task=True,
+          pooled_normalizer=True,
+          std=columns.StdRange(0.7, 0.01, 1.6),
+          min_observation_std=0.01,
+          seed=1,
+      )
+  )
 
 
-@pytest.mark.parametrize('action_spec', [small.CONTINUOUS, small.DISCRETE],
-                         ids=['continuous', 'discrete'])
+@pytest.mark.parametrize(
+    'action_spec',
+    [small.CONTINUOUS, small.DISCRETE],
+    ids=['continuous', 'discrete'],
+)
 @pytest.mark.parametrize('mode', ['paper', 'release'])
 def test_two_columns_of_distral_will_do(mode, action_spec):
   config = small.make_config(mode=mode, distillation_period=2)
@@ -136,7 +180,7 @@ def test_two_columns_of_distral_will_do(mode, action_spec):
     moved = small.moved(before, small.copies(networks))
     is_due = step % 2 == (mode == 'paper')
     if not is_due:
-      assert learner.metrics['accepted'] == 1.
+      assert learner.metrics['accepted'] == 1.0
       assert moved == ({'local'} if mode == 'paper' else {'local', 'central'})
       continue
     assert 'central' in moved
@@ -147,4 +191,4 @@ def test_two_columns_of_distral_will_do(mode, action_spec):
       assert np.abs(local.kl_divergence(central)).max() < 1e-6
     else:
       assert not policy.acting_variables()['task/w1'].numpy().any()
-      assert (local.stddev() < central.stddev() / np.sqrt(.5)).numpy().all()
+      assert (local.stddev() < central.stddev() / np.sqrt(0.5)).numpy().all()

@@ -2,16 +2,16 @@
 
 from distillery.agents.core import errors
 from distillery.agents.core.trust_region import (
-  networks as trust_region_networks,
+    networks as trust_region_networks,
 )
 from distillery.agents.dnc import learning
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning as trpo_learning
 from distillery.ops import families
 from distillery.ops import trust_region
+from helpers import small_dnc as small
 import numpy as np
 import pytest
-from helpers import small_dnc as small
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.
@@ -19,10 +19,16 @@ pytestmark = pytest.mark.timeout(900)
 K, N, A = small.K, small.N, small.A
 # Of the states of all contexts together.
 STATISTICS = ('shared/mean', 'shared/inverse_std')
-VARIANTS = pytest.mark.parametrize('mode, variant', [
-    ('paper', 'vanilla'), ('paper', 'centralized'), ('paper', 'unconstrained'),
-    ('release', 'vanilla'), ('release', 'centralized'),
-])
+VARIANTS = pytest.mark.parametrize(
+    'mode, variant',
+    [
+        ('paper', 'vanilla'),
+        ('paper', 'centralized'),
+        ('paper', 'unconstrained'),
+        ('release', 'vanilla'),
+        ('release', 'centralized'),
+    ],
+)
 
 
 class Objective:
@@ -33,7 +39,8 @@ class Objective:
     self.block = small.tensors(small.make_block(networks.policy))
     self.observation, self.action, self.log_prob = (
         small.rows(self.block[name].numpy())
-        for name in ('observation', 'action', 'log_prob'))
+        for name in ('observation', 'action', 'log_prob')
+    )
     self.advantage = networks.critic.estimate(self.block).advantage.numpy()
     self.others = self.everywhere()
 
@@ -46,23 +53,33 @@ class Objective:
     return result
 
   def of_states(self, j):
-    return families.parameters(self.policy.task(
-        np.broadcast_to(self.observation[j], (K, *self.observation.shape[1:])),
-        tf.fill([K, N], j)))
+    return families.parameters(
+        self.policy.task(
+            np.broadcast_to(
+                self.observation[j], (K, *self.observation.shape[1:])
+            ),
+            tf.fill([K, N], j),
+        )
+    )
 
   def of_context(self, i):
     """L_i at the present variables, held against `others`."""
     own = self.of_states(i)
     row = lambda x, k: families.Gaussian(x.mean[k], x.std[k])
-    ratio = tf.exp(self.policy.task(self.observation).log_prob(
-        self.action)[i] - self.log_prob[i])
+    ratio = tf.exp(
+        self.policy.task(self.observation).log_prob(self.action)[i]
+        - self.log_prob[i]
+    )
     loss = -tf.reduce_mean(tf.cast(ratio * self.advantage[i], tf.float64))
     if self.config.variant == 'unconstrained':
       return loss
     if self.config.variant == 'centralized':
       central = families.parameters(self.policy.shared(self.observation))
-      kls = [row(own, i).kl(families.Gaussian(
-          *(tf.stop_gradient(x[i]) for x in central)))]
+      kls = [
+          row(own, i).kl(
+              families.Gaussian(*(tf.stop_gradient(x[i]) for x in central))
+          )
+      ]
     else:
       kls = []
       for j in set(range(K)) - {i}:
@@ -70,7 +87,8 @@ class Objective:
         kls.extend(
             [row(own, i).kl(row(self.others[i], j)), other.kl(mine)]
             if self.config.mode == 'paper'
-            else [.5 * mine.kl(other), .5 * other.kl(mine)])
+            else [0.5 * mine.kl(other), 0.5 * other.kl(mine)]
+        )
       kls = [kl / (K - 1) for kl in kls]
     penalty = sum(tf.reduce_mean(tf.cast(kl, tf.float64)) for kl in kls)
     return loss + self.config.penalty * penalty
@@ -79,13 +97,17 @@ class Objective:
     """One trust-region step of policy i, as if there were no other to move."""
     config = self.config
     result = trust_region.trust_region_step(
-        self.policy.task_variables(), num_regions=1,
-        policy=lambda: self.policy.task(self.observation)[i:i + 1],
+        self.policy.task_variables(),
+        num_regions=1,
+        policy=lambda: self.policy.task(self.observation)[i : i + 1],
         loss=lambda _: self.of_context(i)[tf.newaxis],
-        max_kl=config.max_kl, damping=config.damping,
-        cg_iterations=config.cg_iterations, project=self.policy.project,
+        max_kl=config.max_kl,
+        damping=config.damping,
+        cg_iterations=config.cg_iterations,
+        project=self.policy.project,
         backtrack_ratio=config.backtrack_ratio,
-        max_backtracks=config.max_backtracks)
+        max_backtracks=config.max_backtracks,
+    )
     assert result.accepted.numpy().all()
     return result
 
@@ -103,17 +125,21 @@ def test_a_step_is_that_of_each_policy_alone(mode, variant):
     if mode == 'release':  # Those before it are where they have moved to.
       objective.others = objective.everywhere()
     results.append(objective.move(i))
-  for found, expected, old in zip(*(
-      made.policy.task_variables() for made in (networks, alone, before))):
+  for found, expected, old in zip(
+      *(made.policy.task_variables() for made in (networks, alone, before))
+  ):
     np.testing.assert_allclose(
-        found - old, expected - old, atol=1e-4 * np.abs(expected - old).max())
+        found - old, expected - old, atol=1e-4 * np.abs(expected - old).max()
+    )
   for name in ('improvement', 'kl', 'step_norm'):
     expected = [getattr(result, name).numpy().item() for result in results]
     np.testing.assert_allclose(
-        learner.metrics[name], np.mean(expected), rtol=1e-4)
+        learner.metrics[name], np.mean(expected), rtol=1e-4
+    )
     if name == 'kl':
       np.testing.assert_allclose(
-          learner.metrics['largest_kl'], np.max(expected), rtol=1e-4)
+          learner.metrics['largest_kl'], np.max(expected), rtol=1e-4
+      )
 
 
 def locals_of(config, change=None, spoil=None):
@@ -124,14 +150,19 @@ def locals_of(config, change=None, spoil=None):
   learner = small.make_learner(config, networks, change)
   learner.num_steps = 1
   learner.step()
-  return np.concatenate([x.numpy().reshape(K, -1) for x
-                         in networks.policy.task_variables()], axis=1)
+  return np.concatenate(
+      [x.numpy().reshape(K, -1) for x in networks.policy.task_variables()],
+      axis=1,
+  )
 
 
-@pytest.mark.parametrize('mode, moves', [
-    ('paper', [False, True, False]),
-    ('release', [False, True, True]),  # Context 2 sees where policy 1 went.
-])
+@pytest.mark.parametrize(
+    'mode, moves',
+    [
+        ('paper', [False, True, False]),
+        ('release', [False, True, True]),  # Context 2 sees where policy 1 went.
+    ],
+)
 def test_whom_the_returns_of_a_context_move(mode, moves):
   config = small.make_config(mode=mode)
 
@@ -143,13 +174,19 @@ def test_whom_the_returns_of_a_context_move(mode, moves):
   np.testing.assert_array_equal((before != after).any(axis=1), moves)
 
 
-@pytest.mark.parametrize('changes, moves', [
-    (dict(), True), (dict(variant='unconstrained'), False),
-    (dict(variant='centralized'), False)])
+@pytest.mark.parametrize(
+    'changes, moves',
+    [
+        (dict(), True),
+        (dict(variant='unconstrained'), False),
+        (dict(variant='centralized'), False),
+    ],
+)
 def test_whom_another_policy_pulls(changes, moves):
   def spoil(policy):  # The last bias of policy 1 alone.
     policy.acting_variables()['task/b1'].assign_add(
-        [[[0.] * A], [[.5] * A], [[0.] * A]])
+        [[[0.0] * A], [[0.5] * A], [[0.0] * A]]
+    )
 
   def keep(blocks):  # As it was: who acted, and what came of it.
     blocks['task'].update(block)
@@ -158,7 +195,8 @@ def test_whom_another_policy_pulls(changes, moves):
   block = small.make_block(small.make_networks(config).policy)
   before, after = (locals_of(config, keep, f) for f in (None, spoil))
   np.testing.assert_array_equal(
-      (before != after).any(axis=1), [moves, True, moves])
+      (before != after).any(axis=1), [moves, True, moves]
+  )
 
 
 def trpo_like(networks, config, i, blocks, action_spec):
@@ -174,9 +212,12 @@ def trpo_like(networks, config, i, blocks, action_spec):
   Returns:
     Networks and learner.
   """
-  settings = trpo_config.TRPOConfig(**{
-      name: getattr(config, name)
-      for name in trpo_config.TRPOConfig.__dataclass_fields__})
+  settings = trpo_config.TRPOConfig(
+      **{
+          name: getattr(config, name)
+          for name in trpo_config.TRPOConfig.__dataclass_fields__
+      }
+  )
   spec = small.make_builder(config, action_spec).spec
   spec = spec._replace(num_tasks=K if i == K else 1)
   made = trust_region_networks.make_networks(spec, settings, 'shared', seed=0)
@@ -187,54 +228,76 @@ def trpo_like(networks, config, i, blocks, action_spec):
       array = own[part] if name in STATISTICS or i == K else own[part][i]
       variable.assign(tf.reshape(array, variable.shape))
   return made, trpo_learning.TRPOLearner(
-      settings, made, 0, checkpointables={}, iterator=blocks)
+      settings, made, 0, checkpointables={}, iterator=blocks
+  )
 
 
-@pytest.mark.parametrize('action_spec', [small.CONTINUOUS, small.DISCRETE],
-                         ids=['continuous', 'discrete'])
+@pytest.mark.parametrize(
+    'action_spec',
+    [small.CONTINUOUS, small.DISCRETE],
+    ids=['continuous', 'discrete'],
+)
 def test_without_a_penalty_it_is_trpo_of_each_alone(action_spec):
   """Also the centre, on its own blocks."""
   with pytest.warns(UserWarning, match='unconstrained'):
-    config = small.make_config(penalty=0., central_trpo=True,
-                               observes_task=False, distillation_period=100)
+    config = small.make_config(
+        penalty=0.0,
+        central_trpo=True,
+        observes_task=False,
+        distillation_period=100,
+    )
   networks = small.make_networks(config, action_spec)
   taken = []
-  learner = learning.DnCLearner(config, networks, 0, iterator=(
-      taken.append(blocks) or blocks
-      for blocks in small.fresh_blocks(networks, ('task', 'shared'))))
+  learner = learning.DnCLearner(
+      config,
+      networks,
+      0,
+      iterator=(
+          taken.append(blocks) or blocks
+          for blocks in small.fresh_blocks(networks, ('task', 'shared'))
+      ),
+  )
 
   def blocks_of(i):
     while True:
       yield taken[-1]['shared'] if i == K else {
-          name: array[:, i:i + 1] for name, array in taken[-1]['task'].items()}
+          name: array[:, i : i + 1] for name, array in taken[-1]['task'].items()
+      }
 
-  singles = [trpo_like(networks, config, i, blocks_of(i), action_spec)
-             for i in range(K + 1)]
+  singles = [
+      trpo_like(networks, config, i, blocks_of(i), action_spec)
+      for i in range(K + 1)
+  ]
   policy = networks.policy
   for _ in range(3):
     learner.step()
     for i, (made, trpo) in enumerate(singles):
       trpo.step()
-      assert trpo.metrics['accepted'] == 1.
+      assert trpo.metrics['accepted'] == 1.0
       for found, expected in zip(
           made.policy.shared_variables(),
-          policy.shared_variables() if i == K else policy.task_variables()):
+          policy.shared_variables() if i == K else policy.task_variables(),
+      ):
         expected = expected if i == K else expected[i]
         # A product of K matrices may round otherwise than one of a matrix, and
         # conjugate gradients make more of it.
         np.testing.assert_allclose(
-            found, tf.reshape(expected, found.shape), atol=1e-4)
+            found, tf.reshape(expected, found.shape), atol=1e-4
+        )
       # Observations are standardised by what all contexts saw.
       for name in STATISTICS:
         made.policy.acting_variables()[name].assign(
-            policy.acting_variables()[name])
+            policy.acting_variables()[name]
+        )
 
 
 def test_the_centre_of_the_release_takes_the_same_step():
   """Before it is cloned from the local policies."""
   steps = []
-  for changes in (dict(mode='release', distillation_learning_rate=1e-30),
-                  dict(central_trpo=True)):
+  for changes in (
+      dict(mode='release', distillation_learning_rate=1e-30),
+      dict(central_trpo=True),
+  ):
     config = small.make_config(**changes)
     networks = small.make_networks(config)
     before = small.copies(networks)
@@ -243,16 +306,22 @@ def test_the_centre_of_the_release_takes_the_same_step():
     learner.step()
     steps.append({'central': small.copies(networks)['central']})
     assert 'central' in small.moved(before, small.copies(networks))
-    assert 0. < learner.metrics['central_kl'] <= config.max_kl
+    assert 0.0 < learner.metrics['central_kl'] <= config.max_kl
   assert not small.moved(*steps)
 
 
 @pytest.mark.parametrize('mode', ['paper', 'release'])
-@pytest.mark.parametrize('name, field, sentence', [
-    ('task', 'reward', 'not finite in learner step 0: loss of region 1'),
-    ('shared', 'reward',
-     'central policy: not finite in learner step 0: loss of region 0'),
-])
+@pytest.mark.parametrize(
+    'name, field, sentence',
+    [
+        ('task', 'reward', 'not finite in learner step 0: loss of region 1'),
+        (
+            'shared',
+            'reward',
+            'central policy: not finite in learner step 0: loss of region 0',
+        ),
+    ],
+)
 def test_nan_is_an_error_that_names_its_origin(name, field, sentence, mode):
   def change(blocks):
     blocks[name][field][2, 1, 0] = np.nan
@@ -268,26 +337,34 @@ def test_identical_contexts_stay_together():
   Not nearer than the size of a trust region: as all step at once, two that are
   apart step past each other.
   """
+
   def change(blocks):
     block = blocks['task']
     block['reward'] = -np.square(
-        block['action'] - block['observation'][..., :A]).sum(axis=-1)
+        block['action'] - block['observation'][..., :A]
+    ).sum(axis=-1)
 
   def distance(**changes):
     config = small.make_config(
-        observes_task=False, max_kl=2e-4, distillation_period=100, **changes)
+        observes_task=False, max_kl=2e-4, distillation_period=100, **changes
+    )
     networks = small.make_builder(config, num_tasks=2).make_networks(0)
     networks.policy.reset_tasks()
-    learner = learning.DnCLearner(config, networks, 0, iterator=(
-        small.fresh_blocks(networks, ('task',), change, spread=0.)))
+    learner = learning.DnCLearner(
+        config,
+        networks,
+        0,
+        iterator=(small.fresh_blocks(networks, ('task',), change, spread=0.0)),
+    )
     for _ in range(12):
       learner.step()
-      assert learner.metrics['accepted'] > 0.
+      assert learner.metrics['accepted'] > 0.0
     states = np.random.default_rng(1).normal(size=(1, 100, small.D))
-    mean, std = small.parameters(networks.policy.task(
-        tf.constant(states.repeat(2, axis=0), tf.float32)))
+    mean, std = small.parameters(
+        networks.policy.task(tf.constant(states.repeat(2, axis=0), tf.float32))
+    )
     one, other = zip(mean, std)
     return max(small.kl(one, other).mean(), small.kl(other, one).mean())
 
-  together, apart = distance(penalty=100.), distance(variant='unconstrained')
+  together, apart = distance(penalty=100.0), distance(variant='unconstrained')
   assert together < 1e-3 and apart > 2e-3, (together, apart)

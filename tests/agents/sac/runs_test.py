@@ -6,7 +6,6 @@ import shutil
 import threading
 import time
 
-from helpers import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
@@ -15,31 +14,48 @@ from distillery.agents.core.running import setup
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from distillery.environments import fakes
+from helpers import disks
 import pytest
 import reverb
 
 pytestmark = pytest.mark.timeout(600)
 # Two tasks, ten steps of each in a block; learns from the third block on.
 CONFIG = sac_config.SACConfig(
-    unroll_length=10, random_steps=30, batch_size=16, samples_per_insert=8.,
-    updates_per_step=2, hidden_sizes=(8,), critic_hidden_sizes=(8,))
+    unroll_length=10,
+    random_steps=30,
+    batch_size=16,
+    samples_per_insert=8.0,
+    updates_per_step=2,
+    hidden_sizes=(8,),
+    critic_hidden_sizes=(8,),
+)
 BLOCK = 20
 
 
 def run(path, num_blocks, resume=False):
-  experiment.run_experiment(setup.ExperimentConfig(
-      agent='sac', agent_config=CONFIG, make_builder=builder.SACBuilder,
-      suite=fakes.point_mass_suite(2, horizon=10), seed=0,
-      num_env_steps=num_blocks * BLOCK, num_workers=1,
-      evaluate_every=10 * BLOCK, evaluation_episodes=1,
-      checkpoint_every=5 * BLOCK,
-      run_dir=run_directory.RunDirectory(path, resume=resume)))
+  experiment.run_experiment(
+      setup.ExperimentConfig(
+          agent='sac',
+          agent_config=CONFIG,
+          make_builder=builder.SACBuilder,
+          suite=fakes.point_mass_suite(2, horizon=10),
+          seed=0,
+          num_env_steps=num_blocks * BLOCK,
+          num_workers=1,
+          evaluate_every=10 * BLOCK,
+          evaluation_episodes=1,
+          checkpoint_every=5 * BLOCK,
+          run_dir=run_directory.RunDirectory(path, resume=resume),
+      )
+  )
 
 
 def learner_steps(path):
   with open(path / 'train.csv', newline='') as f:
-    return [(int(row['env_steps']), int(row['learner_steps']))
-            for row in csv.DictReader(f)]
+    return [
+        (int(row['env_steps']), int(row['learner_steps']))
+        for row in csv.DictReader(f)
+    ]
 
 
 def state(path):
@@ -56,12 +72,13 @@ def test_a_resumed_run_goes_on_with_its_replay(compiled, tmp_path):
   assert not (path / 'replay.tmp').exists()
   run(path, 10, resume=True)
   assert learner_steps(path) == [
-      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)
+  ]
   newest = checkpoints.newest(path)
   assert newest != first and checkpoints.newest(path).name == '000000000200'
   # All 100 transitions of each task, and not those after the checkpoint alone.
-  size, = ((newest / 'replay').glob('*/items.tfrecord'))
-  old, = ((first / 'replay').glob('*/items.tfrecord'))
+  (size,) = (newest / 'replay').glob('*/items.tfrecord')
+  (old,) = (first / 'replay').glob('*/items.tfrecord')
   assert size.stat().st_size > 1.8 * old.stat().st_size
 
 
@@ -73,11 +90,16 @@ def test_checkpoints_may_lie_on_another_disk(compiled, tmp_path, monkeypatch):
     run(path, 5)
     run(path, 10, resume=True)
     assert learner_steps(path) == [
-        (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+        (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)
+    ]
     assert sorted(found.name for found in disk.iterdir()) == [
-        '000000000100', '000000000200']
-    first, second = (found.stat().st_size for found in sorted(
-        disk.glob('*/replay/*/items.tfrecord')))
+        '000000000100',
+        '000000000200',
+    ]
+    first, second = (
+        found.stat().st_size
+        for found in sorted(disk.glob('*/replay/*/items.tfrecord'))
+    )
     assert second > 1.8 * first
   finally:
     shutil.rmtree(disk)
@@ -86,7 +108,7 @@ def test_checkpoints_may_lie_on_another_disk(compiled, tmp_path, monkeypatch):
 def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
   run(tmp_path / 'run', 10)
   newest = checkpoints.newest(tmp_path / 'run')
-  chunks, = newest.glob('replay/*/chunks.tfrecord')
+  (chunks,) = newest.glob('replay/*/chunks.tfrecord')
   content = bytearray(chunks.read_bytes())
   content[len(content) // 2] ^= 1
   chunks.write_bytes(content)
@@ -94,12 +116,17 @@ def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
     assert checkpoints.newest(tmp_path / 'run').name == '000000000100'
 
 
-@pytest.mark.parametrize('error', [
-    # What Reverb makes of a full disk, and what else it may say.
-    IndexError('chunks.tfrecord; No space left on device'),
-    RuntimeError('No space left on device')])
+@pytest.mark.parametrize(
+    'error',
+    [
+        # What Reverb makes of a full disk, and what else it may say.
+        IndexError('chunks.tfrecord; No space left on device'),
+        RuntimeError('No space left on device'),
+    ],
+)
 def test_a_full_disk_ends_the_run_with_a_sentence(
-    compiled, tmp_path, monkeypatch, error):
+    compiled, tmp_path, monkeypatch, error
+):
   def full(self):
     raise error
 
@@ -111,14 +138,15 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
 
 
 def test_a_run_goes_on_while_its_replay_is_written(
-    compiled, tmp_path, monkeypatch):
+    compiled, tmp_path, monkeypatch
+):
   path, checkpoint = tmp_path / 'run', reverb.Client.checkpoint
   seen = []
 
   def slow(self):
-    deadline = time.monotonic() + 60.
+    deadline = time.monotonic() + 60.0
     while learner_steps(path)[-1][0] <= 140 and time.monotonic() < deadline:
-      time.sleep(.1)
+      time.sleep(0.1)
     seen.append(learner_steps(path)[-1][0])
     return checkpoint(self)
 
@@ -127,17 +155,21 @@ def test_a_run_goes_on_while_its_replay_is_written(
   # That of step 100 was begun then, and that of the end waited for it.
   assert seen[0] > 140
   assert [found.name for found in checkpoints.paths(path / 'checkpoints')] == [
-      '000000000100', '000000000160']
+      '000000000100',
+      '000000000160',
+  ]
   first = path / 'checkpoints' / '000000000100' / 'state.json'
   assert json.loads(first.read_text())['learner_steps'] == 15
   monkeypatch.undo()
   run(path, 10, resume=True)
   assert learner_steps(path) == [
-      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)]
+      (BLOCK * (i + 3), 5 * (i + 1)) for i in range(8)
+  ]
 
 
 def test_a_replay_that_cannot_be_written_is_told_of_at_once(
-    compiled, tmp_path, monkeypatch):
+    compiled, tmp_path, monkeypatch
+):
   def full(self):
     raise IndexError('No space left on device')
 
@@ -149,7 +181,8 @@ def test_a_replay_that_cannot_be_written_is_told_of_at_once(
 
 
 def test_a_replay_that_is_never_written_ends_the_run(
-    compiled, tmp_path, monkeypatch, fall_silent):
+    compiled, tmp_path, monkeypatch, fall_silent
+):
   def hangs(self):
     fall_silent()
     threading.Event().wait()
@@ -161,11 +194,12 @@ def test_a_replay_that_is_never_written_ends_the_run(
 
 
 def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
-    compiled, tmp_path, monkeypatch):
+    compiled, tmp_path, monkeypatch
+):
   checkpoint, update = reverb.Client.checkpoint, display.Display.update
 
   def slow(self):
-    time.sleep(3.)
+    time.sleep(3.0)
     return checkpoint(self)
 
   def interrupted(self, env_steps, status):
@@ -188,9 +222,15 @@ def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
   newest = checkpoints.newest(path)
   shutil.rmtree(newest / 'replay')
   manifest = json.loads((newest / 'manifest.json').read_text())
-  (newest / 'manifest.json').write_text(json.dumps({
-      name: digest for name, digest in manifest.items()
-      if not name.startswith('replay/')}))
+  (newest / 'manifest.json').write_text(
+      json.dumps(
+          {
+              name: digest
+              for name, digest in manifest.items()
+              if not name.startswith('replay/')
+          }
+      )
+  )
   with pytest.raises(ValueError, match='holds no replay to go on with'):
     run(path, 10, resume=True)
   assert not (path / 'replay.tmp').exists()

@@ -11,8 +11,8 @@ from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import families as damsel_families
 from distillery.environments.damsel import tasks as damsel_tasks
 from distillery.environments.pool import process_pool
-import numpy as np
 from helpers import pool_helpers
+import numpy as np
 import pytest
 
 FAMILIES = damsel_tasks.FAMILIES
@@ -21,7 +21,8 @@ ZERO = np.zeros(3, np.float32)
 
 def make(family, *value, sparse=False):
   return damsel_environment.DamselEnvironment(
-      damsel_tasks.Target(family, value), sparse=sparse)
+      damsel_tasks.Target(family, value), sparse=sparse
+  )
 
 
 def play(environment, controller):
@@ -51,28 +52,45 @@ def fixture_solutions():
 
 
 def test_the_scripted_controllers_solve_every_task(solutions):
-  failed = [target for _, target, _, _, environment in solutions
-            if not environment.success]
+  failed = [
+      target
+      for _, target, _, _, environment in solutions
+      if not environment.success
+  ]
   assert len(solutions) == 90 and not failed
 
 
 def test_doing_nothing_solves_what_the_authors_tasks_give_away(solutions):
-  solved = {(split, family): sum(
-      idle <= damsel_tasks.THRESHOLDS[family]
-      for s, target, idle, _, _ in solutions
-      if (s, target.family) == (split, family))
-            for split in ('train', 'test') for family in FAMILIES}
+  solved = {
+      (split, family): sum(
+          idle <= damsel_tasks.THRESHOLDS[family]
+          for s, target, idle, _, _ in solutions
+          if (s, target.family) == (split, family)
+      )
+      for split in ('train', 'test')
+      for family in FAMILIES
+  }
   assert solved == {
-      ('train', 'push'): 0, ('train', 'door'): 3, ('train', 'drawer'): 3,
-      ('test', 'push'): 0, ('test', 'door'): 1, ('test', 'drawer'): 2}
+      ('train', 'push'): 0,
+      ('train', 'door'): 3,
+      ('train', 'drawer'): 3,
+      ('test', 'push'): 0,
+      ('test', 'door'): 1,
+      ('test', 'drawer'): 2,
+  }
 
 
 def test_observations_tell_angle_and_opening(solutions):
   """As the joints have them, to a thousandth."""
   for _, target, _, steps, environment in solutions:
     observation = steps[-1].observation.astype(np.float64)
-    assert abs(damsel_tasks.door_angle(observation)
-               + joint(environment, 'doorjoint')) < 1e-3, target
+    assert (
+        abs(
+            damsel_tasks.door_angle(observation)
+            + joint(environment, 'doorjoint')
+        )
+        < 1e-3
+    ), target
     opening = damsel_tasks.DRAWER_Y - observation[damsel_tasks.DRAWER][1]
     assert abs(opening + joint(environment, 'goal_slidey')) < 1e-3, target
 
@@ -90,15 +108,17 @@ def test_the_ends_are_as_far_as_the_targets_ask(solutions):
 
 
 def test_what_stands_where_and_what_it_weighs():
-  environment = make('push', 0., 0.75)
+  environment = make('push', 0.0, 0.75)
   observation = environment.reset().observation
-  np.testing.assert_allclose(observation, [
-      0., 0.6, 0.2, 0., 0.6, 0.02, 0.34, 0.79, 0.15, -0.25, 0.83, 0.09],
-      atol=0.01)
+  np.testing.assert_allclose(
+      observation,
+      [0.0, 0.6, 0.2, 0.0, 0.6, 0.02, 0.34, 0.79, 0.15, -0.25, 0.83, 0.09],
+      atol=0.01,
+  )
   model = environment.simulator.model
   assert model.body('block').mass == 0.75
   for name in ('doorjoint', 'goal_slidey'):
-    assert model.dof_damping[model.joint(name).dofadr[0]] == 20.
+    assert model.dof_damping[model.joint(name).dofadr[0]] == 20.0
 
 
 def test_nothing_moves_by_itself():
@@ -116,12 +136,14 @@ def test_what_was_moved_stays(solutions):
       before = environment.distance
       # Away from the handle, up.
       for _ in range(40):
-        observation = simulator.step(np.array([0., 0., 1.]))
+        observation = simulator.step(np.array([0.0, 0.0, 1.0]))
       assert abs(damsel_tasks.distance(target, observation) - before) < 0.02
 
 
-@pytest.mark.parametrize('family, value', (
-    ('push', (0.05, 0.75)), ('door', (0.6,)), ('drawer', (0.1,))))
+@pytest.mark.parametrize(
+    'family, value',
+    (('push', (0.05, 0.75)), ('door', (0.6,)), ('drawer', (0.1,))),
+)
 @pytest.mark.parametrize('sparse', (False, True))
 def test_rewards_by_hand(family, value, sparse):
   environment = make(family, *value, sparse=sparse)
@@ -132,24 +154,30 @@ def test_rewards_by_hand(family, value, sparse):
   while not step.last():
     step = environment.step(controller(step.observation))
     data = environment.simulator.data
-    fingers = (data.site('rightEndEffector').xpos
-               + data.site('leftEndEffector').xpos) / 2.
-    place = {'push': data.body('block').xpos, 'door': data.geom('handle').xpos,
-             'drawer': data.body('drawer_link').xpos + [0., -0.16, 0.]}[family]
+    fingers = (
+        data.site('rightEndEffector').xpos + data.site('leftEndEffector').xpos
+    ) / 2.0
+    place = {
+        'push': data.body('block').xpos,
+        'door': data.geom('handle').xpos,
+        'drawer': data.body('drawer_link').xpos + [0.0, -0.16, 0.0],
+    }[family]
     reach = np.linalg.norm(place - fingers)
     if family == 'push':
       first = np.hypot(*(start - value))
-      done = max(0., first - np.hypot(*(place[:2] - value))) / first
+      done = max(0.0, first - np.hypot(*(place[:2] - value))) / first
     else:
       if family == 'door':
-        v, aim = (0.2 * math.sin(angle) for angle in (
-            -joint(environment, 'doorjoint'), value[0]))
+        v, aim = (
+            0.2 * math.sin(angle)
+            for angle in (-joint(environment, 'doorjoint'), value[0])
+        )
       else:
         v, aim = -joint(environment, 'goal_slidey'), value[0]
-      done = max(0., v / aim if v <= aim else (2. * aim - v) / aim)
+      done = max(0.0, v / aim if v <= aim else (2.0 * aim - v) / aim)
       done *= reach < 0.1
     near += done > 0.5
-    want = 10. * done - (0. if sparse else reach)
+    want = 10.0 * done - (0.0 if sparse else reach)
     assert step.reward == pytest.approx(want, abs=0.05)
   assert near
 
@@ -159,50 +187,61 @@ def test_progress_is_a_tent():
     observation = np.zeros(12)
     observation[10] = damsel_tasks.DRAWER_Y - opening
     return damsel_tasks.progress(
-        damsel_tasks.Target('drawer', (target,)), observation, 1.)
+        damsel_tasks.Target('drawer', (target,)), observation, 1.0
+    )
 
-  assert [round(progress(opening, 0.1), 6) for opening in (
-      -0.01, 0., 0.05, 0.1, 0.15, 0.2, 0.3)] == [0., 0., .5, 1., .5, 0., 0.]
+  assert [
+      round(progress(opening, 0.1), 6)
+      for opening in (-0.01, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
+  ] == [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
   # A target of 0 is taken for a twentieth of the largest.
-  assert progress(0., 0.) == 0. and progress(0.0075, 0.) == pytest.approx(1.)
+  assert progress(0.0, 0.0) == 0.0 and progress(0.0075, 0.0) == pytest.approx(
+      1.0
+  )
 
 
 def test_tasks_are_told_apart_by_their_rewards_alone():
   environments = [
-      make('push', 0., 0.75), make('door', 0.5), make('drawer', 0.1)]
+      make('push', 0.0, 0.75),
+      make('door', 0.5),
+      make('drawer', 0.1),
+  ]
   rng = np.random.default_rng(0)
   steps = [environment.reset() for environment in environments]
   rewards = set()
   for _ in range(60):
     for step in steps:
       np.testing.assert_array_equal(step.observation, steps[0].observation)
-    action = rng.uniform(-1., 1., 3).astype(np.float32)
+    action = rng.uniform(-1.0, 1.0, 3).astype(np.float32)
     steps = [environment.step(action) for environment in environments]
     rewards.add(tuple(float(step.reward) for step in steps))
   assert all(len(set(row)) == 3 for row in rewards)
 
 
 def test_an_episode_has_150_steps_and_success_is_that_of_the_last():
-  target = damsel_tasks.Target('drawer', (0.,))  # Solved from the beginning.
+  target = damsel_tasks.Target('drawer', (0.0,))  # Solved from the beginning.
   environment = damsel_environment.DamselEnvironment(target, sparse=False)
   assert not environment.success
   step = environment.reset()
   for _ in range(150):
     assert not environment.success and not step.last()
     step = environment.step(ZERO)
-    assert step.discount == 1. and step.reward.dtype == np.float32
+    assert step.discount == 1.0 and step.reward.dtype == np.float32
     environment.observation_spec().validate(step.observation)
   assert step.last() and environment.success
   assert environment.step(ZERO).first() and not environment.success
 
 
-@pytest.mark.parametrize('family, value, words', (
-    ('window', (0.1,), "family: got 'window', want one of"),
-    ('drawer', (0.3,), r"target of 'drawer': got \(0.3,\), want .*0.151"),
-    ('door', (-0.1,), r"target of 'door': got \(-0.1,\)"),
-    ('push', (0.1,), r"target of 'push': got \(0.1,\), want .* one within"),
-    ('push', (0., math.nan), "target of 'push'"),
-))
+@pytest.mark.parametrize(
+    'family, value, words',
+    (
+        ('window', (0.1,), "family: got 'window', want one of"),
+        ('drawer', (0.3,), r"target of 'drawer': got \(0.3,\), want .*0.151"),
+        ('door', (-0.1,), r"target of 'door': got \(-0.1,\)"),
+        ('push', (0.1,), r"target of 'push': got \(0.1,\), want .* one within"),
+        ('push', (0.0, math.nan), "target of 'push'"),
+    ),
+)
 def test_what_the_scene_cannot_do_is_refused(family, value, words):
   with pytest.raises(ValueError, match=words):
     make(family, *value)
@@ -212,7 +251,7 @@ def test_bad_actions_and_variations_are_refused():
   environment = make('door', 0.5)
   environment.reset()
   with pytest.raises(ValueError, match='action at step 0.*nan'):
-    environment.step(np.array([0., math.nan, 0.]))
+    environment.step(np.array([0.0, math.nan, 0.0]))
   with pytest.raises(ValueError, match=r'shape \(4,\), want \(3,\)'):
     environment.step(np.zeros(4))
   with pytest.raises(ValueError, match='variation: got 1'):
@@ -223,13 +262,22 @@ def test_the_pool_steps_them():
   suite = suites.make_suite('DAMSEL', seed=0)
   tasks = suite.train_tasks[::20]
   with process_pool.Pool(
-      tasks, envs_per_task=1, unroll_length=150, num_workers=1, seed=0,
+      tasks,
+      envs_per_task=1,
+      unroll_length=150,
+      num_workers=1,
+      seed=0,
       observation_spec=suite.observation_spec,
-      action_spec=suite.action_spec) as pool:
+      action_spec=suite.action_spec,
+  ) as pool:
     policy = pool_helpers.GaussianPolicy(action_size=3)
-    pool.set_policy(policy, {
-        'first': np.zeros((3, 12, 8), np.float32),
-        'second': np.zeros((3, 8, 3), np.float32)})
+    pool.set_policy(
+        policy,
+        {
+            'first': np.zeros((3, 12, 8), np.float32),
+            'second': np.zeros((3, 8, 3), np.float32),
+        },
+    )
     block = pool.collect()
     assert block['observation'].shape == (150, 3, 1, 12)
     assert block['episode_end'][-1].all()
@@ -237,7 +285,7 @@ def test_the_pool_steps_them():
     assert (block['observation'][0] == block['observation'][0, :1]).all()
 
 
-PICTURE = '''
+PICTURE = """
 from distillery.environments.damsel import environment as damsel, damsel_tasks
 import numpy as np
 environment = damsel.DamselEnvironment(
@@ -251,30 +299,37 @@ for action in ((-1, 0, 0), (-1, 1, 1)):
 assert pictures[0].shape == (60, 80, 3) and pictures[0].dtype == np.uint8
 assert pictures[0].std() > 10 and np.any(pictures[0] != pictures[1])
 environment.close()
-'''
+"""
 
 
 @pytest.mark.slow
 def test_render_draws_the_present_state():
   result = subprocess.run(
-      [sys.executable, '-c', PICTURE], capture_output=True, text=True,
-      timeout=100, env={**os.environ, 'MUJOCO_GL': 'egl'})
+      [sys.executable, '-c', PICTURE],
+      capture_output=True,
+      text=True,
+      timeout=100,
+      env={**os.environ, 'MUJOCO_GL': 'egl'},
+  )
   assert result.returncode == 0, result.stderr
 
 
 def test_what_is_no_action_or_observation_is_refused():
   environment = make('door', 0.5)
   environment.reset()
-  for action in (['1', '0', '0'], [1j, 0., 0.], [True] * 3, [None] * 3):
+  for action in (['1', '0', '0'], [1j, 0.0, 0.0], [True] * 3, [None] * 3):
     with pytest.raises(ValueError, match='^action: got dtype .*, want floats$'):
       environment.step(action)
-  for variation in (True, 0.):
+  for variation in (True, 0.0):
     with pytest.raises(ValueError, match='^variation: got '):
       environment.reset(variation=variation)
   target = environment.target
   for shape in ((14,), (2, 12), ()):
-    for call in (damsel_controllers.Controller(target),
-                 lambda x: damsel_families.with_target(x, target)):
-      with pytest.raises(ValueError, match=(
-          r'^observation: got shape \(.*\), want \(12,\)$')):
+    for call in (
+        damsel_controllers.Controller(target),
+        lambda x: damsel_families.with_target(x, target),
+    ):
+      with pytest.raises(
+          ValueError, match=(r'^observation: got shape \(.*\), want \(12,\)$')
+      ):
         call(np.zeros(shape, np.float32))

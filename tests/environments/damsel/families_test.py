@@ -13,13 +13,21 @@ SUITE = suites.make_suite('DAMSEL/families', seed=0)
 
 
 def targets(family):
-  return [target for target in damsel_tasks.targets('train')
-          if target.family == family]
+  return [
+      target
+      for target in damsel_tasks.targets('train')
+      if target.family == family
+  ]
 
 
-@pytest.mark.parametrize('family, told', [
-    ('push', lambda value: value), ('door', lambda value: (*value, 0.)),
-    ('drawer', lambda value: (*value, 0.))])
+@pytest.mark.parametrize(
+    'family, told',
+    [
+        ('push', lambda value: value),
+        ('door', lambda value: (*value, 0.0)),
+        ('drawer', lambda value: (*value, 0.0)),
+    ],
+)
 def test_an_episode_is_that_of_its_target_which_is_told(family, told):
   task = next(task for task in SUITE.tasks if task.name == family)
   environment = pickle.loads(pickle.dumps(task.factory))(0)
@@ -33,12 +41,13 @@ def test_an_episode_is_that_of_its_target_which_is_told(family, told):
       environment.observation_spec().validate(step.observation)
       np.testing.assert_array_equal(step.observation[:12], want.observation)
       np.testing.assert_array_equal(
-          step.observation[12:], np.float32(told(target.value)))
+          step.observation[12:], np.float32(told(target.value))
+      )
       assert (step.reward, step.step_type) == (want.reward, want.step_type)
       assert environment.success == alone.success
       if step.last():
         break
-      action = rng.uniform(-1., 1., 3).astype(np.float32)
+      action = rng.uniform(-1.0, 1.0, 3).astype(np.float32)
       step, want = environment.step(action), alone.step(action)
 
 
@@ -50,14 +59,16 @@ def test_targets_are_drawn_from_the_seed_one_an_episode():
     for _ in range(12):
       step = environment.reset(seed=seed)
       assert environment.reset(seed=5).observation.tolist() == (
-          environment.reset(seed=5).observation.tolist())
+          environment.reset(seed=5).observation.tolist()
+      )
       found.append(tuple(step.observation[12:].tolist()))
     return found
 
   one, same, other = (drawn(factory(seed)) for seed in (0, 0, 1))
   assert one == same and one != other and len(set(one)) > 5
   assert set(one) <= {
-      tuple(np.float32(target.value).tolist()) for target in targets('push')}
+      tuple(np.float32(target.value).tolist()) for target in targets('push')
+  }
   assert len(set(drawn(factory(0), seed=3))) == 1
 
 
@@ -70,8 +81,9 @@ def test_the_step_after_an_episode_begins_another():
 
 
 def test_targets_that_the_scene_does_not_have():
-  factory = damsel_families.FamilyFactory((
-      targets('push')[0], damsel_tasks.Target('drawer', (9.,))))
+  factory = damsel_families.FamilyFactory(
+      (targets('push')[0], damsel_tasks.Target('drawer', (9.0,)))
+  )
   with pytest.raises(ValueError, match="target of 'drawer': got"):
     factory(0)
 

@@ -12,10 +12,10 @@ import pytest
 
 # After gymnasium's model is compiled, in kg; the whole has 14.
 MASSES = {
-    'SmallFoot': dict(bfoot=.503, ffoot=.406),
+    'SmallFoot': dict(bfoot=0.503, ffoot=0.406),
     'BigFoot': dict(bfoot=1.885, ffoot=1.522),
-    'SmallLeg': dict(bshin=.757, fshin=.573),
-    'SmallThigh': dict(bthigh=.743, fthigh=.692),
+    'SmallLeg': dict(bshin=0.757, fshin=0.573),
+    'SmallThigh': dict(bthigh=0.743, fthigh=0.692),
     'SmallTorso': dict(torso=4.900),
     'BigTorso': dict(torso=7.514),
 }
@@ -26,13 +26,13 @@ def test_a_body_weighs_what_it_should(body):
   model = half_cheetah_bodies.make_cheetah(body).model
   for name, mass in MASSES[body].items():
     assert model.body(name).mass.item() == pytest.approx(mass, abs=2e-3)
-  assert model.body_mass.sum() == pytest.approx(14.)
+  assert model.body_mass.sum() == pytest.approx(14.0)
 
 
 def test_the_suite_has_all_six_and_a_name_for_each():
   suite = suites.make_suite('HALF_CHEETAH', seed=0)
   assert [task.name for task in suite.train_tasks] == list(MASSES)
-  one, = suites.make_suite('HALF_CHEETAH/BigFoot', seed=0).train_tasks
+  (one,) = suites.make_suite('HALF_CHEETAH/BigFoot', seed=0).train_tasks
   assert one.name == 'BigFoot'
   with pytest.raises(ValueError, match="Did you mean 'HALF_CHEETAH/BigFoot'"):
     suites.make_suite('HALF_CHEETAH/BigFeet', seed=0)
@@ -50,18 +50,28 @@ def test_an_episode_is_cut_off_and_not_over():
       timestep = environment.step(np.zeros(6, np.float32))
       length += 1
       assert length <= suite.horizon
-    assert length == suite.horizon == 1000 and timestep.discount == 1.
+    assert length == suite.horizon == 1000 and timestep.discount == 1.0
     assert environment.step(np.zeros(6, np.float32)).first()
   np.testing.assert_array_equal(
-      environment.reset(seed=3).observation, first.observation)
+      environment.reset(seed=3).observation, first.observation
+  )
 
 
 # In the caller's thread, in one more, in MuJoCo's threads beside the caller's.
-@pytest.mark.parametrize('rows,num_cores,threads_of_shares', [
-    (1, 2, [1]), (33, 1, [1]), (15, 2, [1]), (33, 2, [1, 1]),
-    (33, 16, [1, 3]), (33, 3, [1, 2])])
+@pytest.mark.parametrize(
+    'rows,num_cores,threads_of_shares',
+    [
+        (1, 2, [1]),
+        (33, 1, [1]),
+        (15, 2, [1]),
+        (33, 2, [1, 1]),
+        (33, 16, [1, 3]),
+        (33, 3, [1, 2]),
+    ],
+)
 def test_every_row_steps_as_gymnasium_does(
-    rows, num_cores, threads_of_shares, monkeypatch):
+    rows, num_cores, threads_of_shares, monkeypatch
+):
   monkeypatch.setattr(os, 'sched_getaffinity', lambda _: set(range(num_cores)))
   bodies = [list(half_cheetah_bodies.BODIES)[i % 6] for i in range(rows)]
   cheetahs = [half_cheetah_bodies.make_cheetah(body) for body in bodies]
@@ -70,22 +80,28 @@ def test_every_row_steps_as_gymnasium_does(
   for row, cheetah in enumerate(cheetahs):
     batch.reset(row, seed=row)
     np.testing.assert_array_equal(
-        batch.observation[row],
-        cheetah.reset(seed=row)[0].astype(np.float32))
-  for action in np.random.default_rng(0).uniform(-1., 1., (20, rows, 6)):
+        batch.observation[row], cheetah.reset(seed=row)[0].astype(np.float32)
+    )
+  for action in np.random.default_rng(0).uniform(-1.0, 1.0, (20, rows, 6)):
     reward, discount, ended = batch.step(action)
     wanted = [cheetah.step(a) for cheetah, a in zip(cheetahs, action)]
     np.testing.assert_allclose(
-        batch.observation, [observation for observation, *_ in wanted],
-        rtol=1e-4, atol=1e-4)
+        batch.observation,
+        [observation for observation, *_ in wanted],
+        rtol=1e-4,
+        atol=1e-4,
+    )
     np.testing.assert_allclose(
-        reward, [step[1] for step in wanted], rtol=1e-4, atol=1e-4)
-    assert (discount == 1.).all() and not ended.any()
+        reward, [step[1] for step in wanted], rtol=1e-4, atol=1e-4
+    )
+    assert (discount == 1.0).all() and not ended.any()
 
 
 def test_rows_know_nothing_of_each_other():
-  models = [half_cheetah_bodies.make_cheetah(body).model
-            for body in half_cheetah_bodies.BODIES]
+  models = [
+      half_cheetah_bodies.make_cheetah(body).model
+      for body in half_cheetah_bodies.BODIES
+  ]
   many = cheetah_batch.CheetahBatch(6 * models)
   alone = cheetah_batch.CheetahBatch(models[2:3])
   for row in range(36):
@@ -93,7 +109,7 @@ def test_rows_know_nothing_of_each_other():
   alone.reset(0, seed=14)
   rng = np.random.default_rng(0)
   for step in range(30):
-    action = rng.uniform(-1., 1., (36, 6)).astype(np.float32)
+    action = rng.uniform(-1.0, 1.0, (36, 6)).astype(np.float32)
     if step == 10:
       many.reset(13, seed=5)
     reward, _, _ = many.step(action)
@@ -117,16 +133,20 @@ class Still:
 
 def test_every_body_gets_as_many_frames():
   with batch_pool.BatchPool(
-      suites.make_suite('HALF_CHEETAH', seed=0), envs_per_task=2,
-      unroll_length=300, seed=0) as pool:
+      suites.make_suite('HALF_CHEETAH', seed=0),
+      envs_per_task=2,
+      unroll_length=300,
+      seed=0,
+  ) as pool:
     pool.set_policy(Still(), {})
     blocks = [pool.collect() for _ in range(4)]
   steps = np.concatenate([block['episode_step'] for block in blocks])
   assert steps.shape == (1200, 6, 2)
   # No environment is ahead of another, across the end of an episode too.
   assert (steps == (np.arange(1200) % 1000)[:, np.newaxis, np.newaxis]).all()
-  frames = collections.Counter(e.task for e in pool.episodes()
-                               for _ in range(e.length))
+  frames = collections.Counter(
+      e.task for e in pool.episodes() for _ in range(e.length)
+  )
   assert frames == {body: 2000 for body in half_cheetah_bodies.BODIES}
 
 
@@ -137,11 +157,19 @@ def test_what_is_no_action_of_every_row_is_refused():
     batch.reset(row, 0)
   before = batch.observation
   good = np.zeros((2, 6), np.float32)
-  for action in (good[:1], good[0], good[:, :1], good * np.nan, 0., good + 1j,
-                 good.astype(str), good.astype(bool)):
+  for action in (
+      good[:1],
+      good[0],
+      good[:, :1],
+      good * np.nan,
+      0.0,
+      good + 1j,
+      good.astype(str),
+      good.astype(bool),
+  ):
     with pytest.raises(ValueError, match='^action: got '):
       batch.step(action)
   np.testing.assert_array_equal(batch.observation, before)
-  for row in (-1, 2, 0.):
+  for row in (-1, 2, 0.0):
     with pytest.raises(ValueError, match=r'^row: got .* integer in \[0, 2\)$'):
       batch.reset(row, 0)

@@ -7,7 +7,7 @@ import sys
 
 from distillery.environments import base
 from distillery.environments.metaworld import (
-  environment as metaworld_environment,
+    environment as metaworld_environment,
 )
 from distillery.environments.metaworld import goals as metaworld_goals
 import dm_env
@@ -21,7 +21,8 @@ ZERO = np.zeros(4, np.float32)
 
 def make(task_name='reach-v3', seed=0, goal_visible=True, version='v2'):
   return metaworld_environment.MetaWorldFactory(
-      task_name, TASKS, 5, goal_visible, version)(seed)
+      task_name, TASKS, 5, goal_visible, version
+  )(seed)
 
 
 def actions(num_steps, seed=0):
@@ -32,8 +33,10 @@ def actions(num_steps, seed=0):
 def play(environment, num_steps=10):
   """Observations and rewards of the first steps of the present episode."""
   steps = [environment.step(action) for action in actions(num_steps)]
-  return (np.stack([step.observation for step in steps]),
-          np.array([step.reward for step in steps]))
+  return (
+      np.stack([step.observation for step in steps]),
+      np.array([step.reward for step in steps]),
+  )
 
 
 @pytest.fixture(scope='module')
@@ -60,7 +63,7 @@ def test_the_horizon_truncates_and_the_next_step_begins_an_episode(reach):
   for count in range(1, metaworld_environment.HORIZON + 1):
     step = reach.step(ZERO)
     assert step.last() == (count == 500)
-  assert step.discount == 1.  # Nothing terminated: there is more to come.
+  assert step.discount == 1.0  # Nothing terminated: there is more to come.
   # The stock raises here.
   step = reach.step(ZERO)
   assert step.step_type == dm_env.StepType.FIRST
@@ -73,6 +76,7 @@ def test_a_step_before_any_reset_begins_an_episode():
 
 def test_success_is_of_the_latest_step():
   from metaworld import policies
+
   environment = make()
   observation = environment.reset(variation=0).observation
   policy = policies.ENV_POLICY_MAP['reach-v3']()
@@ -126,7 +130,8 @@ def test_variations_are_the_goals_by_number(reach):
     observation = reach.reset(variation=variation).observation
     np.testing.assert_array_equal(
         observation[metaworld_environment.GOAL_SLICE],
-        goals[variation][3:].astype(np.float32))
+        goals[variation][3:].astype(np.float32),
+    )
     assert reach.variation == variation
 
 
@@ -173,23 +178,28 @@ def test_an_action_of_the_wrong_shape_is_refused(reach, shape):
 
 def test_large_actions_are_clipped_and_not_refused(reach):
   results = []
-  for size in (1., 1e30):
+  for size in (1.0, 1e30):
     reach.reset(variation=0)
-    results.append(reach.step(np.array([size, -size, size, 0.])).observation)
+    results.append(reach.step(np.array([size, -size, size, 0.0])).observation)
   np.testing.assert_array_equal(*results)
 
 
 def test_an_unknown_task_or_version_is_refused():
   with pytest.raises(ValueError, match="'reech-v3'"):
-    metaworld_environment.MetaWorldEnvironment('reech-v3', np.zeros((1, 6)), seed=0)
+    metaworld_environment.MetaWorldEnvironment(
+        'reech-v3', np.zeros((1, 6)), seed=0
+    )
   with pytest.raises(ValueError, match="reward_function_version.*'v3'"):
     make(version='v3')
 
 
-@pytest.mark.parametrize('goal, message', (
-    ((0., 0.6, 0.02), r'shape \(3,\), want \(6,\)'),
-    ((0., 0.6, 0.02, np.nan, 0.9, 0.2), 'finite'),
-))
+@pytest.mark.parametrize(
+    'goal, message',
+    (
+        ((0.0, 0.6, 0.02), r'shape \(3,\), want \(6,\)'),
+        ((0.0, 0.6, 0.02, np.nan, 0.9, 0.2), 'finite'),
+    ),
+)
 def test_a_goal_that_cannot_be_used_is_refused(goal, message):
   with pytest.raises(ValueError, match=message):
     metaworld_environment.MetaWorldEnvironment('reach-v3', [goal], seed=0)
@@ -211,15 +221,15 @@ def test_trap_the_reward_version_has_an_effect():
     environment = make(version=version)
     environment.reset(variation=0)
     rewards[version] = play(environment)[1]
-  assert np.all(rewards['v2'] <= 10.)
+  assert np.all(rewards['v2'] <= 10.0)
   assert np.all(rewards['v1'] != rewards['v2'])
 
 
 def test_trap_a_goal_on_which_the_reset_would_never_end_is_refused():
-  near = (0., 0.6, 0.02, 0., 0.7, 0.02)
+  near = (0.0, 0.6, 0.02, 0.0, 0.7, 0.02)
   with pytest.raises(ValueError, match='0.15 m apart'):
     metaworld_environment.MetaWorldEnvironment('push-v3', [near], seed=0)
-  far = (0., 0.6, 0.02, 0., 0.76, 0.02)
+  far = (0.0, 0.6, 0.02, 0.0, 0.76, 0.02)
   metaworld_environment.MetaWorldEnvironment('push-v3', [far], seed=0).reset()
 
 
@@ -246,6 +256,7 @@ def test_trap_rewards_do_not_depend_on_what_went_before(reach):
 def test_trap_gymnasium_needs_packaging():
   """Gymnasium imports it in its MuJoCo part and does not require it."""
   from importlib import metadata
+
   required = metadata.requires('acme-distillery') or ()
   assert any(name.startswith('packaging') for name in required)
 
@@ -257,19 +268,25 @@ def test_trap_the_goals_bounds_hold_what_is_observed(reach):
     spec.validate(reach.reset(variation=variation).observation)
     spec.validate(reach.step(ZERO).observation)
   hidden = make(goal_visible=False)
-  assert not hidden.observation_spec().maximum[metaworld_environment.GOAL_SLICE].any()
+  assert (
+      not hidden.observation_spec()
+      .maximum[metaworld_environment.GOAL_SLICE]
+      .any()
+  )
   assert not hidden.reset().observation[metaworld_environment.GOAL_SLICE].any()
-  assert not hidden.step(ZERO).observation[metaworld_environment.GOAL_SLICE].any()
+  assert (
+      not hidden.step(ZERO).observation[metaworld_environment.GOAL_SLICE].any()
+  )
 
 
 def test_trap_goals_are_floats_that_nobody_can_write_to():
   goals = metaworld_goals.make_goals(TASKS, 5)
   assert all(goal.dtype == np.float64 for goal in goals.values())
   with pytest.raises(ValueError):
-    goals['reach-v3'][0, 0] = 1.
+    goals['reach-v3'][0, 0] = 1.0
 
 
-PICTURE = '''
+PICTURE = """
 from distillery.environments.metaworld import environment as metaworld
 import numpy as np
 environment = metaworld.MetaWorldFactory(
@@ -283,27 +300,39 @@ assert pictures[0].shape == (60, 80, 3) and pictures[0].dtype == np.uint8
 assert pictures[0].std() > 10 and np.any(pictures[0] != pictures[1])
 environment.close()
 environment.close()
-'''
+"""
 
 
 @pytest.mark.slow
 def test_render_draws_the_present_state():
   result = subprocess.run(
-      [sys.executable, '-c', PICTURE], capture_output=True, text=True,
-      timeout=100, env={**os.environ, 'MUJOCO_GL': 'egl'})
+      [sys.executable, '-c', PICTURE],
+      capture_output=True,
+      text=True,
+      timeout=100,
+      env={**os.environ, 'MUJOCO_GL': 'egl'},
+  )
   assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize('action', [
-    ['1', '0', '0', '0'], [1j, 0, 0, 0], [True] * 4, [None] * 4,
-    [[1.], [1., 0.]]], ids=repr)
+@pytest.mark.parametrize(
+    'action',
+    [
+        ['1', '0', '0', '0'],
+        [1j, 0, 0, 0],
+        [True] * 4,
+        [None] * 4,
+        [[1.0], [1.0, 0.0]],
+    ],
+    ids=repr,
+)
 def test_an_action_that_is_no_numbers_is_refused(reach, action):
   reach.reset(variation=0)
   with pytest.raises(ValueError, match='^action: got .*, want .*floats$'):
     reach.step(action)
 
 
-@pytest.mark.parametrize('variation', [True, 1., 0.5, '0'], ids=repr)
+@pytest.mark.parametrize('variation', [True, 1.0, 0.5, '0'], ids=repr)
 def test_a_variation_that_is_no_integer_is_refused(reach, variation):
   with pytest.raises(ValueError, match=r'want an integer in \[0, 50\)'):
     reach.reset(variation=variation)

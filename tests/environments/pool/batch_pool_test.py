@@ -21,19 +21,33 @@ K, E, T = 4, 3, 30  # 200 steps are no multiple of 30.
 SUITE = maze_suite.maze_suite('NAVIGATION')
 H = 5
 POLICY = acting_recurrent.RecurrentPolicy(
-    which='task', architecture='two_column', alpha=0.5, num_actions=4,
-    image_shape=(), num_conv=0, num_hidden=0, lstm_size=H)
+    which='task',
+    architecture='two_column',
+    alpha=0.5,
+    num_actions=4,
+    image_shape=(),
+    num_conv=0,
+    num_hidden=0,
+    lstm_size=H,
+)
 
 
 def parameters(seed=0):
   rng = np.random.default_rng(seed)
   size = maze_batch.OBSERVATION_SIZE
-  shapes = {'lstm/w': (size + H, 4 * H), 'lstm/b': (1, 4 * H),
-            'output/w': (H, 4), 'output/b': (1, 4)}
-  return {f'{column}/{name}': rng.normal(
-      scale=0.3, size=(num, *shape)).astype(np.float32)
-          for column, num in (('shared', 1), ('task', K))
-          for name, shape in shapes.items()}
+  shapes = {
+      'lstm/w': (size + H, 4 * H),
+      'lstm/b': (1, 4 * H),
+      'output/w': (H, 4),
+      'output/b': (1, 4),
+  }
+  return {
+      f'{column}/{name}': rng.normal(scale=0.3, size=(num, *shape)).astype(
+          np.float32
+      )
+      for column, num in (('shared', 1), ('task', K))
+      for name, shape in shapes.items()
+  }
 
 
 class Forgetful:
@@ -47,7 +61,8 @@ class Forgetful:
 
   def sample(self, selected, observation, noise):
     return noise.argmax(-1).astype(np.int32), np.full(
-        noise.shape[:-1], -np.log(4.), np.float32)
+        noise.shape[:-1], -np.log(4.0), np.float32
+    )
 
   def deterministic(self, selected, observation):
     return np.zeros(observation.shape[:-1], np.int32)
@@ -55,7 +70,8 @@ class Forgetful:
 
 def make_pool(policy=POLICY, seed=0):
   pool = pool_factory.make_pool(
-      SUITE, envs_per_task=E, unroll_length=T, num_workers=2, seed=seed)
+      SUITE, envs_per_task=E, unroll_length=T, num_workers=2, seed=seed
+  )
   pool.set_policy(policy, parameters())
   return pool
 
@@ -63,8 +79,9 @@ def make_pool(policy=POLICY, seed=0):
 def collect(pool, number, **kwargs):
   blocks = []
   for _ in range(number):
-    blocks.append({name: value.copy()
-                   for name, value in pool.collect(**kwargs).items()})
+    blocks.append(
+        {name: value.copy() for name, value in pool.collect(**kwargs).items()}
+    )
   return blocks
 
 
@@ -84,21 +101,23 @@ def test_blocks_hang_together_and_count_episodes(policy):
   pool = make_pool(policy)
   blocks = collect(pool, 14)
   assert ('state' in blocks[0]) == (policy is POLICY)
-  whole = {name: np.concatenate([block[name] for block in blocks])
-           for name in blocks[0] if name != 'state'}
+  whole = {
+      name: np.concatenate([block[name] for block in blocks])
+      for name in blocks[0]
+      if name != 'state'
+  }
   ends = whole['episode_end']
   goes_on = ~ends[:-1]
   np.testing.assert_array_equal(
-      whole['next_observation'][:-1][goes_on],
-      whole['observation'][1:][goes_on])
+      whole['next_observation'][:-1][goes_on], whole['observation'][1:][goes_on]
+  )
   want_step = np.arange(14 * T) % SUITE.horizon
   assert (whole['episode_step'] == want_step[:, None, None]).all()
   assert (ends == (want_step == SUITE.horizon - 1)[:, None, None]).all()
-  assert (whole['discount'] == 1.).all()
+  assert (whole['discount'] == 1.0).all()
   # The action and the reward that came of it are seen in the next step.
-  seen = whole['next_observation'][..., maze_batch.IMAGE_SIZE:]
-  np.testing.assert_array_equal(
-      seen[..., :4].argmax(-1), whole['action'])
+  seen = whole['next_observation'][..., maze_batch.IMAGE_SIZE :]
+  np.testing.assert_array_equal(seen[..., :4].argmax(-1), whole['action'])
   np.testing.assert_array_equal(seen[..., 4], whole['reward'])
   episodes = pool.episodes()
   assert len(episodes) == 2 * K * E and not pool.episodes()
@@ -107,7 +126,8 @@ def test_blocks_hang_together_and_count_episodes(policy):
     steps = slice(200 * episode.episode, 200 * (episode.episode + 1))
     assert episode.length == 200
     assert episode.return_ == pytest.approx(
-        whole['reward'][steps, k, episode.env].sum(), rel=1e-5)
+        whole['reward'][steps, k, episode.env].sum(), rel=1e-5
+    )
     assert episode.success == whole['success'][steps, k, episode.env].any()
 
 
@@ -115,15 +135,21 @@ def test_the_state_is_what_acted_and_is_forgotten_between_episodes():
   selected = POLICY.select_tasks(parameters(), np.arange(K))
   remembered = np.zeros((K, E, POLICY.state_size), np.float32)
   for block in collect(make_pool(), 8):
-    remembered[block['episode_step'][0] == 0] = 0.
+    remembered[block['episode_step'][0] == 0] = 0.0
     np.testing.assert_array_equal(block['state'], remembered)
     for t in range(T):
-      remembered[block['episode_step'][t] == 0] = 0.
+      remembered[block['episode_step'][t] == 0] = 0.0
       logits, remembered = POLICY._logits(
-          selected, block['observation'][t], remembered)
+          selected, block['observation'][t], remembered
+      )
       log_prob = logits - np.logaddexp.reduce(logits, -1, keepdims=True)
-      np.testing.assert_allclose(block['log_prob'][t], np.take_along_axis(
-          log_prob, block['action'][t][..., None], -1)[..., 0], atol=1e-6)
+      np.testing.assert_allclose(
+          block['log_prob'][t],
+          np.take_along_axis(log_prob, block['action'][t][..., None], -1)[
+              ..., 0
+          ],
+          atol=1e-6,
+      )
 
 
 def test_a_pool_restored_goes_on_like_one_restarted():
@@ -131,8 +157,9 @@ def test_a_pool_restored_goes_on_like_one_restarted():
   collect(pool, 8)
   state = pool.state()
   other.restore(state)
-  assert_equal(collect(other, 8), [
-      *collect(pool, 1, restart=True), *collect(pool, 7)])
+  assert_equal(
+      collect(other, 8), [*collect(pool, 1, restart=True), *collect(pool, 7)]
+  )
   assert pool.state() == other.state() != state
   with pytest.raises(ValueError, match=r'\(4, 2\), want \(4, 3\)'):
     other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
@@ -146,24 +173,36 @@ def test_a_seed_is_a_run_and_another_another():
 
 @pytest.mark.parametrize('deterministic', [True, False])
 def test_evaluation_plays_whole_episodes_and_leaves_training_alone(
-    deterministic):
+    deterministic,
+):
   pool, untouched = make_pool(), make_pool()
   collect(pool, 1)
   evaluate = lambda seed: pool.evaluate(
-      POLICY, parameters(), episodes_per_task=5, seed=seed,
-      deterministic=deterministic, until_success=False)
+      POLICY,
+      parameters(),
+      episodes_per_task=5,
+      seed=seed,
+      deterministic=deterministic,
+      until_success=False,
+  )
   episodes = evaluate(3)
   assert [(e.task, e.episode, e.length) for e in episodes] == [
-      (task.name, number, 200) for task in SUITE.tasks for number in range(5)]
+      (task.name, number, 200) for task in SUITE.tasks for number in range(5)
+  ]
   assert episodes == evaluate(3) != evaluate(4)
-  assert pool.evaluate(Forgetful(), {}, episodes_per_task=1, seed=0,
-                       tasks=SUITE.tasks[2:])[0].task == 'find-again'
+  assert (
+      pool.evaluate(
+          Forgetful(), {}, episodes_per_task=1, seed=0, tasks=SUITE.tasks[2:]
+      )[0].task
+      == 'find-again'
+  )
   assert_equal(collect(pool, 7), collect(untouched, 8)[1:])
 
 
 def test_it_has_to_be_given_a_policy_first():
   pool = pool_factory.make_pool(
-      SUITE, envs_per_task=1, unroll_length=1, num_workers=1, seed=0)
+      SUITE, envs_per_task=1, unroll_length=1, num_workers=1, seed=0
+  )
   with pytest.raises(RuntimeError, match='call set_policy first'):
     pool.collect()
   with pytest.raises(RuntimeError, match='call set_policy first'):
@@ -181,22 +220,22 @@ class Counter:
 
   def reset(self, row, seed):
     self.observation = self.observation.copy()
-    self.observation[row] = 0.
+    self.observation[row] = 0.0
 
   def step(self, action):
     self.actions.append(action)
-    self.observation = self.observation + 1.
+    self.observation = self.observation + 1.0
     reward = np.zeros(len(self.observation), np.float32)
     if len(self.actions) == self._broken_at:
       reward[1] = np.nan
-    return reward, np.ones_like(reward), self.observation[:, 0] >= 5.
+    return reward, np.ones_like(reward), self.observation[:, 0] >= 5.0
 
 
 class Strong(Forgetful):
   """Acts far out of bounds."""
 
   def sample(self, selected, observation, noise):
-    action = np.full((*observation.shape[:2], 1), 7., np.float32)
+    action = np.full((*observation.shape[:2], 1), 7.0, np.float32)
     return action, np.zeros(observation.shape[:2], np.float32)
 
 
@@ -208,11 +247,14 @@ def user_pool(broken_at=0):
     return batches[-1]
 
   suite = dataclasses.replace(
-      SUITE, make_batch=make_batch, observation_spec=specs.Array(
-          (1,), np.float32), action_spec=specs.BoundedArray(
-              (1,), np.float32, -1., 1.))
+      SUITE,
+      make_batch=make_batch,
+      observation_spec=specs.Array((1,), np.float32),
+      action_spec=specs.BoundedArray((1,), np.float32, -1.0, 1.0),
+  )
   pool = pool_factory.make_pool(
-      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
+      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0
+  )
   pool.set_policy(Strong(), {})
   return pool, batches[0]
 
@@ -220,19 +262,22 @@ def user_pool(broken_at=0):
 def test_a_user_s_simulator_gets_what_it_was_promised():
   pool, batch = user_pool()
   block = pool.collect()
-  assert (block['action'] == 7.).all()
-  assert all((action == 1.).all() for action in batch.actions)
+  assert (block['action'] == 7.0).all()
+  assert all((action == 1.0).all() for action in batch.actions)
   assert block['observation'][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 0, 1]
-  assert block['next_observation'][:, 0, 0, 0].tolist() == [
-      1, 2, 3, 4, 5, 1, 2]
+  assert block['next_observation'][:, 0, 0, 0].tolist() == [1, 2, 3, 4, 5, 1, 2]
 
 
 def test_a_simulator_that_breaks_is_named():
   pool, _ = user_pool(broken_at=3)
   seed = seeds.episode_seed(0, 0, 1, 0)
-  with pytest.raises(pool_errors.PoolError, match=(
-      rf"Task 'collect' \(environment 1, episode 0, seed {seed}, step 2\) "
-      'failed: .* reward that is not finite')) as raised:
+  with pytest.raises(
+      pool_errors.PoolError,
+      match=(
+          rf"Task 'collect' \(environment 1, episode 0, seed {seed}, step 2\) "
+          'failed: .* reward that is not finite'
+      ),
+  ) as raised:
     pool.collect()
   assert (raised.value.environment, raised.value.seed) == (1, seed)
 
@@ -244,8 +289,11 @@ class Lost(Strong):
     self._what, self._step = what, 0
 
   def sample(self, selected, observation, noise):
-    out = dict(zip(('action', 'log_prob'), super().sample(
-        selected, observation, noise)))
+    out = dict(
+        zip(
+            ('action', 'log_prob'), super().sample(selected, observation, noise)
+        )
+    )
     if self._step == 2:
       out[self._what][2, 1] = np.nan
     self._step += 1
@@ -259,9 +307,13 @@ class Lost(Strong):
 def test_no_simulator_gets_a_policy_s_nan(what):
   pool, batch = user_pool()
   pool.set_policy(Lost(what), {})
-  with pytest.raises(pool_errors.PoolError, match=(
-      f"Task '{SUITE.tasks[2].name}' .environment 1, .* step 2. failed: "
-      'the policy .* not finite')):
+  with pytest.raises(
+      pool_errors.PoolError,
+      match=(
+          f"Task '{SUITE.tasks[2].name}' .environment 1, .* step 2. failed: "
+          'the policy .* not finite'
+      ),
+  ):
     pool.collect()
   assert len(batch.actions) == 2
 
@@ -269,11 +321,16 @@ def test_no_simulator_gets_a_policy_s_nan(what):
 def test_an_evaluation_says_where_a_policy_went_wrong():
   pool, _ = user_pool()
   seed = seeds.evaluation_seed(5, 3, 1)  # Of the fourth of all tasks.
-  with pytest.raises(pool_errors.PoolError, match=(
-      f"Evaluation of task '{SUITE.tasks[3].name}' .environment 0, episode 1, "
-      f'seed {seed}, step 2. failed: the policy chose')):
-    pool.evaluate(Lost('action'), {}, episodes_per_task=3, seed=5,
-                  tasks=SUITE.tasks[1:])
+  with pytest.raises(
+      pool_errors.PoolError,
+      match=(
+          f"Evaluation of task '{SUITE.tasks[3].name}' .environment 0, episode 1, "
+          f'seed {seed}, step 2. failed: the policy chose'
+      ),
+  ):
+    pool.evaluate(
+        Lost('action'), {}, episodes_per_task=3, seed=5, tasks=SUITE.tasks[1:]
+    )
 
 
 class Uneven(Counter):
@@ -294,19 +351,23 @@ class Uneven(Counter):
 
 def uneven_pool(**settings):
   suite = dataclasses.replace(
-      SUITE, make_batch=lambda tasks: Uneven(len(tasks), **settings),
+      SUITE,
+      make_batch=lambda tasks: Uneven(len(tasks), **settings),
       observation_spec=specs.Array((1,), np.float32),
-      action_spec=specs.DiscreteArray(4))
+      action_spec=specs.DiscreteArray(4),
+  )
   return pool_factory.make_pool(
-      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0)
+      suite, envs_per_task=E, unroll_length=7, num_workers=1, seed=0
+  )
 
 
-@pytest.mark.parametrize('until_success, lengths', [
-    (False, [2, 3, 4, 5]), (True, [2, 2, 2, 2])])
+@pytest.mark.parametrize(
+    'until_success, lengths', [(False, [2, 3, 4, 5]), (True, [2, 2, 2, 2])]
+)
 def test_what_has_ended_is_begun_anew_and_not_counted(until_success, lengths):
   episodes = uneven_pool().evaluate(
-      Forgetful(), {}, episodes_per_task=1, seed=0,
-      until_success=until_success)
+      Forgetful(), {}, episodes_per_task=1, seed=0, until_success=until_success
+  )
   assert [e.length for e in episodes] == lengths
   assert [e.return_ for e in episodes] == lengths
   assert all(e.success for e in episodes)
@@ -314,22 +375,31 @@ def test_what_has_ended_is_begun_anew_and_not_counted(until_success, lengths):
 
 def test_an_evaluation_without_a_time_limit_ends(monkeypatch):
   monkeypatch.setattr(number_checks, '_MAX_EPISODE_STEPS', 50)
-  with pytest.raises(ValueError, match=(
-      'has not ended after 50 steps: give the environment a time limit')):
+  with pytest.raises(
+      ValueError,
+      match=('has not ended after 50 steps: give the environment a time limit'),
+  ):
     uneven_pool(ends=False).evaluate(
-        Forgetful(), {}, episodes_per_task=1, seed=0, until_success=False)
+        Forgetful(), {}, episodes_per_task=1, seed=0, until_success=False
+    )
 
 
 def test_acme_s_loop_can_act_with_a_memory():
   class Source:
+
     def get_variables(self, names):
       del names
       return [parameters()]
 
   environment = SUITE.tasks[1].factory(0)
   actor = actors.PolicyActor(
-      POLICY, Source(), action_spec=SUITE.action_spec, task_index=1, seed=0,
-      deterministic=True)
+      POLICY,
+      Source(),
+      action_spec=SUITE.action_spec,
+      task_index=1,
+      seed=0,
+      deterministic=True,
+  )
   selected = POLICY.select_tasks(parameters(), np.array([1]))
   for _ in range(2):  # Episodes.
     timestep = environment.reset(seed=4)
@@ -338,10 +408,11 @@ def test_acme_s_loop_can_act_with_a_memory():
     for _ in range(20):
       action = actor.select_action(timestep.observation)
       want, state = POLICY.deterministic(
-          selected, timestep.observation[None, None], state)
+          selected, timestep.observation[None, None], state
+      )
       assert action == want[0, 0]
       timestep = environment.step(action)
-  loaded = loaded_policy.LoadedPolicy(POLICY, parameters(), 0, 0.)
+  loaded = loaded_policy.LoadedPolicy(POLICY, parameters(), 0, 0.0)
   with pytest.raises(ValueError, match='this policy remembers'):
     loaded.act(timestep.observation[None], np.array([1]))
 
@@ -351,21 +422,25 @@ def test_bad_calls_are_refused():
   before = collect(pool, 1)
   name = 'shared/lstm/b'
   for bad, words in (
-      ([1.], 'parameters: got a list'),
+      ([1.0], 'parameters: got a list'),
       ({}, 'got other names than those of set_policy'),
       ({**good, name: good[name][..., :1]}, "shared/lstm/b'.: got shape"),
-      ({**good, name: good[name] + 1j}, "shared/lstm/b'.: got dtype complex")):
+      ({**good, name: good[name] + 1j}, "shared/lstm/b'.: got dtype complex"),
+  ):
     with pytest.raises(ValueError, match=words):
       pool.set_parameters(bad)
-  for bad in ([1.], {**good, name: good[name].astype(str)}):
+  for bad in ([1.0], {**good, name: good[name].astype(str)}):
     with pytest.raises(ValueError, match='^parameters.*: got '):
       pool.set_policy(POLICY, bad)
     with pytest.raises(ValueError, match='^parameters.*: got '):
       pool.evaluate(POLICY, bad, episodes_per_task=1, seed=0)
   with pytest.raises(ValueError, match='tasks: got none'):
     pool.evaluate(POLICY, good, episodes_per_task=1, seed=0, tasks=[])
-  for state in ({}, {'num_blocks': -1, 'episodes_begun': [[0] * E] * K},
-                {'num_blocks': 1, 'episodes_begun': [[0.5] * E] * K}):
+  for state in (
+      {},
+      {'num_blocks': -1, 'episodes_begun': [[0] * E] * K},
+      {'num_blocks': 1, 'episodes_begun': [[0.5] * E] * K},
+  ):
     with pytest.raises(ValueError, match='^BatchPool.restore: got '):
       pool.restore(state)
   # None of this did any harm.
@@ -379,5 +454,5 @@ def test_what_the_caller_writes_to_is_not_acted_by():
   other.set_parameters(parameters(1))
   pool.set_parameters(mine)
   for array in mine.values():
-    array[...] = 0.
+    array[...] = 0.0
   assert_equal(collect(pool, 1), collect(other, 1))

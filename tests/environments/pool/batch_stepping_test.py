@@ -40,15 +40,17 @@ class Simulator:
     self._num_steps = 0
 
   def reset(self, row, seed):
-    self.observation[row] = 0.
+    self.observation[row] = 0.0
 
   def step(self, action):
     num = len(self.observation)
     self._num_steps += 1
     self.success = np.zeros(num, bool)
-    parts = {'reward': np.zeros(num, np.float32),
-             'discount': np.ones(num, np.float32),
-             'ended': np.full(num, self._num_steps % 5 == 0)}
+    parts = {
+        'reward': np.zeros(num, np.float32),
+        'discount': np.ones(num, np.float32),
+        'ended': np.full(num, self._num_steps % 5 == 0),
+    }
     if self._num_steps == 3:
       if self._what == 'step':
         return self._change(tuple(parts.values()))
@@ -73,12 +75,14 @@ def make_suite(make_simulator, *arguments):
       maze_suite.maze_suite('NAVIGATION'),
       make_batch=lambda tasks: make_simulator(len(tasks), *arguments),
       observation_spec=specs.Array((2,), np.float32),
-      action_spec=specs.BoundedArray((1,), np.float32, -1., 1.))
+      action_spec=specs.BoundedArray((1,), np.float32, -1.0, 1.0),
+  )
 
 
 def make_pool(suite):
   pool = pool_factory.make_pool(
-      suite, envs_per_task=2, unroll_length=5, num_workers=1, seed=0)
+      suite, envs_per_task=2, unroll_length=5, num_workers=1, seed=0
+  )
   pool.set_policy(Still(), {})
   return pool
 
@@ -87,15 +91,23 @@ def assert_told(suite, row, step, words):
   """Of the first task, in training and in evaluation."""
   pool = make_pool(suite)
   seed = seeds.episode_seed(0, 0, row, 0)
-  with pytest.raises(pool_errors.PoolError, match=(
-      rf"^Task 'collect' \(environment {row}, episode 0, seed {seed}, step "
-      rf'{step}\) failed: .*{words}')) as caught:
+  with pytest.raises(
+      pool_errors.PoolError,
+      match=(
+          rf"^Task 'collect' \(environment {row}, episode 0, seed {seed}, step "
+          rf'{step}\) failed: .*{words}'
+      ),
+  ) as caught:
     pool.collect()
   assert '\n' not in str(caught.value)
   seed = seeds.evaluation_seed(0, 0, row)
-  with pytest.raises(pool_errors.PoolError, match=(
-      rf"^Evaluation of task 'collect' \(environment 0, episode {row}, seed "
-      rf'{seed}, step {step}\) failed: .*{words}')):
+  with pytest.raises(
+      pool_errors.PoolError,
+      match=(
+          rf"^Evaluation of task 'collect' \(environment 0, episode {row}, seed "
+          rf'{seed}, step {step}\) failed: .*{words}'
+      ),
+  ):
     pool.evaluate(Still(), {}, episodes_per_task=2, seed=0)
 
 
@@ -111,7 +123,7 @@ WRONG = [
     ('observation', lambda x: x[:, 0], 0, 'as observation, want real numbers'),
     ('observation', lambda x: x.astype(str), 0, 'as observation, want real'),
     ('observation', nan_in_row_1, 1, 'observation that is not finite: nan at'),
-    ('reward', lambda x: 1., 0, r'1\.0 as reward, want real numbers of shape'),
+    ('reward', lambda x: 1.0, 0, r'1\.0 as reward, want real numbers of shape'),
     ('reward', lambda x: x[:, np.newaxis], 0, r', 1\) .* as reward, want real'),
     ('reward', lambda x: x[:1], 0, r'shape \(1,\) .* as reward, want real'),
     ('reward', lambda x: x.astype(object), 0, 'dtype object as reward'),
@@ -135,10 +147,13 @@ def test_what_a_simulator_may_not_return(what, change, row, words):
   assert_told(make_suite(Simulator, what, change), row, 2, words)
 
 
-@pytest.mark.parametrize('change, words', [
-    (nan_in_row_1, 'reset left an observation that is not finite'),
-    (lambda x: x[:, :1], r', 1\) .* as observation, want real numbers'),
-])
+@pytest.mark.parametrize(
+    'change, words',
+    [
+        (nan_in_row_1, 'reset left an observation that is not finite'),
+        (lambda x: x[:, :1], r', 1\) .* as observation, want real numbers'),
+    ],
+)
 def test_what_a_reset_may_not_leave(change, words):
   assert_told(make_suite(BrokenReset, '', change), 1, 0, words)
 
@@ -147,25 +162,39 @@ def test_successes_of_0_and_1_are_taken():
   change = lambda success: (success + 1).astype(np.float32)
   pool = make_pool(make_suite(Simulator, 'success', change))
   assert pool.collect()['success'][:, 0, 0].tolist() == [
-      False, False, True, False, False]
+      False,
+      False,
+      True,
+      False,
+      False,
+  ]
   assert [episode.success for episode in pool.episodes()] == 8 * [True]
 
 
-@pytest.mark.parametrize('what, change, words', [
-    ('observation', lambda x: x[0], r'shape \(2,\) .* as observation, want'),
-    ('observation', lambda x: x + np.nan, 'observation that is not finite'),
-    ('reward', lambda x: 1., '1.0 as reward, want real numbers'),
-    ('discount', lambda x: x + 0.5, 'discount 1.5, want one in'),
-    ('ended', lambda x: x + np.nan, 'nan as ended, want a bool'),
-    ('success', lambda x: x + np.nan, 'nan as success, want a bool'),
-    ('success', lambda x: None, 'None as success'),
-    ('step', lambda x: x[:2], 'want 3 arrays'),
-])
+@pytest.mark.parametrize(
+    'what, change, words',
+    [
+        (
+            'observation',
+            lambda x: x[0],
+            r'shape \(2,\) .* as observation, want',
+        ),
+        ('observation', lambda x: x + np.nan, 'observation that is not finite'),
+        ('reward', lambda x: 1.0, '1.0 as reward, want real numbers'),
+        ('discount', lambda x: x + 0.5, 'discount 1.5, want one in'),
+        ('ended', lambda x: x + np.nan, 'nan as ended, want a bool'),
+        ('success', lambda x: x + np.nan, 'nan as success, want a bool'),
+        ('success', lambda x: None, 'None as success'),
+        ('step', lambda x: x[:2], 'want 3 arrays'),
+    ],
+)
 def test_what_a_simulator_of_one_row_may_not_return(what, change, words):
   environment = batch_environment.BatchEnvironment(
-      Simulator(1, what, change), seed=0,
+      Simulator(1, what, change),
+      seed=0,
       observation_spec=specs.Array((2,), np.float32),
-      action_spec=specs.BoundedArray((1,), np.float32, -1., 1.))
+      action_spec=specs.BoundedArray((1,), np.float32, -1.0, 1.0),
+  )
   environment.reset(seed=0)
   for _ in range(2):
     assert environment.step(np.zeros(1, np.float32)).mid()

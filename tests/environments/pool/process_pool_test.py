@@ -4,8 +4,8 @@ import json
 
 from distillery.environments import fakes
 from distillery.environments.pool import process_pool
-import numpy as np
 from helpers import pool_helpers as helpers
+import numpy as np
 import pytest
 
 HORIZON = 50
@@ -15,15 +15,17 @@ def episode_steps(episode_end):
   """What `episode_step` has to be [T, ...], if episodes begin at step 0."""
   expected = np.zeros(episode_end.shape, np.int32)
   for step in range(1, len(expected)):
-    expected[step] = np.where(
-        episode_end[step - 1], 0, expected[step - 1] + 1)
+    expected[step] = np.where(episode_end[step - 1], 0, expected[step - 1] + 1)
   return expected
 
 
-def grid_parameters(suite, scale=30.):
-  return {'logits': scale * np.stack([
-      task.factory(0).optimal_values(0.9) for task in suite.tasks
-  ]).astype(np.float32)}
+def grid_parameters(suite, scale=30.0):
+  return {
+      'logits': scale
+      * np.stack(
+          [task.factory(0).optimal_values(0.9) for task in suite.tasks]
+      ).astype(np.float32)
+  }
 
 
 @pytest.fixture(scope='module')
@@ -39,42 +41,54 @@ def recorded():
 def test_blocks_have_the_documented_shapes_and_types(recorded):
   _, blocks, _, _ = recorded
   steps = (40, 2, 3)
-  assert {name: (array.shape, array.dtype) for name, array in
-          blocks[0].items()} == {
-              'observation': (steps + (2,), np.float32),
-              'action': (steps + (2,), np.float32),
-              'log_prob': (steps, np.float32),
-              'reward': (steps, np.float32),
-              'discount': (steps, np.float32),
-              'episode_step': (steps, np.int32),
-              'episode_end': (steps, np.bool_),
-              'next_observation': (steps + (2,), np.float32),
-              'success': (steps, np.bool_)}
+  assert {
+      name: (array.shape, array.dtype) for name, array in blocks[0].items()
+  } == {
+      'observation': (steps + (2,), np.float32),
+      'action': (steps + (2,), np.float32),
+      'log_prob': (steps, np.float32),
+      'reward': (steps, np.float32),
+      'discount': (steps, np.float32),
+      'episode_step': (steps, np.int32),
+      'episode_end': (steps, np.bool_),
+      'next_observation': (steps + (2,), np.float32),
+      'success': (steps, np.bool_),
+  }
 
 
 def test_a_block_holds_what_happened(recorded):
   suite, blocks, _, _ = recorded
-  long = {name: np.concatenate([block[name] for block in blocks])
-          for name in blocks[0]}
+  long = {
+      name: np.concatenate([block[name] for block in blocks])
+      for name in blocks[0]
+  }
   # Blocks follow on one another, and an episode's end is shown before the
   # reset.
   ends = long['episode_end']
   np.testing.assert_array_equal(
-      np.flatnonzero(ends[:, 1, 2]), [HORIZON - 1, 2 * HORIZON - 1])
+      np.flatnonzero(ends[:, 1, 2]), [HORIZON - 1, 2 * HORIZON - 1]
+  )
   goes_on = ~ends[:-1]
-  np.testing.assert_array_equal(long['observation'][1:][goes_on],
-                                long['next_observation'][:-1][goes_on])
-  assert (long['observation'][1:] != long['next_observation'][:-1])[
-      ends[:-1]].any(-1).all()
-  assert (long['discount'] == 1.).all()  # A time limit is no termination.
+  np.testing.assert_array_equal(
+      long['observation'][1:][goes_on], long['next_observation'][:-1][goes_on]
+  )
+  assert (
+      (long['observation'][1:] != long['next_observation'][:-1])[ends[:-1]]
+      .any(-1)
+      .all()
+  )
+  assert (long['discount'] == 1.0).all()  # A time limit is no termination.
   # The block has the action as it was drawn, not as the environment clips it.
-  assert (np.abs(long['action']) > 1.).any()
+  assert (np.abs(long['action']) > 1.0).any()
   np.testing.assert_allclose(
       long['next_observation'],
-      long['observation'] + 0.1 * np.clip(long['action'], -1., 1.), atol=1e-6)
+      long['observation'] + 0.1 * np.clip(long['action'], -1.0, 1.0),
+      atol=1e-6,
+  )
   for k, task in enumerate(suite.tasks):
     distance = np.linalg.norm(
-        long['next_observation'][:, k] - task.factory(0).goal, axis=-1)
+        long['next_observation'][:, k] - task.factory(0).goal, axis=-1
+    )
     np.testing.assert_allclose(long['reward'][:, k], -distance, atol=1e-6)
     np.testing.assert_array_equal(long['success'][:, k], distance < 0.05)
 
@@ -82,8 +96,12 @@ def test_a_block_holds_what_happened(recorded):
 def test_steps_are_counted_within_their_episodes(recorded):
   _, blocks, _, _ = recorded
   counted = np.concatenate([block['episode_step'] for block in blocks])
-  np.testing.assert_array_equal(counted, np.broadcast_to(
-      (np.arange(120) % HORIZON)[:, np.newaxis, np.newaxis], (120, 2, 3)))
+  np.testing.assert_array_equal(
+      counted,
+      np.broadcast_to(
+          (np.arange(120) % HORIZON)[:, np.newaxis, np.newaxis], (120, 2, 3)
+      ),
+  )
 
 
 def test_the_policy_acts_with_its_tasks_parameters(recorded):
@@ -94,9 +112,11 @@ def test_the_policy_acts_with_its_tasks_parameters(recorded):
     selected = policy.select_tasks(helpers.parameters_for(2), np.array([k]))
     observation = block['observation'][:, k].reshape(1, -1, 2)
     noise = block['action'][:, k] - policy.deterministic(
-        selected, observation).reshape(40, 3, 2)
+        selected, observation
+    ).reshape(40, 3, 2)
     np.testing.assert_allclose(
-        block['log_prob'][:, k], -0.5 * np.square(noise).sum(-1), atol=1e-4)
+        block['log_prob'][:, k], -0.5 * np.square(noise).sum(-1), atol=1e-4
+    )
     assert 0.8 < noise.std() < 1.2
 
 
@@ -118,7 +138,7 @@ def test_episodes_are_told_once_with_their_sums(recorded):
 def test_environments_get_actions_within_bounds():
   with helpers.make_pool(helpers.faulty_tasks('strict')) as pool:
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
-    assert (np.abs(pool.collect()['action']) > 1.).any()
+    assert (np.abs(pool.collect()['action']) > 1.0).any()
 
 
 def test_environments_and_episodes_differ(recorded):
@@ -129,8 +149,10 @@ def test_environments_and_episodes_differ(recorded):
 
 
 def test_noise_differs_between_environments_and_blocks():
-  still = {name: np.zeros_like(value)
-           for name, value in helpers.parameters_for(2).items()}
+  still = {
+      name: np.zeros_like(value)
+      for name, value in helpers.parameters_for(2).items()
+  }
   with helpers.make_pool(fakes.point_mass_suite(2), envs_per_task=2) as pool:
     pool.set_policy(helpers.GaussianPolicy(), still)
     noise = np.stack([helpers.copy(pool.collect())['action'] for _ in range(3)])
@@ -145,11 +167,12 @@ def test_termination_has_discount_zero():
     block = pool.collect()
     assert block['action'].dtype == np.int32
     assert block['success'].sum() > 20
-    np.testing.assert_array_equal(block['discount'] == 0., block['success'])
+    np.testing.assert_array_equal(block['discount'] == 0.0, block['success'])
     assert block['episode_end'][block['success']].all()
     np.testing.assert_array_equal(
         block['next_observation'][block['success']].argmax(-1),
-        np.nonzero(block['success'])[1] * -1 + 15)  # Task k's goal is 15 - k.
+        np.nonzero(block['success'])[1] * -1 + 15,
+    )  # Task k's goal is 15 - k.
 
 
 def test_steps_are_counted_where_episodes_terminate():
@@ -158,10 +181,14 @@ def test_steps_are_counted_where_episodes_terminate():
   with helpers.make_pool(suite, envs_per_task=3, unroll_length=7) as pool:
     pool.set_policy(helpers.TablePolicy(), grid_parameters(suite))
     for restart in (False, True):
-      blocks = [helpers.copy(pool.collect(restart=restart and not i))
-                for i in range(20)]
-      end, counted = (np.concatenate([block[name] for block in blocks])
-                      for name in ('episode_end', 'episode_step'))
+      blocks = [
+          helpers.copy(pool.collect(restart=restart and not i))
+          for i in range(20)
+      ]
+      end, counted = (
+          np.concatenate([block[name] for block in blocks])
+          for name in ('episode_end', 'episode_step')
+      )
       assert end.sum(0).min() > 5 and end[6::7].any() and end[0::7].any()
       np.testing.assert_array_equal(counted, episode_steps(end))
 
@@ -169,12 +196,24 @@ def test_steps_are_counted_where_episodes_terminate():
 # What has to be equal whatever the number of workers: name -> suite, policy,
 # its parameters, environments a task.
 CASES = {
-    'padded': lambda: (fakes.point_mass_suite(3), helpers.GaussianPolicy(),
-                       helpers.parameters_for(3), 3),
-    'one_task': lambda: (fakes.point_mass_suite(1), helpers.GaussianPolicy(),
-                         helpers.parameters_for(1), 4),
-    'discrete': lambda: (fakes.grid_suite(2), helpers.TablePolicy(),
-                         grid_parameters(fakes.grid_suite(2), 5.), 2),
+    'padded': lambda: (
+        fakes.point_mass_suite(3),
+        helpers.GaussianPolicy(),
+        helpers.parameters_for(3),
+        3,
+    ),
+    'one_task': lambda: (
+        fakes.point_mass_suite(1),
+        helpers.GaussianPolicy(),
+        helpers.parameters_for(1),
+        4,
+    ),
+    'discrete': lambda: (
+        fakes.grid_suite(2),
+        helpers.TablePolicy(),
+        grid_parameters(fakes.grid_suite(2), 5.0),
+        2,
+    ),
 }
 
 
@@ -183,14 +222,27 @@ def test_results_do_not_depend_on_the_number_of_workers(case):
   suite, policy, parameters, envs_per_task = CASES[case]()
   results = []
   for num_workers in (1, 2, 3):
-    with helpers.make_pool(suite, envs_per_task=envs_per_task,
-                           num_workers=num_workers, seed=5) as pool:
+    with helpers.make_pool(
+        suite, envs_per_task=envs_per_task, num_workers=num_workers, seed=5
+    ) as pool:
       pool.set_policy(policy, parameters)
       blocks = [helpers.copy(pool.collect()) for _ in range(2)]
-      results.append((blocks, pool.episodes(), [
-          pool.evaluate(policy, parameters, episodes_per_task=4, seed=3,
-                        deterministic=deterministic)
-          for deterministic in (True, False)]))
+      results.append(
+          (
+              blocks,
+              pool.episodes(),
+              [
+                  pool.evaluate(
+                      policy,
+                      parameters,
+                      episodes_per_task=4,
+                      seed=3,
+                      deterministic=deterministic,
+                  )
+                  for deterministic in (True, False)
+              ],
+          )
+      )
   for blocks, episodes, evaluations in results[1:]:
     for a, b in zip(blocks, results[0][0]):
       helpers.assert_equal_blocks(a, b)
@@ -211,8 +263,10 @@ def test_the_seed_decides_everything():
 
 def test_fresh_parameters_act_in_the_next_block():
   suite = fakes.point_mass_suite(2)
-  still = {name: np.zeros_like(value)
-           for name, value in helpers.parameters_for(2).items()}
+  still = {
+      name: np.zeros_like(value)
+      for name, value in helpers.parameters_for(2).items()
+  }
   with helpers.make_pool(suite) as pool, helpers.make_pool(suite) as other:
     pool.set_policy(helpers.GaussianPolicy(), still)
     other.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(2, 1))
@@ -220,8 +274,9 @@ def test_fresh_parameters_act_in_the_next_block():
     assert (first != other.collect()['action']).any()
     pool.set_parameters(helpers.parameters_for(2, 1))
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(2, 1))
-    helpers.assert_equal_blocks(pool.collect(restart=True),
-                        other.collect(restart=True))
+    helpers.assert_equal_blocks(
+        pool.collect(restart=True), other.collect(restart=True)
+    )
     pool.set_parameters(still)
     noise_only = pool.collect()['action']
     assert abs(noise_only.mean()) < 0.3
@@ -238,16 +293,20 @@ def test_a_restored_pool_goes_on_like_an_unbroken_one(num_workers):
       unbroken.collect()
     state = json.loads(json.dumps(unbroken.state()))
     unbroken.episodes()
-    expected = [helpers.copy(unbroken.collect(restart=True)),
-                helpers.copy(unbroken.collect())]
+    expected = [
+        helpers.copy(unbroken.collect(restart=True)),
+        helpers.copy(unbroken.collect()),
+    ]
     expected_episodes = unbroken.episodes()
   with helpers.make_pool(
-      suite, envs_per_task=2, num_workers=num_workers) as restored:
+      suite, envs_per_task=2, num_workers=num_workers
+  ) as restored:
     restored.restore(state)
     restored.set_policy(policy, parameters)
     for number, block in enumerate(expected):
       np.testing.assert_array_equal(
-          block['episode_step'][:, 1, 1], (np.arange(40) + 40 * number) % 50)
+          block['episode_step'][:, 1, 1], (np.arange(40) + 40 * number) % 50
+      )
       helpers.assert_equal_blocks(block, restored.collect())
     assert restored.episodes() == expected_episodes
     # And back again, in a pool that has already gone on.
@@ -265,7 +324,9 @@ def test_restart_begins_new_episodes():
     assert block['episode_step'][:, 0, 0].tolist() == list(range(40))
     block = pool.collect()
     assert block['episode_step'][:, 0, 0].tolist() == [
-        *range(40, HORIZON), *range(30)]
+        *range(40, HORIZON),
+        *range(30),
+    ]
     (episode,) = pool.episodes()
     assert (episode.episode, episode.length) == (1, HORIZON)
 
@@ -275,7 +336,7 @@ def test_blocks_are_read_only_and_outlive_the_pool():
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
     block = pool.collect()
     with pytest.raises(ValueError, match='read-only'):
-      block['reward'][0] = 0.
+      block['reward'][0] = 0.0
   assert np.isfinite(block['reward']).all()
 
 
@@ -293,4 +354,10 @@ def test_two_pools_at_once():
 def test_public_names():
   assert issubclass(process_pool.PoolError, RuntimeError)
   assert process_pool.Episode._fields == (
-      'task', 'env', 'episode', 'return_', 'length', 'success')
+      'task',
+      'env',
+      'episode',
+      'return_',
+      'length',
+      'success',
+  )

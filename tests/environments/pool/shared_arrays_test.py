@@ -5,8 +5,8 @@ import multiprocessing
 import os
 
 from distillery.environments.pool import shared_arrays
-import numpy as np
 from helpers import pool_helpers as helpers
+import numpy as np
 import pytest
 
 FIELDS = {
@@ -27,14 +27,13 @@ def assert_both_ends_see_the_same_memory():
   mine.send(ours)
   mine.close()
   mine.close()
-  yours, third = (
-      shared_arrays.SharedArrays.receive(theirs) for _ in range(2))
-  yours['a'][1, 2] = 3.
+  yours, third = (shared_arrays.SharedArrays.receive(theirs) for _ in range(2))
+  yours['a'][1, 2] = 3.0
   yours['flags'][4] = True
-  mine['scalar'][...] = 7.
-  assert mine['a'][1, 2] == third['a'][1, 2] == 3.
+  mine['scalar'][...] = 7.0
+  assert mine['a'][1, 2] == third['a'][1, 2] == 3.0
   assert mine['flags'].tolist() == [False] * 4 + [True]
-  assert yours['scalar'] == 7.
+  assert yours['scalar'] == 7.0
   assert helpers.segments() <= named
 
 
@@ -44,7 +43,8 @@ def test_both_ends_see_the_same_memory():
 
 def test_arrays_do_not_overlap_and_outlive_their_owner():
   arrays = shared_arrays.SharedArrays.create(
-      {str(i): ((3,), np.uint8) for i in range(4)})
+      {str(i): ((3,), np.uint8) for i in range(4)}
+  )
   kept = list(arrays.values())
   arrays.close()
   del arrays

@@ -8,38 +8,47 @@ import numpy as np
 import pytest
 
 
-@pytest.mark.parametrize('envs_per_task, chunks', [
-    (1, [(0,)]),
-    (2, [(0, 1)]),
-    (5, [(0, 1), (2, 3), (4,)]),
-])
+@pytest.mark.parametrize(
+    'envs_per_task, chunks',
+    [
+        (1, [(0,)]),
+        (2, [(0, 1)]),
+        (5, [(0, 1), (2, 3), (4,)]),
+    ],
+)
 def test_units_cover_every_environment_once(envs_per_task, chunks):
   assert work_plan.make_units(2, envs_per_task) == [
-      work_plan.Unit(task, chunk) for task in range(2) for chunk in chunks]
+      work_plan.Unit(task, chunk) for task in range(2) for chunk in chunks
+  ]
   assert work_plan.rows_per_unit(envs_per_task) == len(chunks[0])
 
 
 def test_the_deal_balances_costs():
-  costs = [3., 1., 1., 1., 2.9, 0.9]
+  costs = [3.0, 1.0, 1.0, 1.0, 2.9, 0.9]
   hands = work_plan.deal(costs, 2)
   assert sorted(sum(hands, [])) == list(range(6))
   loads = [sum(costs[i] for i in hand) for hand in hands]
-  assert max(loads) < 1.1 * sum(costs) / 2.
+  assert max(loads) < 1.1 * sum(costs) / 2.0
   # Not by count: in turns, the loads would be 4.9 and 4.9 only by luck.
-  assert work_plan.deal([10., 1., 1., 1.], 2) == [[0], [1, 2, 3]]
+  assert work_plan.deal([10.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3]]
 
 
 def test_more_workers_than_work():
-  assert work_plan.deal([1.], 3) == [[0], [], []]
-  assert work_plan.deal([0., 0., 0.], 2) is not None
+  assert work_plan.deal([1.0], 3) == [[0], [], []]
+  assert work_plan.deal([0.0, 0.0, 0.0], 2) is not None
 
 
-@pytest.mark.parametrize('num_tasks, num_workers', [
-    (1, 1), (1, 3), (2, 3), (3, 2), (5, 2), (4, 4)])
+@pytest.mark.parametrize(
+    'num_tasks, num_workers', [(1, 1), (1, 3), (2, 3), (3, 2), (5, 2), (4, 4)]
+)
 def test_evaluation_episodes_are_dealt_once_and_evenly(num_tasks, num_workers):
   hands = work_plan.deal_episodes(num_tasks, 6, num_workers)
-  dealt = sorted((task, episode) for hand in hands
-                 for task, episodes in hand.items() for episode in episodes)
+  dealt = sorted(
+      (task, episode)
+      for hand in hands
+      for task, episodes in hand.items()
+      for episode in episodes
+  )
   assert dealt == list(itertools.product(range(num_tasks), range(6)))
   loads = [sum(map(len, hand.values())) for hand in hands]
   assert max(loads) <= 6 * -(-num_tasks // num_workers)
@@ -55,11 +64,19 @@ def test_fewer_episodes_than_sharers():
 def test_seeds_differ_between_streams_and_places():
   places = list(itertools.product(range(2), range(3), range(3)))
   seeds = [pool_seeds.episode_seed(7, *place) for place in places]
-  seeds += [pool_seeds.environment_seed(7, task, env)
-            for task in range(2) for env in range(3)]
-  seeds += [pool_seeds.evaluation_seed(7, task, episode)
-            for task in range(2) for episode in range(3)]
-  seeds += [pool_seeds.evaluation_environment_seed(7, task) for task in range(2)]
+  seeds += [
+      pool_seeds.environment_seed(7, task, env)
+      for task in range(2)
+      for env in range(3)
+  ]
+  seeds += [
+      pool_seeds.evaluation_seed(7, task, episode)
+      for task in range(2)
+      for episode in range(3)
+  ]
+  seeds += [
+      pool_seeds.evaluation_environment_seed(7, task) for task in range(2)
+  ]
   seeds += [pool_seeds.episode_seed(8, *place) for place in places]
   assert len(set(seeds)) == len(seeds)
   assert all(0 <= seed < 2**31 for seed in seeds)
@@ -67,10 +84,15 @@ def test_seeds_differ_between_streams_and_places():
 
 
 def test_noise_differs_between_places():
-  drawn = [pool_seeds.noise_generator(1, *place).standard_normal(2)
-           for place in itertools.product(range(2), repeat=3)]
-  drawn += [pool_seeds.evaluation_noise_generator(1, *place).standard_normal(2)
-            for place in itertools.product(range(2), repeat=2)]
+  drawn = [
+      pool_seeds.noise_generator(1, *place).standard_normal(2)
+      for place in itertools.product(range(2), repeat=3)
+  ]
+  drawn += [
+      pool_seeds.evaluation_noise_generator(1, *place).standard_normal(2)
+      for place in itertools.product(range(2), repeat=2)
+  ]
   assert len({value.tobytes() for value in drawn}) == len(drawn)
   np.testing.assert_array_equal(
-      drawn[0], pool_seeds.noise_generator(1, 0, 0, 0).standard_normal(2))
+      drawn[0], pool_seeds.noise_generator(1, 0, 0, 0).standard_normal(2)
+  )

@@ -42,9 +42,14 @@ _PROGRAM = """
 
 def write_program(folder, run='main()', seconds=0.1, num_workers=2):
   path = folder / 'program.py'
-  path.write_text(textwrap.dedent(_PROGRAM).format(
-      helpers=str(pathlib.Path(__file__).parent), run=run, seconds=seconds,
-      num_workers=num_workers))
+  path.write_text(
+      textwrap.dedent(_PROGRAM).format(
+          helpers=str(pathlib.Path(__file__).parent),
+          run=run,
+          seconds=seconds,
+          num_workers=num_workers,
+      )
+  )
   return path
 
 
@@ -56,9 +61,13 @@ def program(tmp_path):
   def start(**options):
     path = write_program(tmp_path, **options)
     process = subprocess.Popen(
-        [sys.executable, str(path)], stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-        preexec_fn=_HEAR_CTRL_C)
+        [sys.executable, str(path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_HEAR_CTRL_C,
+    )
     started.append((process, []))
     assert process.stdout.readline() == 'collecting\n', process.stderr.read()
     time.sleep(0.3)  # Into the block.
@@ -75,19 +84,27 @@ def program(tmp_path):
     process.communicate()
 
 
-@pytest.mark.parametrize('options', [
-    dict(),
-    dict(run='import threading; t = threading.Thread(target=main); t.start(); '
-             't.join()'),
-    dict(seconds=1000., num_workers=1),  # Nothing is measured with one worker.
-], ids=['main_thread', 'another_thread', 'within_a_step'])
+@pytest.mark.parametrize(
+    'options',
+    [
+        dict(),
+        dict(
+            run='import threading; t = threading.Thread(target=main); t.start(); '
+            't.join()'
+        ),
+        dict(
+            seconds=1000.0, num_workers=1
+        ),  # Nothing is measured with one worker.
+    ],
+    ids=['main_thread', 'another_thread', 'within_a_step'],
+)
 @pytest.mark.parametrize('sign', [signal.SIGKILL, signal.SIGTERM])
 def test_workers_die_with_their_parent(program, options, sign):
   named = helpers.segments()
   process, workers = program(**options)
   children = helpers.descendants(process.pid)
   os.kill(process.pid, sign)
-  assert process.wait(60.) == -sign
+  assert process.wait(60.0) == -sign
   assert helpers.wait_until_dead(workers)
   assert helpers.wait_until_dead(children)
   assert helpers.segments() <= named
@@ -96,7 +113,7 @@ def test_workers_die_with_their_parent(program, options, sign):
 def test_ctrl_c_ends_everything(program):
   process, workers = program()
   os.killpg(process.pid, signal.SIGINT)  # As a terminal sends it.
-  _, errors = process.communicate(timeout=60.)
+  _, errors = process.communicate(timeout=60.0)
   assert process.returncode == -signal.SIGINT
   assert errors.count('Traceback') == 1, errors  # The parent's alone.
   assert errors.rstrip().endswith('KeyboardInterrupt')
@@ -106,15 +123,19 @@ def test_ctrl_c_ends_everything(program):
 def test_ctrl_c_while_workers_start_ends_everything(tmp_path):
   path = write_program(tmp_path)
   process = subprocess.Popen(
-      [sys.executable, str(path)], stderr=subprocess.PIPE, text=True,
-      start_new_session=True, preexec_fn=_HEAR_CTRL_C)
+      [sys.executable, str(path)],
+      stderr=subprocess.PIPE,
+      text=True,
+      start_new_session=True,
+      preexec_fn=_HEAR_CTRL_C,
+  )
   try:
-    deadline = time.monotonic() + 60.
+    deadline = time.monotonic() + 60.0
     while not helpers.workers_of(process.pid) and time.monotonic() < deadline:
       time.sleep(0.005)
     workers = helpers.workers_of(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60.)
+    _, errors = process.communicate(timeout=60.0)
     assert errors.count('Traceback') == 1, errors
     assert helpers.wait_until_dead(workers)
   finally:
@@ -128,7 +149,7 @@ def test_an_exception_of_the_caller_ends_the_workers():
 
 
 def test_close_does_not_wait_for_a_busy_start_or_step():
-  task = helpers.sleepy_task(1000.)
+  task = helpers.sleepy_task(1000.0)
   with helpers.leaves_nothing():
     pool = helpers.make_pool([task], num_workers=2, envs_per_task=4)
     pool.close()
@@ -148,22 +169,28 @@ def test_a_forgotten_pool_ends_its_workers():
 
 def test_a_program_that_ends_without_close_ends(tmp_path):
   path = write_program(tmp_path)
-  path.write_text(path.read_text().replace(
-      'pool.collect()', 'globals().update(kept=pool)'))
+  path.write_text(
+      path.read_text().replace('pool.collect()', 'globals().update(kept=pool)')
+  )
   result = subprocess.run(
-      [sys.executable, str(path)], capture_output=True, text=True, timeout=60.)
+      [sys.executable, str(path)], capture_output=True, text=True, timeout=60.0
+  )
   assert (result.returncode, result.stderr) == (0, '')
 
 
 def test_a_program_without_the_main_guard_is_told_so(tmp_path):
   path = write_program(tmp_path)
-  path.write_text(path.read_text().replace(
-      "if __name__ == '__main__':", 'if True:'))
+  path.write_text(
+      path.read_text().replace("if __name__ == '__main__':", 'if True:')
+  )
   result = subprocess.run(
-      [sys.executable, str(path)], capture_output=True, text=True, timeout=60.)
+      [sys.executable, str(path)], capture_output=True, text=True, timeout=60.0
+  )
   assert result.returncode == 1
-  assert ('ended with exit code 1; it was at its start. If the program that '
-          in result.stderr)
+  assert (
+      'ended with exit code 1; it was at its start. If the program that '
+      in result.stderr
+  )
 
 
 def test_a_forked_copy_of_the_program_leaves_the_workers_alone():
@@ -189,12 +216,25 @@ def test_workers_stay_light_and_single_threaded(monkeypatch):
     pool.collect()
   told = str(caught.value).partition('LookupError: ')[2].splitlines()[0]
   spied = ast.literal_eval(told)
-  heavy = {'tensorflow', 'tensorflow_probability', 'acme', 'reverb', 'sonnet',
-           'jax', 'gymnasium', 'metaworld', 'distillery.agents',
-           'distillery.networks', 'distillery.launchers'}
+  heavy = {
+      'tensorflow',
+      'tensorflow_probability',
+      'acme',
+      'reverb',
+      'sonnet',
+      'jax',
+      'gymnasium',
+      'metaworld',
+      'distillery.agents',
+      'distillery.networks',
+      'distillery.launchers',
+  }
   assert not heavy & set(spied['modules'])
   assert spied['threads'] == '1'
-  status = dict(line.split(':\t', 1) for line in spied['status'].splitlines()
-                if ':\t' in line)
+  status = dict(
+      line.split(':\t', 1)
+      for line in spied['status'].splitlines()
+      if ':\t' in line
+  )
   assert status['Threads'].strip() == '1'
   assert int(status['VmRSS'].split()[0]) < 150 * 1024

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 SUITE = suites.make_suite('DAMSEL', seed=0)
-OBSERVATION = np.linspace(-1., 1., 12, dtype=np.float32)
+OBSERVATION = np.linspace(-1.0, 1.0, 12, dtype=np.float32)
 
 
 class Policy:
@@ -23,23 +23,31 @@ class Policy:
 
   def act(self, observation, task_index):
     self.asked.append((observation, task_index))
-    return np.float32([[.1, .2, .3]])
+    return np.float32([[0.1, 0.2, 0.3]])
 
 
 @pytest.fixture(name='policy')
 def fixture_policy(monkeypatch):
   policy = Policy()
   monkeypatch.setattr(
-      expert_sources.checkpoints, 'load_policy', lambda run_dir, name: policy)
+      expert_sources.checkpoints, 'load_policy', lambda run_dir, name: policy
+  )
   return policy
 
 
 def write_run(folder: pathlib.Path, agent: str, suite: str) -> str:
   folder.mkdir()
   found = suites.make_suite(suite, seed=0)
-  (folder / 'config.json').write_text(json.dumps({
-      'agent': agent, 'suite': suite, 'seed': 0,
-      'tasks': [f'{task.name} ({task.split})' for task in found.tasks]}))
+  (folder / 'config.json').write_text(
+      json.dumps(
+          {
+              'agent': agent,
+              'suite': suite,
+              'seed': 0,
+              'tasks': [f'{task.name} ({task.split})' for task in found.tasks],
+          }
+      )
+  )
   (folder / 'versions.json').write_text('{}')
   return str(folder)
 
@@ -50,11 +58,12 @@ def test_a_familys_policy_is_told_the_target(tmp_path, policy, index, family):
   make = expert_sources.makers('sac_per_family', run, SUITE)
   task = SUITE.train_tasks[index]
   action = make(index, task)(OBSERVATION)
-  (observation, task_index), = policy.asked
-  np.testing.assert_array_equal(action, np.float32([.1, .2, .3]))
+  ((observation, task_index),) = policy.asked
+  np.testing.assert_array_equal(action, np.float32([0.1, 0.2, 0.3]))
   np.testing.assert_array_equal(
       observation,
-      [damsel_families.with_target(OBSERVATION, task.factory.target)])
+      [damsel_families.with_target(OBSERVATION, task.factory.target)],
+  )
   np.testing.assert_array_equal(task_index, [family])
 
 
@@ -62,7 +71,7 @@ def test_a_tasks_own_policy_sees_what_the_task_shows(tmp_path, policy):
   run = write_run(tmp_path / 'run', 'sac', 'DAMSEL/train')
   make = expert_sources.makers('sac_per_task', run, SUITE)
   make(41, SUITE.train_tasks[41])(OBSERVATION)
-  (observation, task_index), = policy.asked
+  ((observation, task_index),) = policy.asked
   np.testing.assert_array_equal(observation, [OBSERVATION])
   np.testing.assert_array_equal(task_index, [41])
 
@@ -73,11 +82,19 @@ def test_controllers_need_no_run():
   assert make(30, task) == damsel_controllers.Controller(task.factory.target)
 
 
-@pytest.mark.parametrize('agent, suite, source, words', [
-    ('sac', 'DAMSEL', 'sac_per_family', 'sac on DAMSEL; want .*family'),
-    ('sac', 'DAMSEL/families', 'sac_per_task', 'on DAMSEL/families; want .*_t'),
-    ('trpo', 'DAMSEL', 'sac_per_task', 'is a run of trpo on DAMSEL; want'),
-])
+@pytest.mark.parametrize(
+    'agent, suite, source, words',
+    [
+        ('sac', 'DAMSEL', 'sac_per_family', 'sac on DAMSEL; want .*family'),
+        (
+            'sac',
+            'DAMSEL/families',
+            'sac_per_task',
+            'on DAMSEL/families; want .*_t',
+        ),
+        ('trpo', 'DAMSEL', 'sac_per_task', 'is a run of trpo on DAMSEL; want'),
+    ],
+)
 def test_runs_of_something_else(tmp_path, agent, suite, source, words):
   run = write_run(tmp_path / 'run', agent, suite)
   with pytest.raises(ValueError, match=words):

@@ -54,8 +54,12 @@ def test_defaults_are_the_dataclass_own():
 
 def test_every_type_is_read():
   assert parse(
-      '--num_steps=5_000', '--rate=3e-4', '--nofast', '--name=a b',
-      '--kind=two', '--sizes=7,8,9',
+      '--num_steps=5_000',
+      '--rate=3e-4',
+      '--nofast',
+      '--name=a b',
+      '--kind=two',
+      '--sizes=7,8,9',
   ) == Config(5000, 3e-4, False, 'a b', 'two', (7, 8, 9))
   assert parse('--sizes=').sizes == ()
 
@@ -101,7 +105,7 @@ class Derived(Config):
     more: than before.
   """
 
-  rate: float = 2.
+  rate: float = 2.0
   more: int = 1
 
 
@@ -109,7 +113,7 @@ def test_a_derived_dataclass_has_the_flags_of_both():
   flag_values = flags.FlagValues()
   holder = flag_utils.define(Derived, flag_values)
   flag_values(['program', '--more=3', '--num_steps=7'])
-  assert holder.value() == Derived(num_steps=7, more=3, rate=2.)
+  assert holder.value() == Derived(num_steps=7, more=3, rate=2.0)
   assert flag_values['num_steps'].help == 'how many steps, over all tasks.'
   assert flag_values['more'].help == 'than before.'
   assert flag_values['rate'].help == 'of the derived class.'
@@ -118,8 +122,9 @@ def test_a_derived_dataclass_has_the_flags_of_both():
 
 
 def test_a_derived_field_is_described_too():
-  bare = dataclasses.make_dataclass('Bare', [('x', int, 1)], bases=(Config,),
-                                    frozen=True)
+  bare = dataclasses.make_dataclass(
+      'Bare', [('x', int, 1)], bases=(Config,), frozen=True
+  )
   with pytest.raises(ValueError, match=r"Bare: .*\['x'\]"):
     flag_utils.define(bare, flags.FlagValues())
 
@@ -151,7 +156,8 @@ def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
   holder = flag_utils.define(Paths, flag_values)
   flag_values(['program', '--some=~/a,b/~,~/c'])
   assert holder.value() == Paths(
-      '/my/place/x', '/my/place/a,b/~,/my/place/c', '~')
+      '/my/place/x', '/my/place/a,b/~,/my/place/c', '~'
+  )
   path = tmp_path / 'flags.cfg'
   flag_utils.flags_to_file(path, holder.value())
   assert path.read_text().startswith('--one=/my/place/x\n')
@@ -161,13 +167,30 @@ def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
 
 def test_every_flag_that_is_a_path_says_so():
   launchers = pathlib.Path(flag_utils.__file__).parent
-  texts = [path.read_text() for pattern in (
-      'launchers/**/*.py', 'agents/*/config.py', 'benchmarks/*.py')
-           for path in launchers.parent.glob(pattern)]
-  others = {name for text in texts for name in re.findall(
-      r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text)}
+  texts = [
+      path.read_text()
+      for pattern in (
+          'launchers/**/*.py',
+          'agents/*/config.py',
+          'benchmarks/*.py',
+      )
+      for path in launchers.parent.glob(pattern)
+  ]
+  others = {
+      name
+      for text in texts
+      for name in re.findall(
+          r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text
+      )
+  }
   assert others == {
-      'regularizer', 'suite', 'ray_address', 'initial_task', 'task', 'camera'}
+      'regularizer',
+      'suite',
+      'ray_address',
+      'initial_task',
+      'task',
+      'camera',
+  }
 
 
 @pytest.mark.parametrize(
@@ -253,8 +276,7 @@ if __name__ == '__main__':
 """
 
 
-def run_program(
-    tmp_path, *arguments, handler='signal.default_int_handler'):
+def run_program(tmp_path, *arguments, handler='signal.default_int_handler'):
   path = tmp_path / 'program.py'
   path.write_text(_PROGRAM.replace('{handler}', handler))
   return subprocess.run(
@@ -280,9 +302,7 @@ def run_program(
         (['--suite=file'], '/no/such/file'),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_status_1(
-    arguments, says, tmp_path
-):
+def test_a_mistake_is_one_sentence_and_exit_status_1(arguments, says, tmp_path):
   result = run_program(tmp_path, *arguments)
   *details, sentence = result.stderr.strip().split('\n')
   assert result.returncode == 1
@@ -330,10 +350,15 @@ def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):
       'from distillery.launchers.common import flag_utils\n'
       'def main(_):\n'
       '  print("\\u00fc \\udcff")\n'
-      'flag_utils.run(main)\n')
+      'flag_utils.run(main)\n'
+  )
   result = subprocess.run(
-      [sys.executable, path], capture_output=True, text=True, timeout=60,
-      env={**os.environ, 'PYTHONIOENCODING': 'ascii'})
+      [sys.executable, path],
+      capture_output=True,
+      text=True,
+      timeout=60,
+      env={**os.environ, 'PYTHONIOENCODING': 'ascii'},
+  )
   assert (result.returncode, result.stderr) == (0, '')
   assert result.stdout == '\\xfc \\udcff\n'
 
@@ -349,7 +374,8 @@ def test_a_flagfile_that_is_no_text_is_one_sentence(tmp_path):
 def test_what_no_flagfile_can_repeat_is_refused(tmp_path, name):
   with pytest.raises(ValueError, match='run_dir: got .*no flagfile can repeat'):
     flag_utils.flags_to_file(
-        tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name))
+        tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name)
+    )
   assert not (tmp_path / 'flags.cfg').exists()
 
 

@@ -14,12 +14,12 @@ import pytest
         dict(seed=-1),
         dict(seed=2**32),
         dict(num_workers=-1),
-        dict(env_timeout_s=0.),
+        dict(env_timeout_s=0.0),
         dict(resume=True),
     ],
 )
 def test_wrong_values_are_named(wrong):
-  (name, value), = wrong.items()
+  ((name, value),) = wrong.items()
   with pytest.raises(ValueError, match=f'^{name}: got '):
     run_options.RunOptions(**wrong)
 

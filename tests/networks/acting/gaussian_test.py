@@ -11,16 +11,16 @@ def draw(color, shape=(64, 8000), seed=0):
 
 
 @pytest.mark.parametrize('num_steps', [2, 3, 64, 65])
-@pytest.mark.parametrize('color', [0., 0.5, 1., 2.])
+@pytest.mark.parametrize('color', [0.0, 0.5, 1.0, 2.0])
 def test_every_step_is_a_standard_normal(color, num_steps):
   x = draw(color, (num_steps, 8000))
   assert x.dtype == np.float32
-  np.testing.assert_allclose(x.mean(axis=1), 0., atol=0.06)
-  np.testing.assert_allclose(x.std(axis=1), 1., atol=0.06)
-  np.testing.assert_allclose((x**4).mean(axis=1), 3., atol=0.8)
+  np.testing.assert_allclose(x.mean(axis=1), 0.0, atol=0.06)
+  np.testing.assert_allclose(x.std(axis=1), 1.0, atol=0.06)
+  np.testing.assert_allclose((x**4).mean(axis=1), 3.0, atol=0.8)
 
 
-@pytest.mark.parametrize('color', [0., 0.5, 1., 2.])
+@pytest.mark.parametrize('color', [0.0, 0.5, 1.0, 2.0])
 def test_power_falls_with_the_color(color):
   power = np.square(np.abs(np.fft.rfft(draw(color), axis=0))).mean(axis=1)[1:-1]
   frequency = np.arange(1, 1 + len(power))
@@ -29,17 +29,17 @@ def test_power_falls_with_the_color(color):
 
 
 def test_entries_of_one_step_are_independent():
-  x = draw(1., (64, 5000, 2))
+  x = draw(1.0, (64, 5000, 2))
   assert abs(np.mean(x[..., 0] * x[..., 1])) < 0.03
 
 
 def test_no_color_is_plain_noise():
   want = np.random.default_rng(3).standard_normal((7, 2), dtype=np.float32)
-  np.testing.assert_array_equal(draw(0., (7, 2), seed=3), want)
+  np.testing.assert_array_equal(draw(0.0, (7, 2), seed=3), want)
 
 
 def test_a_single_step_has_no_color():
-  np.testing.assert_array_equal(draw(1., (1, 4)), draw(0., (1, 4)))
+  np.testing.assert_array_equal(draw(1.0, (1, 4)), draw(0.0, (1, 4)))
 
 
 def test_noise_repeats_and_does_not_depend_on_its_neighbours():

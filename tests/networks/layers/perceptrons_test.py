@@ -8,10 +8,16 @@ import tensorflow as tf
 K, N, D = 3, 5, 4
 
 
-def make(hidden_sizes=(6, 7), seed=0, num_tasks=K, output_scale=1.):
-  return perceptrons.StackedMLP(num_tasks, D, hidden_sizes, 2,
-                            output_scale=output_scale,
-                            rng=np.random.default_rng(seed), name='net')
+def make(hidden_sizes=(6, 7), seed=0, num_tasks=K, output_scale=1.0):
+  return perceptrons.StackedMLP(
+      num_tasks,
+      D,
+      hidden_sizes,
+      2,
+      output_scale=output_scale,
+      rng=np.random.default_rng(seed),
+      name='net',
+  )
 
 
 def randomised(net, rng):
@@ -62,16 +68,17 @@ def test_seed_fixes_the_weights_and_tasks_differ():
     assert (a.numpy()[0] != a.numpy()[1]).any()
 
 
-@pytest.mark.parametrize('rows, scale', [(0, 2.), (1, 2.), (2, .01)])
+@pytest.mark.parametrize('rows, scale', [(0, 2.0), (1, 2.0), (2, 0.01)])
 def test_weights_begin_orthogonal(rows, scale):
   # W^T W of the longer side is scale^2 I: 2 for hidden layers (sqrt 2 squared).
-  net = make(output_scale=.1)
+  net = make(output_scale=0.1)
   weight = net.weights[rows].numpy()[1].astype(np.float64)
   if weight.shape[0] < weight.shape[1]:
     weight = weight.T
   np.testing.assert_allclose(
-      weight.T @ weight, scale * np.eye(weight.shape[1]), atol=1e-6)
-  np.testing.assert_array_equal(net.biases[rows], 0. * net.biases[rows])
+      weight.T @ weight, scale * np.eye(weight.shape[1]), atol=1e-6
+  )
+  np.testing.assert_array_equal(net.biases[rows], 0.0 * net.biases[rows])
 
 
 def test_one_network_is_an_ordinary_perceptron():

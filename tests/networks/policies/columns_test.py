@@ -7,16 +7,22 @@ import tensorflow as tf
 
 K, N, D, A = 3, 6, 4, 2
 ARCHITECTURES = ('shared', 'separate', 'two_column')
-ALPHA, STD = .3, .8
+ALPHA, STD = 0.3, 0.8
 # What a fresh column adds to alpha / s^2 makes 1 / s^2 of it.
-OFFSET = np.log(np.expm1((1. - ALPHA) / STD ** 2))
+OFFSET = np.log(np.expm1((1.0 - ALPHA) / STD**2))
 
 
 def make(architecture='two_column', is_discrete=False, **changes):
   arguments = dict(
-      is_discrete=is_discrete, architecture=architecture, alpha=ALPHA,
-      hidden_sizes=(6,), shared_observes_task=False,
-      std=columns.StdRange(STD, .1, 1.6), min_observation_std=.01, seed=0)
+      is_discrete=is_discrete,
+      architecture=architecture,
+      alpha=ALPHA,
+      hidden_sizes=(6,),
+      shared_observes_task=False,
+      std=columns.StdRange(STD, 0.1, 1.6),
+      min_observation_std=0.01,
+      seed=0,
+  )
   return columns.ColumnPolicy(K, D, A, **{**arguments, **changes})
 
 
@@ -24,16 +30,20 @@ def randomised(policy, seed=0):
   rng = np.random.default_rng(seed)
   for name, variable in policy.acting_variables().items():
     if not name.endswith(('/mean', '/inverse_std')):
-      variable.assign(.7 * rng.normal(size=variable.shape))
-  policy.observe(tf.constant(
-      rng.normal(size=(K, 20, D)) * 2. + rng.normal(size=(K, 1, D)),
-      tf.float32))
+      variable.assign(0.7 * rng.normal(size=variable.shape))
+  policy.observe(
+      tf.constant(
+          rng.normal(size=(K, 20, D)) * 2.0 + rng.normal(size=(K, 1, D)),
+          tf.float32,
+      )
+  )
   return policy
 
 
 def observations(seed=1):
   return tf.constant(
-      np.random.default_rng(seed).normal(size=(K, N, D)), tf.float32)
+      np.random.default_rng(seed).normal(size=(K, N, D)), tf.float32
+  )
 
 
 def actions(is_discrete, seed=2):
@@ -45,28 +55,41 @@ def actions(is_discrete, seed=2):
 
 def outputs(policy, observation, k, shared_observes_task=False):
   """h and g_k of task k, from the variables by name."""
-  variables = {name: variable.numpy().astype(np.float64)
-               for name, variable in policy.acting_variables().items()}
+  variables = {
+      name: variable.numpy().astype(np.float64)
+      for name, variable in policy.acting_variables().items()
+  }
   result = []
   for part, row in (('shared', 0), ('task', k)):
     x = observation.numpy()[k].astype(np.float64)
     x = (x - variables[f'{part}/mean'][row]) * (
-        variables[f'{part}/inverse_std'][row])
-    x = np.clip(x, -5., 5.)
+        variables[f'{part}/inverse_std'][row]
+    )
+    x = np.clip(x, -5.0, 5.0)
     if part == 'shared' and shared_observes_task:
       x = np.concatenate([x, np.eye(K)[[k] * N]], axis=1)
     for i in range(2):
       x = (np.tanh(x) if i else x) @ variables[f'{part}/w{i}'][row] + (
-          variables[f'{part}/b{i}'][row])
+          variables[f'{part}/b{i}'][row]
+      )
     result.append(x)
-  return (*result, np.exp(variables['shared/log_std']),
-          np.exp(variables['task/max_log_std' if policy.architecture ==
-                           'two_column' else 'task/log_std'][k]))
+  return (
+      *result,
+      np.exp(variables['shared/log_std']),
+      np.exp(
+          variables[
+              'task/max_log_std'
+              if policy.architecture == 'two_column'
+              else 'task/log_std'
+          ][k]
+      ),
+  )
 
 
 def log_normal(a, mean, std):
-  return (-.5 * ((a - mean) / std) ** 2 - np.log(std)
-          - .5 * np.log(2. * np.pi)).sum(axis=-1)
+  return (
+      -0.5 * ((a - mean) / std) ** 2 - np.log(std) - 0.5 * np.log(2.0 * np.pi)
+  ).sum(axis=-1)
 
 
 def log_softmax(logits):
@@ -76,18 +99,19 @@ def log_softmax(logits):
 @pytest.mark.parametrize('observes_task', [False, True])
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_continuous_policies_are_those_of_the_table(
-    architecture, observes_task):
+    architecture, observes_task
+):
   policy = randomised(make(architecture, shared_observes_task=observes_task))
   observation, action = observations(), actions(False)
   task, shared = policy.task(observation), policy.shared(observation)
   assert task.batch_shape == shared.batch_shape == (K, N)
   assert task.event_shape == shared.event_shape == (A,)
   for k in range(K):
-    h, g, shared_std, task_std = outputs(
-        policy, observation, k, observes_task)
+    h, g, shared_std, task_std = outputs(policy, observation, k, observes_task)
     a = action.numpy()[k]
     np.testing.assert_allclose(
-        shared.log_prob(action)[k], log_normal(a, h, shared_std), rtol=1e-4)
+        shared.log_prob(action)[k], log_normal(a, h, shared_std), rtol=1e-4
+    )
     if architecture == 'shared':
       mean, std = h, shared_std
     elif architecture == 'separate':
@@ -95,18 +119,20 @@ def test_continuous_policies_are_those_of_the_table(
     else:
       # pi_0^alpha exp(-kappa/2 a^2 + eta a).
       kappa = np.log1p(np.exp(g[:, A:] + OFFSET))
-      precision = ALPHA / shared_std ** 2 + kappa
-      mean = (ALPHA / shared_std ** 2 * h + g[:, :A]) / precision
-      std = np.minimum(precision ** -.5, task_std)  # That is its bound.
+      precision = ALPHA / shared_std**2 + kappa
+      mean = (ALPHA / shared_std**2 * h + g[:, :A]) / precision
+      std = np.minimum(precision**-0.5, task_std)  # That is its bound.
     np.testing.assert_allclose(
-        task.log_prob(action)[k], log_normal(a, mean, std), rtol=1e-4)
+        task.log_prob(action)[k], log_normal(a, mean, std), rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize('observes_task', [False, True])
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_discrete_policies_are_those_of_the_table(architecture, observes_task):
-  policy = randomised(make(
-      architecture, is_discrete=True, shared_observes_task=observes_task))
+  policy = randomised(
+      make(architecture, is_discrete=True, shared_observes_task=observes_task)
+  )
   observation = observations()
   task, shared = policy.task(observation), policy.shared(observation)
   for k in range(K):
@@ -115,10 +141,13 @@ def test_discrete_policies_are_those_of_the_table(architecture, observes_task):
     for a in range(A):
       taken = tf.fill([K, N], a)
       np.testing.assert_allclose(
-          shared.log_prob(taken)[k], log_softmax(h)[:, a], atol=1e-5)
+          shared.log_prob(taken)[k], log_softmax(h)[:, a], atol=1e-5
+      )
       np.testing.assert_allclose(
-          task.log_prob(taken)[k], log_softmax(logits[architecture])[:, a],
-          atol=1e-5)
+          task.log_prob(taken)[k],
+          log_softmax(logits[architecture])[:, a],
+          atol=1e-5,
+      )
 
 
 @pytest.mark.parametrize('part', ['shared', 'task'])
@@ -128,16 +157,20 @@ def test_a_constant_of_the_state_added_to_the_logits_changes_nothing(part):
   weight = policy.acting_variables()[f'{part}/w1']
 
   def log_probs():
-    return np.stack([policy.task(observation).log_prob(action),
-                     policy.shared(observation).log_prob(action)])
+    return np.stack(
+        [
+            policy.task(observation).log_prob(action),
+            policy.shared(observation).log_prob(action),
+        ]
+    )
 
   before = log_probs()
   # The same column for every action: adds v . tanh(x) to all logits of s.
   column = np.random.default_rng(0).normal(size=(*weight.shape[:2], 1))
   weight.assign_add(np.broadcast_to(column, weight.shape))
   np.testing.assert_allclose(log_probs(), before, atol=1e-5)
-  weight.assign_add(np.concatenate([column, 0. * column], axis=2))
-  assert np.abs(log_probs() - before).max() > .1
+  weight.assign_add(np.concatenate([column, 0.0 * column], axis=2))
+  assert np.abs(log_probs() - before).max() > 0.1
 
 
 @pytest.mark.parametrize('is_discrete', [False, True])
@@ -151,13 +184,13 @@ def test_which_variables_a_gradient_reaches(architecture, is_discrete):
       of_task = tf.reduce_sum(policy.task(observation).log_prob(action)[k])
       of_shared = tf.reduce_sum(policy.shared(observation).log_prob(action)[k])
     shared, task = tape.gradient(of_shared, both)
-    assert all(np.abs(gradient).max() > 0. for gradient in shared)
+    assert all(np.abs(gradient).max() > 0.0 for gradient in shared)
     assert task == [None] * len(task)
     shared, task = tape.gradient(of_task, both)
     if architecture == 'separate':
       assert shared == [None] * len(shared)
     else:
-      assert all(np.abs(gradient).max() > 0. for gradient in shared)
+      assert all(np.abs(gradient).max() > 0.0 for gradient in shared)
     for gradient in task:
       per_task = np.abs(gradient).reshape(K, -1).max(axis=1)
       assert list(np.flatnonzero(per_task)) == [k]
@@ -165,10 +198,13 @@ def test_which_variables_a_gradient_reaches(architecture, is_discrete):
 
 def test_own_variables_bound_the_deviation_or_it_is_refused():
   with pytest.raises(ValueError, match='^alpha=0 would leave the standard'):
-    make(alpha=0.)
+    make(alpha=0.0)
   for architecture, is_discrete in (
-      ('two_column', True), ('separate', False), ('shared', False)):
-    assert make(architecture, is_discrete, alpha=0.).task(observations())
+      ('two_column', True),
+      ('separate', False),
+      ('shared', False),
+  ):
+    assert make(architecture, is_discrete, alpha=0.0).task(observations())
 
 
 def test_unknown_architectures_are_refused():
@@ -199,7 +235,8 @@ def test_one_policy_for_all_tasks(is_discrete):
   observation, action = observations(), actions(is_discrete)
   np.testing.assert_array_equal(
       policy.task(observation).log_prob(action),
-      policy.shared(observation).log_prob(action))
+      policy.shared(observation).log_prob(action),
+  )
   assert policy.acting_policy('task') == policy.acting_policy('shared')
 
 
@@ -220,22 +257,30 @@ def test_fresh_policies():
     policy = make(architecture)
     for distribution in (policy.task(observation), policy.shared(observation)):
       np.testing.assert_allclose(
-          distribution.stddev(), np.full((K, N, A), STD), rtol=.03)
-      assert np.abs(distribution.mean()).max() < .1
+          distribution.stddev(), np.full((K, N, A), STD), rtol=0.03
+      )
+      assert np.abs(distribution.mean()).max() < 0.1
     discrete = make(architecture, is_discrete=True).task(observation)
     np.testing.assert_allclose(discrete.entropy(), np.log(A), atol=1e-3)
 
 
-@pytest.mark.parametrize('alpha, std, expected', [
-    # With all of pi_0's precision there, a column still adds 0.01.
-    (1., .8, (1. / .8 ** 2 + .01) ** -.5),
-    (.1, .8, .8), (.5, .8, .8), (.5, .01, .01),
-])
+@pytest.mark.parametrize(
+    'alpha, std, expected',
+    [
+        # With all of pi_0's precision there, a column still adds 0.01.
+        (1.0, 0.8, (1.0 / 0.8**2 + 0.01) ** -0.5),
+        (0.1, 0.8, 0.8),
+        (0.5, 0.8, 0.8),
+        (0.5, 0.01, 0.01),
+    ],
+)
 def test_a_fresh_column_leaves_the_deviation_of_pi_0(alpha, std, expected):
-  policy = make(alpha=alpha, std=columns.StdRange(std, .001, 2.))
+  policy = make(alpha=alpha, std=columns.StdRange(std, 0.001, 2.0))
   np.testing.assert_allclose(
-      policy.task(observations()).stddev(), np.full((K, N, A), expected),
-      rtol=.03)
+      policy.task(observations()).stddev(),
+      np.full((K, N, A), expected),
+      rtol=0.03,
+  )
 
 
 def test_seed_fixes_the_columns_and_they_differ():
@@ -253,69 +298,86 @@ def test_project_puts_the_standard_deviations_back():
   variables = policy.acting_variables()
   for part in ('shared', 'task'):
     log_std = variables[f'{part}/log_std']
-    log_std.assign(tf.broadcast_to([-9., 9.], log_std.shape))
+    log_std.assign(tf.broadcast_to([-9.0, 9.0], log_std.shape))
   policy.project()
-  expected = np.broadcast_to(np.log([.1, 1.6]), (K, N, A))
-  for distribution in (policy.shared(observations()),
-                       policy.task(observations())):
+  expected = np.broadcast_to(np.log([0.1, 1.6]), (K, N, A))
+  for distribution in (
+      policy.shared(observations()),
+      policy.task(observations()),
+  ):
     np.testing.assert_allclose(
-        np.log(distribution.stddev()), expected, rtol=1e-5)
-  policy.project(tf.constant(.7))
-  for distribution in (policy.shared(observations()),
-                       policy.task(observations())):
+        np.log(distribution.stddev()), expected, rtol=1e-5
+    )
+  policy.project(tf.constant(0.7))
+  for distribution in (
+      policy.shared(observations()),
+      policy.task(observations()),
+  ):
     np.testing.assert_allclose(
-        distribution.stddev(), np.minimum(np.exp(expected), .7), rtol=1e-5)
+        distribution.stddev(), np.minimum(np.exp(expected), 0.7), rtol=1e-5
+    )
 
 
 def test_of_two_columns_the_task_policies_alone_are_bounded():
   policy = randomised(make('two_column'))
   policy.project()
   task, shared = policy.task(observations()), policy.shared(observations())
-  assert task.stddev().numpy().max() > .7  # So that the bound bites.
-  for bound in (.7, .3, 1.6):
+  assert task.stddev().numpy().max() > 0.7  # So that the bound bites.
+  for bound in (0.7, 0.3, 1.6):
     policy.project(tf.constant(bound))
     narrow = policy.task(observations())
     np.testing.assert_allclose(
-        narrow.stddev(), np.minimum(task.stddev(), bound), rtol=1e-5)
+        narrow.stddev(), np.minimum(task.stddev(), bound), rtol=1e-5
+    )
     np.testing.assert_array_equal(narrow.mean(), task.mean())
     np.testing.assert_array_equal(
-        policy.shared(observations()).stddev(), shared.stddev())
+        policy.shared(observations()).stddev(), shared.stddev()
+    )
 
 
-@pytest.mark.parametrize('log_std, expected', [(-9., .1), (9., 1.6)])
+@pytest.mark.parametrize('log_std, expected', [(-9.0, 0.1), (9.0, 1.6)])
 def test_of_two_columns_pi_0_stays_in_its_range(log_std, expected):
   policy = make('two_column')
   policy.acting_variables()['shared/log_std'].assign(tf.fill([A], log_std))
-  policy.project(tf.constant(.3))
+  policy.project(tf.constant(0.3))
   np.testing.assert_allclose(
-      policy.shared(observations()).stddev(), np.full((K, N, A), expected),
-      rtol=1e-5)
+      policy.shared(observations()).stddev(),
+      np.full((K, N, A), expected),
+      rtol=1e-5,
+  )
 
 
 def test_observe_pools_for_pi_0_and_keeps_the_columns_apart():
   policy = make()
-  observation = observations() + tf.reshape([0., 5., -3.], [K, 1, 1])
+  observation = observations() + tf.reshape([0.0, 5.0, -3.0], [K, 1, 1])
   policy.observe(observation)
   variables = policy.acting_variables()
   np.testing.assert_allclose(
       variables['shared/mean'],
-      observation.numpy().mean(axis=(0, 1), keepdims=True), rtol=1e-4)
+      observation.numpy().mean(axis=(0, 1), keepdims=True),
+      rtol=1e-4,
+  )
   np.testing.assert_allclose(
-      variables['task/mean'], observation.numpy().mean(axis=1, keepdims=True),
-      rtol=1e-4)
+      variables['task/mean'],
+      observation.numpy().mean(axis=1, keepdims=True),
+      rtol=1e-4,
+  )
 
 
 def test_pooled_columns_have_the_statistics_of_the_shared_one():
   policy = make(pooled_normalizer=True)
-  observation = observations() + tf.reshape([0., 5., -3.], [K, 1, 1])
+  observation = observations() + tf.reshape([0.0, 5.0, -3.0], [K, 1, 1])
   policy.observe(observation)
-  policy.observe(2. * observation)
+  policy.observe(2.0 * observation)
   variables = policy.acting_variables()
-  both = np.concatenate([observation, 2. * observation], axis=1)
+  both = np.concatenate([observation, 2.0 * observation], axis=1)
   np.testing.assert_allclose(
-      variables['task/mean'], both.mean(axis=(0, 1), keepdims=True), rtol=1e-4)
+      variables['task/mean'], both.mean(axis=(0, 1), keepdims=True), rtol=1e-4
+  )
   np.testing.assert_allclose(
-      1. / variables['task/inverse_std'], both.std(axis=(0, 1), keepdims=True),
-      rtol=1e-4)
+      1.0 / variables['task/inverse_std'],
+      both.std(axis=(0, 1), keepdims=True),
+      rtol=1e-4,
+  )
   for name in ('mean', 'inverse_std'):
     assert variables[f'task/{name}'] is variables[f'shared/{name}']

@@ -15,12 +15,25 @@ SIZE = 7 * 7 * 5 + A + 1
 ARCHITECTURES = ('shared', 'separate', 'two_column')
 
 
-def make_policy(architecture='two_column', image_shape=IMAGE,
-                conv_channels=(3, 4), hidden_sizes=(6,), alpha=0.7):
+def make_policy(
+    architecture='two_column',
+    image_shape=IMAGE,
+    conv_channels=(3, 4),
+    hidden_sizes=(6,),
+    alpha=0.7,
+):
   policy = recurrent.RecurrentColumnPolicy(
-      K, SIZE, A, image_shape=image_shape, architecture=architecture,
-      alpha=alpha, conv_channels=conv_channels, hidden_sizes=hidden_sizes,
-      lstm_size=5, seed=0)
+      K,
+      SIZE,
+      A,
+      image_shape=image_shape,
+      architecture=architecture,
+      alpha=alpha,
+      conv_channels=conv_channels,
+      hidden_sizes=hidden_sizes,
+      lstm_size=5,
+      seed=0,
+  )
   rng = np.random.default_rng(1)
   for variable in policy.trainable_variables:  # Fresh ones are half zeros.
     variable.assign(rng.normal(scale=0.3, size=variable.shape))
@@ -37,8 +50,12 @@ def make_unroll(policy, seed=0):
 
 def unroll(policy, observation, state, is_first):
   """`policy.unroll` over the steps between observations `[T + 1, ...]`."""
-  return policy.unroll(*(tf.constant(x) for x in (
-      observation[:-1], observation[1:], state, is_first)))
+  return policy.unroll(
+      *(
+          tf.constant(x)
+          for x in (observation[:-1], observation[1:], state, is_first)
+      )
+  )
 
 
 def by_time(x):
@@ -52,35 +69,50 @@ def log_probs(distribution):
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
-@pytest.mark.parametrize('parts', [
-    dict(), dict(image_shape=None, conv_channels=()),
-    dict(image_shape=None, conv_channels=(), hidden_sizes=()),
-    dict(hidden_sizes=()), dict(conv_channels=(3,))])
+@pytest.mark.parametrize(
+    'parts',
+    [
+        dict(),
+        dict(image_shape=None, conv_channels=()),
+        dict(image_shape=None, conv_channels=(), hidden_sizes=()),
+        dict(hidden_sizes=()),
+        dict(conv_channels=(3,)),
+    ],
+)
 def test_numpy_acting_is_the_same_step_by_step(architecture, parts):
   policy = make_policy(architecture, **parts)
   observation, state, is_first = make_unroll(policy)
   output = unroll(policy, observation, state, is_first)
   parameters = {
       name: variable.numpy()
-      for name, variable in policy.acting_variables().items()}
+      for name, variable in policy.acting_variables().items()
+  }
   for which, distribution in (('task', output.task), ('shared', output.shared)):
-    twin = acting.from_json(json.loads(json.dumps(
-        policy.acting_policy(which).to_json())))
+    twin = acting.from_json(
+        json.loads(json.dumps(policy.acting_policy(which).to_json()))
+    )
     assert twin.state_size == policy.state_size
     selected = twin.select_tasks(parameters, np.arange(K))
     remembered, want = state.copy(), log_probs(distribution)
     for t in range(T):
-      remembered[is_first[t]] = 0.
+      remembered[is_first[t]] = 0.0
       logits, _ = twin._logits(selected, observation[t], remembered)
       np.testing.assert_allclose(
-          logits - np.logaddexp.reduce(logits, -1, keepdims=True), want[t],
-          atol=2e-5)
+          logits - np.logaddexp.reduce(logits, -1, keepdims=True),
+          want[t],
+          atol=2e-5,
+      )
       noise = twin.draw_noise(np.random.default_rng(t), 1, K * E).reshape(
-          K, E, A)
+          K, E, A
+      )
       action, log_prob, after = twin.sample(
-          selected, observation[t], noise, remembered)
-      np.testing.assert_allclose(log_prob, np.take_along_axis(
-          want[t], action[..., np.newaxis], -1)[..., 0], atol=2e-5)
+          selected, observation[t], noise, remembered
+      )
+      np.testing.assert_allclose(
+          log_prob,
+          np.take_along_axis(want[t], action[..., np.newaxis], -1)[..., 0],
+          atol=2e-5,
+      )
       best, same = twin.deterministic(selected, observation[t], remembered)
       np.testing.assert_array_equal(best, logits.argmax(-1))
       np.testing.assert_array_equal(same, after)
@@ -95,30 +127,38 @@ def test_in_pieces_is_the_same_as_in_one_go(architecture):
   # The state half way is what acting hands on.
   twin = policy.acting_policy('task')
   selected = twin.select_tasks(
-      {name: variable.numpy()
-       for name, variable in policy.acting_variables().items()}, np.arange(K))
+      {
+          name: variable.numpy()
+          for name, variable in policy.acting_variables().items()
+      },
+      np.arange(K),
+  )
   half = state.copy()
   for t in range(T // 2):
-    half[is_first[t]] = 0.
+    half[is_first[t]] = 0.0
     _, half = twin._logits(selected, observation[t], half)
-  later = unroll(policy, observation[T // 2:], half, is_first[T // 2:])
-  for got, want in ((later.task.logits, whole.task.logits),
-                    (later.shared.logits, whole.shared.logits),
-                    (later.value, whole.value),
-                    (later.next_value, whole.next_value)):
+  later = unroll(policy, observation[T // 2 :], half, is_first[T // 2 :])
+  for got, want in (
+      (later.task.logits, whole.task.logits),
+      (later.shared.logits, whole.shared.logits),
+      (later.value, whole.value),
+      (later.next_value, whole.next_value),
+  ):
     np.testing.assert_allclose(
-        got, by_time(want)[T // 2:].swapaxes(0, 1).reshape(got.shape),
-        atol=2e-5)
+        got,
+        by_time(want)[T // 2 :].swapaxes(0, 1).reshape(got.shape),
+        atol=2e-5,
+    )
 
 
 @pytest.mark.parametrize('architecture', ARCHITECTURES)
 def test_the_next_value_is_that_of_the_next_step(architecture):
   policy = make_policy(architecture)
   observation, state, _ = make_unroll(policy)
-  output = unroll(
-      policy, observation, state, np.zeros((T, K, E), bool))
+  output = unroll(policy, observation, state, np.zeros((T, K, E), bool))
   np.testing.assert_allclose(
-      by_time(output.next_value)[:-1], by_time(output.value)[1:], atol=2e-5)
+      by_time(output.next_value)[:-1], by_time(output.value)[1:], atol=2e-5
+  )
 
 
 def test_what_was_before_an_episode_makes_no_difference_to_it():
@@ -127,16 +167,16 @@ def test_what_was_before_an_episode_makes_no_difference_to_it():
   is_first[:] = False
   is_first[3] = True
   other = observation.copy()
-  other[:3] += 1.
-  one, two = (
-      unroll(policy, x, state, is_first) for x in (observation, other))
+  other[:3] += 1.0
+  one, two = (unroll(policy, x, state, is_first) for x in (observation, other))
   for part in ('task', 'shared'):
     first, second = (log_probs(getattr(x, part)) for x in (one, two))
     np.testing.assert_array_equal(first[3:], second[3:])
     assert not np.allclose(first[:3], second[:3])
   # But what was remembered at the end of step 2 is what its next value is of.
   assert not np.allclose(
-      by_time(one.next_value)[2], by_time(one.value)[3], atol=1e-3)
+      by_time(one.next_value)[2], by_time(one.value)[3], atol=1e-3
+  )
 
 
 def test_tasks_depend_on_their_own_column_and_on_the_shared_one():
@@ -155,33 +195,45 @@ def test_tasks_depend_on_their_own_column_and_on_the_shared_one():
     for variable, value in zip(variables, old):
       variable.assign(value)
     return [
-        [not np.allclose(getattr(before, part).logits[k],
-                         getattr(after, part).logits[k]) for k in range(K)]
-        for part in ('task', 'shared')]
+        [
+            not np.allclose(
+                getattr(before, part).logits[k], getattr(after, part).logits[k]
+            )
+            for k in range(K)
+        ]
+        for part in ('task', 'shared')
+    ]
 
-  assert depends(policy.task_variables()) == [
-      [True, False, False], [False] * 3]
+  assert depends(policy.task_variables()) == [[True, False, False], [False] * 3]
   assert depends(policy.shared_variables()) == [[True] * 3, [True] * 3]
 
 
 def test_two_columns_are_the_weighted_sum_of_logits():
   observation, state, is_first = make_unroll(make_policy())
   parts = {}
-  for alpha in (0., 0.7):
+  for alpha in (0.0, 0.7):
     policy = make_policy(alpha=alpha)
     parts[alpha] = unroll(policy, observation, state, is_first)
-  want = parts[0.].task.logits + 0.7 * parts[0.].shared.logits
+  want = parts[0.0].task.logits + 0.7 * parts[0.0].shared.logits
   np.testing.assert_allclose(parts[0.7].task.logits, want, atol=1e-5)
 
 
 def test_all_begin_nearly_uniform_and_values_at_nothing():
   policy = recurrent.RecurrentColumnPolicy(
-      K, SIZE, A, image_shape=IMAGE, architecture='two_column', alpha=0.5,
-      conv_channels=(3, 4), hidden_sizes=(6,), lstm_size=5, seed=0)
+      K,
+      SIZE,
+      A,
+      image_shape=IMAGE,
+      architecture='two_column',
+      alpha=0.5,
+      conv_channels=(3, 4),
+      hidden_sizes=(6,),
+      lstm_size=5,
+      seed=0,
+  )
   observation, state, is_first = make_unroll(policy)
   output = unroll(policy, observation, state, is_first)
-  np.testing.assert_allclose(
-      tf.nn.softmax(output.task.logits), 0.25, atol=0.02)
+  np.testing.assert_allclose(tf.nn.softmax(output.task.logits), 0.25, atol=0.02)
   assert not np.asarray(output.value).any()
 
 
@@ -190,15 +242,27 @@ def test_too_many_convolutions_are_refused():
     make_policy(conv_channels=(3, 4, 5))
 
 
-@pytest.mark.parametrize('name, shape', [
-    ('observation', (T, K, E, 1)), ('observation', (T, 1, E, SIZE)),
-    ('next_observation', (T, K, E, 1)), ('is_first', (T, K, 1)),
-    ('is_first', (K, E)), ('state', (K, E, 1)), ('state', (1, E, 20))])
+@pytest.mark.parametrize(
+    'name, shape',
+    [
+        ('observation', (T, K, E, 1)),
+        ('observation', (T, 1, E, SIZE)),
+        ('next_observation', (T, K, E, 1)),
+        ('is_first', (T, K, 1)),
+        ('is_first', (K, E)),
+        ('state', (K, E, 1)),
+        ('state', (1, E, 20)),
+    ],
+)
 def test_an_unroll_of_another_shape_is_refused(name, shape):
   policy = make_policy()
   observation, state, is_first = make_unroll(policy)
-  parts = dict(observation=observation[:-1], next_observation=observation[1:],
-               state=state, is_first=is_first)
+  parts = dict(
+      observation=observation[:-1],
+      next_observation=observation[1:],
+      state=state,
+      is_first=is_first,
+  )
   parts[name] = np.zeros(shape, parts[name].dtype)
   with pytest.raises(ValueError, match=f' {name} has shape .*, want'):
     policy.unroll(**{key: tf.constant(x) for key, x in parts.items()})

@@ -2,26 +2,28 @@
 
 import itertools
 
-import numpy as np
-import pytest
 from helpers import small_damsel
 from helpers import small_dnc
 from helpers import small_learners
 from helpers import small_pearl
 from helpers import small_sac
 from helpers import small_trpo
+import numpy as np
+import pytest
 import tensorflow as tf
 
 
 def without(name):
   def change(batch):
     del batch[name]
+
   return change
 
 
 def changed(name, function):
   def change(batch):
     batch[name] = function(batch[name])
+
   return change
 
 
@@ -29,6 +31,7 @@ def all_of(function):
   def change(batch):
     for name, array in batch.items():
       batch[name] = function(array)
+
   return change
 
 
@@ -41,15 +44,21 @@ BLOCKS = [
     (all_of(lambda x: x[:, 0]), 'block: (reward|observation) has shape'),
     (changed('reward', lambda x: x[..., np.newaxis]), 'block: reward has sha'),
     (changed('discount', lambda x: x[:1]), 'block: discount has shape'),
-    (changed('discount', lambda x: x.astype(np.float64)),
-     'block: discount has dtype float64, want float32'),
-    (changed('episode_end', lambda x: x.astype(np.float32)),
-     'block: episode_end has dtype float32, want bool'),
+    (
+        changed('discount', lambda x: x.astype(np.float64)),
+        'block: discount has dtype float64, want float32',
+    ),
+    (
+        changed('episode_end', lambda x: x.astype(np.float32)),
+        'block: episode_end has dtype float32, want bool',
+    ),
     (changed('episode_end', lambda x: x[..., :1]), 'block: episode_end has sh'),
     (changed('observation', lambda x: x[..., 0]), 'block: observation has sha'),
     (changed('observation', lambda x: x[..., :1]), ' has shape '),
-    (changed('next_observation', lambda x: x[:, :, :1]),
-     'block: next_observation has shape'),
+    (
+        changed('next_observation', lambda x: x[:, :, :1]),
+        'block: next_observation has shape',
+    ),
     (changed('action', lambda x: x[:, :, :1]), 'block: action has shape'),
     (changed('action', lambda x: x[..., :1]), 'action has shape'),
 ]
@@ -74,8 +83,11 @@ def make_dnc():
   networks = small_dnc.make_networks(config)
   block = small_dnc.make_block(networks.policy)
   return block, lambda: small_dnc.learning.DnCLearner(
-      config, networks, 0,
-      iterator=itertools.repeat(small_dnc.tensors({'task': block})))
+      config,
+      networks,
+      0,
+      iterator=itertools.repeat(small_dnc.tensors({'task': block})),
+  )
 
 
 @pytest.mark.parametrize('change, words', BLOCKS)
@@ -84,12 +96,15 @@ def test_what_is_no_block_of_the_tasks_is_refused(make, change, words):
   block, make_learner = make()
   change(block)
   learner = make_learner()
-  before = [variable.numpy() for variable
-            in learner.checkpointables['policy'].variables]
+  before = [
+      variable.numpy()
+      for variable in learner.checkpointables['policy'].variables
+  ]
   with pytest.raises(ValueError, match=words):
     learner.step()
   for variable, value in zip(
-      learner.checkpointables['policy'].variables, before):
+      learner.checkpointables['policy'].variables, before
+  ):
     np.testing.assert_array_equal(variable, value)
 
 
@@ -104,39 +119,57 @@ def test_a_batch_has_names():
   block, _ = make_distral()
   config = small_learners.make_config()
   learner = small_learners.learning.DistralLearner(
-      config, small_learners.make_networks(config), 0,
-      iterator=itertools.repeat(tuple(block.values())))
+      config,
+      small_learners.make_networks(config),
+      0,
+      iterator=itertools.repeat(tuple(block.values())),
+  )
   with pytest.raises(ValueError, match='batch: got a tuple, want a mapping wi'):
     learner.step()
   config = small_dnc.make_config()
   networks = small_dnc.make_networks(config)
   block = small_dnc.tensors(small_dnc.make_block(networks.policy))
   learner = small_dnc.learning.DnCLearner(
-      config, networks, 0, iterator=itertools.repeat(block))
+      config, networks, 0, iterator=itertools.repeat(block)
+  )
   with pytest.raises(ValueError, match='batch: got none of task, want task'):
     learner.step()
 
 
-@pytest.mark.parametrize('change', [
-    lambda x: x[..., :-1], lambda x: x[:, :1], lambda x: x[0],
-    lambda x: np.swapaxes(x, 1, 2)])
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda x: x[..., :-1],
+        lambda x: x[:, :1],
+        lambda x: x[0],
+        lambda x: np.swapaxes(x, 1, 2),
+    ],
+)
 def test_what_are_no_transitions_of_the_tasks_is_refused(change):
   config = small_sac.make_config()
   learner = small_sac.make_learner(
-      config, small_sac.make_networks(config),
-      [change(small_sac.make_rows())])
+      config, small_sac.make_networks(config), [change(small_sac.make_rows())]
+  )
   with pytest.raises(ValueError, match='SACLearner: batch has shape .*, want'):
     learner.step()
 
 
-@pytest.mark.parametrize('small, kinds', [
-    (small_damsel, ('context', 'expert')),
-    (small_pearl, ('context', 'replay'))])
+@pytest.mark.parametrize(
+    'small, kinds',
+    [
+        (small_damsel, ('context', 'expert')),
+        (small_pearl, ('context', 'replay')),
+    ],
+)
 def test_what_are_no_episodes_of_the_tasks_is_refused(small, kinds):
   config = small.make_config()
   for kind in kinds:
-    for change in (lambda x: x[..., :-1], lambda x: x[:1], lambda x: x[:, 0],
-                   lambda x: tf.transpose(x, [1, 0, 2, 3])):
+    for change in (
+        lambda x: x[..., :-1],
+        lambda x: x[:1],
+        lambda x: x[:, 0],
+        lambda x: tf.transpose(x, [1, 0, 2, 3]),
+    ):
       batch = small.make_batch()
       batch[kind] = change(batch[kind])
       with pytest.raises(ValueError, match=f'batch: {kind} has shape .*, want'):

@@ -15,14 +15,18 @@ import tensorflow as tf
 
 T, K, E, D, A = 5, 3, 2, 4, 2
 OBSERVATION = specs.Array((D,), np.float32)
-CONTINUOUS = specs.BoundedArray((A,), np.float32, -1., 1.)
+CONTINUOUS = specs.BoundedArray((A,), np.float32, -1.0, 1.0)
 DISCRETE = specs.DiscreteArray(7)
 
 
 def signature(action_spec=CONTINUOUS):
   return replay_blocks.block_signature(
-      unroll_length=T, num_tasks=K, envs_per_task=E,
-      observation_spec=OBSERVATION, action_spec=action_spec)
+      unroll_length=T,
+      num_tasks=K,
+      envs_per_task=E,
+      observation_spec=OBSERVATION,
+      action_spec=action_spec,
+  )
 
 
 def random_block(seed, action_spec=CONTINUOUS):
@@ -35,7 +39,8 @@ def random_block(seed, action_spec=CONTINUOUS):
       block[name] = rng.random(spec.shape) < 0.5
     else:
       block[name] = np.frombuffer(
-          rng.bytes(size), spec.dtype.as_numpy_dtype).reshape(spec.shape)
+          rng.bytes(size), spec.dtype.as_numpy_dtype
+      ).reshape(spec.shape)
   return block
 
 
@@ -46,7 +51,9 @@ def fixture_make_server():
   def make_server(action_spec=CONTINUOUS, max_blocks=3):
     spec = core_specs.AgentSpec(K, 0, OBSERVATION, action_spec)
     config = types.SimpleNamespace(unroll_length=T, envs_per_task=E)
-    table = replay_blocks.make_queue('task', spec, config, max_blocks=max_blocks)
+    table = replay_blocks.make_queue(
+        'task', spec, config, max_blocks=max_blocks
+    )
     servers.append(reverb.Server([table], port=None))
     return reverb.Client(f'localhost:{servers[-1].port}')
 
@@ -89,7 +96,7 @@ def test_blocks_are_not_taken_ahead(make_server):
     writer('task', random_block(seed))
   iterator = replay_blocks.make_iterator(client.server_address, 'task')
   next(iterator)
-  time.sleep(1.)
+  time.sleep(1.0)
   # One is here, and Reverb may have another on its way.
   assert client.server_info()['task'].current_size >= 4
 
@@ -99,20 +106,23 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
   writer = replay_blocks.BlockWriter(client)
   writer('task', random_block(0))
   second = threading.Thread(
-      target=writer, args=('task', random_block(1)), daemon=True)
+      target=writer, args=('task', random_block(1)), daemon=True
+  )
   second.start()
-  second.join(timeout=1.)
+  second.join(timeout=1.0)
   assert second.is_alive()
   iterator = replay_blocks.make_iterator(client.server_address, 'task')
   first = next(iterator)['observation'].numpy()
   assert same_bits(first, random_block(0)['observation'])
-  second.join(timeout=60.)
+  second.join(timeout=60.0)
   assert not second.is_alive()
 
 
 def test_a_server_that_falls_silent_ends_every_wait(make_server, fall_silent):
   client = make_server(max_blocks=1)
-  writer, another = replay_blocks.BlockWriter(client), replay_blocks.BlockWriter(client)
+  writer, another = replay_blocks.BlockWriter(
+      client
+  ), replay_blocks.BlockWriter(client)
   iterator = replay_blocks.make_iterator(client.server_address, 'task')
   writer('task', random_block(0))
   next(iterator)

@@ -25,7 +25,8 @@ def fixture_serve():
 
   def serve(tables=None, max_size=1000):
     tables = tables or transitions.make_tables(
-        SPEC, max_size=max_size, min_size=1)
+        SPEC, max_size=max_size, min_size=1
+    )
     with quiet.quiet_native_code():
       servers.append(reverb.Server(tables, port=None))
     return reverb.Client(f'localhost:{servers[-1].port}')
@@ -39,12 +40,19 @@ def fixture_serve():
 def fixture_blocks():
   """Three blocks; episodes of 50 steps end within the second."""
   with process_pool.Pool(
-      SUITE.tasks, envs_per_task=E, unroll_length=T, num_workers=1, seed=0,
+      SUITE.tasks,
+      envs_per_task=E,
+      unroll_length=T,
+      num_workers=1,
+      seed=0,
       observation_spec=SUITE.observation_spec,
-      action_spec=SUITE.action_spec) as pool:
+      action_spec=SUITE.action_spec,
+  ) as pool:
     pool.set_policy(baselines.random_policy(SUITE.action_spec), {})
-    return [{name: array.copy() for name, array in pool.collect().items()}
-            for _ in range(3)]
+    return [
+        {name: array.copy() for name, array in pool.collect().items()}
+        for _ in range(3)
+    ]
 
 
 def as_set(rows):
@@ -53,17 +61,27 @@ def as_set(rows):
 
 def stepped(blocks, task):
   """Every transition of a task, one by one as the environments made them."""
-  return as_set([
-      np.concatenate([
-          block['observation'][t, task, e], block['action'][t, task, e],
-          [block['reward'][t, task, e], block['discount'][t, task, e]],
-          block['next_observation'][t, task, e]])
-      for block in blocks for t in range(T) for e in range(E)])
+  return as_set(
+      [
+          np.concatenate(
+              [
+                  block['observation'][t, task, e],
+                  block['action'][t, task, e],
+                  [block['reward'][t, task, e], block['discount'][t, task, e]],
+                  block['next_observation'][t, task, e],
+              ]
+          )
+          for block in blocks
+          for t in range(T)
+          for e in range(E)
+      ]
+  )
 
 
 def sample(client, num_samples, num_batches=4):
   iterator = transitions.make_iterator(
-      client.server_address, num_tasks=K, batch_size=8, num_batches=num_batches)
+      client.server_address, num_tasks=K, batch_size=8, num_batches=num_batches
+  )
   taken = [next(iterator).numpy() for _ in range(num_samples)]
   assert {x.shape for x in taken} == {(num_batches, K, 8, 2 * 2 + 2 + 2)}
   return np.concatenate(taken).transpose(1, 0, 2, 3).reshape(K, -1, 8)
@@ -79,7 +97,7 @@ def test_what_is_stepped_is_what_is_sampled(serve, blocks):
   for task in range(K):
     assert as_set(sampled[task]) == stepped(blocks, task)
   ends = blocks[1]['episode_end']
-  assert ends.any() and (blocks[1]['discount'][ends] == 1.).all()
+  assert ends.any() and (blocks[1]['discount'][ends] == 1.0).all()
   # The observation after an end is the next episode's, and no row holds it as
   # what came next.
   starts = blocks[1]['observation'][1:][ends[:-1]]
@@ -94,7 +112,8 @@ def test_unpack_takes_apart_what_pack_puts_together(blocks):
   for name, part in parts._asdict().items():
     expected = np.moveaxis(blocks[0][name], 0, 2)
     np.testing.assert_array_equal(
-        part, expected.reshape(K, E * T, *expected.shape[3:]), name)
+        part, expected.reshape(K, E * T, *expected.shape[3:]), name
+    )
 
 
 def test_the_oldest_go_first(serve, blocks):
@@ -119,8 +138,13 @@ def test_samples_are_uniform(serve, blocks):
 def test_half_written_blocks_stop_nobody(serve, blocks):
   """Those of actors that were killed, or wait: the first task has more."""
   config = sac_config.SACConfig(
-      envs_per_task=E, unroll_length=T, batch_size=K, updates_per_step=1,
-      samples_per_insert=1. / (E * T), random_steps=E * T)
+      envs_per_task=E,
+      unroll_length=T,
+      batch_size=K,
+      updates_per_step=1,
+      samples_per_insert=1.0 / (E * T),
+      random_steps=E * T,
+  )
   client = serve(sac_builder.SACBuilder(config, SPEC).make_tables(apart=True))
   half = transitions.Inserter(client, 1)
 
@@ -128,22 +152,30 @@ def test_half_written_blocks_stop_nobody(serve, blocks):
     for _ in range(40):
       half('task', {name: x[:, :1] for name, x in blocks[0].items()})
     transitions.Inserter(client, K)('task', blocks[1])
-    next(transitions.make_iterator(
-        client.server_address, num_tasks=K, batch_size=1, num_batches=1))
+    next(
+        transitions.make_iterator(
+            client.server_address, num_tasks=K, batch_size=1, num_batches=1
+        )
+    )
 
   thread = threading.Thread(target=insert, daemon=True)
   thread.start()
-  thread.join(30.)
+  thread.join(30.0)
   assert not thread.is_alive()
 
 
-@pytest.mark.parametrize('samples_per_insert', [1., 4.])
+@pytest.mark.parametrize('samples_per_insert', [1.0, 4.0])
 def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
   """Sampled as often as it should be, but for the buffer of SAC's tables."""
   config = sac_config.SACConfig(
-      envs_per_task=E, unroll_length=T, batch_size=K * 6, updates_per_step=2,
-      samples_per_insert=samples_per_insert, random_steps=E * T)
-  buffer = 2. * E * T * samples_per_insert + 8. * 6 * 2
+      envs_per_task=E,
+      unroll_length=T,
+      batch_size=K * 6,
+      updates_per_step=2,
+      samples_per_insert=samples_per_insert,
+      random_steps=E * T,
+  )
+  buffer = 2.0 * E * T * samples_per_insert + 8.0 * 6 * 2
   client = serve(sac_builder.SACBuilder(config, SPEC).make_tables(apart=True))
   insert = transitions.Inserter(client, K)
   insert('task', blocks[0])
@@ -154,10 +186,11 @@ def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
 
   writer = threading.Thread(target=insert_the_rest, daemon=True)
   writer.start()
-  writer.join(1.)
+  writer.join(1.0)
   assert writer.is_alive()  # Nobody samples, and so it waits.
   iterator = transitions.make_iterator(
-      client.server_address, num_tasks=K, batch_size=6, num_batches=2)
+      client.server_address, num_tasks=K, batch_size=6, num_batches=2
+  )
   while writer.is_alive():
     next(iterator)
   for task in range(K):
@@ -167,18 +200,23 @@ def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
     due = samples_per_insert * (inserted - E * T)
     assert inserted == 7 * E * T
     # The last table makes them wait; of others more may be sampled ahead.
-    ahead = 0 if task == K - 1 else 8. * 6 * 2
+    ahead = 0 if task == K - 1 else 8.0 * 6 * 2
     assert abs(sampled - due) <= buffer + samples_per_insert + ahead
 
 
-def test_a_server_that_falls_silent_ends_every_wait(
-    serve, blocks, fall_silent):
-  client = serve(transitions.make_tables(
-      SPEC, max_size=1000, min_size=1,
-      last_limiter=reverb.rate_limiters.Queue(1)))
+def test_a_server_that_falls_silent_ends_every_wait(serve, blocks, fall_silent):
+  client = serve(
+      transitions.make_tables(
+          SPEC,
+          max_size=1000,
+          min_size=1,
+          last_limiter=reverb.rate_limiters.Queue(1),
+      )
+  )
   insert = transitions.Inserter(client, K)
   iterator = transitions.make_iterator(
-      client.server_address, num_tasks=K, batch_size=4, num_batches=1)
+      client.server_address, num_tasks=K, batch_size=4, num_batches=1
+  )
   fall_silent()
   with pytest.raises(ConnectionError, match='localhost:.* is silent'):
     next(iterator)

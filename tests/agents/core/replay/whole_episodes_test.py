@@ -17,10 +17,10 @@ from distillery.agents.trpo import learning
 from distillery.environments import fakes
 from distillery.environments.adapters import suites as user_suites
 from distillery.environments.pool import process_pool
-import numpy as np
 from helpers import pool_helpers
-import pytest
 from helpers import small_pearl
+import numpy as np
+import pytest
 import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)
@@ -32,63 +32,104 @@ def fixture_eagerly(run_eagerly):
   tf.config.run_functions_eagerly(True)
 
 
-def block_of(*lengths, num_steps=6, discount=1.):
+def block_of(*lengths, num_steps=6, discount=1.0):
   """[T, 1, E]: environment e's episodes have `lengths[e]` steps."""
   step = np.stack([np.arange(num_steps) % n for n in lengths], -1)
   end = step == np.array(lengths) - 1
-  return {'episode_step': step[:, np.newaxis], 'episode_end': end[
-      :, np.newaxis], 'discount': np.where(end, discount, 1.)[:, np.newaxis]}
+  return {
+      'episode_step': step[:, np.newaxis],
+      'episode_end': end[:, np.newaxis],
+      'discount': np.where(end, discount, 1.0)[:, np.newaxis],
+  }
 
 
-@pytest.mark.parametrize('lengths, words', [
-    ((3, 3), ', want 3.$'),
-    ((4, 4), ', want 4.$'),
-    ((7, 7), 'none ended within it; want the number of steps that every '),
-    ((6, 3), 'episodes of 3 and of at least 6 steps were seen; want tasks who'),
-    ((6, 9), 'episodes of 6 and of at least 7 steps were seen'),
-    ((2, 7), 'episodes of 2 and of at least 7 steps were seen'),
-])
+@pytest.mark.parametrize(
+    'lengths, words',
+    [
+        ((3, 3), ', want 3.$'),
+        ((4, 4), ', want 4.$'),
+        ((7, 7), 'none ended within it; want the number of steps that every '),
+        (
+            (6, 3),
+            'episodes of 3 and of at least 6 steps were seen; want tasks who',
+        ),
+        ((6, 9), 'episodes of 6 and of at least 7 steps were seen'),
+        ((2, 7), 'episodes of 2 and of at least 7 steps were seen'),
+    ],
+)
 def test_one_whole_episode_each(lengths, words):
   with pytest.raises(ValueError, match=f'^unroll_length=6 is no .*{words}'):
     whole_episodes.check_one_each(block_of(*lengths))
   whole_episodes.check_one_each(block_of(6, 6))
 
 
-@pytest.mark.parametrize('block, limit', [
-    (block_of(3, 3), 3), (block_of(4, 4), 4), (block_of(4, 9), 4),
-    (block_of(7, 7), None), (block_of(3, 2), 0),
-    (block_of(3, 3, discount=0.), 0)])
+@pytest.mark.parametrize(
+    'block, limit',
+    [
+        (block_of(3, 3), 3),
+        (block_of(4, 4), 4),
+        (block_of(4, 9), 4),
+        (block_of(7, 7), None),
+        (block_of(3, 2), 0),
+        (block_of(3, 3, discount=0.0), 0),
+    ],
+)
 def test_time_limits_show_where_episodes_end(block, limit):
   assert whole_episodes.time_limit(block) == limit
 
 
 def users_suite(**changes):
   """Episodes of ten steps; says not how many, unless it is to."""
-  return user_suites.suite_from_factories('Masses', {
-      task.name: task.factory
-      for task in fakes.point_mass_suite(3, horizon=10).tasks}, **changes)
+  return user_suites.suite_from_factories(
+      'Masses',
+      {
+          task.name: task.factory
+          for task in fakes.point_mass_suite(3, horizon=10).tasks
+      },
+      **changes,
+  )
 
 
 def run(path, make_builder, agent, suite, resume=False, num_env_steps=1):
-  experiment.run_experiment(setup.ExperimentConfig(
-      agent='any', agent_config=agent, make_builder=make_builder, suite=suite,
-      seed=0, num_env_steps=num_env_steps, num_workers=1, evaluate_every=1000,
-      evaluation_episodes=1, checkpoint_every=1000,
-      run_dir=run_directory.RunDirectory(path, resume=resume)))
+  experiment.run_experiment(
+      setup.ExperimentConfig(
+          agent='any',
+          agent_config=agent,
+          make_builder=make_builder,
+          suite=suite,
+          seed=0,
+          num_env_steps=num_env_steps,
+          num_workers=1,
+          evaluate_every=1000,
+          evaluation_episodes=1,
+          checkpoint_every=1000,
+          run_dir=run_directory.RunDirectory(path, resume=resume),
+      )
+  )
 
 
-TRUST_REGIONS = pytest.mark.parametrize('make_builder, make_config', [
-    (trpo_builder.TRPOBuilder, trpo_config.TRPOConfig),
-    (dnc_builder.DnCBuilder, functools.partial(
-        dnc_config.DnCConfig, distillation_minibatches=1,
-        penalty_states=4))])
+TRUST_REGIONS = pytest.mark.parametrize(
+    'make_builder, make_config',
+    [
+        (trpo_builder.TRPOBuilder, trpo_config.TRPOConfig),
+        (
+            dnc_builder.DnCBuilder,
+            functools.partial(
+                dnc_config.DnCConfig,
+                distillation_minibatches=1,
+                penalty_states=4,
+            ),
+        ),
+    ],
+)
 SMALL = dict(envs_per_task=1, hidden_sizes=(4,))
 
 
 @TRUST_REGIONS
 @pytest.mark.parametrize('unroll_length', [15, 4])
 def test_a_linear_baseline_on_a_users_suite(
-    tmp_path, make_builder, make_config, unroll_length):
+    tmp_path, make_builder, make_config, unroll_length
+):
   agent = make_config(unroll_length=unroll_length, **SMALL)
   words = f'^unroll_length={unroll_length} cuts episodes, which have 10 steps'
   with pytest.raises(ValueError, match=words):
@@ -102,8 +143,12 @@ def test_whole_episodes_of_a_users_suite_are_learned_from(tmp_path):
   agent = trpo_config.TRPOConfig(unroll_length=20, **SMALL)
   run(tmp_path / 'a', trpo_builder.TRPOBuilder, agent, users_suite())
   neural = dataclasses.replace(
-      agent, unroll_length=15, baseline='neural', value_minibatches=1,
-      value_hidden_sizes=(4,))
+      agent,
+      unroll_length=15,
+      baseline='neural',
+      value_minibatches=1,
+      value_hidden_sizes=(4,),
+  )
   run(tmp_path / 'b', trpo_builder.TRPOBuilder, neural, users_suite())
 
 
@@ -114,9 +159,10 @@ def test_later_on_episodes_may_all_last_to_the_limit():
   def passed(lengths, num_steps):
     """How many blocks come through; each is a step."""
     made.num_steps = num_steps
-    blocks = made._check_first({
-        name: tf.constant(array) for name, array in block_of(*each).items()}
-                               for each in lengths)
+    blocks = made._check_first(
+        {name: tf.constant(array) for name, array in block_of(*each).items()}
+        for each in lengths
+    )
     count = 0
     for _ in blocks:
       made.num_steps += 1
@@ -131,26 +177,40 @@ def test_later_on_episodes_may_all_last_to_the_limit():
 
 def test_pearl_on_a_users_suite(tmp_path):
   make = pearl_builder.PearlBuilder
-  with pytest.raises(ValueError, match=(
-      '^unroll_length=6 is no whole episode, want 10.$')):
-    run(tmp_path / 'a', make, small_pearl.make_config(),
-        users_suite(horizon=10))
-  with pytest.raises(ValueError, match=(
-      '^unroll_length=6 is no whole episode: none ended within it; want the '
-      'number of steps that every episode has.$')):
+  with pytest.raises(
+      ValueError, match=('^unroll_length=6 is no whole episode, want 10.$')
+  ):
+    run(
+        tmp_path / 'a', make, small_pearl.make_config(), users_suite(horizon=10)
+    )
+  with pytest.raises(
+      ValueError,
+      match=(
+          '^unroll_length=6 is no whole episode: none ended within it; want the '
+          'number of steps that every episode has.$'
+      ),
+  ):
     run(tmp_path / 'b', make, small_pearl.make_config(), users_suite())
-  with pytest.raises(ValueError, match=(
-      '^unroll_length=12 is no whole episode, want 10.$')):
-    run(tmp_path / 'c', make,
+  with pytest.raises(
+      ValueError, match=('^unroll_length=12 is no whole episode, want 10.$')
+  ):
+    run(
+        tmp_path / 'c',
+        make,
         small_pearl.make_config(unroll_length=12, random_steps=12),
-        users_suite())
-  run(tmp_path / 'd', make,
+        users_suite(),
+    )
+  run(
+      tmp_path / 'd',
+      make,
       small_pearl.make_config(unroll_length=10, random_steps=100),
-      users_suite())
+      users_suite(),
+  )
 
 
 class _Adapter:
   """Acts by the same policy again and again."""
+
   policy = pool_helpers.GaussianPolicy()
 
   def parameters(self, blocks):
@@ -164,20 +224,33 @@ class _Adapter:
     del blocks
 
 
-@pytest.mark.parametrize('unroll_length, words', [
-    (9, r'0 episodes of 2 tasks ended in it, of \[\] steps'),
-    (20, r'4 episodes of 2 tasks ended in it, of \[10\] steps')])
+@pytest.mark.parametrize(
+    'unroll_length, words',
+    [
+        (9, r'0 episodes of 2 tasks ended in it, of \[\] steps'),
+        (20, r'4 episodes of 2 tasks ended in it, of \[10\] steps'),
+    ],
+)
 def test_a_trajectory_is_a_whole_episode(unroll_length, words):
   suite = fakes.point_mass_suite(2, horizon=10)
 
   def adapt(unroll_length):
     with process_pool.Pool(
-        suite.tasks, envs_per_task=1, unroll_length=unroll_length,
-        num_workers=1, seed=0, observation_spec=suite.observation_spec,
-        action_spec=suite.action_spec) as pool:
+        suite.tasks,
+        envs_per_task=1,
+        unroll_length=unroll_length,
+        num_workers=1,
+        seed=0,
+        observation_spec=suite.observation_spec,
+        action_spec=suite.action_spec,
+    ) as pool:
       adaptation.adapt(pool, _Adapter(), [task.name for task in suite.tasks], 2)
 
   adapt(10)
-  with pytest.raises(ValueError, match=(
-      f'^unroll_length={unroll_length} is no whole episode of each.*{words}')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          f'^unroll_length={unroll_length} is no whole episode of each.*{words}'
+      ),
+  ):
     adapt(unroll_length)

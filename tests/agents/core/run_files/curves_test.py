@@ -32,7 +32,8 @@ def test_rows_are_read(tmp_path):
   rows = learning_curves.read_evaluations(write(tmp_path, HEADER + ROWS))
   assert len(rows) == 6
   assert rows[0] == learning_curves.Evaluation(
-      0, 1.5, 'task', 'a', 'train', 0.1, 3.5)
+      0, 1.5, 'task', 'a', 'train', 0.1, 3.5
+  )
 
 
 def test_a_half_written_last_line_is_left_out(tmp_path):
@@ -70,7 +71,10 @@ def test_config_is_flattened(tmp_path):
   (tmp_path / 'config.json').write_text(
       json.dumps({'suite': 'MT10', 'agent': {'kl_cost': 1}})
   )
-  assert learning_curves.read_config(tmp_path) == {'suite': 'MT10', 'kl_cost': 1}
+  assert learning_curves.read_config(tmp_path) == {
+      'suite': 'MT10',
+      'kl_cost': 1,
+  }
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,12 @@ def test_config_is_flattened(tmp_path):
     [
         HEADER + ROWS,
         HEADER + ROWS.split('\n')[0] + '\n',
-        HEADER + ''.join(f'{step},1,task,t{task},train,1,0.5,0\n'
-                         for step in (0, 9) for task in range(50)),
+        HEADER
+        + ''.join(
+            f'{step},1,task,t{task},train,1,0.5,0\n'
+            for step in (0, 9)
+            for task in range(50)
+        ),
     ],
     ids=['two_policies', 'one_point', 'fifty_tasks'],
 )
@@ -93,13 +101,15 @@ def fixture_figures(monkeypatch):
   """Figures that were drawn, and written nowhere."""
   figures = []
   monkeypatch.setattr(
-      backend_agg.FigureCanvasAgg, 'print_png',
-      lambda self, file: figures.append(self.figure))
+      backend_agg.FigureCanvasAgg,
+      'print_png',
+      lambda self, file: figures.append(self.figure),
+  )
   return figures
 
 
 def names_in_legend(figure):
-  legend, = figure.legends
+  (legend,) = figure.legends
   return [text.get_text() for text in legend.get_texts()]
 
 
@@ -108,29 +118,44 @@ def test_the_legend_has_every_name(tmp_path, figures):
   with open(tmp_path / 'evaluation.csv', 'w', newline='') as f:
     writer = csv.writer(f)
     writer.writerow(run_directory.EVALUATION_COLUMNS)
-    writer.writerows([0, 1, policy, name, 'train', 1, 0.5, 0]
-                     for policy in ('_mine', 'task') for name in names)
+    writer.writerows(
+        [0, 1, policy, name, 'train', 1, 0.5, 0]
+        for policy in ('_mine', 'task')
+        for name in names
+    )
   (tmp_path / 'config.json').write_text(json.dumps({'suite': '$\\frac$'}))
-  learning_curves.learning_curve(tmp_path / 'evaluation.csv', tmp_path / 'curve.png')
+  learning_curves.learning_curve(
+      tmp_path / 'evaluation.csv', tmp_path / 'curve.png'
+  )
   assert names_in_legend(figures[0]) == [*names, 'mean of 5 training tasks']
   assert [axes.get_title() for axes in figures[0].axes] == [
-      'Task policies', '_mine']
+      'Task policies',
+      '_mine',
+  ]
   assert figures[0].get_suptitle() == 'Success on $\\frac$'
 
 
 def test_tasks_without_a_common_time_have_no_mean(tmp_path, figures):
   rows = '0,1,task,a,train,1,1,1\n10,1,task,b,train,1,1,1\n'
-  learning_curves.learning_curve(write(tmp_path, HEADER + rows), tmp_path / 'c.png')
+  learning_curves.learning_curve(
+      write(tmp_path, HEADER + rows), tmp_path / 'c.png'
+  )
   assert names_in_legend(figures[0]) == ['a', 'b']
 
 
-@pytest.mark.parametrize('text, says', [
-    ('[1]', 'got .*want the JSON that the run wrote, names and'),
-    ('{"a": ', 'Expecting value'), ('null', 'want the JSON'),
-    ('{"a": "\udcff"}', "can't decode byte 0xff")])
+@pytest.mark.parametrize(
+    'text, says',
+    [
+        ('[1]', 'got .*want the JSON that the run wrote, names and'),
+        ('{"a": ', 'Expecting value'),
+        ('null', 'want the JSON'),
+        ('{"a": "\udcff"}', "can't decode byte 0xff"),
+    ],
+)
 def test_a_damaged_config_is_named(tmp_path, text, says):
   (tmp_path / 'config.json').write_bytes(
-      text.encode('utf-8', 'surrogateescape'))
+      text.encode('utf-8', 'surrogateescape')
+  )
   with pytest.raises(ValueError, match=f'cannot read .*config.json: .*{says}'):
     learning_curves.read_config(tmp_path)
 
@@ -148,6 +173,8 @@ def test_drawing_loads_nothing_heavy(tmp_path):
   )
   result = subprocess.run(
       [sys.executable, '-c', program],
-      capture_output=True, text=True, timeout=100,
+      capture_output=True,
+      text=True,
+      timeout=100,
   )
   assert result.returncode == 0, result.stderr

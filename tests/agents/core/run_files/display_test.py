@@ -15,7 +15,7 @@ import pytest
 @pytest.fixture(name='clock')
 def fixture_clock(monkeypatch):
   """A clock that moves when it is told to."""
-  now = [100.]
+  now = [100.0]
   monkeypatch.setattr(time, 'monotonic', lambda: now[0])
 
   def move(seconds):
@@ -26,11 +26,11 @@ def fixture_clock(monkeypatch):
 
 def test_plain_lines_at_intervals(clock, capsys):
   with displays.Display(10_000, 0) as display:
-    clock(1.)
+    clock(1.0)
     display.update(1_000, 'training success 5%')
-    clock(1.)
+    clock(1.0)
     display.update(2_000, 'too soon to be shown')
-    clock(38.)
+    clock(38.0)
     display.update(4_000, 'training success 7%')
   assert capsys.readouterr().out.splitlines() == [
       '1,000 of 10,000 steps, 1,000/s, training success 5%, 0 min left',
@@ -40,7 +40,7 @@ def test_plain_lines_at_intervals(clock, capsys):
 
 def test_a_resumed_run_counts_its_own_speed(clock, capsys):
   with displays.Display(10_000, 9_000) as display:
-    clock(2.)
+    clock(2.0)
     display.update(9_100, 'ready')
   assert '9,100 of 10,000 steps, 50/s' in capsys.readouterr().out
 
@@ -73,8 +73,12 @@ def on_a_terminal(program):
   """What a program writes to its terminal."""
   parent, child = pty.openpty()
   environment = {**os.environ, 'COLUMNS': '120', 'TERM': 'xterm'}
-  with subprocess.Popen([sys.executable, '-c', program], stdout=child,
-                        stderr=child, env=environment) as process:
+  with subprocess.Popen(
+      [sys.executable, '-c', program],
+      stdout=child,
+      stderr=child,
+      env=environment,
+  ) as process:
     os.close(child)
     output = b''
     try:
@@ -94,7 +98,8 @@ def test_a_live_line_on_a_terminal():
       '  display.update(2_500, "training success 7%")\n'
       '  display.print("[bold]5 steps: 50% success")\n'
       '  display.print(":bug: [/]")\n'
-      '  display.update(5_000, "training success 9% [/] [red]x")\n')
+      '  display.update(5_000, "training success 9% [/] [red]x")\n'
+  )
   assert b'\x1b[' in output
   # Words in brackets are not taken for markup.
   assert b'[bold]5 steps: 50% success' in output
@@ -117,7 +122,8 @@ def test_a_thread_that_is_left_behind_leaves_the_terminal_as_it_was():
       'for _ in range(2):\n'
       '  begun = threading.Event()\n'
       '  threading.Thread(target=learn, args=[begun], daemon=True).start()\n'
-      '  assert begun.wait(60)\n')
+      '  assert begun.wait(60)\n'
+  )
   hide, show = b'\x1b[?25l', b'\x1b[?25h'
   assert output.count(hide) == output.count(show) == 2
   assert output.rfind(show) > output.rfind(hide)

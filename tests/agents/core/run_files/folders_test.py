@@ -4,13 +4,13 @@ import errno
 import os
 import shutil
 
-from helpers import disks
 from distillery.agents.core import checkpoints
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.core.run_files import folders
 from distillery.agents.core.run_files import metrics
 from distillery.agents.core.running import replay_server
+from helpers import disks
 import pytest
 import tensorflow as tf
 
@@ -30,20 +30,25 @@ def fill(folder):
 
 
 def assert_filled(folder):
-  assert sorted(path.relative_to(folder).as_posix()
-                for path in folder.rglob('*')) == [
-                    'DONE', 'inner', 'inner/chunks']
+  assert sorted(
+      path.relative_to(folder).as_posix() for path in folder.rglob('*')
+  ) == ['DONE', 'inner', 'inner/chunks']
   assert (folder / 'inner' / 'chunks').read_text() == 'numbers'
 
 
 def save(run_dir, env_steps, write_replay=None):
-  return checkpoint_writing.finish(checkpoint_writing.begin(
-      run_dir, env_steps, {'x': tf.Module()}, {}, {}, {}), write_replay)
+  return checkpoint_writing.finish(
+      checkpoint_writing.begin(
+          run_dir, env_steps, {'x': tf.Module()}, {}, {}, {}
+      ),
+      write_replay,
+  )
 
 
 def refuse(error):
   def refused(*args, **kwargs):
     raise OSError(error, os.strerror(error))
+
   return refused
 
 
@@ -61,19 +66,24 @@ def test_on_one_disk_files_get_a_second_name(tmp_path):
   source = fill(tmp_path / 'source')
   folders.copy(source, tmp_path / 'copy')
   assert (source / 'DONE').stat().st_ino == (
-      tmp_path / 'copy' / 'DONE').stat().st_ino
+      tmp_path / 'copy' / 'DONE'
+  ).stat().st_ino
 
 
-@pytest.mark.parametrize('error', [
-    errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.EACCES])
+@pytest.mark.parametrize(
+    'error',
+    [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.EACCES],
+)
 def test_where_there_are_no_links_files_are_copied(
-    tmp_path, monkeypatch, error):
+    tmp_path, monkeypatch, error
+):
   monkeypatch.setattr(os, 'link', refuse(error))
   source = fill(tmp_path / 'source')
   folders.copy(source, tmp_path / 'copy')
   assert_filled(tmp_path / 'copy')
   assert (source / 'DONE').stat().st_ino != (
-      tmp_path / 'copy' / 'DONE').stat().st_ino
+      tmp_path / 'copy' / 'DONE'
+  ).stat().st_ino
 
 
 def test_a_checkpoint_is_whole_on_another_disk(tmp_path, disk):
@@ -93,15 +103,20 @@ def test_a_checkpoint_is_whole_on_another_disk(tmp_path, disk):
 
 @pytest.mark.parametrize('does', ['save', 'resume'])
 def test_a_copy_that_does_not_fit_is_one_sentence_and_leaves_nothing(
-    tmp_path, disk, monkeypatch, does):
+    tmp_path, disk, monkeypatch, does
+):
   run_dir = tmp_path / 'run'
   run_dir.mkdir()
   (run_dir / 'checkpoints').symlink_to(disk)
   path = save(run_dir, 5, lambda: fill(run_dir / 'replay.tmp' / 'now'))
   monkeypatch.setattr(shutil, 'copyfile', refuse(errno.ENOSPC))
-  with pytest.raises(OSError, match=(
-      r'^cannot (write checkpoint|go on with the replay of) \S*: '
-      r'.Errno 28. No space left on device$')):
+  with pytest.raises(
+      OSError,
+      match=(
+          r'^cannot (write checkpoint|go on with the replay of) \S*: '
+          r'.Errno 28. No space left on device$'
+      ),
+  ):
     if does == 'save':
       save(run_dir, 6, lambda: fill(run_dir / 'replay.tmp' / 'next'))
     else:
@@ -113,14 +128,16 @@ def test_a_copy_that_does_not_fit_is_one_sentence_and_leaves_nothing(
 
 
 def test_a_checkpoint_that_was_moved_away_is_forgotten_in_its_turn(
-    tmp_path, disk):
+    tmp_path, disk
+):
   first = save(tmp_path, 1)
   shutil.move(first, disk / 'moved')
   first.symlink_to(disk / 'moved')
   for env_steps in (2, 3):
     save(tmp_path, env_steps)
-  assert [path.name for path in checkpoints.paths(
-      tmp_path / 'checkpoints')] == ['000000000002', '000000000003']
+  assert [
+      path.name for path in checkpoints.paths(tmp_path / 'checkpoints')
+  ] == ['000000000002', '000000000003']
   assert (disk / 'moved' / 'manifest.json').exists()
 
 
@@ -138,9 +155,12 @@ def test_links_are_made_ready_before_a_run(tmp_path, disk, exists):
     assert list((disk / 'tensorboard').iterdir())
     raise KeyError
   assert {path.name for path in run_dir.iterdir()} == {
-      'checkpoints', 'tensorboard'}
+      'checkpoints',
+      'tensorboard',
+  }
   assert sorted(path.name for path in disk.rglob('*')) == (
-      ['checkpoints', 'tensorboard'] if exists else [])
+      ['checkpoints', 'tensorboard'] if exists else []
+  )
 
 
 def test_a_folder_that_is_not_empty_is_no_place_for_a_run(tmp_path, disk):

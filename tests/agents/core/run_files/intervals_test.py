@@ -20,8 +20,9 @@ def test_equals_rliable(name):
   )
   value, low, high = RLIABLE[name]
   np.testing.assert_allclose(found.value, [value], atol=1e-12)
-  np.testing.assert_allclose([found.low[0], found.high[0]], [low, high],
-                             atol=0.011)  # one step of the means
+  np.testing.assert_allclose(
+      [found.low[0], found.high[0]], [low, high], atol=0.011
+  )  # one step of the means
 
 
 def test_interquartile_mean_by_hand():
@@ -66,7 +67,7 @@ def test_wrong_shapes_are_refused(shape):
 
 def test_of_nothing_there_is_no_mean():
   for statistic in (intervals.mean, intervals.interquartile_mean):
-    for scores in (np.zeros((2, 0)), np.float64(1.)):
+    for scores in (np.zeros((2, 0)), np.float64(1.0)):
       with pytest.raises(ValueError, match='scores: got shape .* at least one'):
         statistic(scores)
   with pytest.raises(ValueError, match='repetitions: got 0'):

@@ -14,9 +14,29 @@ import tensorflow as tf
 
 PNG = b'\x89PNG\r\n\x1a\n'
 NAMES = [
-    'price $1', '$x$', r'$\frac$', '_under', '', 'a/b', '../up', 'a,b', 'a"b',
-    'line\nbreak', '\u00fc', '\U0001f600', 'n' * 300, '%d', '{x}', r'\frac',
-    '[red]x[/red]', '[/]', 'A', 'a', 'nan', '\x1b[0m']
+    'price $1',
+    '$x$',
+    r'$\frac$',
+    '_under',
+    '',
+    'a/b',
+    '../up',
+    'a,b',
+    'a"b',
+    'line\nbreak',
+    '\u00fc',
+    '\U0001f600',
+    'n' * 300,
+    '%d',
+    '{x}',
+    r'\frac',
+    '[red]x[/red]',
+    '[/]',
+    'A',
+    'a',
+    'nan',
+    '\x1b[0m',
+]
 
 
 @pytest.fixture(name='run_dir')
@@ -25,16 +45,27 @@ def fixture_run_dir(tmp_path):
 
 
 def evaluation_rows(names, policy='task', split='train'):
-  return [{'policy': policy, 'task': name, 'split': split, 'episodes': 1,
-           'success': 0.5, 'return': 1.} for name in names]
+  return [
+      {
+          'policy': policy,
+          'task': name,
+          'split': split,
+          'episodes': 1,
+          'success': 0.5,
+          'return': 1.0,
+      }
+      for name in names
+  ]
 
 
 def events(run_dir):
   """TensorBoard's own reading: steps by tag."""
   found = event_accumulator.EventAccumulator(str(run_dir.path / 'tensorboard'))
   found.Reload()
-  return {tag: [event.step for event in found.Scalars(tag)]
-          for tag in found.Tags()['scalars']}
+  return {
+      tag: [event.step for event in found.Scalars(tag)]
+      for tag in found.Tags()['scalars']
+  }
 
 
 # So few that all are named in the legend.
@@ -42,44 +73,59 @@ def events(run_dir):
 def test_names_are_written_as_they_are(run_dir, capsys, names):
   summary = metrics.Summary(run_dir)
   train = metrics.TrainRecord(run_dir, summary, names, 0, 0)
-  train.add(1, 1., 1, [
-      process_pool.Episode(task=name, env=0, episode=0, return_=1., length=1,
-                    success=True) for name in names],
-            {f'temperature/{name}': 1. for name in names})
+  train.add(
+      1,
+      1.0,
+      1,
+      [
+          process_pool.Episode(
+              task=name, env=0, episode=0, return_=1.0, length=1, success=True
+          )
+          for name in names
+      ],
+      {f'temperature/{name}': 1.0 for name in names},
+  )
   record = metrics.EvaluationRecord(run_dir, summary, 0, 'success')
-  record.add(0, 1., evaluation_rows(names))
+  record.add(0, 1.0, evaluation_rows(names))
   assert capsys.readouterr().out == ''
-  assert [row.task for row in curves.read_evaluations(
-      run_dir.path / 'evaluation.csv')] == names
+  assert [
+      row.task
+      for row in curves.read_evaluations(run_dir.path / 'evaluation.csv')
+  ] == names
   assert (run_dir.path / 'learning_curve.png').read_bytes().startswith(PNG)
   found = events(run_dir)
   for name in names:
     assert found[f'evaluation_task/{name}'] == [0]
     assert found[f'train_success/{name}'] == [1]
   with open(run_dir.path / 'train.csv', newline='', encoding='utf-8') as f:
-    row, = csv.DictReader(f)
+    (row,) = csv.DictReader(f)
   assert {f'temperature/{name}' for name in names} < set(row)
   # And one that goes on finds its own columns.
   metrics.TrainRecord(run_dir, summary, names, 1, 1).add(
-      2, 1., 2, [], {f'temperature/{name}': 1. for name in names})
+      2, 1.0, 2, [], {f'temperature/{name}': 1.0 for name in names}
+  )
   assert capsys.readouterr().out == ''
 
 
 def test_names_that_no_file_can_hold_end_no_run(run_dir, capsys):
   record = metrics.EvaluationRecord(
-      run_dir, metrics.Summary(run_dir), 0, 'success')
+      run_dir, metrics.Summary(run_dir), 0, 'success'
+  )
   for step in range(2):
-    record.add(step, 1., evaluation_rows(['a\udcff', 'b']))
-  assert 'b' in [row.task for row in curves.read_evaluations(
-      run_dir.path / 'evaluation.csv')]
+    record.add(step, 1.0, evaluation_rows(['a\udcff', 'b']))
+  assert 'b' in [
+      row.task
+      for row in curves.read_evaluations(run_dir.path / 'evaluation.csv')
+  ]
   assert events(run_dir)['evaluation_task/b'] == [0, 1]
   assert capsys.readouterr().out == ''
 
 
 def test_policies_of_a_users_own_are_drawn(run_dir, capsys):
   record = metrics.EvaluationRecord(
-      run_dir, metrics.Summary(run_dir), 0, 'success')
-  line = record.add(0, 1., evaluation_rows('ab', '$\\frac$'))
+      run_dir, metrics.Summary(run_dir), 0, 'success'
+  )
+  line = record.add(0, 1.0, evaluation_rows('ab', '$\\frac$'))
   assert '$\\frac$ policy 50.0%' in line
   assert capsys.readouterr().out == ''
   assert (run_dir.path / 'learning_curve.png').read_bytes().startswith(PNG)
@@ -90,6 +136,7 @@ def in_the_way(name):
     del monkeypatch
     (run_dir.path / name).mkdir()
     return lambda: (run_dir.path / name).rmdir()
+
   return make
 
 
@@ -106,11 +153,13 @@ def full(name):
     true_open = open
 
     def full_open(file, *args, **kwargs):
-      return true_open(link if str(file) in (path, f'{path}.tmp') else file,
-                       *args, **kwargs)
+      return true_open(
+          link if str(file) in (path, f'{path}.tmp') else file, *args, **kwargs
+      )
 
     monkeypatch.setattr('builtins.open', full_open)
     return monkeypatch.undo
+
   return make
 
 
@@ -124,18 +173,34 @@ def matplotlib_fails(run_dir, monkeypatch):
   return monkeypatch.undo
 
 
-@pytest.mark.parametrize('harm, name, says', [
-    (in_the_way('train.csv'), 'train.csv', 'Is a directory'),
-    (in_the_way('evaluation.csv'), 'evaluation.csv', 'Is a directory'),
-    (in_the_way('learning_curve.png'), 'learning_curve.png', 'Is a directory'),
-    (tensorboard_in_the_way, 'tensorboard', 'File exists'),
-    (full('train.csv'), 'train.csv', 'No space left'),
-    (full('evaluation.csv'), 'evaluation.csv', 'No space left'),
-    (matplotlib_fails, 'learning_curve.png', 'no such font'),
-], ids=['train', 'evaluation', 'picture', 'tensorboard', 'full_train',
-        'full_evaluation', 'matplotlib'])
+@pytest.mark.parametrize(
+    'harm, name, says',
+    [
+        (in_the_way('train.csv'), 'train.csv', 'Is a directory'),
+        (in_the_way('evaluation.csv'), 'evaluation.csv', 'Is a directory'),
+        (
+            in_the_way('learning_curve.png'),
+            'learning_curve.png',
+            'Is a directory',
+        ),
+        (tensorboard_in_the_way, 'tensorboard', 'File exists'),
+        (full('train.csv'), 'train.csv', 'No space left'),
+        (full('evaluation.csv'), 'evaluation.csv', 'No space left'),
+        (matplotlib_fails, 'learning_curve.png', 'no such font'),
+    ],
+    ids=[
+        'train',
+        'evaluation',
+        'picture',
+        'tensorboard',
+        'full_train',
+        'full_evaluation',
+        'matplotlib',
+    ],
+)
 def test_what_cannot_be_written_is_said_once_and_ends_no_run(
-    run_dir, capsys, monkeypatch, harm, name, says):
+    run_dir, capsys, monkeypatch, harm, name, says
+):
   summary = metrics.Summary(run_dir)
   train = metrics.TrainRecord(run_dir, summary, ['a'], 0, 0)
   record = metrics.EvaluationRecord(run_dir, summary, 0, 'success')
@@ -148,14 +213,17 @@ def test_what_cannot_be_written_is_said_once_and_ends_no_run(
   repair = harm(run_dir, monkeypatch)
 
   def add(step):
-    train.add(step, 1., step, [], {'loss': 1.})
-    return record.add(step, 1., evaluation_rows('ab'))
+    train.add(step, 1.0, step, [], {'loss': 1.0})
+    return record.add(step, 1.0, evaluation_rows('ab'))
 
   for step in (3_000, 6_000):
     assert '50.0%' in add(step)
-  said = [line for line in capsys.readouterr().out.splitlines()
-          # Without a table there is no picture of it.
-          if name == 'learning_curve.png' or 'learning_curve' not in line]
+  said = [
+      line
+      for line in capsys.readouterr().out.splitlines()
+      # Without a table there is no picture of it.
+      if name == 'learning_curve.png' or 'learning_curve' not in line
+  ]
   assert len(said) == 1
   assert said[0].startswith(f'warning: cannot write {run_dir.path / name}: ')
   assert says in said[0]
@@ -164,18 +232,18 @@ def test_what_cannot_be_written_is_said_once_and_ends_no_run(
   assert capsys.readouterr().out == ''
   assert (run_dir.path / 'learning_curve.png').read_bytes().startswith(PNG)
   for table in ('train.csv', 'evaluation.csv'):
-    steps = {line.partition(',')[0] for line in (
-        run_dir.path / table).read_text().splitlines()[1:]}
-    assert steps == {'9000'} | (
-        set() if table == name else {'3000', '6000'})
+    steps = {
+        line.partition(',')[0]
+        for line in (run_dir.path / table).read_text().splitlines()[1:]
+    }
+    assert steps == {'9000'} | (set() if table == name else {'3000', '6000'})
   assert events(run_dir)['evaluation_task/a'][-1] == 9_000
 
 
 def test_other_columns_end_no_run(run_dir, capsys):
-  train = metrics.TrainRecord(
-      run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
-  train.add(1, 1., 1, [], {'loss': 1.})
-  train.add(2, 1., 2, [], {'error': 1.})
+  train = metrics.TrainRecord(run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
+  train.add(1, 1.0, 1, [], {'loss': 1.0})
+  train.add(2, 1.0, 2, [], {'error': 1.0})
   assert 'train.csv has other columns (error, loss' in capsys.readouterr().out
 
 
@@ -186,7 +254,7 @@ def test_ctrl_c_while_a_table_is_written_is_ctrl_c(run_dir, monkeypatch):
   train = metrics.TrainRecord(run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
   monkeypatch.setattr(run_directory.CsvFile, 'append', interrupt)
   with pytest.raises(KeyboardInterrupt):
-    train.add(1, 1., 1, [], {})
+    train.add(1, 1.0, 1, [], {})
 
 
 def test_tensorboard_on_a_full_disk_is_a_warning(run_dir, monkeypatch, capsys):
@@ -194,26 +262,27 @@ def test_tensorboard_on_a_full_disk_is_a_warning(run_dir, monkeypatch, capsys):
   monkeypatch.setattr(tf.io, 'TFRecordWriter', lambda _: writer('/dev/full'))
   summary = metrics.Summary(run_dir)
   for step in range(2):
-    summary.write(step, {'a': 1.})
-  said, = capsys.readouterr().out.splitlines()
+    summary.write(step, {'a': 1.0})
+  (said,) = capsys.readouterr().out.splitlines()
   assert said.startswith(
-      f'warning: cannot write {run_dir.path / "tensorboard"}: ')
+      f'warning: cannot write {run_dir.path / "tensorboard"}: '
+  )
   assert os.strerror(errno.ENOSPC) in said
   monkeypatch.undo()
-  summary.write(2, {'a': 1.})
+  summary.write(2, {'a': 1.0})
   assert events(run_dir) == {'a': [2]}
 
 
 def test_tensorboard_forgets_what_is_taken_back(run_dir):
   first = metrics.Summary(run_dir)
   for step in range(5):
-    first.write(step, {'a': 1., 'b': 1.})
+    first.write(step, {'a': 1.0, 'b': 1.0})
   second = metrics.Summary(run_dir, restart=3)
   second.open()
   # A file that is written meanwhile keeps what it has.
   third = metrics.Summary(run_dir)
-  third.write(4, {'b': 2.})
-  second.write(6, {'a': 2.})
+  third.write(4, {'b': 2.0})
+  second.write(6, {'a': 2.0})
   assert events(run_dir) == {'a': [0, 1, 2, 6], 'b': [0, 1, 2, 4]}
 
 

@@ -10,28 +10,49 @@ from distillery.launchers.common import trained_suites
 import pytest
 
 
-@pytest.mark.parametrize('given, wanted', [
-    ('~', '/my/place'), ('~/a/', '/my/place/a/'), (pathlib.Path('~/a'),
-                                                 '/my/place/a'),
-    ('a/~', 'a/~'), ('./~', './~'), ('', ''), ('/a', '/a')])
+@pytest.mark.parametrize(
+    'given, wanted',
+    [
+        ('~', '/my/place'),
+        ('~/a/', '/my/place/a/'),
+        (pathlib.Path('~/a'), '/my/place/a'),
+        ('a/~', 'a/~'),
+        ('./~', './~'),
+        ('', ''),
+        ('/a', '/a'),
+    ],
+)
 def test_only_a_leading_tilde_is_a_home(monkeypatch, given, wanted):
   monkeypatch.setenv('HOME', '/my/place')
   assert user_paths.expand(given) == wanted
 
 
 def test_an_unknown_user_is_one_sentence():
-  with pytest.raises(ValueError, match=(
-      r"^the path '~nobody.here/a' begins with the home of 'nobody.here', and "
-      r"there is no such user; want './~nobody.here/a' for a folder of that")):
+  with pytest.raises(
+      ValueError,
+      match=(
+          r"^the path '~nobody.here/a' begins with the home of 'nobody.here', and "
+          r"there is no such user; want './~nobody.here/a' for a folder of that"
+      ),
+  ):
     user_paths.expand('~nobody.here/a')
 
 
 @pytest.mark.filterwarnings('ignore:checkpoint')
-@pytest.mark.parametrize('read', [
-    checkpoints.load_policy, checkpoints.train_task_names,
-    curves.read_config, trained_suites.read, experts.read, experts.digest])
+@pytest.mark.parametrize(
+    'read',
+    [
+        checkpoints.load_policy,
+        checkpoints.train_task_names,
+        curves.read_config,
+        trained_suites.read,
+        experts.read,
+        experts.digest,
+    ],
+)
 def test_what_reads_a_directory_finds_it_in_the_home(
-    tmp_path, monkeypatch, read):
+    tmp_path, monkeypatch, read
+):
   """There is a damaged one of each; its message says where."""
   monkeypatch.setenv('HOME', str(tmp_path))
   folder = tmp_path / 'run'

@@ -24,23 +24,39 @@ from distillery.agents.sac import config as sac_config
 from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
+from helpers import run_helpers
 import numpy as np
 import pytest
 import reverb
-from helpers import run_helpers
 import tensorflow as tf
 
 pytestmark = pytest.mark.timeout(600)
 BLOCK = 2 * 2 * 32
 SAC = sac_config.SACConfig(
-    unroll_length=10, random_steps=30, batch_size=16, samples_per_insert=8.,
-    updates_per_step=2, hidden_sizes=(8,), critic_hidden_sizes=(8,))
+    unroll_length=10,
+    random_steps=30,
+    batch_size=16,
+    samples_per_insert=8.0,
+    updates_per_step=2,
+    hidden_sizes=(8,),
+    critic_hidden_sizes=(8,),
+)
 PEARL = pearl_config.PearlConfig(
-    envs_per_task=1, unroll_length=10, hidden_sizes=(8,),
-    critic_hidden_sizes=(8,), encoder_hidden_sizes=(8,), tasks_per_update=2,
-    batch_size=8, context_size=8, random_steps=20, replay_episodes=20,
-    context_episodes=2, episodes_per_step=2, updates_per_step=1,
-    steps_per_block=1)
+    envs_per_task=1,
+    unroll_length=10,
+    hidden_sizes=(8,),
+    critic_hidden_sizes=(8,),
+    encoder_hidden_sizes=(8,),
+    tasks_per_update=2,
+    batch_size=8,
+    context_size=8,
+    random_steps=20,
+    replay_episodes=20,
+    context_episodes=2,
+    episodes_per_step=2,
+    updates_per_step=1,
+    steps_per_block=1,
+)
 AGENTS = {
     'distral': (run_helpers.AGENT, distral_builder.DistralBuilder, 50),
     'sac': (SAC, sac_builder.SACBuilder, 10),
@@ -48,21 +64,29 @@ AGENTS = {
 }
 
 
-def config_of(path, num_env_steps, agent='distral', *, resume=False,
-              suite=None):
+def config_of(
+    path, num_env_steps, agent='distral', *, resume=False, suite=None
+):
   agent_config, make_builder, horizon = AGENTS[agent]
   return setup.ExperimentConfig(
-      agent=agent, agent_config=agent_config, make_builder=make_builder,
-      suite=suite or fakes.point_mass_suite(2, horizon=horizon), seed=3,
-      num_env_steps=num_env_steps, num_workers=2, evaluate_every=500,
-      evaluation_episodes=2, checkpoint_every=500,
-      run_dir=run_directory.RunDirectory(path, resume=resume))
+      agent=agent,
+      agent_config=agent_config,
+      make_builder=make_builder,
+      suite=suite or fakes.point_mass_suite(2, horizon=horizon),
+      seed=3,
+      num_env_steps=num_env_steps,
+      num_workers=2,
+      evaluate_every=500,
+      evaluation_episodes=2,
+      checkpoint_every=500,
+      run_dir=run_directory.RunDirectory(path, resume=resume),
+  )
 
 
 def run(*args, num_actors=2, **kwargs):
   return program.run_program(
-      config_of(*args, **kwargs), num_actors=num_actors,
-      launch_type='local_mt')
+      config_of(*args, **kwargs), num_actors=num_actors, launch_type='local_mt'
+  )
 
 
 def read(path, name):
@@ -74,23 +98,32 @@ def steps_of(rows):
   return [int(row['env_steps']) for row in rows]
 
 
-@pytest.mark.parametrize('agent, columns', [
-    ('distral', {'task', 'shared'}), ('sac', {'shared'}), ('pearl', {'task'})])
-def test_a_program_leaves_what_a_run_leaves(
-    tmp_path, capsys, agent, columns):
+@pytest.mark.parametrize(
+    'agent, columns',
+    [('distral', {'task', 'shared'}), ('sac', {'shared'}), ('pearl', {'task'})],
+)
+def test_a_program_leaves_what_a_run_leaves(tmp_path, capsys, agent, columns):
   path = tmp_path / 'run'
   rows = run(path, 1_000, agent)
   assert {row['policy'] for row in rows} == columns
   for score in base.SCORES:
     assert np.isfinite(evaluation.mean_score(rows, max(columns), score=score))
   assert {path.name for path in path.iterdir()} == {
-      '.lock', 'config.json', 'versions.json', 'train.csv', 'evaluation.csv',
-      'tensorboard', 'checkpoints', 'learning_curve.png'}
+      '.lock',
+      'config.json',
+      'versions.json',
+      'train.csv',
+      'evaluation.csv',
+      'tensorboard',
+      'checkpoints',
+      'learning_curve.png',
+  }
   train = read(path, 'train.csv')
   found = steps_of(train)
   assert found == sorted(found) and found[-1] >= 1_000
   assert [int(row['learner_steps']) for row in train] == list(
-      range(1, len(train) + 1))
+      range(1, len(train) + 1)
+  )
   assert sum(int(row['episodes']) for row in train) > 10
   evaluated = sorted(set(steps_of(read(path, 'evaluation.csv'))))
   assert evaluated[0] == 0 and evaluated[-1] == found[-1]
@@ -99,16 +132,20 @@ def test_a_program_leaves_what_a_run_leaves(
   # Between evaluations too it says how it gets on.
   assert re.search(
       r'(?m)^[\d,]+ of 1,000 steps, [\d,]+/s, (first episodes|training \w+ .*)'
-      r', \d+ min left$', capsys.readouterr().out)
+      r', \d+ min left$',
+      capsys.readouterr().out,
+  )
 
 
 def test_what_ray_lacks_is_said_before_anything_is_written(
-    tmp_path, monkeypatch):
+    tmp_path, monkeypatch
+):
   monkeypatch.delenv('RAY_TMPDIR', raising=False)
   monkeypatch.setenv('TMPDIR', f'/tmp/{100 * "a"}')
   with pytest.raises(ValueError, match='^TMPDIR: got '):
-    program.run_program(config_of(tmp_path / 'run', 1_000), num_actors=1,
-                        launch_type='local_mp')
+    program.run_program(
+        config_of(tmp_path / 'run', 1_000), num_actors=1, launch_type='local_mp'
+    )
   assert not (tmp_path / 'run').exists()
 
 
@@ -121,7 +158,7 @@ def test_a_program_goes_on_from_its_checkpoint(tmp_path):
   # More actors than before are no other run.
   run(path, 2_000, 'sac', resume=True, num_actors=3)
   both = read(path, 'train.csv')
-  assert both[:len(first)] == first and steps_of(both)[-1] >= 2_000
+  assert both[: len(first)] == first and steps_of(both)[-1] >= 2_000
   learner_steps = [int(row['learner_steps']) for row in both]
   assert learner_steps == list(range(1, len(both) + 1))
   # Without another step: nothing to do, and nothing is evaluated again.
@@ -160,15 +197,20 @@ def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
       f.write(lines[-1].replace(str(saved), '900000', 1))
   capsys.readouterr()
   assert run(path, 500, resume=True)
-  assert ('dropped 1 row of train.csv and 1 row of evaluation.csv from after '
-          f'{saved:,} steps') in capsys.readouterr().out
+  assert (
+      'dropped 1 row of train.csv and 1 row of evaluation.csv from after '
+      f'{saved:,} steps'
+  ) in capsys.readouterr().out
   for name in ('train.csv', 'evaluation.csv'):
     assert steps_of(read(path, name))[-1] == saved
-  resumed, = json.loads((path / 'versions.json').read_text())['resumed']
+  (resumed,) = json.loads((path / 'versions.json').read_text())['resumed']
   assert resumed['env_steps'] == saved
-  event, = (event for file in (path / 'tensorboard').iterdir()
-            for event in tf.compat.v1.train.summary_iterator(str(file))
-            if event.HasField('session_log'))
+  (event,) = (
+      event
+      for file in (path / 'tensorboard').iterdir()
+      for event in tf.compat.v1.train.summary_iterator(str(file))
+      if event.HasField('session_log')
+  )
   assert event.step == saved + 1
 
 
@@ -177,7 +219,7 @@ def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):
   run(path, 3_000, 'sac')
   last = read(path, 'train.csv')[-1]
   # 8 samples a transition of a task, 8 a task's share of a batch, 2 updates.
-  expected = (int(last['env_steps']) / 2 - 30) * 8. / 8. / 2.
+  expected = (int(last['env_steps']) / 2 - 30) * 8.0 / 8.0 / 2.0
   assert int(last['learner_steps']) == pytest.approx(expected, rel=0.1)
 
 
@@ -210,7 +252,8 @@ def test_actors_do_not_see_the_same(tmp_path):
   seeds = set()
   for index, steps in ((0, 0), (1, 0), (0, 100)):
     node = nodes.ActorNode(
-        config, index, 1, Replay(), Counter(steps), Learner())
+        config, index, 1, Replay(), Counter(steps), Learner()
+    )
     with node._pool as pool:
       seeds.add(pool._plan.seed)
   assert len(seeds) == 3
@@ -223,8 +266,7 @@ def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
     experiment.run_experiment(config_of(path, 1_000, resume=True))
 
 
-def test_actors_want_no_builder_and_so_none_of_its_files(
-    tmp_path, monkeypatch):
+def test_actors_want_no_builder_and_so_none_of_its_files(tmp_path, monkeypatch):
   made = []
 
   class Counted(distral_builder.DistralBuilder):
@@ -240,9 +282,13 @@ def test_actors_want_no_builder_and_so_none_of_its_files(
 
 def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
   suite = run_helpers.make_spoilt_suite(np.nan, 0)
-  with pytest.raises(supervisor.ProgramError, match=(
-      'actor/. failed 5 times; the first time: PoolError: .*'
-      "Task 'spoilt'.*reward that is not finite")):
+  with pytest.raises(
+      supervisor.ProgramError,
+      match=(
+          'actor/. failed 5 times; the first time: PoolError: .*'
+          "Task 'spoilt'.*reward that is not finite"
+      ),
+  ):
     run(tmp_path / 'run', 100_000, suite=suite)
 
 
@@ -250,13 +296,16 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
   config, make_builder, _ = AGENTS['sac']
   spoilt = dataclasses.replace(config, reward_scale=1e38)
   monkeypatch.setitem(AGENTS, 'sac', (spoilt, make_builder, 10))
-  with pytest.raises(supervisor.ProgramError, match=(
-      'learner/0 failed 5 times.*NonFiniteError: critic_loss is nan')):
+  with pytest.raises(
+      supervisor.ProgramError,
+      match=('learner/0 failed 5 times.*NonFiniteError: critic_loss is nan'),
+  ):
     run(tmp_path / 'run', 100_000, 'sac')
 
 
 def test_a_checkpoint_that_does_not_fit_is_tried_again(
-    tmp_path, monkeypatch, capsys):
+    tmp_path, monkeypatch, capsys
+):
   path = tmp_path / 'run'
   begin, attempts = checkpoint_writing.begin, []
 
@@ -268,14 +317,19 @@ def test_a_checkpoint_that_does_not_fit_is_tried_again(
 
   monkeypatch.setattr(checkpoint_writing, 'begin', full_at_first)
   run(path, 2_000)
-  assert capsys.readouterr().out.count(
-      'warning: cannot write checkpoint: no space left; the next is tried in '
-      '500 steps.') == 2
+  assert (
+      capsys.readouterr().out.count(
+          'warning: cannot write checkpoint: no space left; the next is tried in '
+          '500 steps.'
+      )
+      == 2
+  )
   assert checkpoints.env_steps(checkpoints.newest(path)) >= 2_000
 
 
 def test_a_replay_that_does_not_fit_is_tried_again(
-    tmp_path, monkeypatch, capsys):
+    tmp_path, monkeypatch, capsys
+):
   path = tmp_path / 'run'
   checkpoint, attempts = reverb.Client.checkpoint, []
 
@@ -287,21 +341,29 @@ def test_a_replay_that_does_not_fit_is_tried_again(
 
   monkeypatch.setattr(reverb.Client, 'checkpoint', full_at_first)
   run(path, 1_200, 'sac')
-  assert capsys.readouterr().out.count(
-      'No space left on device; the next is tried in 500 steps.') == 1
+  assert (
+      capsys.readouterr().out.count(
+          'No space left on device; the next is tried in 500 steps.'
+      )
+      == 1
+  )
   assert checkpoints.env_steps(checkpoints.newest(path)) >= 1_200
   assert not list((path / 'checkpoints').glob('*.tmp'))
 
 
 def test_a_program_is_not_at_its_end_before_that_is_saved(
-    tmp_path, monkeypatch):
+    tmp_path, monkeypatch
+):
   """A learner that starts anew near the end has not learned all of it."""
+
   def full(*args, **kwargs):
     raise OSError('cannot write checkpoint: no space left')
 
   monkeypatch.setattr(checkpoint_writing, 'begin', full)
-  with pytest.raises(supervisor.ProgramError, match=(
-      'learner/0 failed 5 times; the first time: OSError: cannot write')):
+  with pytest.raises(
+      supervisor.ProgramError,
+      match=('learner/0 failed 5 times; the first time: OSError: cannot write'),
+  ):
     run(tmp_path / 'run', 400)
 
 
@@ -324,6 +386,7 @@ def test_a_last_evaluation_that_fails_is_made_up(tmp_path, monkeypatch):
 
 def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
   from distillery.agents.core.running import nodes
+
   learner = nodes.LearnerNode.__new__(nodes.LearnerNode)
   learner._counter, learner._env_steps = counting.Counter(), 300
   learner._counter.increment(env_steps=100)
@@ -336,9 +399,17 @@ def test_a_program_wants_actors(tmp_path):
     run(tmp_path / 'run', 1_000, num_actors=0)
 
 
-@pytest.mark.parametrize('make', [
-    program._make_tables, program._make_checkpointer, program._make_counter,
-    program._make_learner, program._make_actor, program._make_evaluator])
+@pytest.mark.parametrize(
+    'make',
+    [
+        program._make_tables,
+        program._make_checkpointer,
+        program._make_counter,
+        program._make_learner,
+        program._make_actor,
+        program._make_evaluator,
+    ],
+)
 def test_nodes_import_one_after_the_other(make):
   """Else Acme is half made for one of two threads, now and then."""
   ended = threading.Event()
@@ -351,4 +422,4 @@ def test_nodes_import_one_after_the_other(make):
   with program._importing:
     threading.Thread(target=construct, daemon=True).start()
     assert not ended.wait(0.2)
-  assert ended.wait(60.)
+  assert ended.wait(60.0)

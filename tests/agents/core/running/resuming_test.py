@@ -17,22 +17,41 @@ def fixture_config(tmp_path):
   (tmp_path / 'config.json').write_text('{}')
   run_dir = run_directory.RunDirectory(tmp_path, resume=True)
   run_dir.write_json('versions.json', {'resumed': [{'num_env_steps': 60}]})
-  run_dir.open_csv('train.csv').append([
-      {'env_steps': 10 * i, 'learner_steps': i} for i in range(1, 5)])
+  run_dir.open_csv('train.csv').append(
+      [{'env_steps': 10 * i, 'learner_steps': i} for i in range(1, 5)]
+  )
   record = metrics.EvaluationRecord(
-      run_dir, metrics.Summary(run_dir), 0, 'success')
+      run_dir, metrics.Summary(run_dir), 0, 'success'
+  )
   for step in (0, 20, 40):
-    record.add(step, 1., [
-        {'policy': 'task', 'task': name, 'split': 'train', 'episodes': 1,
-         'success': step / 100., 'return': 1.} for name in 'ab'])
+    record.add(
+        step,
+        1.0,
+        [
+            {
+                'policy': 'task',
+                'task': name,
+                'split': 'train',
+                'episodes': 1,
+                'success': step / 100.0,
+                'return': 1.0,
+            }
+            for name in 'ab'
+        ],
+    )
   return types.SimpleNamespace(
-      run_dir=run_dir, suite=types.SimpleNamespace(score='success'))
+      run_dir=run_dir, suite=types.SimpleNamespace(score='success')
+  )
 
 
 def steps_of(config, name):
   path = config.run_dir.path / name
-  return [row['env_steps'] for row in csv_tables.read(
-      path, {'env_steps': csv_tables.whole_number}).rows]
+  return [
+      row['env_steps']
+      for row in csv_tables.read(
+          path, {'env_steps': csv_tables.whole_number}
+      ).rows
+  ]
 
 
 def said(capsys):
@@ -45,13 +64,20 @@ def test_what_came_after_the_checkpoint_is_dropped_and_said(config, capsys):
   assert resuming.take_back(config, 20, 2) == 21
   assert said(capsys) == [
       'dropped 2 rows of train.csv and 2 rows of evaluation.csv from after 20 '
-      'steps, where the run goes on']
+      'steps, where the run goes on'
+  ]
   assert steps_of(config, 'train.csv') == [10, 20]
   assert steps_of(config, 'evaluation.csv') == [0, 0, 20, 20]
   assert picture.read_bytes() != before  # Drawn again.
-  assert config.run_dir.read_json('versions.json') == {'resumed': [{
-      'num_env_steps': 60, 'env_steps': 20,
-      'dropped_rows': {'train.csv': 2, 'evaluation.csv': 2}}]}
+  assert config.run_dir.read_json('versions.json') == {
+      'resumed': [
+          {
+              'num_env_steps': 60,
+              'env_steps': 20,
+              'dropped_rows': {'train.csv': 2, 'evaluation.csv': 2},
+          }
+      ]
+  }
 
 
 def test_a_run_at_its_checkpoint_takes_nothing_back(config, capsys):
@@ -66,10 +92,13 @@ def test_a_run_at_its_checkpoint_takes_nothing_back(config, capsys):
 def test_without_a_checkpoint_the_run_says_that_it_begins_anew(config, capsys):
   assert resuming.take_back(config, 0, 0) == 0
   first, second = said(capsys)
-  assert first == (f'warning: there is no checkpoint in {config.run_dir.path}; '
-                   'the run begins anew.')
+  assert first == (
+      f'warning: there is no checkpoint in {config.run_dir.path}; '
+      'the run begins anew.'
+  )
   assert second.startswith(
-      'dropped 4 rows of train.csv and 6 rows of evaluation.csv from after 0')
+      'dropped 4 rows of train.csv and 6 rows of evaluation.csv from after 0'
+  )
   for name in ('train.csv', 'evaluation.csv'):
     assert steps_of(config, name) == []
   assert not (config.run_dir.path / 'learning_curve.png').exists()
@@ -79,18 +108,25 @@ def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
   (tmp_path / 'config.json').write_text('{}')
   run_dir = run_directory.RunDirectory(tmp_path, resume=True)
   run_dir.write_json('versions.json', {'resumed': [{}]})
-  resuming.take_back(types.SimpleNamespace(
-      run_dir=run_dir, suite=types.SimpleNamespace(score='return')), 0, 0)
+  resuming.take_back(
+      types.SimpleNamespace(
+          run_dir=run_dir, suite=types.SimpleNamespace(score='return')
+      ),
+      0,
+      0,
+  )
   assert 'the run begins anew' in capsys.readouterr().out
 
 
 def test_a_table_with_a_gap_is_said(config, capsys):
   (config.run_dir.path / 'train.csv').write_text(
-      'env_steps,learner_steps\n10,1\n')
+      'env_steps,learner_steps\n10,1\n'
+  )
   resuming.take_back(config, 40, 4)
   assert said(capsys) == [
       f'warning: {config.run_dir.path}/train.csv has no rows from 11 to 40 '
-      'steps; they could not be written, or were deleted.']
+      'steps; they could not be written, or were deleted.'
+  ]
   (config.run_dir.path / 'train.csv').unlink()
   resuming.take_back(config, 40, 4)
   assert 'has no rows from 0 to 40 steps' in capsys.readouterr().out
@@ -107,7 +143,8 @@ def test_tables_that_were_made_of_what_is_dropped_are_named(config, capsys):
   resuming.take_back(config, 20, 2)
   assert said(capsys)[1:] == [
       f'warning: {path}/evaluation_task.csv is of later steps, which are taken '
-      'back; make it again, or delete it.']
+      'back; make it again, or delete it.'
+  ]
 
 
 def test_a_picture_that_cannot_be_drawn_again_ends_no_run(config, capsys):

@@ -22,11 +22,11 @@ from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments.pool import process_pool
 from distillery.networks import acting
-import numpy as np
-import pytest
 from helpers import run_helpers as helpers
 from helpers.run_helpers import BLOCK
 from helpers.run_helpers import INTERVAL
+import numpy as np
+import pytest
 import tensorflow as tf
 
 # An idle machine needs a tenth of it.
@@ -54,22 +54,31 @@ def read_csv(path):
 
 def without_times(rows):
   """What of a table has to be equal in a run that is repeated."""
-  return [{name: value for name, value in row.items()
-           if not name.endswith(('_s', '_per_s'))} for row in rows]
+  return [
+      {
+          name: value
+          for name, value in row.items()
+          if not name.endswith(('_s', '_per_s'))
+      }
+      for row in rows
+  ]
 
 
 def checkpoint_steps(path):
-  return sorted(int(p.name) for p in (path / 'checkpoints').glob('*')
-                if p.name.isdigit())
+  return sorted(
+      int(p.name) for p in (path / 'checkpoints').glob('*') if p.name.isdigit()
+  )
 
 
 def parameters_of(path):
   """All that the newest checkpoint holds of the learner, by name."""
   prefix = str(checkpoints.newest(path) / 'variables')
   reader = tf.train.load_checkpoint(prefix)
-  return {name: reader.get_tensor(name)
-          for name in reader.get_variable_to_shape_map()
-          if not name.startswith('_CHECKPOINTABLE')}
+  return {
+      name: reader.get_tensor(name)
+      for name in reader.get_variable_to_shape_map()
+      if not name.startswith('_CHECKPOINTABLE')
+  }
 
 
 def assert_same_results(left, right):
@@ -80,15 +89,18 @@ def assert_same_results(left, right):
     assert np.array_equal(value, got[name]), name
   for name in ('train.csv', 'evaluation.csv'):
     assert without_times(read_csv(right / name)) == without_times(
-        read_csv(left / name)), name
+        read_csv(left / name)
+    ), name
 
 
 def test_status_is_of_the_episodes_that_ended_last(tmp_path, monkeypatch):
   """Blocks of 32 steps of episodes of 50: in the third none ends."""
   shown = []
   monkeypatch.setattr(
-      display.Display, 'update',
-      lambda self, env_steps, status: shown.append(status))
+      display.Display,
+      'update',
+      lambda self, env_steps, status: shown.append(status),
+  )
   helpers.run(tmp_path / 'run', INTERVAL)
   assert shown[0] == 'first episodes'
   assert shown[1].startswith('training success ')
@@ -98,8 +110,15 @@ def test_status_is_of_the_episodes_that_ended_last(tmp_path, monkeypatch):
 
 def test_a_run_leaves_its_files(finished):
   assert {path.name for path in finished.iterdir()} == {
-      '.lock', 'config.json', 'versions.json', 'train.csv', 'evaluation.csv',
-      'tensorboard', 'checkpoints', 'learning_curve.png'}
+      '.lock',
+      'config.json',
+      'versions.json',
+      'train.csv',
+      'evaluation.csv',
+      'tensorboard',
+      'checkpoints',
+      'learning_curve.png',
+  }
   assert list((finished / 'tensorboard').glob('events.out.tfevents.*'))
   assert (finished / 'learning_curve.png').read_bytes().startswith(b'\x89PNG')
   assert checkpoint_steps(finished) == [STEPS - INTERVAL, STEPS]
@@ -107,8 +126,10 @@ def test_a_run_leaves_its_files(finished):
 
 def test_config_repeats_the_run(finished):
   config = json.loads((finished / 'config.json').read_text())
-  agent_config = {name: tuple(value) if isinstance(value, list) else value
-                  for name, value in config['agent_config'].items()}
+  agent_config = {
+      name: tuple(value) if isinstance(value, list) else value
+      for name, value in config['agent_config'].items()
+  }
   assert distral_config.DistralConfig(**agent_config) == helpers.AGENT
   assert config['agent'] == 'distral'
   assert config['suite'] == 'PointMass2'
@@ -119,26 +140,49 @@ def test_config_repeats_the_run(finished):
 def test_train_table_has_a_row_a_block(finished):
   rows = read_csv(finished / 'train.csv')
   assert [int(row['env_steps']) for row in rows] == list(
-      range(BLOCK, STEPS + 1, BLOCK))
+      range(BLOCK, STEPS + 1, BLOCK)
+  )
   assert [int(row['learner_steps']) for row in rows] == list(
-      range(1, STEPS // BLOCK + 1))
-  assert {'wall_s', 'episodes', 'episode_return', 'episode_success',
-          'steps_per_s', 'collect_steps_per_s', 'kl_to_shared',
-          'entropy'} <= set(rows[0])
+      range(1, STEPS // BLOCK + 1)
+  )
+  assert {
+      'wall_s',
+      'episodes',
+      'episode_return',
+      'episode_success',
+      'steps_per_s',
+      'collect_steps_per_s',
+      'kl_to_shared',
+      'entropy',
+  } <= set(rows[0])
   # 4 environments, episodes of 50 steps; each checkpoint cuts them short.
   assert sum(int(row['episodes']) for row in rows) == 3 * 4 * (4 * 32 // 50)
 
 
 def test_evaluation_table_has_a_row_a_policy_and_task(finished):
   rows = read_csv(finished / 'evaluation.csv')
-  assert tuple(rows[0]) == run_directory.EVALUATION_COLUMNS == (
-      'env_steps', 'wall_s', 'policy', 'task', 'split', 'episodes', 'success',
-      'return')
-  assert [(int(row['env_steps']), row['policy'], row['task'])
-          for row in rows] == [
-              (step, policy, f'point_mass_{task}')
-              for step in range(0, STEPS + 1, INTERVAL)
-              for policy in ('task', 'shared') for task in range(2)]
+  assert (
+      tuple(rows[0])
+      == run_directory.EVALUATION_COLUMNS
+      == (
+          'env_steps',
+          'wall_s',
+          'policy',
+          'task',
+          'split',
+          'episodes',
+          'success',
+          'return',
+      )
+  )
+  assert [
+      (int(row['env_steps']), row['policy'], row['task']) for row in rows
+  ] == [
+      (step, policy, f'point_mass_{task}')
+      for step in range(0, STEPS + 1, INTERVAL)
+      for policy in ('task', 'shared')
+      for task in range(2)
+  ]
   assert {row['episodes'] for row in rows} == {'2'}
   assert {row['split'] for row in rows} == {'train'}
 
@@ -153,14 +197,16 @@ def test_events_hold_what_the_tables_hold(finished):
   assert found['train/entropy', STEPS] == pytest.approx(float(row['entropy']))
   row = read_csv(finished / 'evaluation.csv')[-1]
   assert found['evaluation_shared/point_mass_1', STEPS] == pytest.approx(
-      float(row['success']))
+      float(row['success'])
+  )
 
 
 def test_training_moved_the_parameters(finished):
   with np.load(finished / 'checkpoints' / f'{STEPS:012d}' / 'policy.npz') as b:
     last = dict(b)
-  with np.load(finished / 'checkpoints' / f'{STEPS - INTERVAL:012d}'
-               / 'policy.npz') as a:
+  with np.load(
+      finished / 'checkpoints' / f'{STEPS - INTERVAL:012d}' / 'policy.npz'
+  ) as a:
     for name, value in a.items():
       if name != 'task/max_log_std':  # A bound, which does not narrow here.
         assert not np.array_equal(value, last[name]), name
@@ -173,8 +219,9 @@ def test_the_number_of_workers_changes_nothing(finished, tmp_path):
 
 def test_the_seed_changes_everything(finished, tmp_path):
   helpers.run(tmp_path / 'run', INTERVAL, seed=4)
-  first, other = (read_csv(path / 'train.csv')[0]
-                  for path in (finished, tmp_path / 'run'))
+  first, other = (
+      read_csv(path / 'train.csv')[0] for path in (finished, tmp_path / 'run')
+  )
   for name in ('reward', 'entropy', 'value_loss'):
     assert first[name] != other[name]
 
@@ -217,10 +264,14 @@ def interrupt(path, signal_number, *arguments):
 
   process = subprocess.Popen(
       [sys.executable, helpers.__file__, path, '1000000000', *arguments],
-      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      text=True,
       # What runs in the background of a shell is deaf to Ctrl-C.
       preexec_fn=functools.partial(
-          signal.signal, signal.SIGINT, signal.SIG_DFL))
+          signal.signal, signal.SIGINT, signal.SIG_DFL
+      ),
+  )
   with process:
     try:
       wait_until(is_between_checkpoints, process)
@@ -254,22 +305,35 @@ def test_without_a_checkpoint_a_run_begins_again(finished, run_dir, capfd):
   assert_same_results(finished, run_dir)
   said = capfd.readouterr().out
   assert f'there is no checkpoint in {run_dir}; the run begins anew' in said
-  assert (f'dropped {STEPS // BLOCK} rows of train.csv and 16 rows of '
-          'evaluation.csv from after 0 steps') in said
+  assert (
+      f'dropped {STEPS // BLOCK} rows of train.csv and 16 rows of '
+      'evaluation.csv from after 0 steps'
+  ) in said
   assert ' 0 steps: going on from here' in said
 
 
-@pytest.mark.parametrize('table, line, damaged', [
-    ('train.csv', 3, 'x'), ('train.csv', 13, '1,2'),
-    ('evaluation.csv', 2, '0,1.0,task'), ('evaluation.csv', 9, '"')])
+@pytest.mark.parametrize(
+    'table, line, damaged',
+    [
+        ('train.csv', 3, 'x'),
+        ('train.csv', 13, '1,2'),
+        ('evaluation.csv', 2, '0,1.0,task'),
+        ('evaluation.csv', 9, '"'),
+    ],
+)
 def test_a_damaged_table_is_named_before_anything_is_touched(
-    run_dir, table, line, damaged):
+    run_dir, table, line, damaged
+):
   lines = (run_dir / table).read_text().splitlines()
   lines[line - 1] = damaged
   (run_dir / table).write_text('\n'.join(lines) + '\n')
   before = {path: path.read_bytes() for path in run_dir.glob('*.*')}
-  with pytest.raises(ValueError, match=(
-      f'{run_dir}/{table}: line {line} is not whole: .*; mend the line or')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          f'{run_dir}/{table}: line {line} is not whole: .*; mend the line or'
+      ),
+  ):
     helpers.run(run_dir, STEPS, resume=True)
   assert {path: path.read_bytes() for path in run_dir.glob('*.*')} == before
 
@@ -282,16 +346,25 @@ def test_blank_lines_in_tables_change_nothing(finished, run_dir):
   assert_same_results(finished, run_dir)
 
 
-@pytest.mark.parametrize('name, content, says', [
-    ('versions.json', '[]', "got '.*want the JSON that the run wrote"),
-    ('versions.json', '{"resumed": 3}', 'resumed is 3; want the list'),
-    ('config.json', 'null', 'want the JSON that the run wrote'),
-    ('config.json', '{"agent_config": 3}', 'agent_config is 3; want the dict'),
-    ('config.json', '{', 'Expecting')])
+@pytest.mark.parametrize(
+    'name, content, says',
+    [
+        ('versions.json', '[]', "got '.*want the JSON that the run wrote"),
+        ('versions.json', '{"resumed": 3}', 'resumed is 3; want the list'),
+        ('config.json', 'null', 'want the JSON that the run wrote'),
+        (
+            'config.json',
+            '{"agent_config": 3}',
+            'agent_config is 3; want the dict',
+        ),
+        ('config.json', '{', 'Expecting'),
+    ],
+)
 def test_damaged_notes_are_named(run_dir, name, content, says):
   (run_dir / name).write_text(content)
   with pytest.raises(
-      ValueError, match=f'cannot read {run_dir}/{name}: .*{says}'):
+      ValueError, match=f'cannot read {run_dir}/{name}: .*{says}'
+  ):
     helpers.run(run_dir, STEPS, resume=True)
 
 
@@ -317,18 +390,24 @@ def test_names_of_users_end_no_run(tmp_path, capfd):
   suite = helpers.make_suite()
   names = r'price $\frac$1', '_[/red]\n'
   suite = dataclasses.replace(
-      suite, name='$\\frac$ [/]', tasks=tuple(
+      suite,
+      name='$\\frac$ [/]',
+      tasks=tuple(
           dataclasses.replace(task, name=name)
-          for task, name in zip(suite.tasks, names)))
+          for task, name in zip(suite.tasks, names)
+      ),
+  )
   helpers.run(tmp_path / 'run', BLOCK, suite=suite)
   assert 'warning' not in capfd.readouterr().out
-  assert {row['task'] for row in read_csv(
-      tmp_path / 'run' / 'evaluation.csv')} == set(names)
+  assert {
+      row['task'] for row in read_csv(tmp_path / 'run' / 'evaluation.csv')
+  } == set(names)
   assert (tmp_path / 'run' / 'learning_curve.png').exists()
 
 
 def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(
-    finished, run_dir, capfd):
+    finished, run_dir, capfd
+):
   (run_dir / 'checkpoints' / f'{STEPS:012d}' / 'variables.index').unlink()
   with pytest.warns(UserWarning, match='variables.index is missing'):
     helpers.run(run_dir, STEPS, resume=True)
@@ -347,11 +426,14 @@ def test_with_all_checkpoints_damaged_nothing_is_touched(run_dir):
 
 
 def test_what_could_not_be_loaded_back_is_refused_before_any_step(
-    tmp_path, monkeypatch):
+    tmp_path, monkeypatch
+):
   monkeypatch.setattr(acting, '_POLICIES', dict(acting._POLICIES))
   with pytest.raises(
-      ValueError, match="OwnPolicy could not be .*unknown policy 'OwnPolicy'; "
-                        r'known.*networks\.acting\.register'):
+      ValueError,
+      match="OwnPolicy could not be .*unknown policy 'OwnPolicy'; "
+      r'known.*networks\.acting\.register',
+  ):
     helpers.run(tmp_path / 'refused', BLOCK, make_builder=helpers.OwnBuilder)
   assert not (tmp_path / 'refused' / 'train.csv').exists()
   acting.register(helpers.OwnPolicy)
@@ -376,31 +458,51 @@ def test_who_went_on_with_a_run_is_on_record(run_dir):
   assert resumed[0]['git_revision'] == before['git_revision']
 
 
-@pytest.mark.parametrize('name, value, words', [
-    ('evaluate_every', 0, 'evaluate_every must be positive, got 0'),
-    ('checkpoint_every', -1, 'checkpoint_every must be positive, got -1'),
-    ('num_workers', 0, 'num_workers must be positive, got 0'),
-    ('seed', -1, r'seed must be in \[0, 2\*\*32\), got -1')])
+@pytest.mark.parametrize(
+    'name, value, words',
+    [
+        ('evaluate_every', 0, 'evaluate_every must be positive, got 0'),
+        ('checkpoint_every', -1, 'checkpoint_every must be positive, got -1'),
+        ('num_workers', 0, 'num_workers must be positive, got 0'),
+        ('seed', -1, r'seed must be in \[0, 2\*\*32\), got -1'),
+    ],
+)
 def test_an_experiment_out_of_range_is_refused(tmp_path, name, value, words):
   settings = dict(
-      agent='distral', agent_config=helpers.AGENT,
-      make_builder=distral_builder.DistralBuilder, suite=helpers.make_suite(),
-      seed=3, num_env_steps=STEPS, num_workers=2, evaluate_every=INTERVAL,
-      evaluation_episodes=2, checkpoint_every=INTERVAL,
-      run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=False))
+      agent='distral',
+      agent_config=helpers.AGENT,
+      make_builder=distral_builder.DistralBuilder,
+      suite=helpers.make_suite(),
+      seed=3,
+      num_env_steps=STEPS,
+      num_workers=2,
+      evaluate_every=INTERVAL,
+      evaluation_episodes=2,
+      checkpoint_every=INTERVAL,
+      run_dir=run_directory.RunDirectory(tmp_path / 'run', resume=False),
+  )
   with pytest.raises(ValueError, match=words):
     setup.ExperimentConfig(**{**settings, name: value})
 
 
-@pytest.mark.parametrize('changes, words', [
-    (dict(seed=5), 'seed is 5 and was 3'),
-    (dict(agent=dataclasses.replace(helpers.AGENT, learning_rate=0.5)),
-     'learning_rate is 0.5 and was 0.0003'),
-    (dict(agent=dataclasses.replace(helpers.AGENT, hidden_sizes=(8, 8))),
-     r'hidden_sizes is \[8, 8\] and was \[8\]'),
-    (dict(suite=helpers.make_spoilt_suite(0., 0)),
-     "suite is 'Spoilt' and was 'PointMass2'; tasks is"),
-])
+@pytest.mark.parametrize(
+    'changes, words',
+    [
+        (dict(seed=5), 'seed is 5 and was 3'),
+        (
+            dict(agent=dataclasses.replace(helpers.AGENT, learning_rate=0.5)),
+            'learning_rate is 0.5 and was 0.0003',
+        ),
+        (
+            dict(agent=dataclasses.replace(helpers.AGENT, hidden_sizes=(8, 8))),
+            r'hidden_sizes is \[8, 8\] and was \[8\]',
+        ),
+        (
+            dict(suite=helpers.make_spoilt_suite(0.0, 0)),
+            "suite is 'Spoilt' and was 'PointMass2'; tasks is",
+        ),
+    ],
+)
 def test_another_config_is_not_resumed(run_dir, changes, words):
   with pytest.raises(ValueError, match=f'with another config: {words}'):
     helpers.run(run_dir, STEPS, resume=True, **changes)
@@ -418,14 +520,21 @@ def test_a_checkpoint_of_another_network_is_refused(run_dir):
 
 # An environment begins three episodes before the first checkpoint, and the
 # fourth right after it.
-@pytest.mark.parametrize('reward, error, words', [
-    (np.nan, process_pool.PoolError,
-     "^Task 'spoilt' .* step 0\\) failed: the environment returned a reward "
-     'that is not finite: nan'),
-    (3e38, errors.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),
-])
+@pytest.mark.parametrize(
+    'reward, error, words',
+    [
+        (
+            np.nan,
+            process_pool.PoolError,
+            "^Task 'spoilt' .* step 0\\) failed: the environment returned a reward "
+            'that is not finite: nan',
+        ),
+        (3e38, errors.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),
+    ],
+)
 def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
-    finished, tmp_path, reward, error, words):
+    finished, tmp_path, reward, error, words
+):
   del finished  # Only so that Python's own helper processes have been started.
   before = children_of(os.getpid())
   suite = helpers.make_spoilt_suite(reward, after_episodes=3)
@@ -438,7 +547,8 @@ def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
 
 
 def test_a_full_disk_ends_a_run_at_its_last_checkpoint(
-    finished, tmp_path, monkeypatch):
+    finished, tmp_path, monkeypatch
+):
   true_fsync = os.fsync
 
   def fsync(descriptor):

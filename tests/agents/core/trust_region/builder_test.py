@@ -9,13 +9,17 @@ from dm_env import specs
 import numpy as np
 import pytest
 
-CONTINUOUS = specs.BoundedArray((2,), np.float32, -1., [1., 3.])
+CONTINUOUS = specs.BoundedArray((2,), np.float32, -1.0, [1.0, 3.0])
 SPEC = core_specs.AgentSpec(
-    num_tasks=3, num_test_tasks=0,
-    observation_spec=specs.Array((5,), np.float32), action_spec=CONTINUOUS,
-    horizon=50)
+    num_tasks=3,
+    num_test_tasks=0,
+    observation_spec=specs.Array((5,), np.float32),
+    action_spec=CONTINUOUS,
+    horizon=50,
+)
 CONFIG = trust_region_config.TrustRegionConfig(
-    unroll_length=100, hidden_sizes=(4,))
+    unroll_length=100, hidden_sizes=(4,)
+)
 
 
 class Builder(trust_region_builder.TrustRegionBuilder):
@@ -30,15 +34,21 @@ class Builder(trust_region_builder.TrustRegionBuilder):
 
 
 def make(spec_changes=None, **changes):
-  return Builder(dataclasses.replace(CONFIG, **changes),
-                 SPEC._replace(**(spec_changes or {})))
+  return Builder(
+      dataclasses.replace(CONFIG, **changes),
+      SPEC._replace(**(spec_changes or {})),
+  )
 
 
 @pytest.mark.parametrize('unroll_length', [25, 75, 101])
 def test_a_linear_baseline_wants_whole_episodes(unroll_length):
-  with pytest.raises(ValueError, match=(
-      f'^unroll_length={unroll_length} cuts episodes, which have 50 steps here'
-      '.*; want a multiple of 50, or --baseline=neural')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          f'^unroll_length={unroll_length} cuts episodes, which have 50 steps here'
+          '.*; want a multiple of 50, or --baseline=neural'
+      ),
+  ):
     make(unroll_length=unroll_length)
   make(unroll_length=unroll_length, baseline='neural', value_minibatches=1)
   make(dict(horizon=None), unroll_length=unroll_length)  # They vary.
@@ -46,9 +56,13 @@ def test_a_linear_baseline_wants_whole_episodes(unroll_length):
 
 
 def test_a_policy_that_was_told_the_task_has_no_held_out_ones():
-  with pytest.raises(ValueError, match=(
-      '^observes_task: .*; want --noobserves_task with a suite that has 2 '
-      'test tasks')):
+  with pytest.raises(
+      ValueError,
+      match=(
+          '^observes_task: .*; want --noobserves_task with a suite that has 2 '
+          'test tasks'
+      ),
+  ):
     make(dict(num_test_tasks=2))
   make(dict(num_test_tasks=2), observes_task=False)
 
@@ -56,7 +70,7 @@ def test_a_policy_that_was_told_the_task_has_no_held_out_ones():
 def test_discrete_actions_have_no_noise_to_color():
   discrete = dict(action_spec=specs.DiscreteArray(4))
   with pytest.raises(ValueError, match='^noise_color=0.5 has no effect on'):
-    make(discrete, noise_color=.5)
+    make(discrete, noise_color=0.5)
   make(discrete)
 
 
@@ -72,12 +86,14 @@ def test_a_queue_a_behaviour_holds_one_block_of_its_shape():
 def test_the_policy_sees_the_task_if_it_is_to(observes_task, inputs):
   networks = make(observes_task=observes_task).make_networks(0)
   assert networks.policy.shared_variables()[0].shape[-1] == 4
-  assert inputs in [variable.shape[-2] for variable
-                    in networks.policy.shared_variables()[:-1]]
+  assert inputs in [
+      variable.shape[-2] for variable in networks.policy.shared_variables()[:-1]
+  ]
 
 
 def test_what_acts_knows_the_bounds_and_the_color_of_its_noise():
-  builder = make(noise_color=.5)
+  builder = make(noise_color=0.5)
   policy = builder.make_policy(builder.make_networks(0), 'shared')
   assert policy == dataclasses.replace(
-      policy, which='shared', low=(-1., -1.), high=(1., 3.), noise_color=.5)
+      policy, which='shared', low=(-1.0, -1.0), high=(1.0, 3.0), noise_color=0.5
+  )

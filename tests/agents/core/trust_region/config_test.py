@@ -13,9 +13,15 @@ def make(**changes):
 
 
 @pytest.mark.parametrize('value', [0, -1])
-@pytest.mark.parametrize('name', [
-    'value_epochs', 'value_minibatches', 'max_kl', 'cg_iterations',
-])
+@pytest.mark.parametrize(
+    'name',
+    [
+        'value_epochs',
+        'value_minibatches',
+        'max_kl',
+        'cg_iterations',
+    ],
+)
 def test_what_must_be_positive(name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
@@ -34,23 +40,25 @@ def test_what_must_not_be_negative(name):
   make(**{name: 0})
 
 
-@pytest.mark.parametrize('value', [-.1, 0., 1., math.inf])
+@pytest.mark.parametrize('value', [-0.1, 0.0, 1.0, math.inf])
 def test_a_step_that_is_not_accepted_becomes_shorter(value):
   with pytest.raises(
-      ValueError, match=r'^backtrack_ratio must be in \(0, 1\), got'):
+      ValueError, match=r'^backtrack_ratio must be in \(0, 1\), got'
+  ):
     make(backtrack_ratio=value)
 
 
 def test_only_a_critic_that_knows_the_time_goes_without_a_discount():
-  make(discount=1., baseline='linear')
+  make(discount=1.0, baseline='linear')
   with pytest.raises(ValueError, match='^discount must be below 1, got 1'):
-    make(discount=1., baseline='neural')
+    make(discount=1.0, baseline='neural')
 
 
 def test_minibatches_divide_a_block():
   sizes = dict(envs_per_task=2, unroll_length=3)
   with pytest.raises(
-      ValueError, match='^value_minibatches=4 does not divide the 6 steps'):
+      ValueError, match='^value_minibatches=4 does not divide the 6 steps'
+  ):
     make(baseline='neural', value_minibatches=4, **sizes)
   make(baseline='neural', value_minibatches=3, **sizes)
   make(baseline='linear', value_minibatches=4, **sizes)  # It has none.

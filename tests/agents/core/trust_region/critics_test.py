@@ -12,8 +12,14 @@ import tensorflow as tf
 T, K, E, D = 4, 2, 1, 3
 SEED = tf.constant([1, 2], tf.int64)
 CONFIG = trust_region_config.TrustRegionConfig(
-    envs_per_task=E, unroll_length=T, discount=.5, gae_lambda=.5,
-    value_hidden_sizes=(8,), value_epochs=2, value_minibatches=2)
+    envs_per_task=E,
+    unroll_length=T,
+    discount=0.5,
+    gae_lambda=0.5,
+    value_hidden_sizes=(8,),
+    value_epochs=2,
+    value_minibatches=2,
+)
 
 
 def make(baseline='linear', **changes):
@@ -26,23 +32,26 @@ def make_block(**changes):
 
   Columns are tasks: task 1 gets ten times as much, and 1 more.
   """
-  reward = np.array([1., 2., 4., 8.])
+  reward = np.array([1.0, 2.0, 4.0, 8.0])
   end = np.array([False, True, False, True])
   rng = np.random.default_rng(0)
   block = dict(
       observation=rng.normal(size=(T, K, E, D)),
       next_observation=rng.normal(size=(T, K, E, D)),
-      reward=np.stack([reward, 10. * reward + 1.], axis=1)[..., np.newaxis],
+      reward=np.stack([reward, 10.0 * reward + 1.0], axis=1)[..., np.newaxis],
       discount=np.ones([T, K, E]),
       episode_step=np.broadcast_to(
-          np.array([0, 1, 0, 1])[:, np.newaxis, np.newaxis], [T, K, E]),
-      episode_end=np.broadcast_to(
-          end[:, np.newaxis, np.newaxis], [T, K, E]))
-  block['discount'][1, 0] = 0.
+          np.array([0, 1, 0, 1])[:, np.newaxis, np.newaxis], [T, K, E]
+      ),
+      episode_end=np.broadcast_to(end[:, np.newaxis, np.newaxis], [T, K, E]),
+  )
+  block['discount'][1, 0] = 0.0
   block.update(changes)
   types = dict(episode_step=tf.int32, episode_end=tf.bool)
-  return {name: tf.constant(array, types.get(name, tf.float32))
-          for name, array in block.items()}
+  return {
+      name: tf.constant(array, types.get(name, tf.float32))
+      for name, array in block.items()
+  }
 
 
 def standardised(advantage):
@@ -56,12 +65,17 @@ def test_before_the_first_fit_a_linear_critic_expects_nothing():
   np.testing.assert_array_equal(estimate.value, np.zeros([K, T]))
   # Returns of whole episodes, gamma 1/2:  1 + 2/2, 2,  4 + 8/2, 8.
   np.testing.assert_allclose(
-      estimate.value_target, [[2., 2., 8., 8.], [21.5, 21., 81.5, 81.]])
+      estimate.value_target, [[2.0, 2.0, 8.0, 8.0], [21.5, 21.0, 81.5, 81.0]]
+  )
   # Advantages, gamma lambda 1/4:  1 + 2/4, 2,  4 + 8/4, 8.
   np.testing.assert_allclose(
       estimate.advantage,
-      [standardised([1.5, 2., 6., 8.]),
-       standardised([11. + 21. / 4., 21., 41. + 81. / 4., 81.])], rtol=1e-5)
+      [
+          standardised([1.5, 2.0, 6.0, 8.0]),
+          standardised([11.0 + 21.0 / 4.0, 21.0, 41.0 + 81.0 / 4.0, 81.0]),
+      ],
+      rtol=1e-5,
+  )
 
 
 @pytest.fixture(name='counts')
@@ -69,21 +83,23 @@ def fixture_counts():
   """A linear critic with V = 6 + 2 t for task 0 and V = 0 for task 1."""
   value = value_networks.LinearValue(K, D)
   weights = np.zeros([K, 2 * D + 4, 1])
-  weights[0, -4], weights[0, -1] = 200., 6.  # Of t / 100, and of 1.
+  weights[0, -4], weights[0, -1] = 200.0, 6.0  # Of t / 100, and of 1.
   value.weights.assign(weights)
   return critics.LinearCritic(value, CONFIG.discount, CONFIG.gae_lambda)
 
 
 def test_nothing_is_worth_anything_after_a_linear_critics_last_step(counts):
   estimate = counts.estimate(make_block())
-  np.testing.assert_allclose(estimate.value, [[6., 8., 6., 8.], [0.] * 4])
+  np.testing.assert_allclose(estimate.value, [[6.0, 8.0, 6.0, 8.0], [0.0] * 4])
   # delta:  1 + 8/2 - 6 = -1,  2 - 8 = -6,  4 + 8/2 - 6 = 2,  8 - 8 = 0; the
   # second episode is truncated, and the first terminates.
   np.testing.assert_allclose(
-      estimate.advantage[0], standardised([-1. - 6. / 4., -6., 2., 0.]),
-      rtol=1e-5)
+      estimate.advantage[0],
+      standardised([-1.0 - 6.0 / 4.0, -6.0, 2.0, 0.0]),
+      rtol=1e-5,
+  )
   # What was really got, whatever V is.
-  np.testing.assert_allclose(estimate.value_target[0], [2., 2., 8., 8.])
+  np.testing.assert_allclose(estimate.value_target[0], [2.0, 2.0, 8.0, 8.0])
 
 
 def test_a_linear_critic_goes_on_where_a_block_cuts_an_episode(counts):
@@ -92,8 +108,9 @@ def test_a_linear_critic_goes_on_where_a_block_cuts_an_episode(counts):
   estimate = counts.estimate(make_block(episode_end=end))
   # V of the step after the last, the third of its episode: 6 + 2 * 2.
   np.testing.assert_allclose(
-      estimate.value_target[0], [2., 2., 4. + (8. + 10. / 2.) / 2.,
-                                 8. + 10. / 2.])
+      estimate.value_target[0],
+      [2.0, 2.0, 4.0 + (8.0 + 10.0 / 2.0) / 2.0, 8.0 + 10.0 / 2.0],
+  )
 
 
 def test_a_linear_critic_is_fitted_by_observation_and_time():
@@ -103,34 +120,42 @@ def test_a_linear_critic_is_fitted_by_observation_and_time():
   block = make_block(
       observation=rng.normal(size=(*shape, D)),
       next_observation=rng.normal(size=(*shape, D)),
-      reward=np.zeros(shape), discount=np.ones(shape),
+      reward=np.zeros(shape),
+      discount=np.ones(shape),
       episode_step=rng.integers(100, size=shape),
-      episode_end=np.zeros(shape))
-  by_step = (block['observation'][..., 0]
-             + tf.cast(block['episode_step'], tf.float32) / 10.)
+      episode_end=np.zeros(shape),
+  )
+  by_step = (
+      block['observation'][..., 0]
+      + tf.cast(block['episode_step'], tf.float32) / 10.0
+  )
   target = tf.reshape(tf.transpose(by_step, [1, 0, 2]), [K, -1])
-  critic.fit(block, target * [[1.], [-3.]], SEED)
+  critic.fit(block, target * [[1.0], [-3.0]], SEED)
   np.testing.assert_allclose(
-      critic.estimate(block).value, target * [[1.], [-3.]], atol=.5)
+      critic.estimate(block).value, target * [[1.0], [-3.0]], atol=0.5
+  )
 
 
 def test_environments_of_a_task_keep_to_themselves():
   """Each environment's episodes are its own, and none is lost on the way."""
   block = make_block()
-  both = {name: tf.concat([x, x[::-1] if name == 'reward' else x], axis=2)
-          for name, x in block.items()}
+  both = {
+      name: tf.concat([x, x[::-1] if name == 'reward' else x], axis=2)
+      for name, x in block.items()
+  }
   target = make().estimate(both).value_target.numpy().reshape(K, T, 2)
   np.testing.assert_allclose(
-      target[..., 0], make().estimate(block).value_target)
+      target[..., 0], make().estimate(block).value_target
+  )
   # 8 + 4/2, 4,  2 + 1/2, 1.
-  np.testing.assert_allclose(target[0, :, 1], [10., 4., 2.5, 1.])
+  np.testing.assert_allclose(target[0, :, 1], [10.0, 4.0, 2.5, 1.0])
 
 
 @pytest.mark.parametrize('baseline', ['linear', 'neural'])
 def test_advantages_are_standardised_task_by_task(baseline):
   advantage = make(baseline).estimate(make_block()).advantage.numpy()
-  np.testing.assert_allclose(advantage.mean(axis=1), [0., 0.], atol=1e-6)
-  np.testing.assert_allclose(advantage.std(axis=1), [1., 1.], rtol=1e-5)
+  np.testing.assert_allclose(advantage.mean(axis=1), [0.0, 0.0], atol=1e-6)
+  np.testing.assert_allclose(advantage.std(axis=1), [1.0, 1.0], rtol=1e-5)
   nothing = make(baseline).estimate(make_block(reward=np.zeros([T, K, E])))
   assert np.isfinite(nothing.advantage).all()
 
@@ -138,22 +163,27 @@ def test_advantages_are_standardised_task_by_task(baseline):
 def expects(value):
   """A neural critic that expects as much everywhere, for each task."""
   critic = make('neural', value_learning_rate=1e-9)
-  critic.fit(make_block(), tf.broadcast_to(
-      tf.constant(value)[:, tf.newaxis], [K, T]), SEED)
+  critic.fit(
+      make_block(),
+      tf.broadcast_to(tf.constant(value)[:, tf.newaxis], [K, T]),
+      SEED,
+  )
   return critic
 
 
 def test_a_neural_critic_bootstraps_where_an_episode_was_truncated():
-  estimate = expects([6., 0.]).estimate(make_block())
-  np.testing.assert_allclose(estimate.value, [[6.] * 4, [0.] * 4], atol=1e-5)
+  estimate = expects([6.0, 0.0]).estimate(make_block())
+  np.testing.assert_allclose(estimate.value, [[6.0] * 4, [0.0] * 4], atol=1e-5)
   # delta:  1 + 6/2 - 6 = -2,  2 - 6 = -4 (terminated),  4 + 6/2 - 6 = 1,
   # 8 + 6/2 - 6 = 5 (truncated).
-  advantage = np.array([-2. - 4. / 4., -4., 1. + 5. / 4., 5.])
+  advantage = np.array([-2.0 - 4.0 / 4.0, -4.0, 1.0 + 5.0 / 4.0, 5.0])
   np.testing.assert_allclose(
-      estimate.advantage[0], standardised(advantage), rtol=1e-4)
+      estimate.advantage[0], standardised(advantage), rtol=1e-4
+  )
   # Its targets are those of GAE, with the same lambda.
   np.testing.assert_allclose(
-      estimate.value_target[0], advantage + 6., rtol=1e-4)
+      estimate.value_target[0], advantage + 6.0, rtol=1e-4
+  )
 
 
 def test_a_neural_critic_bootstraps_from_an_episodes_own_last_observation():
@@ -162,27 +192,39 @@ def test_a_neural_critic_bootstraps_from_an_episodes_own_last_observation():
   critic.fit(block, tf.random.stateless_normal([K, T], [0, 0]), SEED)
   moved = dict(block)
   moved['next_observation'] = tf.tensor_scatter_nd_update(
-      block['next_observation'], [[3, 0, 0]], [[9.] * D])
-  difference = (critic.estimate(moved).value_target
-                - critic.estimate(block).value_target).numpy()
+      block['next_observation'], [[3, 0, 0]], [[9.0] * D]
+  )
+  difference = (
+      critic.estimate(moved).value_target - critic.estimate(block).value_target
+  ).numpy()
   # Its own return and, half of the half, that of the step before it.
   assert abs(difference[0, 3]) > 1e-3
   np.testing.assert_allclose(
-      difference[0, 2], difference[0, 3] / 4., rtol=1e-3)
+      difference[0, 2], difference[0, 3] / 4.0, rtol=1e-3
+  )
   assert not difference[0, :2].any() and not difference[1].any()
 
 
 def errors_after(num_fits, **changes):
   """Mean squared error `[K]` of targets that the observation tells."""
   critic = make('neural', **{'value_learning_rate': 1e-2, **changes})
-  block = make_block(**{
-      # Told from each other only if they are standardised.
-      name: 1000. + np.random.default_rng(2).normal(size=(16, K, 2, D))
-      for name in ('observation', 'next_observation')},
-      reward=np.zeros([16, K, 2]), discount=np.ones([16, K, 2]),
-      episode_end=np.zeros([16, K, 2]))
-  target = 100. + 50. * tf.reshape(tf.transpose(
-      block['observation'] - 1000., [1, 0, 2, 3]), [K, -1, D])[..., 0]
+  block = make_block(
+      **{
+          # Told from each other only if they are standardised.
+          name: 1000.0 + np.random.default_rng(2).normal(size=(16, K, 2, D))
+          for name in ('observation', 'next_observation')
+      },
+      reward=np.zeros([16, K, 2]),
+      discount=np.ones([16, K, 2]),
+      episode_end=np.zeros([16, K, 2]),
+  )
+  target = (
+      100.0
+      + 50.0
+      * tf.reshape(
+          tf.transpose(block['observation'] - 1000.0, [1, 0, 2, 3]), [K, -1, D]
+      )[..., 0]
+  )
   for i in range(num_fits):
     critic.fit(block, target, tf.constant([0, i], tf.int64))
   return np.square(critic.estimate(block).value - target).mean(axis=1)
@@ -190,13 +232,18 @@ def errors_after(num_fits, **changes):
 
 def test_a_neural_critic_moves_to_its_targets():
   before, after = errors_after(1), errors_after(40)
-  assert (after < .1 * before).all() and (after < 100.).all()
+  assert (after < 0.1 * before).all() and (after < 100.0).all()
 
 
-@pytest.mark.parametrize('changes', [
-    dict(value_learning_rate=2e-2), dict(value_epochs=3),
-    dict(value_minibatches=4), dict(value_hidden_sizes=(4,)),
-])
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(value_learning_rate=2e-2),
+        dict(value_epochs=3),
+        dict(value_minibatches=4),
+        dict(value_hidden_sizes=(4,)),
+    ],
+)
 def test_what_a_neural_critic_is_told_of_its_steps_is_felt(changes):
   assert (errors_after(2) != errors_after(2, **changes)).all()
 
@@ -205,9 +252,9 @@ def test_a_task_is_valued_by_its_own_targets_alone():
   target = tf.random.stateless_normal([K, T], [0, 0])
   for baseline in ('linear', 'neural'):
     values = []
-    for scale in (1., 5.):
+    for scale in (1.0, 5.0):
       critic = make(baseline)
-      critic.fit(make_block(), target * [[1.], [scale]], SEED)
+      critic.fit(make_block(), target * [[1.0], [scale]], SEED)
       values.append(critic.estimate(make_block()).value.numpy())
     np.testing.assert_array_equal(values[0][0], values[1][0])
     assert (np.abs(values[0][1] - values[1][1]) > 1e-3).all()
@@ -217,21 +264,25 @@ def test_the_seed_of_a_fit_orders_a_neural_critics_samples():
   values = []
   for seed in (1, 1, 2):
     critic = make('neural')
-    critic.fit(make_block(), tf.random.stateless_normal([K, T], [0, 0]),
-               tf.constant([seed, 0], tf.int64))
+    critic.fit(
+        make_block(),
+        tf.random.stateless_normal([K, T], [0, 0]),
+        tf.constant([seed, 0], tf.int64),
+    )
     values.append(critic.estimate(make_block()).value.numpy())
   np.testing.assert_array_equal(values[0], values[1])
   assert (values[0] != values[2]).all()
 
 
 def test_the_share_of_the_targets_that_is_explained():
-  target = tf.constant([[1., 2., 3., 4.], [10., 20., 30., 40.]])
+  target = tf.constant([[1.0, 2.0, 3.0, 4.0], [10.0, 20.0, 30.0, 40.0]])
 
   def explained(value):
     return critics.Estimate(target, target, value).metrics()['value_explained']
 
-  np.testing.assert_allclose(explained(target), 1.)
-  np.testing.assert_allclose(explained(0. * target), 0., atol=1e-6)
+  np.testing.assert_allclose(explained(target), 1.0)
+  np.testing.assert_allclose(explained(0.0 * target), 0.0, atol=1e-6)
   # Task 0 wholly, and of task 1 all but a quarter of its variance.
   np.testing.assert_allclose(
-      explained(target * [[1.], [.5]]), (1. + .75) / 2., rtol=1e-5)
+      explained(target * [[1.0], [0.5]]), (1.0 + 0.75) / 2.0, rtol=1e-5
+  )
