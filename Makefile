@@ -1,10 +1,11 @@
-# make run | test | test-all | test-faults | test-acme | test-launchpad | bench |
-#   gpu | lint | lock
+# make run | lint | types | format | test | test-all | test-faults | test-acme |
+#   test-launchpad | bench | gpu | lock
 #
 # Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
 
 VENV := .venv
 BIN := $(VENV)/bin
+LINKS := $(VENV)/links
 
 # The first of these that really runs (a pyenv shim may exist for a version
 # which is not active), is 3.10 or 3.11, and can make a virtual environment.
@@ -17,8 +18,8 @@ PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
 
 RUN_FLAGS ?=
 
-.PHONY: run test test-all test-faults test-acme test-launchpad gpu bench \
-  lint lock clean
+.PHONY: run lint types format test test-all test-faults test-acme test-launchpad \
+  gpu bench lock clean
 
 run: $(VENV)/.installed
 	$(BIN)/python launchers/run_distral.py \
@@ -81,8 +82,26 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/mazes.py
 	$(BIN)/python benchmarks/a2c.py
 
+# Format and common mistakes.
 lint: $(VENV)/.installed-test
-	$(BIN)/ruff check .
+	$(BIN)/pyink --check --quiet --diff .
+	$(BIN)/ruff check --quiet .
+
+# Types; not all of them hold yet.
+types: $(VENV)/.installed-test $(LINKS)
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/pyink --quiet .
+
+# Where type checkers and editors find `distillery.<folder>`: links to the
+# folders, as the package has no folder of its own name.
+$(LINKS): setup.py
+	mkdir -p $(LINKS)/distillery
+	for folder in ops networks environments distributed agents launchers; do \
+	  ln -sfn ../../../$$folder $(LINKS)/distillery/$$folder; done
+	touch $@
 
 # Installs once; again only when what is wanted has changed.
 $(VENV)/.installed: setup.py constraints.txt
@@ -90,6 +109,7 @@ $(VENV)/.installed: setup.py constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 	  -c constraints.txt -e .
+	$(MAKE) --no-print-directory $(LINKS)
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed

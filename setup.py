@@ -28,7 +28,7 @@ _PACKAGES = _find_packages()
 
 setuptools.setup(
     name='acme-distillery',
-    version='0.1.0',
+    version='0.2.0',
     description=(
         'Multi-task and meta reinforcement learning by policy distillation, '
         'on TensorFlow, Acme and Reverb.'
@@ -77,6 +77,8 @@ setuptools.setup(
             'psutil',
             'ray==2.52.1',
             'ruff',
+            'pyink',
+            'mypy',
             'jax==0.4.30',
             'jaxlib==0.4.30',
             'gym==0.26.2',

@@ -19,7 +19,7 @@ from distillery.distributed import flags
 from distillery.distributed import nodes
 
 if flags.HAS_LAUNCHPAD:
-  import launchpad as _names
+  pass
 else:
   from distillery.distributed import own_launchpad
 
@@ -57,7 +57,7 @@ def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
   Args:
     program: to run.
     launch_type: a value of --lp_launch_type.
-    ray_address: see `launching.launch`; Launchpad has no use for it.
+    ray_address: see `launch.launch`; Launchpad has no use for it.
 
   Raises:
     supervisor.ProgramError: if a node failed for good.

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import functools
+import graphlib
 import importlib
 import pathlib
 import subprocess
@@ -27,40 +28,13 @@ FOLDERS = (
 AGENTS = sorted(path.parent.name for path in ROOT.glob('agents/*/config.py'))
 
 # What a folder may import beside the standard library. The arrows of the
-# design: ops <- networks <- agents <- launchers, never back; and agents take
-# environments and the launching of programs as they are.
+# design: ops <- networks <- agents <- launchers, never back; agents take
+# environments and distributed programs as they are.
 _TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
 ALLOWED_IMPORTS = {
-    'networks/acting.py': (
-        'numpy',
-        'distillery.networks.gaussian_acting',
-        'distillery.networks.latent_acting',
-        'distillery.networks.multi_head_acting',
-        'distillery.networks.perceptron_acting',
-        'distillery.networks.recurrent_acting',
-        'distillery.networks.squashed_acting',
-    ),
-    'networks/acting/gaussian.py': ('numpy',),
-    'networks/acting/latent.py': (
-        'numpy',
-        'distillery.networks.perceptron_acting',
-    ),
-    'networks/acting/multi_head.py': (
-        'numpy',
-        'distillery.networks.gaussian_acting',
-        'distillery.networks.perceptron_acting',
-    ),
-    'networks/acting/perceptron.py': ('numpy',),
-    'networks/acting/recurrent.py': (
-        'numpy',
-        'distillery.networks.perceptron_acting',
-    ),
-    'networks/acting/squashed.py': (
-        'numpy',
-        'distillery.networks.gaussian_acting',
-        'distillery.networks.perceptron_acting',
-    ),
     'ops/': (*_TENSORFLOW, 'distillery.ops'),
+    # Worker processes import it, and nothing else of ours to act with.
+    'networks/acting/': ('numpy', 'distillery.networks.acting'),
     'networks/': (
         *_TENSORFLOW,
         'sonnet',
@@ -79,14 +53,14 @@ ALLOWED_IMPORTS = {
         'PIL',
         'distillery.environments',
     ),
-    'launching/': (
+    'distributed/': (
         'absl',
         'tree',
         'reverb',
         'ray',
         'launchpad',
         'gym_notices',
-        'distillery.launching',
+        'distillery.distributed',
     ),
     'agents/': (
         *_TENSORFLOW,
@@ -103,6 +77,7 @@ ALLOWED_IMPORTS = {
     ),
 }
 
+MAX_FILES = 20  # in a folder, of one subject
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60  # its docstring and its signature apart
 MAX_STEP_LINES = 80  # of a learner's `_step`, which is read top to bottom
@@ -141,6 +116,12 @@ def python_files(*folders: str) -> Iterator[pathlib.Path]:
 
 def name_of(path: pathlib.Path) -> str:
   return path.relative_to(ROOT).as_posix()
+
+
+def dotted(path: pathlib.Path) -> str:
+  """The name that a module is imported by."""
+  parts = ('distillery', *path.relative_to(ROOT).with_suffix('').parts)
+  return '.'.join(parts).removesuffix('.__init__')
 
 
 @functools.cache
@@ -212,14 +193,13 @@ def test_imports_are_of_distillery_and_of_modules():
 def test_nothing_that_only_steps_environments_loads_tensorflow():
   """Nor does what has to answer a misspelt flag."""
   light = [
-      *(f'distillery.{folder}' for folder in FOLDERS),
-      'distillery.agents.core',
-      'distillery.networks.acting',
-      'distillery.launchers.flag_utils',
+      'distillery.launchers.common.flag_utils',
       *(f'distillery.agents.{agent}.config' for agent in AGENTS),
   ]
-  for path in python_files('environments'):
-    light.append(f'distillery.environments.{path.stem}')
+  for path in python_files(*FOLDERS):
+    is_package = path.name == '__init__.py' and path.parent.name not in AGENTS
+    if is_package or path.is_relative_to(ROOT / 'environments'):
+      light.append(dotted(path))
   program = (
       'import importlib, sys\n'
       f'for name in {light!r}:\n'
@@ -228,12 +208,29 @@ def test_nothing_that_only_steps_environments_loads_tensorflow():
       "  assert not heavy, f'{name} loads {heavy}'\n"
   )
   result = subprocess.run(
-      [sys.executable, '-c', program.replace('.__init__', '')],
+      [sys.executable, '-c', program],
       capture_output=True,
       text=True,
       timeout=100,
   )
   assert result.returncode == 0, result.stderr
+
+
+def test_no_module_imports_itself_by_way_of_others():
+  modules = {dotted(path): path for path in python_files(*FOLDERS)}
+  sorter = graphlib.TopologicalSorter()
+  for name, path in modules.items():
+    found = {
+        full if (full := f'{module}.{imported}') in modules else module
+        for _, module, imported in imports(path)
+    }
+    sorter.add(name, *(found & modules.keys() - {name}))
+  sorter.prepare()  # It raises a CycleError, which names the circle.
+
+
+def test_a_folder_holds_few_files():
+  for folder in {path.parent for path in python_files(*FOLDERS, 'benchmarks')}:
+    assert len(list(folder.glob('*.py'))) <= MAX_FILES, folder
 
 
 def code_lines(node: ast.FunctionDef) -> int:

@@ -6,7 +6,7 @@ environments of one task, `[U, C, D]`. Products are made unit by unit: a row's
 result does not depend on the others in the call.
 """
 
-from typing import Any, Dict, NamedTuple, Optional, Protocol, Tuple, Type
+from typing import Any, Dict, Protocol, Tuple, Type
 
 from distillery.networks.acting import columns
 from distillery.networks.acting import latent

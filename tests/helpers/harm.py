@@ -13,9 +13,8 @@ import time
 
 from distillery.agents.core import checkpoints
 from distillery.distributed import ray_engine
-import psutil
-
 from helpers import program_runs
+import psutil
 
 FOREVER = 10**9
 SCRIPT = program_runs.__file__

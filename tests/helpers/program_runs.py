@@ -19,7 +19,6 @@ from distillery.distributed import supervisor
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.launchers.common import flag_utils
-
 from helpers import hanging_tasks
 
 

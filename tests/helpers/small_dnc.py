@@ -8,10 +8,9 @@ from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import learning
 from distillery.ops import families
 from dm_env import specs
+from helpers import random_blocks
 import numpy as np
 import tensorflow as tf
-
-from helpers import random_blocks
 
 T, K, E, D, A = 12, 3, 2, 4, 2
 N = T * E

@@ -7,10 +7,9 @@ from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import learning
 from distillery.agents.distral import networks as distral_networks
 from dm_env import specs
+from helpers import random_blocks
 import numpy as np
 import tensorflow as tf
-
-from helpers import random_blocks
 
 T, K, E, D, A = 6, 2, 3, 4, 2
 OBSERVATION = specs.Array((D,), np.float32)

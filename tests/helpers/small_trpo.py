@@ -7,10 +7,9 @@ from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning
 from dm_env import specs
+from helpers import random_blocks
 import numpy as np
 import tensorflow as tf
-
-from helpers import random_blocks
 
 T, K, E, D, A = 8, 2, 3, 3, 2
 CONTINUOUS = specs.BoundedArray((A,), np.float32, -1.0, 1.0)

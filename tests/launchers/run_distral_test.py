@@ -1,7 +1,5 @@
 """The launcher of Distral, used as a user uses it."""
 
-import os
-import pathlib
 import re
 import shutil
 import signal
@@ -160,11 +158,6 @@ def test_a_directory_in_use_is_left_alone(
 
 @pytest.fixture(name='started_on_points')
 def fixture_started_on_points(tmp_path):
-  helpers = pathlib.Path(__file__).parent.parent / 'agents' / 'core'
-  path = os.pathsep.join(
-      [str(helpers), *filter(None, [os.environ.get('PYTHONPATH')])]
-  )
-
   def started_on_points(*arguments, reward=0.0, before=(), **environment):
     program = tmp_path / 'on_points.py'
     program.write_text(ON_POINTS.format(reward=reward))
@@ -176,7 +169,6 @@ def fixture_started_on_points(tmp_path):
         *arguments,
         cwd=tmp_path,
         program=(*before, program, LAUNCHER),
-        PYTHONPATH=path,
         **environment,
     )
 

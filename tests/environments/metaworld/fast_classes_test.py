@@ -171,7 +171,9 @@ def test_a_reset_forgets_the_past():
 
 
 def test_stored_resets_are_bounded(monkeypatch):
-  monkeypatch.setattr('distillery.environments.sawyer_base._MAX_HAND_STATES', 3)
+  monkeypatch.setattr(
+      'distillery.environments.metaworld.fast_base._MAX_HAND_STATES', 3
+  )
   simulator = make_fast('window-open-v3', 'v2')
   type(simulator)._hand_states.clear()
   for vector in goals()['window-open-v3'][:8]:

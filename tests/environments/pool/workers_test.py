@@ -44,7 +44,7 @@ def write_program(folder, run='main()', seconds=0.1, num_workers=2):
   path = folder / 'program.py'
   path.write_text(
       textwrap.dedent(_PROGRAM).format(
-          helpers=str(pathlib.Path(__file__).parent),
+          helpers=str(pathlib.Path(__file__).parents[2]),
           run=run,
           seconds=seconds,
           num_workers=num_workers,
