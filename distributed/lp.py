@@ -45,7 +45,7 @@ def check(launch_type: Any, ray_address: str) -> None:
     ray_address: see `launch_and_wait`.
 
   Raises:
-    ImportError, ValueError, ConnectionError: see `launching.check`.
+    ImportError, ValueError, ConnectionError: see `launch.check`.
   """
   if not flags.HAS_LAUNCHPAD:
     own_launchpad.check(launch_type, ray_address)

@@ -23,7 +23,7 @@ class BadValue(ValueError):
 def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
   """Checks the types and shapes of what `step` returned within an episode.
 
-  `guards.check_numbers` checks the numbers, of all environments at once.
+  `number_checks.check_numbers` checks the numbers, of all environments at once.
 
   Args:
     timestep: what `step` returned.

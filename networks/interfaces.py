@@ -57,7 +57,7 @@ class MultiTaskPolicy(Protocol):
         empty: it does not.
       high: likewise.
       noise_color: of a Gaussian policy's noise, see
-        `gaussian_acting.colored_noise`.
+        `acting.gaussian.colored_noise`.
     """
 
   def observe(self, observation: tf.Tensor) -> None:

@@ -14,7 +14,7 @@ class Adapter(Protocol):
   """A meta-learner at test time; in NumPy.
 
   Each method is given the trajectories so far, `[T, K, 1, ...]` each, see
-  `pool.Pool.collect`. What it says of task k depends on row k alone.
+  `process_pool.Pool.collect`. What it says of task k depends on row k alone.
 
   Attributes:
     policy: what acts.

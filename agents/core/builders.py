@@ -30,7 +30,7 @@ if typing.TYPE_CHECKING:
 
 
 # Takes the name of the behaviour that acted and a block of its, see
-# `replay.block_signature`.
+# `blocks.block_signature`.
 Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
 
 

@@ -9,6 +9,9 @@ from typing import Any, Dict, List
 from distillery.agents.core.running import setup
 from distillery.distributed import quiet
 
+# A user finds both here: what to run, and how.
+ExperimentConfig = setup.ExperimentConfig
+
 
 def run_experiment(config: setup.ExperimentConfig) -> List[Dict[str, Any]]:
   """Runs an experiment to its end.

@@ -1,1 +1,5 @@
 """A user's own gymnasium and dm_env environments as tasks."""
+
+from distillery.environments.adapters import suites
+
+suite_from_factories = suites.suite_from_factories

@@ -1,4 +1,4 @@
-"""Environments of gymnasium and of dm_env as tasks; see `user_suites`."""
+"""Environments of gymnasium and of dm_env as tasks; see `adapters.suites`."""
 
 from collections import abc
 import os

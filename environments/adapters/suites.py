@@ -28,7 +28,7 @@ class AdaptedFactory:
   factory: Callable[[int], Any]
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
-    """See `adapters.make_task_environment`."""
+    """See `environments.make_task_environment`."""
     return environments.make_task_environment(self.factory, seed)
 
 
@@ -55,7 +55,7 @@ def suite_from_factories(
       class of a module, or a `functools.partial` of one. In a script with a
       `__main__` guard that is run as a file, but for programs of many
       processes, it may also be the script's own.
-    score: what says how good a policy is: 'success', which `adapters` reads
+    score: what says how good a policy is: 'success', which `environments` reads
       off an environment, or 'return'.
     horizon: the steps of every episode; None if they vary, or are not known.
 

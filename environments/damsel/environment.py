@@ -50,7 +50,7 @@ class DamselEnvironment(base.TaskEnvironment):
     push:          -g + 10 progress
     door, drawer:  -g + 10 progress [g < 0.1]
 
-  (`damsel_tasks.progress`); a sparse one lacks -g. An episode has 150 steps and
+  (`damsel.tasks.progress`); a sparse one lacks -g. An episode has 150 steps and
   begins in the same state as every other. Success is that of its end: the last
   step, within the family's threshold.
   """
@@ -128,7 +128,7 @@ class DamselEnvironment(base.TaskEnvironment):
 
   @property
   def distance(self) -> float:
-    """To the target now, see `damsel_tasks.distance`."""
+    """To the target now, see `damsel.tasks.distance`."""
     return damsel_tasks.distance(self.target, self._observation)
 
   @property

@@ -35,7 +35,7 @@ def with_target(observation: np.ndarray, target: tasks.Target) -> np.ndarray:
 
 
 class FamilyEnvironment(base.TaskEnvironment):
-  """`damsel.DamselEnvironment` with a target drawn for every episode.
+  """`damsel.environment.DamselEnvironment` with a target drawn for every episode.
 
   Its variations are the family's targets to learn from.
   """

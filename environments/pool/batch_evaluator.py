@@ -25,7 +25,7 @@ def play(
     deterministic: bool,
     until_success: bool,
 ) -> List[episodes.Episode]:
-  """See `pool.Pool.evaluate`; `own` are the pool's tasks."""
+  """See `process_pool.Pool.evaluate`; `own` are the pool's tasks."""
   argument_checks.check_counts(episodes_per_task=episodes_per_task)
   argument_checks.check_seed(seed)
   tasks = own if tasks is None else tuple(tasks)

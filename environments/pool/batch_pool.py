@@ -1,6 +1,6 @@
 """A pool whose environments are one simulator of arrays.
 
-What `pool.Pool` is to environments that are stepped one by one: the same calls
+What `process_pool.Pool` is to environments that are stepped one by one: the same calls
 and the same blocks. It steps in this process, and acts with one call of the
 policy a step. Policies with a memory (`state_size`) act here alone.
 """
@@ -20,7 +20,7 @@ import numpy as np
 
 
 class BatchPool:
-  """Environments of many tasks, stepped as arrays; see `pool.Pool`."""
+  """Environments of many tasks, stepped as arrays; see `process_pool.Pool`."""
 
   def __init__(
       self,
@@ -80,7 +80,7 @@ class BatchPool:
   def set_policy(
       self, policy: Any, parameters: Mapping[str, np.ndarray]
   ) -> None:
-    """Takes a policy, and its first parameters; see `pool.Pool.set_policy`."""
+    """Takes a policy, and its first parameters; see `process_pool.Pool.set_policy`."""
     policy = stateful_policies.with_memory(policy)
     self._select(policy, argument_checks.as_arrays(parameters))
     self._policy = policy
@@ -108,7 +108,7 @@ class BatchPool:
     self._parameters = parameters
 
   def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
-    """Steps every environment for one block; see `pool.Pool.collect`.
+    """Steps every environment for one block; see `process_pool.Pool.collect`.
 
     Args:
       restart: whether every environment begins a new episode first.
@@ -221,7 +221,7 @@ class BatchPool:
       deterministic: bool = True,
       until_success: bool = True,
   ) -> List[pool_episodes.Episode]:
-    """Plays evaluation episodes; see `pool.Pool.evaluate`."""
+    """Plays evaluation episodes; see `process_pool.Pool.evaluate`."""
     return batch_evaluator.play(
         self._suite,
         self._tasks,

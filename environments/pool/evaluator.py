@@ -165,7 +165,7 @@ class Evaluator:
 
     Raises:
       timestep_checks.BadValue: on what must not go on; `progress` says where.
-      rollouts.Stopped: see `rollouts.Leash`.
+      unroller.Stopped: see `unroller.Leash`.
     """
     if not lanes:
       return []

@@ -26,9 +26,9 @@ def make_pool(
       and no worker is started.
     envs_per_task: E.
     unroll_length: T.
-    num_workers: processes; see `pool.Pool`.
+    num_workers: processes; see `process_pool.Pool`.
     seed: of everything random in training.
-    env_timeout_s: see `pool.Pool`; of no effect with a `make_batch`.
+    env_timeout_s: see `process_pool.Pool`; of no effect with a `make_batch`.
 
   Raises:
     ValueError: if an argument is out of range.

@@ -1,7 +1,7 @@
 """Where a worker is, kept in shared memory.
 
 A worker writes a few integers a step here. So the parent can say in which task
-and step a worker was even if it was killed or hangs; see `failures`.
+and step a worker was even if it was killed or hangs; see `pool.errors`.
 """
 
 # Columns of a worker's row [WIDTH] int64.

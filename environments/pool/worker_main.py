@@ -36,7 +36,7 @@ def main(
   Args:
     pipe: to the parent.
     worker: this worker's index.
-    plan: a pickled `units.Plan`, unpickled here so that an error in it is
+    plan: a pickled `work_plan.Plan`, unpickled here so that an error in it is
       reported like any other.
     parent: process id of the parent.
     dies_with_thread: whether the kernel may be asked to kill this process when

@@ -143,7 +143,7 @@ class Crew:
         pipe.send(command)
       if segment is not None:
         segment.send(pipe)
-    except BlockingIOError:  # See `processes.start`.
+    except BlockingIOError:  # See `workers.start`.
       raise errors.silent(
           self._locate(index), index, self._env_timeout_s
       ) from None
@@ -268,7 +268,7 @@ def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
 
   Args:
     index: the worker's index.
-    plan: a pickled `units.Plan`.
+    plan: a pickled `work_plan.Plan`.
     send_timeout_s: a send to a worker that does not read fails after this time
       instead of hanging.
   """

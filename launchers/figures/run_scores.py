@@ -114,7 +114,7 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
   """The runs of each settings, which are named by what tells them apart.
 
   Args:
-    configs: by directory, see `plotting.read_config`.
+    configs: by directory, see `curves.read_config`.
 
   Returns:
     Directories by name; the name is empty if all have the same settings.

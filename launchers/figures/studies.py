@@ -104,7 +104,7 @@ def write(
     output_dir: where to.
     name: of the study.
     metric: 'return' or 'success'.
-    runs: evaluations by `study_runs.Run`, at least one of each run.
+    runs: evaluations by `distral_runs.Run`, at least one of each run.
   """
   run_directory.write_csv(
       output_dir / 'curves.csv',

@@ -38,7 +38,7 @@ class ColumnPolicy:
       it does not clip them.
     high: A upper bounds.
     noise_color: of a Gaussian policy's noise over the steps of an unroll, see
-      `gaussian_acting.colored_noise`; log-probabilities are each step's alone.
+      `acting.gaussian.colored_noise`; log-probabilities are each step's alone.
     task_observes_task: whether the tasks' columns see the task's one-hot.
   """
 

@@ -29,7 +29,7 @@ class MultiHeadPolicy:
     action_size: A.
     num_layers: of a network.
     max_deviation: normalised observations are clipped to it.
-    noise_color: see `gaussian_acting.colored_noise`; log-probabilities are each
+    noise_color: see `acting.gaussian.colored_noise`; log-probabilities are each
       step's alone.
     low: A lower bounds that the environment clips actions to; empty: it does
       not clip them.

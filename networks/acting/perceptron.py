@@ -73,7 +73,7 @@ def perceptron(
     biases: Sequence[np.ndarray],
     activation: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-  """The twin of `stacked.StackedMLP`: nothing after the last layer.
+  """The twin of `perceptrons.StackedMLP`: nothing after the last layer.
 
   Args:
     x: `[U, C, D]`.

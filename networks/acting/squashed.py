@@ -21,7 +21,7 @@ class Selected(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class SquashedPolicy:
-  """The NumPy twin of `networks.squashed_policy.SquashedPolicy`.
+  """The NumPy twin of `networks.policies.squashed.SquashedPolicy`.
 
   An `acting.ActingPolicy`. Log-probabilities are those of actions in the unit
   box, before it is stretched to the bounds.
@@ -38,7 +38,7 @@ class SquashedPolicy:
     latents: the parameter that holds each task's latent, `[K, L]`, which
       follows the observation; empty: there is none.
     noise_color: of the noise over the steps of an unroll, see
-      `gaussian_acting.colored_noise`; log-probabilities are each step's own.
+      `acting.gaussian.colored_noise`; log-probabilities are each step's own.
     is_noisy: whether `sample` draws; else it takes the squashed mean, and
       log-probabilities are those of the mean.
   """

@@ -205,7 +205,7 @@ class TaskMLP(snt.Module):
     return tf.reshape(y, [num_copies, num_tasks, num_rows, y.shape[-1]])
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.squashed_acting` needs, layer by layer."""
+    """By name, what `networks.acting.squashed` needs, layer by layer."""
     weights = [*self._trunk.weights, *self._heads.weights]
     biases = [*self._trunk.biases, *self._heads.biases]
     return {

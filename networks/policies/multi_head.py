@@ -157,7 +157,7 @@ class MultiHeadPolicy(snt.Module):
     return [*self._net.last(num_layers), self._log_std]
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.multi_head_acting` needs."""
+    """By name, what `networks.acting.multi_head` needs."""
     return {
         'mean': self.normalizer.mean,
         'inverse_std': self.normalizer.inverse_std,

@@ -179,7 +179,7 @@ class RecurrentColumnPolicy(snt.Module):
     return [self._value_weight, self._value_bias]
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.recurrent_acting` needs."""
+    """By name, what `networks.acting.recurrent` needs."""
     return {
         f'{name}/{key}': variable
         for name, column in self._columns.items()

@@ -38,7 +38,7 @@ class SquashedPolicy(snt.Module):
       num_tasks: K.
       observation_size: D.
       action_size: A.
-      architecture: what tasks share, see `task_mlp.TaskMLP`.
+      architecture: what tasks share, see `perceptrons.TaskMLP`.
       observes_task: whether it sees the task's one-hot.
       hidden_sizes: units of each hidden layer.
       seed: of the initial weights.
@@ -79,7 +79,7 @@ class SquashedPolicy(snt.Module):
     self._is_uniform.assign(0.0)
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.squashed_acting` needs."""
+    """By name, what `networks.acting.squashed` needs."""
     return {'is_uniform': self._is_uniform, **self._net.acting_variables()}
 
   def acting_policy(
@@ -95,7 +95,7 @@ class SquashedPolicy(snt.Module):
       low: of actions, A finite numbers.
       high: likewise.
       latents: the parameter that the last entries of an observation come from,
-        see `squashed_acting.SquashedPolicy`.
+        see `acting.squashed.SquashedPolicy`.
       noise_color: likewise.
     """
     return acting_squashed.SquashedPolicy(

@@ -38,7 +38,7 @@ def check_block(
   """Refuses a batch that is no block of unrolls, `[T, K, E, ...]`.
 
   Args:
-    block: by name, see `replay.block_signature`.
+    block: by name, see `blocks.block_signature`.
     num_tasks: K.
     names: what is read of it.
 

@@ -121,7 +121,7 @@ def make_iterator(
     num_episodes: by the name of a kind, E.
 
   Returns:
-    By the name of a kind, `[K, E, T, W]` float32; see `replay.until_silence`.
+    By the name of a kind, `[K, E, T, W]` float32; see `blocks.until_silence`.
   """
   client = contact.connect(server_address)
 

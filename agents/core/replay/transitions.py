@@ -196,7 +196,7 @@ def make_iterator(
     num_batches: U, batches at a time.
 
   Returns:
-    An iterator of `[U, K, N, W]` float32, see `replay.until_silence`.
+    An iterator of `[U, K, N, W]` float32, see `blocks.until_silence`.
   """
   client = contact.connect(server_address)
   num_samples = num_batches * batch_size

@@ -20,7 +20,7 @@ def take_back(
     learner_steps: learner steps of the checkpoint.
 
   Returns:
-    The step from which on nothing is left, for `records.Summary`.
+    The step from which on nothing is left, for `metrics.Summary`.
 
   Raises:
     OSError: if a table cannot be written.
