@@ -80,7 +80,9 @@ ALLOWED_IMPORTS = {
 MAX_FILES = 20  # in a folder, of one subject
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60  # its docstring and its signature apart
-MAX_STEP_LINES = 80  # of a learner's `_step`, which is read top to bottom
+# Of a learner's `_step`, and the `_update` that a step repeats: they are read
+# top to bottom.
+MAX_STEP_LINES = 80
 # Longer, each for a reason: path, or path and name of the function.
 LONGER = {}
 
@@ -252,7 +254,8 @@ def test_functions_and_files_are_short():
         (name_of(path),): (len(path.read_text().splitlines()), MAX_FILE_LINES)
     }
     for node in functions(path):
-      limit = MAX_STEP_LINES if node.name == '_step' else MAX_FUNCTION_LINES
+      is_step = node.name in ('_step', '_update')
+      limit = MAX_STEP_LINES if is_step else MAX_FUNCTION_LINES
       length = code_lines(node)
       lengths[name_of(path), node.name] = (length, limit)
     for key, (length, limit) in lengths.items():

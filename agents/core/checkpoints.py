@@ -9,8 +9,8 @@ A checkpoint is a directory `checkpoints/<env steps>/`:
   replay/        Reverb's tables, of agents that learn from them more than once
   manifest.json  SHA-256 of each file of the above
 
-It is written aside and renamed, by `checkpoint_writing`. The newest that agrees with its
-manifest is found by scanning; there is no file that points to it.
+`checkpoint_writing` writes it aside and renames it. The newest that agrees with
+its manifest is found by scanning; there is no file that points to it.
 """
 
 import hashlib

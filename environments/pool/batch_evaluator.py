@@ -33,15 +33,7 @@ def play(
   parameters = argument_checks.as_arrays(parameters)
   indices = argument_checks.task_indices(tasks, own)
   shape = (len(tasks), episodes_per_task)
-  seeds = np.array(
-      [
-          [
-              pool_seeds.evaluation_seed(seed, index, episode)
-              for episode in range(episodes_per_task)
-          ]
-          for index in indices
-      ]
-  )
+  seeds = _episode_seeds(seed, indices, episodes_per_task)
   policy = stateful_policies.with_memory(policy)
   selected = policy.select_tasks(parameters, np.asarray(indices))
   state = np.zeros((*shape, policy.state_size), np.float32)
@@ -92,6 +84,31 @@ def play(
     for row in np.flatnonzero(ended):
       batch.reset(row, int(seeds.ravel()[row]))
     number_checks.check_length(int(length.max()))
+  return _as_episodes(tasks, total, length, success)
+
+
+def _episode_seeds(
+    seed: int, indices: Sequence[int], episodes_per_task: int
+) -> np.ndarray:
+  """The seeds of all episodes, int64 `[tasks, episodes]`."""
+  return np.array(
+      [
+          [
+              pool_seeds.evaluation_seed(seed, index, episode)
+              for episode in range(episodes_per_task)
+          ]
+          for index in indices
+      ]
+  )
+
+
+def _as_episodes(
+    tasks: Sequence[base.Task],
+    total: np.ndarray,
+    length: np.ndarray,
+    success: np.ndarray,
+) -> List[episodes.Episode]:
+  """The episodes of all tasks, from arrays `[tasks, episodes]`."""
   return [
       episodes.Episode(
           task=tasks[task].name,
@@ -101,5 +118,5 @@ def play(
           length=int(length[task, episode]),
           success=bool(success[task, episode]),
       )
-      for task, episode in np.ndindex(*shape)
+      for task, episode in np.ndindex(*total.shape)
   ]

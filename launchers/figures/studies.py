@@ -259,6 +259,15 @@ def _draw(
           ylabel=f'final {metric}',
           title='all settings and seeds',
       )
+  figure.suptitle(_what_is_drawn(list(colors), runs), fontsize=9)
+  figure.savefig(path, dpi=90)
+  plt.close(figure)
+
+
+def _what_is_drawn(
+    algorithms: Sequence[str], runs: Mapping[Any, Evaluations]
+) -> str:
+  """Counts the runs, algorithms, settings, seeds and steps of a figure."""
   settings = max(
       len(
           {
@@ -267,19 +276,16 @@ def _draw(
               if run.algorithm == algorithm
           }
       )
-      for algorithm in colors
+      for algorithm in algorithms
   )
   seeds = len({run.seed for run in runs})
   steps = {evaluations[-1].env_steps for evaluations in runs.values()}
   reached = ' to '.join(f'{end:,}' for end in sorted({min(steps), max(steps)}))
-  figure.suptitle(
-      f'{len(runs)} runs: {len(colors)} algorithms, settings of each: '
+  return (
+      f'{len(runs)} runs: {len(algorithms)} algorithms, settings of each: '
       f'{settings}, seeds: {seeds}; {reached} steps'
-      + ('; bands go from the worst to the best seed' if seeds > 1 else ''),
-      fontsize=9,
+      + ('; bands go from the worst to the best seed' if seeds > 1 else '')
   )
-  figure.savefig(path, dpi=90)
-  plt.close(figure)
 
 
 def _draw_curves(
