@@ -15,7 +15,7 @@ from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import run_contents
 from distillery.launchers.figures import studies as study_figures
 
-_FOLDER = pathlib.Path(__file__).resolve().parent
+_FOLDER = pathlib.Path(__file__).resolve().parents[1]
 
 
 class RunsFailed(Exception):

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import os
-import pathlib
 import subprocess
 import sys
 import textwrap
@@ -60,7 +59,6 @@ def run(arguments, folder, given=''):
       capture_output=True,
       timeout=100.0,
       check=True,
-      env={**os.environ, 'PYTHONPATH': str(pathlib.Path(__file__).parent)},
   ).stdout.splitlines()
 
 

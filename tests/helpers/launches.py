@@ -19,7 +19,7 @@ import numpy as np
 
 _PATIENCE_S = 400.0  # With a launcher.
 # Not imported: two launchers in one process would define the same flags.
-FOLDER = pathlib.Path(flag_utils.__file__).parent
+FOLDER = pathlib.Path(flag_utils.__file__).parents[1]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from distillery.networks.policies import columns
 import pytest
 
 # Not imported: two launchers in one process would define the same flags.
-LAUNCHER = pathlib.Path(flag_utils.__file__).with_name('evaluate.py')
+LAUNCHER = pathlib.Path(flag_utils.__file__).parents[1] / 'evaluate.py'
 D, A = 39, 4
 
 

@@ -166,7 +166,7 @@ def test_a_path_may_begin_with_a_home(monkeypatch, tmp_path):
 
 
 def test_every_flag_that_is_a_path_says_so():
-  launchers = pathlib.Path(flag_utils.__file__).parent
+  launchers = pathlib.Path(flag_utils.__file__).parents[1]
   texts = [
       path.read_text()
       for pattern in (
