@@ -12,7 +12,9 @@ import dm_env
 import numpy as np
 
 _FIRST, _MID, _LAST = dm_env.StepType
-_FLOAT32 = np.dtype(np.float32)
+# Looked up once: each step of each environment is compared with these.
+_TIMESTEP, _ARRAY, _NUMBER = dm_env.TimeStep, np.ndarray, np.float32
+_DTYPE = np.dtype(np.float32)
 _REAL = 'fiub'  # Kinds of dtypes: real numbers, and bools.
 
 
@@ -33,15 +35,15 @@ def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
     BadValue: unless it is a `dm_env.TimeStep` of type MID or LAST whose reward
       and discount are real numbers and whose observation has this shape.
   """
-  if type(timestep) is dm_env.TimeStep:
+  if type(timestep) is _TIMESTEP:
     step_type, reward, discount, observation = timestep
-    # What environments should return. Each step comes here: be quick.
+    # What environments should return.
     if (
-        type(reward) is np.float32
-        and type(discount) is np.float32
-        and type(observation) is np.ndarray
+        type(reward) is _NUMBER
+        and type(discount) is _NUMBER
+        and type(observation) is _ARRAY
         and observation.shape == shape
-        and observation.dtype is _FLOAT32
+        and observation.dtype is _DTYPE
         and (step_type is _MID or step_type is _LAST)
     ):
       return
@@ -92,7 +94,7 @@ def check_observation(
     BadValue: if it has another shape or is not made of real numbers.
   """
   if (
-      type(value) is np.ndarray
+      type(value) is _ARRAY
       and value.shape == shape
       and value.dtype.kind in _REAL
   ):

@@ -138,7 +138,7 @@ def test_what_a_script_has_for_its_workers_is_taken(tmp_path, arguments):
 def test_a_prompt_after_a_script_is_no_file(tmp_path):
   (tmp_path / 'walks.py').write_text(
       'from distillery.environments.adapters import suites as user_suites\n'
-      f'import user_environments\n{_WALK}\n'
+      f'from helpers import user_environments\n{_WALK}\n'
   )
   said = run(
       ['-i', 'walks.py'],
@@ -278,7 +278,7 @@ class Unready:
 
 def test_what_cannot_be_unpickled_is_refused(monkeypatch):
   monkeypatch.setattr(user_environments, 'Unready', Unready, raising=False)
-  monkeypatch.setattr(Unready, '__module__', 'user_environments')
+  monkeypatch.setattr(Unready, '__module__', 'helpers.user_environments')
   with pytest.raises(
       ValueError,
       match=("factory of task 'a': .*not be unpickled again .RecursionError"),

@@ -192,14 +192,9 @@ def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
 ):
   path = tmp_path / 'go_on'
   first, second = helpers.faulty_tasks('', '')
+  make = functools.partial(helpers.make_when_there, path=path)
   pool = helpers.make_pool(
-      [
-          first,
-          dataclasses.replace(
-              second,
-              factory=functools.partial(helpers.make_when_there, path=path),
-          ),
-      ],
+      [first, dataclasses.replace(second, factory=make)],
       num_workers=2,
       env_timeout_s=5.0,
   )
@@ -210,9 +205,7 @@ def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
   path.touch()
   with pytest.raises(
       process_pool.PoolError,
-      match=(
-          'Worker 0 has given no sign of life for 5 s; it was at its commands'
-      ),
+      match='Worker 0 has given no sign of life for 5 s; it was at its commands',
   ):
     pool.wait_until_ready()
 
