@@ -142,7 +142,7 @@ def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
       reverb.Client(f'localhost:{server.port}'), num_tasks
   )
   rng = np.random.default_rng(0)
-  shape = (_BLOCK_STEPS, num_tasks, 1)
+  shape = (num_tasks, _BLOCK_STEPS, 1)
   block = {
       name: rng.normal(size=shape + size).astype(np.float32)
       for name, size in (

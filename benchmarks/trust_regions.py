@@ -13,7 +13,7 @@ import itertools
 import pathlib
 import tempfile
 import time
-from typing import Callable, Dict, List
+from typing import Any, Callable, Dict, List
 
 import bench_report
 from distillery.launchers.common import flag_utils
@@ -106,25 +106,22 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
 
 def policy_update(config, policy, block) -> Callable[[], None]:
   """What TRPO does to its policy once advantages are known."""
-  from distillery.ops import advantages
   from distillery.ops import policy_gradient
   from distillery.ops import regions
   from distillery.ops import trust_region
   import tensorflow as tf
 
-  observation, action, log_prob, advantage = (
-      advantages.task_major(block[name])
-      for name in ('observation', 'action', 'log_prob', 'reward')
-  )
+  samples = block.samples()
 
   @tf.function
   def update():
     return trust_region.trust_region_step(
         policy.shared_variables(),
-        policy=lambda: policy.shared(observation),
+        policy=lambda: policy.shared(samples.observation),
+        # Rewards stand for advantages.
         loss=lambda new: regions.mean(
             policy_gradient.surrogate(
-                new.log_prob(action), log_prob, advantage
+                new.log_prob(samples.action), samples.log_prob, samples.reward
             ),
             1,
         ),
@@ -140,19 +137,20 @@ def policy_update(config, policy, block) -> Callable[[], None]:
   return lambda: update().numpy()
 
 
-def random_block(num_steps: int) -> Dict[str, np.ndarray]:
-  """A block of one environment a task, of one episode."""
+def random_block(num_steps: int) -> Any:
+  """Draws a `blocks.Block` of one environment a task, of one episode."""
+  from distillery.agents.core.replay import blocks
   import tensorflow as tf
 
   rng = np.random.default_rng(0)
-  shape = (num_steps, peer_trpo.NUM_TASKS, 1)
+  shape = (peer_trpo.NUM_TASKS, num_steps, 1)
 
   def normal(*size):
     return rng.normal(size=shape + size).astype(np.float32)
 
   action = normal(peer_trpo.ACTION_SIZE)
   ends = np.zeros(shape, bool)
-  ends[-1] = True
+  ends[:, -1] = True
   block = {
       'observation': normal(peer_trpo.OBSERVATION_SIZE),
       'next_observation': normal(peer_trpo.OBSERVATION_SIZE),
@@ -164,12 +162,14 @@ def random_block(num_steps: int) -> Dict[str, np.ndarray]:
       'reward': normal(),
       'discount': np.ones(shape, np.float32),
       'episode_step': np.broadcast_to(
-          np.arange(num_steps, dtype=np.int32)[:, np.newaxis, np.newaxis], shape
+          np.arange(num_steps, dtype=np.int32)[:, np.newaxis], shape
       ),
       'episode_end': ends,
       'success': np.zeros(shape, bool),
   }
-  return {name: tf.constant(array) for name, array in block.items()}
+  return blocks.Block(
+      **{name: tf.constant(array) for name, array in block.items()}
+  )
 
 
 def seconds(step: Callable[[], None]) -> float:

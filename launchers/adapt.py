@@ -111,7 +111,7 @@ def _rows(
       distance = ''
       if isinstance(task.factory, damsel_environment.DamselFactory):
         distance = round(
-            _distance(task, block['next_observation'][-1, k, 0]), 5
+            _distance(task, block['next_observation'][k, -1, 0]), 5
         )
       rows.append(
           {
@@ -122,7 +122,7 @@ def _rows(
               'split': task.split,
               'taken_for': '' if taken_for is None else families[taken_for[k]],
               'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
-              'return': round(float(block['reward'][:, k].sum()), 3),
+              'return': round(float(block['reward'][k].sum()), 3),
               'distance': distance,
               'success': int(success[k]),
           }
@@ -166,7 +166,7 @@ def _table(
             [
                 (
                     task.family,
-                    _distance(task, first['observation'][0, k, 0])
+                    _distance(task, first['observation'][k, 0, 0])
                     <= damsel_tasks.THRESHOLDS[task.family],
                 )
                 for k, task in enumerate(tasks)

@@ -1,6 +1,6 @@
 """Advantages and value targets of unrolls that may hold episode ends."""
 
-from typing import NamedTuple, Sequence
+from typing import NamedTuple
 
 from distillery.ops import checks
 import tensorflow as tf
@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 
 class Advantages(NamedTuple):
-  """Unreduced results of `generalized_advantages`, both `[T, ...]`."""
+  """Unreduced results of `generalized_advantages`, both `[K, T, ...]`."""
 
   advantage: tf.Tensor
   value_target: tf.Tensor
@@ -24,7 +24,7 @@ def generalized_advantages(
     gamma: float,
     lambda_: float,
 ) -> Advantages:
-  """GAE(lambda) over one unroll (Schulman et al. 2016, equation 16).
+  """Computes GAE(lambda) of unrolls (Schulman et al. 2016, equation 16).
 
     delta_t = r_t + gamma d_t V(s_{t+1}) - V(s_t)
     A_t     = delta_t + gamma lambda d_t (1 - end_t) A_{t+1},   A_T = 0
@@ -39,12 +39,12 @@ def generalized_advantages(
   advantage of A3C.
 
   Args:
-    reward: `[T, ...]`, reward of step t.
-    discount: `[T, ...]`, 0 where step t terminated the task, else 1.
-    episode_end: `[T, ...]` bool, true at the last step of an episode, whether
-      it terminated or was truncated.
-    value: `[T, ...]`, V(s_t).
-    next_value: `[T, ...]`, V(s_{t+1}), of the observation before any reset.
+    reward: `[K, T, ...]`, reward of step t.
+    discount: `[K, T, ...]`, 0 where step t terminated the task, else 1.
+    episode_end: `[K, T, ...]` bool, true at the last step of an episode,
+      whether it terminated or was truncated.
+    value: `[K, T, ...]`, V(s_t).
+    next_value: `[K, T, ...]`, V(s_{t+1}), of the observation before any reset.
     gamma: discount factor, in [0, 1].
     lambda_: in [0, 1].
 
@@ -80,9 +80,9 @@ def generalized_advantages(
     return delta_e + carry_e * delta_l, carry_e * carry_l
 
   advantage, _ = tfp.math.scan_associative(
-      compose, (tf.reverse(delta, [0]), tf.reverse(carry, [0]))
+      compose, (tf.reverse(delta, [1]), tf.reverse(carry, [1])), axis=1
   )
-  advantage = tf.stop_gradient(tf.reverse(advantage, [0]))
+  advantage = tf.stop_gradient(tf.reverse(advantage, [1]))
   return Advantages(advantage, advantage + tf.stop_gradient(value))
 
 
@@ -127,35 +127,4 @@ def explained(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
   return 1.0 - (
       tf.math.reduce_variance(value_target - value, axis=1)
       / (tf.math.reduce_variance(value_target, axis=1) + 1e-8)
-  )
-
-
-def task_major(x: tf.Tensor) -> tf.Tensor:
-  """Unrolls by time, `[T, K, E, ...]`, as samples by task: `[K, T E, ...]`.
-
-  Raises:
-    ValueError: if there are fewer axes.
-  """
-  if x.shape.rank < 3:
-    raise ValueError(f'task_major: x has shape {x.shape}, want [T, K, E, ...].')
-  num_steps, num_tasks, num_envs = x.shape[:3]
-  rest = x.shape[3:]
-  x = tf.transpose(x, [1, 0, 2, *range(3, x.shape.rank)])
-  return tf.reshape(x, [num_tasks, num_steps * num_envs, *rest])
-
-
-def time_major(x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-  """The way back: `[K, T E]` to `shape`, `[T, K, E]`.
-
-  Args:
-    x: of samples by task.
-    shape: of the unrolls.
-
-  Raises:
-    ValueError: if `x` has another shape than samples of such unrolls.
-  """
-  num_steps, num_tasks, num_envs = shape
-  checks.has_shape('time_major', [num_tasks, num_steps * num_envs], x=x)
-  return tf.transpose(
-      tf.reshape(x, [num_tasks, num_steps, num_envs]), [1, 0, 2]
   )

@@ -1,6 +1,6 @@
 """A2C's learner: one compiled step a block of short unrolls."""
 
-from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import losses
@@ -8,6 +8,7 @@ from distillery.agents.a2c import networks as a2c_networks
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks
 from distillery.ops import advantages
 from distillery.ops import gradients
 import tensorflow as tf
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
 
 
 class A2CLearner(learners.Learner):
-  """Learns pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+  """Learns pi_k and V_k from the blocks of a queue.
 
   In turns, a task's update is of data that was collected before those of the
   tasks before it; the ratio of probabilities makes up for that.
@@ -82,25 +83,25 @@ class A2CLearner(learners.Learner):
     )
 
   @tf.function
-  def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
+  def _step(self, block: blocks.Block, step: tf.Tensor) -> Metrics:
     del step  # Nothing is random.
     batch_checks.check_block(
-        batch,
+        block,
         self._networks.policy.num_tasks,
         (
             *batch_checks.STEPS,
             *['episode_step'] * self._config.normalize_rewards,
         ),
     )
-    samples = self._make_batch(batch)
+    batch = self._make_batch(block)
     num_tasks = self._networks.policy.num_tasks
     if self._config.order == 'joint':
-      own, metrics = self._update_shared(samples, tf.ones([num_tasks]))
+      own, metrics = self._update_shared(batch, tf.ones([num_tasks]))
     else:
       own = [tf.zeros_like(variable) for variable in self._own]
       for task in range(num_tasks):
         of_task, metrics = self._update_shared(
-            samples, tf.one_hot(task, num_tasks)
+            batch, tf.one_hot(task, num_tasks)
         )
         own = [total + part for total, part in zip(own, of_task)]
     # A task's head is nothing to the other tasks: in turns, too, all of them
@@ -112,38 +113,37 @@ class A2CLearner(learners.Learner):
     # Only now, so that a block is learned from with the very function that
     # acted in it.
     if not self._config.initial_run:
-      self._networks.policy.normalizer.update(samples.observation)
-    return {'reward': tf.reduce_mean(batch['reward']), **metrics}
+      self._networks.policy.normalizer.update(batch.observation)
+    return {'reward': tf.reduce_mean(block.reward), **metrics}
 
-  def _make_batch(self, block: Mapping[str, tf.Tensor]) -> Batch:
-    """n-step returns; `[T, K, E]` to `[K, N]`.
+  def _make_batch(self, block: blocks.Block) -> Batch:
+    """Computes n-step returns; `[K, T, E]` to `[K, N]`.
 
     A time limit is no end: what comes after it is worth something.
     """
     config, networks = self._config, self._networks
-    shape = block['reward'].shape
-    reward = block['reward']
+    samples = block.samples()
+    reward = block.reward
     if config.normalize_rewards:
-      reward = networks.reward_scale(reward, block['episode_step'])
-    observation = advantages.task_major(block['observation'])
+      reward = networks.reward_scale(reward, block.episode_step)
     value, next_value = (
-        advantages.time_major(networks.value(x), shape)
-        for x in (observation, advantages.task_major(block['next_observation']))
+        tf.reshape(networks.value(observation), reward.shape)
+        for observation in (samples.observation, samples.next_observation)
     )
     result = advantages.generalized_advantages(
         reward,
-        block['discount'],
-        block['episode_end'],
+        block.discount,
+        block.episode_end,
         value,
         next_value,
         gamma=config.discount,
         lambda_=1.0,
     )
     return Batch(
-        observation=observation,
-        action=advantages.task_major(block['action']),
-        behaviour_log_prob=advantages.task_major(block['log_prob']),
-        value_target=advantages.task_major(result.value_target),
+        observation=samples.observation,
+        action=samples.action,
+        behaviour_log_prob=samples.log_prob,
+        value_target=tf.reshape(result.value_target, samples.reward.shape),
     )
 
   def _update_shared(

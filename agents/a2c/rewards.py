@@ -34,32 +34,33 @@ class RewardScale(snt.Module):
     """Takes in a block and returns its rewards, divided.
 
     Args:
-      reward: `[T, K, E]`.
-      episode_step: `[T, K, E]` int32, 0 where an episode begins.
+      reward: `[K, T, E]`.
+      episode_step: `[K, T, E]` int32, 0 where an episode begins.
 
     Raises:
       ValueError: if the shapes are others.
     """
+    num_tasks, num_envs = self._return.shape
     checks.has_shape(
         self.name,
-        [None, *self._return.shape],
+        [num_tasks, None, num_envs],
         reward=reward,
         episode_step=episode_step,
     )
     total, totals = self._return.read_value(), []
-    for step in range(reward.shape[0]):
-      goes_on = tf.cast(episode_step[step] > 0, tf.float32)
-      total = self._discount * goes_on * total + reward[step]
+    for step in range(reward.shape[1]):
+      goes_on = tf.cast(episode_step[:, step] > 0, tf.float32)
+      total = self._discount * goes_on * total + reward[:, step]
       totals.append(total)
     self._return.assign(total)
-    self._merge(tf.stack(totals))
+    self._merge(tf.stack(totals, axis=1))
     std = tf.maximum(tf.sqrt(self._variance), _MIN_STD)
-    return reward / std[:, tf.newaxis]
+    return reward / std[:, tf.newaxis, tf.newaxis]
 
   def _merge(self, totals: tf.Tensor) -> None:
-    """Merges the moments of `[T, K, E]` with those so far."""
-    mean, variance = tf.nn.moments(totals, axes=[0, 2])
-    count = tf.constant(float(totals.shape[0] * totals.shape[2]))
+    """Merges the moments of `[K, T, E]` with those so far."""
+    mean, variance = tf.nn.moments(totals, axes=[1, 2])
+    count = tf.constant(float(totals.shape[1] * totals.shape[2]))
     after = moments.merged(
         moments.Moments(self._count, self._mean, self._variance),
         moments.Moments(count, mean, variance),

@@ -28,7 +28,7 @@ class PolicyActor(acme.Actor):
 
   def __init__(
       self,
-      policy: acting.ActingPolicy,
+      policy: acting.AnyPolicy,
       variable_source: acme.VariableSource,
       *,
       action_spec: specs.Array,
@@ -144,7 +144,7 @@ class UnrollActor(acme.Worker):
 
   def __init__(
       self,
-      policies: Mapping[str, acting.ActingPolicy],
+      policies: Mapping[str, acting.AnyPolicy],
       variable_source: acme.VariableSource,
       pool: process_pool.Pool,
       insert: builders.Inserter,
@@ -168,7 +168,7 @@ class UnrollActor(acme.Worker):
     self.update()
 
   def collect(self, restart: bool = False) -> int:
-    """For each policy one unroll `[T, K, E, ...]` of every environment.
+    """For each policy one unroll `[K, T, E, ...]` of every environment.
 
     Args:
       restart: whether every environment begins a new episode first. It is so

@@ -13,7 +13,7 @@ Block = Mapping[str, np.ndarray]
 class Adapter(Protocol):
   """A meta-learner at test time; in NumPy.
 
-  Each method is given the trajectories so far, `[T, K, 1, ...]` each, see
+  Each method is given the trajectories so far, `[K, T, 1, ...]` each, see
   `process_pool.Pool.collect`. What it says of task k depends on row k alone.
 
   Attributes:
@@ -36,7 +36,7 @@ class Trajectory(NamedTuple):
   """The same trajectory of every task.
 
   Attributes:
-    block: `[T, K, 1, ...]`.
+    block: `[K, T, 1, ...]`.
     success: whether any of its steps solved the task, bool `[K]`.
     latent: that it was made from, `[K, L]`.
     taken_for: index of the family that the task was taken for, `[K]`; or None.
@@ -52,7 +52,7 @@ def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
   """Refuses trajectories that an adapter cannot go by.
 
   Args:
-    blocks: the trajectories so far, `[T, K, 1, ...]` each.
+    blocks: the trajectories so far, `[K, T, 1, ...]` each.
     num_tasks: K.
 
   Raises:
@@ -106,7 +106,7 @@ def adapt(
         name: array.copy() for name, array in pool.collect(restart=True).items()
     }
     ended = pool.episodes()
-    _check_whole(ended, *block['reward'].shape[1::-1])
+    _check_whole(ended, *block['reward'].shape[:2])
     success = {episode.task: episode.success for episode in ended}
     if sorted(success) != sorted(task_names):
       raise ValueError(

@@ -23,6 +23,8 @@ class RandomPolicy:
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
 
+  state_size = 0  # No memory.
+
   def select_tasks(
       self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray
   ) -> None:

@@ -29,8 +29,8 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
-# Takes the name of the behaviour that acted and a block of its, see
-# `blocks.block_signature`.
+# Takes the name of the behaviour that acted and what it did: arrays
+# `[K, T, E, ...]` by name, as `Pool.collect` returns them.
 Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
 
 
@@ -90,7 +90,7 @@ class Builder(abc.ABC):
     """All networks; initial weights by the seed."""
 
   @abc.abstractmethod
-  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> acting.AnyPolicy:
     """What acts, in NumPy; `which` is evaluated, or a behaviour."""
 
   @abc.abstractmethod
@@ -157,7 +157,7 @@ class OnPolicyBuilder(Builder):
     del spec  # A queue takes any block.
     return blocks.BlockWriter(client)
 
-  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> acting.AnyPolicy:
     return networks.policy.acting_policy(
         which,
         *core_specs.action_bounds(self.spec.action_spec),

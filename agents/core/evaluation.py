@@ -15,7 +15,7 @@ _STREAM = 1_000_003
 def evaluate(
     pool: pool_factory.AnyPool,
     suite: base.TaskSuite,
-    policies: Mapping[str, acting.ActingPolicy],
+    policies: Mapping[str, acting.AnyPolicy],
     parameters: Mapping[str, np.ndarray],
     *,
     episodes_per_task: int,

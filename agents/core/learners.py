@@ -27,7 +27,7 @@ class Learner(acme.Learner):
       *,
       variables: Mapping[str, Mapping[str, tf.Variable]],
       checkpointables: Mapping[str, Any],
-      iterator: Iterator[Mapping[str, tf.Tensor]],
+      iterator: Iterator[Any],
       counter: Optional[counting.Counter] = None,
       jit_compile: bool = False,
   ):
@@ -37,7 +37,8 @@ class Learner(acme.Learner):
       variables: by the name that actors ask for, variables by their own name.
       checkpointables: TensorFlow objects whose variables make up the learner's
         state.
-      iterator: gives the batches that `_step` takes.
+      iterator: gives the batches that `_step` takes, one a step: any structure
+        of tensors, a `blocks.Block` for instance.
       counter: counts `learner_steps`.
       jit_compile: whether XLA compiles the step on a CPU, and the copy of the
         variables with it. It is quicker where a step is many small operations,
@@ -63,9 +64,7 @@ class Learner(acme.Learner):
     self._traced_step: Any = None  # Its only trace: batches are all alike.
 
   @abc.abstractmethod
-  def _step(
-      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
-  ) -> Dict[str, tf.Tensor]:
+  def _step(self, batch: Any, step: tf.Tensor) -> Dict[str, tf.Tensor]:
     """One update from one batch; returns metrics, scalars but for flags.
 
     Args:
@@ -95,7 +94,7 @@ class Learner(acme.Learner):
     self.num_steps += 1
     self._counter.increment(learner_steps=1)
 
-  def _function(self, batch: Mapping[str, tf.Tensor], step: np.ndarray) -> Any:
+  def _function(self, batch: Any, step: np.ndarray) -> Any:
     """What to call for a step.
 
     To find its trace, a `tf.function` takes the layout of each batch apart, as
@@ -108,7 +107,7 @@ class Learner(acme.Learner):
     return self._traced_step
 
   def _pack_step(
-      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
+      self, batch: Any, step: tf.Tensor
   ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
     """What `_step` returns, packed, and the variables after it."""
     metrics = self._step(batch, step)

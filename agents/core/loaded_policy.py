@@ -20,7 +20,7 @@ class LoadedPolicy:
 
   def __init__(
       self,
-      policy: acting.ActingPolicy,
+      policy: acting.AnyPolicy,
       parameters: Mapping[str, np.ndarray],
       env_steps: int,
       wall_s: float,
@@ -63,7 +63,7 @@ class LoadedPolicy:
       ValueError: if the policy has a memory, which rows here have not, or an
         argument has another shape or type, or is out of range.
     """
-    if hasattr(self.policy, 'state_size'):
+    if self.policy.state_size:
       raise ValueError(
           'this policy remembers what it has seen; call `policy.deterministic` '
           'with `parameters` and a state, as `actors.PolicyActor` does.'

@@ -41,7 +41,7 @@ class DamselAdapter:
   def chosen(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
     """Index of the component of each task, `[K]`, by the first F blocks."""
     returns = [
-        block['reward'].sum(axis=(0, 2))
+        block['reward'].sum(axis=(1, 2))
         for block in blocks[: len(self.components)]
     ]
     return np.argmax(returns, axis=0)
@@ -53,15 +53,15 @@ class DamselAdapter:
     if len(blocks) < num_families:
       return np.tile(self.components[len(blocks)], [num_tasks, 1])
     chosen = self.chosen(blocks)
-    # [F, T, K, X], then the chosen one of each task: [T, K, X].
+    # [F, K, T, X], then the chosen one of each task: [K, T, X].
     features = np.stack([self._features(block) for block in blocks])
     context = [
-        features[chosen, :, np.arange(num_tasks)].swapaxes(0, 1),
+        features[chosen, np.arange(num_tasks)],
         *features[num_families:],
     ]
     return (
-        acting_latent.encode(self._parameters, np.concatenate(context))
-        .mean(axis=0)
+        acting_latent.encode(self._parameters, np.concatenate(context, axis=1))
+        .mean(axis=1)
         .astype(np.float32)
     )
 
@@ -81,7 +81,7 @@ class DamselAdapter:
     return {**self._parameters, 'latents': self.latents(blocks)}
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
-    """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
+    """`networks.infer`'s, of one trajectory: `[K, T, X]`."""
     parameters = self._parameters
     observation, action, reward, following = (
         block[name][:, :, 0]

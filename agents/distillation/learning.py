@@ -1,14 +1,14 @@
 """Distillation's learner: one compiled step a block of short unrolls."""
 
-from typing import Dict, Mapping
+from typing import Dict
 
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
-from distillery.ops import advantages
 from distillery.ops import checks
 from distillery.ops import gradients
 import tensorflow as tf
@@ -39,7 +39,7 @@ def distillation_loss(
 
 
 class DistillationLearner(learners.Learner):
-  """Moves the student to its teachers in blocks `[T, K, E, ...]` of a queue."""
+  """Moves the student to its teachers in the blocks of a queue."""
 
   def __init__(
       self,
@@ -85,15 +85,13 @@ class DistillationLearner(learners.Learner):
     )
 
   @tf.function
-  def _step(
-      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
-  ) -> Dict[str, tf.Tensor]:
+  def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
     batch_checks.check_block(
-        batch, self._student.num_tasks, ('observation', 'reward')
+        block, self._student.num_tasks, ('observation', 'reward')
     )
     student, max_norm = self._student, self._config.max_gradient_norm
-    observation = advantages.task_major(batch['observation'])
+    observation = block.samples().observation
     teacher = self.teacher.task(observation)
     shared, own = student.shared_variables(), student.task_variables()
     with tf.GradientTape() as tape:
@@ -113,7 +111,7 @@ class DistillationLearner(learners.Learner):
     )
     student.normalizer.update(observation)
     return {
-        'reward': tf.reduce_mean(batch['reward']),
+        'reward': tf.reduce_mean(block.reward),
         'kl_to_teacher': tf.reduce_mean(kl),
         'entropy': tf.reduce_mean(policy.entropy()),
         'teacher_entropy': tf.reduce_mean(teacher.entropy()),

@@ -23,6 +23,8 @@ class EitherPolicy:
   teacher: acting_multi_head.MultiHeadPolicy
   probability: float
 
+  state_size = 0  # No memory.
+
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Tuple[Any, Any]:

@@ -80,7 +80,7 @@ class DistralBuilder(builders.OnPolicyBuilder):
         seed,
     )
 
-  def make_policy(self, networks: Any, which: str) -> acting.ActingPolicy:
+  def make_policy(self, networks: Any, which: str) -> acting.AnyPolicy:
     if self.config.lstm_size:
       return networks.acting_policy(which)
     return super().make_policy(networks, which)

@@ -1,10 +1,11 @@
 """Distral's learner: one compiled step a block of unrolls."""
 
-from typing import Callable, Dict, Mapping, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
@@ -29,7 +30,7 @@ class Batch(NamedTuple):
 
 
 class DistralLearner(learners.Learner):
-  """Learns pi_0, pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+  """Learns pi_0, pi_k and V_k from the blocks of a queue.
 
   | loss                | moves in 'joint'     | moves in 'alternating'     |
   |---------------------|----------------------|----------------------------|
@@ -78,7 +79,7 @@ class DistralLearner(learners.Learner):
     )
 
   @tf.function
-  def _step(self, block: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
+  def _step(self, block: blocks.Block, step: tf.Tensor) -> Metrics:
     """All epochs on one block; `step` counts blocks, int32 []."""
     policy = self._networks.policy
     batch_checks.check_block(block, policy.num_tasks, batch_checks.STEPS)
@@ -144,14 +145,11 @@ class DistralLearner(learners.Learner):
     share = tf.minimum(env_steps / config.narrowing_steps, 1.0)
     return config.max_std + share * (config.narrowed_std - config.max_std)
 
-  def _make_batch(
-      self, block: Mapping[str, tf.Tensor]
-  ) -> Tuple[Batch, Metrics]:
-    """Advantages and targets of regularised rewards; `[T,K,E]` to `[K,N]`."""
+  def _make_batch(self, block: blocks.Block) -> Tuple[Batch, Metrics]:
+    """Computes advantages and targets of regularised rewards, `[K, N]`."""
     config, networks = self._config, self._networks
-    shape = block['reward'].shape
-    observation = advantages.task_major(block['observation'])
-    action = advantages.task_major(block['action'])
+    samples, shape = block.samples(), block.reward.shape
+    observation, action = samples.observation, samples.action
     regularization = losses.reward_regularizer(
         networks.policy.task(observation),
         networks.policy.shared(observation),
@@ -161,23 +159,17 @@ class DistralLearner(learners.Learner):
         entropy_cost=config.entropy_cost,
     )
     value = networks.value(observation)
-    next_value = networks.value(
-        advantages.task_major(block['next_observation'])
-    )
+    next_value = networks.value(samples.next_observation)
     result = advantages.generalized_advantages(
-        (
-            config.reward_scale * block['reward']
-            + advantages.time_major(regularization, shape)
-        ),
-        block['discount'],
-        block['episode_end'],
-        advantages.time_major(value, shape),
-        advantages.time_major(next_value, shape),
+        config.reward_scale * block.reward + tf.reshape(regularization, shape),
+        block.discount,
+        block.episode_end,
+        tf.reshape(value, shape),
+        tf.reshape(next_value, shape),
         gamma=config.discount,
         lambda_=config.gae_lambda,
     )
-    advantage = advantages.task_major(result.advantage)
-    value_target = advantages.task_major(result.value_target)
+    advantage, value_target = (tf.reshape(x, value.shape) for x in result)
     advantage_std = tf.math.reduce_std(advantage, axis=1, keepdims=True)
     scale = tf.ones_like(advantage_std)
     if config.normalize_advantages:
@@ -187,13 +179,13 @@ class DistralLearner(learners.Learner):
     batch = Batch(
         observation=observation,
         action=action,
-        behaviour_log_prob=advantages.task_major(block['log_prob']),
+        behaviour_log_prob=samples.log_prob,
         advantage=advantage,
         value_target=value_target,
         objective_scale=tf.broadcast_to(scale, tf.shape(advantage)),
     )
     return batch, {
-        'reward': tf.reduce_mean(block['reward']),
+        'reward': tf.reduce_mean(block.reward),
         'regularization': tf.reduce_mean(regularization),
         'value': tf.reduce_mean(value),
         'value_explained': tf.reduce_mean(

@@ -1,10 +1,11 @@
 """Distral's learner for columns with an LSTM: one update an unroll."""
 
-from typing import Dict, Mapping
+from typing import Dict
 
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks
 from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.networks.policies import recurrent
@@ -18,9 +19,9 @@ _VALUE_COST = 0.5
 
 
 class RecurrentDistralLearner(learners.Learner):
-  """Learns pi_0, pi_k and V_k from blocks `[T, K, E, ...]` of a queue.
+  """Learns pi_0, pi_k and V_k from the blocks of a queue.
 
-  Blocks begin with the 'state' that their policy remembered, and columns are
+  Blocks begin with the `state` that their policy remembered, and columns are
   differentiated through the T steps of a block (Mnih et al. 2016).
   """
 
@@ -60,43 +61,41 @@ class RecurrentDistralLearner(learners.Learner):
     )
 
   @tf.function
-  def _step(
-      self, batch: Mapping[str, tf.Tensor], step: tf.Tensor
-  ) -> Dict[str, tf.Tensor]:
+  def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
     del step  # Nothing is random.
     config, policy = self._config, self._policy
     batch_checks.check_block(
-        batch, policy.num_tasks, (*batch_checks.STEPS, 'state', 'episode_step')
+        block, policy.num_tasks, (*batch_checks.STEPS, 'state', 'episode_step')
     )
-    shape = batch['reward'].shape
+    samples, shape = block.samples(), block.reward.shape
     with tf.GradientTape() as tape:
       output = policy.unroll(
-          batch['observation'],
-          batch['next_observation'],
-          batch['state'],
-          tf.equal(batch['episode_step'], 0),
+          block.observation,
+          block.next_observation,
+          block.state,
+          tf.equal(block.episode_step, 0),
       )
-      action = advantages.task_major(batch['action'])
       regularization = losses.reward_regularizer(
           output.task,
           output.shared,
-          action,
+          samples.action,
           regularizer=config.regularizer,
           kl_cost=config.kl_cost,
           entropy_cost=config.entropy_cost,
       )
       result = advantages.generalized_advantages(
-          config.reward_scale * batch['reward']
-          + advantages.time_major(regularization, shape),
-          batch['discount'],
-          batch['episode_end'],
-          advantages.time_major(output.value, shape),
-          advantages.time_major(output.next_value, shape),
+          config.reward_scale * block.reward
+          + tf.reshape(regularization, shape),
+          block.discount,
+          block.episode_end,
+          tf.reshape(output.value, shape),
+          tf.reshape(output.next_value, shape),
           gamma=config.discount,
           lambda_=config.gae_lambda,
       )
-      advantage = advantages.task_major(result.advantage)
-      value_target = advantages.task_major(result.value_target)
+      advantage, value_target = (
+          tf.reshape(x, output.value.shape) for x in result
+      )
       advantage_std = tf.math.reduce_std(advantage, axis=1)
       scale = tf.ones_like(advantage[:, :1])
       if config.normalize_advantages:
@@ -106,8 +105,8 @@ class RecurrentDistralLearner(learners.Learner):
       terms = losses.policy_loss(
           output.task,
           output.shared,
-          action,
-          advantages.task_major(batch['log_prob']),
+          samples.action,
+          samples.log_prob,
           advantage,
           regularizer=config.regularizer,
           kl_cost=config.kl_cost,
@@ -126,7 +125,7 @@ class RecurrentDistralLearner(learners.Learner):
       )
     self._apply(tape, loss)
     return {
-        'reward': tf.reduce_mean(batch['reward']),
+        'reward': tf.reduce_mean(block.reward),
         'regularization': tf.reduce_mean(regularization),
         'value': tf.reduce_mean(output.value),
         'value_explained': tf.reduce_mean(

@@ -5,12 +5,12 @@ from typing import Callable, Dict, Mapping
 from distillery.agents.core import errors
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks as replay_blocks
 from distillery.agents.core.trust_region import critics
 from distillery.agents.core.trust_region import learner as trust_region_learner
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import losses
 from distillery.agents.dnc import networks as dnc_networks
-from distillery.ops import advantages
 from distillery.ops import families
 from distillery.ops import minibatches
 from distillery.ops import trust_region
@@ -63,23 +63,28 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
 
   @tf.function
   def _step(
-      self, blocks: Mapping[str, Mapping[str, tf.Tensor]], step: tf.Tensor
+      self, blocks: Mapping[str, replay_blocks.Block], step: tf.Tensor
   ) -> Metrics:
-    """A step of every local policy; `step` counts blocks, int32 []."""
+    """Makes a step of every local policy.
+
+    Args:
+      blocks: by the name of the policy that acted, 'task' and perhaps 'shared'.
+      step: int32 [], how many steps came before.
+    """
     policy, critic = self._networks.policy, self._networks.critic
-    batch_checks.check_names(blocks, ['task'])
-    for block in blocks.values():
-      self._check_block(block)
-    block = blocks['task']
-    observation = advantages.task_major(block['observation'])
+    block = self._own_block(blocks)
+    for each in blocks.values():
+      self._check_block(each)
+    samples = block.samples()
+    observation = samples.observation
     estimate = critic.estimate(block)
     acted = _frozen(policy.task(observation))
     if self._config.mode == 'release' and self._is_pairwise:
-      result = self._step_in_turn(block, estimate, step)
+      result = self._step_in_turn(samples, estimate, step)
     else:
-      result = self._step_locals(block, estimate, step)
+      result = self._step_locals(samples, estimate, step)
     metrics = {
-        'reward': tf.reduce_mean(block['reward']),
+        'reward': tf.reduce_mean(block.reward),
         'entropy': tf.reduce_mean(policy.task(observation).entropy()),
         **estimate.metrics(),
         **trust_region_learner.trust_region_metrics(result),
@@ -88,7 +93,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       central = self._step_central(blocks['shared'], step)
       metrics['central_kl'] = central.kl[0]
       metrics['central_failure'] = central.failure
-    self._learn_values(block, estimate, step)
+    self._learn_values(samples, estimate, step)
     target = _frozen(policy.task(observation))
     metrics['kl_to_central'] = tf.reduce_mean(
         target.kl(families.parameters(policy.shared(observation)))
@@ -98,28 +103,35 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     )
     return metrics
 
+  def _own_block(self, batch):
+    batch_checks.check_names(batch, ['task'])
+    return batch['task']
+
   @property
   def _is_pairwise(self) -> bool:
     """Whether where a local policy is matters to the others' objectives."""
     return self._config.variant == 'vanilla' and bool(self._config.penalty)
 
   def _step_locals(
-      self, block, estimate: critics.Estimate, step, moves=1.0
+      self,
+      samples: replay_blocks.Block,
+      estimate: critics.Estimate,
+      step,
+      moves=1.0,
   ) -> trust_region.TrustRegionResult:
     """All at once; those whose `moves` `[K]` is 0 stay where they are."""
     policy = self._networks.policy
-    observation = advantages.task_major(block['observation'])
-    surrogate = self._surrogate(block, estimate, policy.num_tasks)
-    penalty = self._make_penalty(observation, step)
+    surrogate = self._surrogate(samples, estimate, policy.num_tasks)
+    penalty = self._make_penalty(samples.observation, step)
     return self._trust_region_step(
         policy.task_variables(),
         num_regions=policy.num_tasks,
         loss=lambda pi: moves * (surrogate(pi) + penalty()),
-        policy=lambda: policy.task(observation),
+        policy=lambda: policy.task(samples.observation),
     )
 
   def _step_in_turn(
-      self, block, estimate, step
+      self, samples: replay_blocks.Block, estimate: critics.Estimate, step
   ) -> trust_region.TrustRegionResult:
     """One after the other, each penalised by where those before it are now."""
     num_contexts = self._networks.policy.num_tasks
@@ -135,7 +147,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     )
     for i in tf.range(num_contexts):
       moves = tf.range(num_contexts) == i
-      one = self._step_locals(block, estimate, step, tf.cast(moves, tf.float64))
+      one = self._step_locals(
+          samples, estimate, step, tf.cast(moves, tf.float64)
+      )
       result = trust_region.TrustRegionResult(
           *(tf.where(moves, new, old) for new, old in zip(one, result))
       )
@@ -192,12 +206,15 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
         pairs(families.parameters(policy.task(everywhere, origin))), old
     )
 
-  def _step_central(self, block, step) -> trust_region.TrustRegionResult:
+  def _step_central(
+      self, block: replay_blocks.Block, step
+  ) -> trust_region.TrustRegionResult:
     """A trust-region step of the centre, on a block that it acted in."""
     critic = self._networks.central_critic
+    samples = block.samples()
     estimate = critic.estimate(block)
-    result = self._step_shared(block, estimate)
-    critic.fit(block, estimate.value_target, self._stream(step, 2))
+    result = self._step_shared(samples, estimate)
+    critic.fit(samples, estimate.value_target, self._stream(step, 2))
     return result
 
   def _distill_when_due(self, observation, target, step: tf.Tensor) -> None:

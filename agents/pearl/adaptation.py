@@ -52,7 +52,7 @@ class PearlAdapter:
     if not blocks:
       return noise
     mean, std = self._posterior(
-        np.concatenate([self._features(block) for block in blocks])
+        np.concatenate([self._features(block) for block in blocks], axis=1)
     )
     return (mean + std * noise).astype(np.float32)
 
@@ -66,7 +66,7 @@ class PearlAdapter:
     return {**self._parameters, 'latents': self.latents(blocks)}
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
-    """`networks.infer`'s, of one trajectory: `[T, K, X]`."""
+    """`networks.infer`'s, of one trajectory: `[K, T, X]`."""
     observation, action, reward = (
         block[name][:, :, 0] for name in ('observation', 'action', 'reward')
     )
@@ -80,10 +80,10 @@ class PearlAdapter:
     )
 
   def _posterior(self, features: np.ndarray):
-    """`[N, K, X]` to mean and standard deviation, `[K, L]`."""
+    """`[K, N, X]` to mean and standard deviation, `[K, L]`."""
     mean, raw = np.split(
         acting_latent.encode(self._parameters, features), 2, axis=-1
     )
     variance = np.maximum(np.logaddexp(0.0, raw), pearl_config.MIN_VARIANCE)
-    precision = (1.0 / variance).sum(axis=0)
-    return (mean / variance).sum(axis=0) / precision, 1.0 / np.sqrt(precision)
+    precision = (1.0 / variance).sum(axis=1)
+    return (mean / variance).sum(axis=1) / precision, 1.0 / np.sqrt(precision)

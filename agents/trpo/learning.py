@@ -1,9 +1,9 @@
 """TRPO's learner: one compiled step a block of unrolls."""
 
-from typing import Dict, Mapping
+from typing import Dict
 
+from distillery.agents.core.replay import blocks
 from distillery.agents.core.trust_region import learner as trust_region_learner
-from distillery.ops import advantages
 import tensorflow as tf
 
 
@@ -18,20 +18,18 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
   """
 
   @tf.function
-  def _step(
-      self, block: Mapping[str, tf.Tensor], step: tf.Tensor
-  ) -> Dict[str, tf.Tensor]:
+  def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
     """One trust-region step; `step` counts blocks, int32 []."""
     self._check_block(block)
     policy, critic = self._networks
-    observation = advantages.task_major(block['observation'])
+    samples = block.samples()
     estimate = critic.estimate(block)
-    result = self._step_shared(block, estimate)
+    result = self._step_shared(samples, estimate)
     metrics = {
-        'reward': tf.reduce_mean(block['reward']),
-        'entropy': tf.reduce_mean(policy.shared(observation).entropy()),
+        'reward': tf.reduce_mean(block.reward),
+        'entropy': tf.reduce_mean(policy.shared(samples.observation).entropy()),
         **estimate.metrics(),
         **trust_region_learner.trust_region_metrics(result),
     }
-    self._learn_values(block, estimate, step)
+    self._learn_values(samples, estimate, step)
     return metrics

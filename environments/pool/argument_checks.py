@@ -126,7 +126,7 @@ def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
 
 def check_forgetful(policy: Any) -> None:
   """Raises ValueError if a policy wants a state kept from step to step."""
-  if getattr(policy, 'state_size', 0):
+  if policy.state_size:
     raise ValueError(
         f'policy: a {type(policy).__name__} remembers, which is of use in '
         'suites that are stepped as arrays (make_batch), such as MAZES; want '

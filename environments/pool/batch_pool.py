@@ -114,7 +114,7 @@ class BatchPool:
       restart: whether every environment begins a new episode first.
 
     Returns:
-      Arrays [T, K, E, ...]. For a policy with a memory also 'state', float32
+      Arrays [K, T, E, ...]. For a policy with a memory also 'state', float32
       [K, E, S], what it was before the first step; it is 0 where an episode
       begins there, and has to be made 0 wherever `episode_step` is 0.
     """
@@ -138,7 +138,7 @@ class BatchPool:
     for step in range(self._length):
       self._step(
           {
-              name: array[step]
+              name: array[:, step]
               for name, array in block.items()
               if name != 'state'
           },

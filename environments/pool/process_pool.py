@@ -136,18 +136,18 @@ class Pool:
         always so in the first block, and in the first one after `restore`.
 
     Returns:
-      Read-only arrays [T, K, E, ...] in shared memory, valid until the next
+      Read-only arrays [K, T, E, ...] in shared memory, valid until the next
       `collect`:
-        observation: float32 [T, K, E, D], which was acted on.
-        action: float32 [T, K, E, A] as the policy drew it; environments get it
-          clipped to the spec's bounds. Or int32 [T, K, E].
+        observation: float32 [K, T, E, D], which was acted on.
+        action: float32 [K, T, E, A] as the policy drew it; environments get it
+          clipped to the spec's bounds. Or int32 [K, T, E].
         log_prob: float32, of that action.
         reward: float32.
         discount: float32, 0 only where the episode terminated.
         episode_step: int32, index in the episode, which may have begun blocks
           ago; 0 the first.
         episode_end: bool, its last step, by termination or by time limit.
-        next_observation: float32 [T, K, E, D], before any reset.
+        next_observation: float32 [K, T, E, D], before any reset.
         success: bool.
 
     Raises:

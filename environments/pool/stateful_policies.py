@@ -24,9 +24,9 @@ def with_memory(policy: Any) -> Any:
   """A policy whose methods take, and give back, what it remembers.
 
   Args:
-    policy: one of `networks/acting.py`. With an attribute `state_size`, it is
+    policy: one of `networks/acting`. If its `state_size` is positive, it is
       returned as it is: its `sample` and `deterministic` take a last argument
       `[U, C, state_size]` float32, 0 where an episode begins, and return the
       new one last.
   """
-  return policy if hasattr(policy, 'state_size') else _Memoryless(policy)
+  return policy if policy.state_size else _Memoryless(policy)

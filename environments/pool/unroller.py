@@ -250,4 +250,4 @@ class Unroller:
     for name, local in self._local.items():
       shared = self._block[name]
       for row in self._rows:
-        shared[:, row.task, row.index] = local[:length, row.row]
+        shared[row.task, :, row.index] = local[:length, row.row]

@@ -113,7 +113,7 @@ class Plan:
 
   def block_fields(self) -> Dict[str, Tuple[Tuple[int, ...], type]]:
     """Shape and dtype of what `Pool.collect` returns."""
-    steps = (self.unroll_length, len(self.tasks), self.envs_per_task)
+    steps = (len(self.tasks), self.unroll_length, self.envs_per_task)
     discrete = isinstance(self.action_spec, specs.DiscreteArray)
     return {
         'observation': (steps + (self.observation_size,), np.float32),

@@ -56,6 +56,8 @@ class ColumnPolicy:
   noise_color: float = 0.0
   task_observes_task: bool = False
 
+  state_size = 0  # No memory.
+
   def to_json(self) -> Dict[str, Any]:
     """What `from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}

@@ -40,6 +40,8 @@ class LatentPolicy:
   low: Tuple[float, ...]
   high: Tuple[float, ...]
 
+  state_size = 0  # No memory.
+
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}

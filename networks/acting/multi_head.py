@@ -45,6 +45,8 @@ class MultiHeadPolicy:
   high: Tuple[float, ...] = ()
   prefix: str = ''
 
+  state_size = 0  # No memory.
+
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}

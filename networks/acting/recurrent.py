@@ -17,8 +17,7 @@ Weights = Dict[str, np.ndarray]
 class RecurrentPolicy:
   """The NumPy twin of `networks.recurrent.RecurrentColumnPolicy`.
 
-  Unlike the other acting policies it takes, and gives back, what it remembers:
-  `[U, C, S]` float32, 0 where an episode begins.
+  An `acting.StatefulPolicy`.
 
   Attributes:
     which: 'task' acts with pi_k, 'shared' with pi_0.
@@ -42,7 +41,7 @@ class RecurrentPolicy:
 
   @property
   def state_size(self) -> int:
-    """S."""
+    """S: h and c of each column."""
     return 2 * self.lstm_size * (1 if self.architecture == 'shared' else 2)
 
   def to_json(self) -> Dict[str, Any]:

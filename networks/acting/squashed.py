@@ -55,6 +55,8 @@ class SquashedPolicy:
   noise_color: float = 0.0
   is_noisy: bool = True
 
+  state_size = 0  # No memory.
+
   def to_json(self) -> Dict[str, Any]:
     """What `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}

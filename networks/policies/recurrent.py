@@ -112,10 +112,10 @@ class RecurrentColumnPolicy(snt.Module):
     """Goes through an unroll.
 
     Args:
-      observation: `[T, K, E, D]`.
-      next_observation: likewise, before any reset.
+      observation: `[K, T, E, D]`.
+      next_observation: `[K, T, E, D]`, before any reset.
       state: `[K, E, S]`, what was remembered before the first step.
-      is_first: `[T, K, E]` bool, where an episode begins; what was remembered
+      is_first: `[K, T, E]` bool, where an episode begins; what was remembered
         is forgotten there.
 
     Raises:
@@ -123,16 +123,18 @@ class RecurrentColumnPolicy(snt.Module):
     """
     checks.has_shape(
         self.name,
-        [None, self.num_tasks, None, self._size],
+        [self.num_tasks, None, None, self._size],
         observation=observation,
         next_observation=next_observation,
     )
     lead = observation.shape[:3]
     checks.has_shape(self.name, lead, is_first=is_first)
-    checks.has_shape(self.name, [*lead[1:], self.state_size], state=state)
-    keep = 1.0 - tf.cast(_task_major(is_first), tf.float32)  # [K, T, E]
+    checks.has_shape(
+        self.name, [lead[0], lead[2], self.state_size], state=state
+    )
+    keep = 1.0 - tf.cast(is_first, tf.float32)  # [K, T, E]
     now, following = (
-        recurrent_column.split(_task_major(x), self._image_shape)
+        recurrent_column.split(x, self._image_shape)
         for x in (observation, next_observation)
     )
     logits, memories = {}, {}
@@ -196,11 +198,6 @@ class RecurrentColumnPolicy(snt.Module):
         image_shape=self._image_shape or (),
         **self._sizes,
     )
-
-
-def _task_major(x: tf.Tensor) -> tf.Tensor:
-  """`[T, K, E, ...]` to `[K, T, E, ...]`."""
-  return tf.transpose(x, [1, 0, *range(2, x.shape.rank)])
 
 
 def _flat(x: tf.Tensor) -> tf.Tensor:

@@ -13,7 +13,7 @@ def catch(learner, optimizers, batch):
   Args:
     learner: whose `_step` is taken.
     optimizers: of it, by a name of theirs.
-    batch: arrays or tensors, as of the learner's iterator.
+    batch: as of the learner's iterator.
 
   Returns:
     By that name, pairs of gradient and variable.
@@ -29,9 +29,7 @@ def catch(learner, optimizers, batch):
   with pytest.MonkeyPatch.context() as patch:
     for name, optimizer in optimizers.items():
       patch.setattr(optimizer, 'apply_gradients', functools.partial(keep, name))
-    learner._step.python_function(
-        tf.nest.map_structure(tf.convert_to_tensor, batch), tf.constant(0)
-    )
+    learner._step.python_function(batch, tf.constant(0))
   return caught
 
 

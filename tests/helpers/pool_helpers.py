@@ -26,6 +26,8 @@ class GaussianPolicy:
   action_size: int = 2
   fault: str = ''
 
+  state_size = 0
+
   def select_tasks(self, parameters, task_index):
     if self.fault == 'raise':
       raise ArithmeticError('cannot select')
@@ -54,6 +56,8 @@ class TablePolicy:
 
   offset: int = 0
 
+  state_size = 0
+
   def select_tasks(self, parameters, task_index):
     return parameters['logits'][task_index]
 
@@ -73,6 +77,8 @@ class TablePolicy:
 @dataclasses.dataclass(frozen=True)
 class SeekingPolicy:
   """The point mass' optimal policy; parameters: goal [K, 2]."""
+
+  state_size = 0
 
   def select_tasks(self, parameters, task_index):
     return parameters['goal'][task_index][:, np.newaxis]
@@ -332,6 +338,15 @@ def leaves_nothing(seconds: float = 100.0) -> Iterator[None]:
 
 def copy(block):
   return {name: array.copy() for name, array in block.items()}
+
+
+def by_time(blocks):
+  """What a pool collected, one block after the other: `[T, K, E, ...]`."""
+  return {
+      name: np.concatenate([np.swapaxes(block[name], 0, 1) for block in blocks])
+      for name in blocks[0]
+      if name != 'state'
+  }
 
 
 def assert_equal_blocks(a, b):

@@ -10,7 +10,6 @@ from distillery.ops import families
 from dm_env import specs
 from helpers import random_blocks
 import numpy as np
-import tensorflow as tf
 
 T, K, E, D, A = 12, 3, 2, 4, 2
 N = T * E
@@ -92,10 +91,6 @@ def make_block(policy, which='task', seed=0, spread=1.0):
   )
 
 
-def tensors(blocks):
-  return tf.nest.map_structure(tf.constant, blocks)
-
-
 def fresh_blocks(networks, names, change=None, spread=1.0):
   """Endless blocks, each by the policies as they are when it is asked for."""
   for seed in itertools.count():
@@ -104,7 +99,9 @@ def fresh_blocks(networks, names, change=None, spread=1.0):
     }
     if change is not None:
       change(blocks)
-    yield tensors(blocks)
+    yield {
+        name: random_blocks.block_of(block) for name, block in blocks.items()
+    }
 
 
 def make_learner(config, networks, change=None, seed=0):

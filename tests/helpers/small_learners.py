@@ -9,7 +9,6 @@ from distillery.agents.distral import networks as distral_networks
 from dm_env import specs
 from helpers import random_blocks
 import numpy as np
-import tensorflow as tf
 
 T, K, E, D, A = 6, 2, 3, 4, 2
 OBSERVATION = specs.Array((D,), np.float32)
@@ -94,9 +93,11 @@ def make_block(networks, action_spec=CONTINUOUS, seed=0):
 
 
 def make_learner(config, networks, block, seed=0):
-  tensors = {name: tf.constant(array) for name, array in block.items()}
   return learning.DistralLearner(
-      config, networks, seed, iterator=itertools.repeat(tensors)
+      config,
+      networks,
+      seed,
+      iterator=itertools.repeat(random_blocks.block_of(block)),
   )
 
 

@@ -81,13 +81,12 @@ def make_block(networks, seed=0):
 
 
 def make_learner(config, networks, block, seed=0):
-  tensors = {name: tf.constant(array) for name, array in block.items()}
   return learning.TRPOLearner(
       config,
       networks,
       seed,
       checkpointables={},
-      iterator=itertools.repeat(tensors),
+      iterator=itertools.repeat(random_blocks.block_of(block)),
   )
 
 

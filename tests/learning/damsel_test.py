@@ -98,9 +98,10 @@ def test_points_find_goals_that_are_new(tmp_path):
     trajectories = adaptation.adapt(
         pool, adapter, [task.name for task in suite.test_tasks], 6
     )
-  tried = trajectories[0].block['reward'][-1].mean()
+  tried = trajectories[0].block['reward'][:, -1].mean()
   inferred = [
-      trajectory.block['reward'][-1].mean() for trajectory in trajectories[3:]
+      trajectory.block['reward'][:, -1].mean()
+      for trajectory in trajectories[3:]
   ]
   assert -tried > RADIUS - 0.2
   assert -np.mean(inferred) < RADIUS - 0.2

@@ -87,7 +87,7 @@ def distances_left(run_dir, train, test, **changes):
   return -np.mean(
       [
           [
-              trajectory.block['reward'][-5:].mean()
+              trajectory.block['reward'][:, -5:].mean()
               for trajectory in trajectories
           ]
           for trajectories in drawn

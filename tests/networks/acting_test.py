@@ -352,6 +352,15 @@ def test_a_registered_name_is_not_given_away():
     acting.register(other)
 
 
+def test_who_does_not_say_what_it_remembers_is_not_registered():
+  class Silent:
+    """A policy without a `state_size`."""
+
+  with pytest.raises(ValueError, match="policy 'Silent' has no `state_size`"):
+    acting.register(Silent)
+  assert 'Silent' not in acting._POLICIES
+
+
 def test_acting_needs_numpy_alone():
   program = (
       'import sys\n'

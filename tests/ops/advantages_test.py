@@ -44,10 +44,12 @@ def definition(
 
 
 def compute(arrays, gamma=0.9, lambda_=0.8):
-  tensors = {name: tf.constant(array) for name, array in arrays.items()}
-  return advantages.generalized_advantages(
+  """Of one task: `[T]` to `[T]`."""
+  tensors = {name: tf.constant(array)[None] for name, array in arrays.items()}
+  result = advantages.generalized_advantages(
       **tensors, gamma=gamma, lambda_=lambda_
   )
+  return advantages.Advantages(*(x[0] for x in result))
 
 
 @pytest.mark.parametrize('lambda_', [0.0, 0.8, 1.0])
@@ -62,9 +64,9 @@ def test_equals_the_definition(gamma, lambda_):
   )
 
 
-def test_columns_of_a_batch_do_not_mix():
+def test_environments_of_all_tasks_do_not_mix():
   rng = np.random.default_rng(0)
-  shape = (11, 3, 2)
+  shape = (3, 11, 2)  # [K, T, E]
   ends = rng.uniform(size=shape) < 0.3
   terminates = ends & (rng.uniform(size=shape) < 0.5)
   arrays = dict(
@@ -74,11 +76,15 @@ def test_columns_of_a_batch_do_not_mix():
       value=rng.normal(size=shape),
       next_value=rng.normal(size=shape),
   )
-  result = compute(arrays).advantage
-  for i in np.ndindex(shape[1:]):
-    column = {name: array[(slice(None), *i)] for name, array in arrays.items()}
+  result = advantages.generalized_advantages(
+      **{name: tf.constant(array) for name, array in arrays.items()},
+      gamma=0.9,
+      lambda_=0.8,
+  ).advantage
+  for k, e in np.ndindex(3, 2):
+    column = {name: array[k, :, e] for name, array in arrays.items()}
     np.testing.assert_allclose(
-        result[(slice(None), *i)],
+        result[k, :, e],
         definition(**column, gamma=0.9, lambda_=0.8),
         atol=1e-12,
     )
@@ -90,16 +96,16 @@ def test_hand_worked():
   #   delta_1 = 2 + 1/2 * 6 - 4 = 1                  A_1 = 1 + 1/4 * 4 = 2
   #   delta_0 = 3 + 1/2 * 4 - 2 = 3                  A_0 = 3 + 1/4 * 2 = 3.5
   result = advantages.generalized_advantages(
-      tf.constant([3.0, 2.0, 8.0]),
-      tf.ones(3),
-      tf.zeros(3, tf.bool),
-      tf.constant([2.0, 4.0, 6.0]),
-      tf.constant([4.0, 6.0, 4.0]),
+      tf.constant([[3.0, 2.0, 8.0]]),
+      tf.ones([1, 3]),
+      tf.zeros([1, 3], tf.bool),
+      tf.constant([[2.0, 4.0, 6.0]]),
+      tf.constant([[4.0, 6.0, 4.0]]),
       gamma=0.5,
       lambda_=0.5,
   )
-  np.testing.assert_array_equal(result.advantage, [3.5, 2.0, 4.0])
-  np.testing.assert_array_equal(result.value_target, [5.5, 6.0, 10.0])
+  np.testing.assert_array_equal(result.advantage, [[3.5, 2.0, 4.0]])
+  np.testing.assert_array_equal(result.value_target, [[5.5, 6.0, 10.0]])
 
 
 def test_lambda_0_is_the_one_step_error():
@@ -163,7 +169,9 @@ def test_gamma_and_lambda_move_the_answer():
 
 
 def test_no_gradient_flows():
-  tensors = {name: tf.constant(array) for name, array in episode().items()}
+  tensors = {
+      name: tf.constant(array)[None] for name, array in episode().items()
+  }
   watched = [tensors[name] for name in ('reward', 'value', 'next_value')]
   with tf.GradientTape(persistent=True) as tape:
     tape.watch(watched)
@@ -181,7 +189,7 @@ def test_shapes_that_would_broadcast_are_refused(name):
   arrays = {key: array[:, np.newaxis] for key, array in episode().items()}
   arrays[name] = arrays[name][:, 0]
   with pytest.raises(
-      ValueError, match=rf'generalized_advantages: {name} has shape \(6,\)'
+      ValueError, match=rf'generalized_advantages: {name} has shape \(1, 6\)'
   ):
     compute(arrays)
 
@@ -192,21 +200,6 @@ def test_float32_stays_float32():
       for name, array in episode().items()
   }
   assert compute(arrays).advantage.dtype == tf.float32
-
-
-def test_samples_by_task_and_back():
-  x = np.arange(5 * 3 * 2).reshape(5, 3, 2)
-  samples = advantages.task_major(tf.constant(x)).numpy()
-  assert samples.shape == (3, 10)
-  for k in range(3):
-    np.testing.assert_array_equal(samples[k], x[:, k].ravel())
-  np.testing.assert_array_equal(
-      advantages.time_major(tf.constant(samples), x.shape), x
-  )
-  wide = np.stack([x, -x], axis=-1)
-  np.testing.assert_array_equal(
-      advantages.task_major(tf.constant(wide))[..., 1], -samples
-  )
 
 
 def test_advantages_are_standardised_task_by_task():
@@ -245,14 +238,6 @@ def test_what_values_explain():
         (
             lambda: advantages.explained(tf.zeros([2, 3]), tf.zeros([3])),
             'explained: value_target has shape',
-        ),
-        (
-            lambda: advantages.task_major(tf.zeros([2, 3])),
-            r'task_major: x has shape \(2, 3\), want \[T, K, E, \.\.\.\]',
-        ),
-        (
-            lambda: advantages.time_major(tf.zeros([6, 2]), [3, 2, 2]),
-            r'time_major: x has shape \(6, 2\), want \(2, 6\)',
         ),
         (lambda: compute(episode(), 1.5, 0.9), 'gamma and lambda_ must be'),
         (lambda: compute(episode(), 0.9, -0.1), 'gamma and lambda_ must be'),

@@ -7,6 +7,7 @@ at: a step that is traced costs nothing more.
 
 from typing import Any, Mapping, Sequence
 
+from distillery.agents.core.replay import blocks
 from distillery.ops import checks
 import tensorflow as tf
 
@@ -33,30 +34,38 @@ _DTYPES = {
 
 
 def check_block(
-    block: Mapping[str, tf.Tensor], num_tasks: int, names: Sequence[str]
+    block: blocks.Block, num_tasks: int, names: Sequence[str]
 ) -> None:
-  """Refuses a batch that is no block of unrolls, `[T, K, E, ...]`.
+  """Checks the layout of a block, `[K, T, E, ...]`.
 
   Args:
-    block: by name, see `blocks.block_signature`.
-    num_tasks: K.
-    names: what is read of it.
+    block: what a learner was given.
+    num_tasks: K, the number of tasks.
+    names: the fields that the learner reads.
 
   Raises:
-    ValueError: if something is missing, or has another shape or type.
+    ValueError: if it is no block, a field is missing, or a field has another
+      shape or dtype.
   """
-  check_names(block, names)
-  checks.has_shape('block', [None, num_tasks, None], reward=block['reward'])
-  lead = block['reward'].shape
+  if not isinstance(block, blocks.Block):
+    raise ValueError(
+        f'block: got a {type(block).__name__}, want a '
+        'distillery.agents.core.replay.blocks.Block.'
+    )
+  check_names(
+      {k: v for k, v in block._asdict().items() if v is not None}, names
+  )
+  checks.has_shape('block', [num_tasks, None, None], reward=block.reward)
+  lead = block.reward.shape
   for name in names:
-    value = block[name]
+    value = getattr(block, name)
     if value.dtype != _DTYPES.get(name, value.dtype):
       raise ValueError(
           f'block: {name} has dtype {value.dtype.name}, want '
           f'{_DTYPES[name].name}.'
       )
     if name == 'state':
-      checks.has_shape('block', [*lead[1:], None], state=value)
+      checks.has_shape('block', [lead[0], lead[2], None], state=value)
     elif name.endswith('observation'):
       checks.has_shape('block', [*lead, None], **{name: value})
     elif name == 'action':

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from typing import Any, Dict, Iterator, Mapping
+from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional
 import weakref
 
 from distillery.agents.core import specs as core_specs
@@ -18,6 +18,41 @@ PATIENCE_MS = 600_000
 _CLOSE_S = 1.0  # For the end of a stream.
 
 
+class Block(NamedTuple):
+  """T steps of the E environments of each of K tasks, task-major.
+
+  Attributes:
+    observation: float32 `[K, T, E, D]`, which was acted on.
+    action: float32 `[K, T, E, A]`, or int32 `[K, T, E]`.
+    log_prob: float32 `[K, T, E]`, the action's log-probability.
+    reward: float32 `[K, T, E]`.
+    discount: float32 `[K, T, E]`, 0 at a termination alone, else 1.
+    next_observation: float32 `[K, T, E, D]`, before any reset.
+    episode_step: int32 `[K, T, E]`, 0 at the first step of an episode.
+    episode_end: bool `[K, T, E]`, true at the last step of an episode.
+    success: bool `[K, T, E]`, whether the step solved the task.
+    state: float32 `[K, E, S]`, what the policy remembered before the first
+      step; None if it has no memory.
+  """
+
+  observation: tf.Tensor
+  action: tf.Tensor
+  log_prob: tf.Tensor
+  reward: tf.Tensor
+  discount: tf.Tensor
+  next_observation: tf.Tensor
+  episode_step: tf.Tensor
+  episode_end: tf.Tensor
+  success: tf.Tensor
+  state: Optional[tf.Tensor] = None
+
+  def samples(self) -> 'Block':
+    """Returns the steps as samples, `[K, N, ...]`, N = T E; without state."""
+    num_tasks, num_steps, num_envs = self.reward.shape
+    lead = [num_tasks, num_steps * num_envs]
+    return Block(*(tf.reshape(x, [*lead, *x.shape[3:]]) for x in self[:-1]))
+
+
 def block_signature(
     *,
     unroll_length: int,
@@ -27,15 +62,17 @@ def block_signature(
     action_spec: specs.Array,
     state_size: int = 0,
 ) -> Dict[str, tf.TensorSpec]:
-  """Shapes and types of a block: `[T, K, E, ...]`, T steps, K tasks.
+  """Returns the shapes and types of a `Block`, by the names of its fields.
 
-  observation and next_observation float32 (the latter before any reset), action
-  float32 `[..., A]` or int32, log_prob of the action, reward, discount (0 at a
-  termination alone) float32, episode_step (0 the first of an episode) int32,
-  episode_end and success bool. If policies remember `state_size` numbers, also
-  state, float32 `[K, E, S]`, before the first step.
+  Args:
+    unroll_length: T.
+    num_tasks: K.
+    envs_per_task: E.
+    observation_spec: the tasks' observations, float32 `[D]`.
+    action_spec: the tasks' actions, float32 `[A]` or a DiscreteArray.
+    state_size: S, the numbers that the policy remembers; 0: there is no state.
   """
-  lead = (unroll_length, num_tasks, envs_per_task)
+  lead = (num_tasks, unroll_length, envs_per_task)
   observation = tf.TensorSpec((*lead, *observation_spec.shape), tf.float32)
   return {
       'observation': observation,
@@ -53,7 +90,11 @@ def block_signature(
       'episode_end': tf.TensorSpec(lead, tf.bool),
       'success': tf.TensorSpec(lead, tf.bool),
       **(
-          {'state': tf.TensorSpec((*lead[1:], state_size), tf.float32)}
+          {
+              'state': tf.TensorSpec(
+                  (num_tasks, envs_per_task, state_size), tf.float32
+              )
+          }
           if state_size
           else {}
       ),
@@ -134,9 +175,7 @@ def _close(writer: Any) -> None:
     thread.join(_CLOSE_S)
 
 
-def make_iterator(
-    server_address: str, table: str
-) -> Iterator[Mapping[str, tf.Tensor]]:
+def make_iterator(server_address: str, table: str) -> Iterator[Block]:
   """Takes blocks from the queue, one at a time; at most one is on its way.
 
   A TimeoutError tells of a queue that stays empty, a ConnectionError of a
@@ -153,7 +192,9 @@ def make_iterator(
       rate_limiter_timeout_ms=PATIENCE_MS,
   )
   return until_silence(
-      iter(dataset.map(lambda sample: sample.data).with_options(options)),
+      iter(
+          dataset.map(lambda sample: Block(**sample.data)).with_options(options)
+      ),
       client,
   )
 

@@ -30,7 +30,7 @@ class Transitions(NamedTuple):
 
 
 def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
-  """The transitions of a block `[T, K, E, ...]`, `[K, T * E, W]` float32.
+  """The transitions of a block `[K, T, E, ...]`, `[K, E * T, W]` float32.
 
   In the order in which they were stepped, one environment after the other.
   """
@@ -45,13 +45,13 @@ def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
       axis=-1,
       dtype=np.float32,
   )
-  num_tasks, width = rows.shape[1], rows.shape[-1]
-  return rows.transpose(1, 2, 0, 3).reshape(num_tasks, -1, width)
+  num_tasks, width = rows.shape[0], rows.shape[-1]
+  return rows.swapaxes(1, 2).reshape(num_tasks, -1, width)
 
 
 def pack_episodes(block: Mapping[str, np.ndarray]) -> np.ndarray:
-  """Those of a block `[T, K, E, ...]` by episode, `[K, E, T, W]` float32."""
-  num_steps, num_tasks, num_envs = block['reward'].shape
+  """Those of a block `[K, T, E, ...]` by episode, `[K, E, T, W]` float32."""
+  num_tasks, num_steps, num_envs = block['reward'].shape
   return pack(block).reshape(num_tasks, num_envs, num_steps, -1)
 
 
@@ -161,7 +161,7 @@ class Inserter:
     self._call = contact.PatientCaller(client)
 
   def __call__(self, behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-    """Writes a block `[T, K, E, ...]`, whoever acted; waits if it must.
+    """Writes a block `[K, T, E, ...]`, whoever acted; waits if it must.
 
     Raises:
       ConnectionError: if the server is silent.

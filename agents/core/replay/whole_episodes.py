@@ -4,30 +4,32 @@ from typing import Mapping, Optional
 
 import numpy as np
 
+# Arrays `[K, T, E]` by the names of these fields of a block.
 Block = Mapping[str, np.ndarray]
+FIELDS = ('discount', 'episode_end', 'episode_step')
 
 
 def check_one_each(block: Block) -> None:
   """Checks that a block holds one whole episode of each environment.
 
   Args:
-    block: `[T, K, E, ...]`, whose environments began new episodes.
+    block: `[K, T, E, ...]`, whose environments began new episodes.
 
   Raises:
     ValueError: if not; says what was seen, and what would be right.
   """
   ends, step = block['episode_end'], block['episode_step']
-  if ends[-1].all() and not ends[:-1].any():
+  if ends[:, -1].all() and not ends[:, :-1].any():
     return
   lengths = np.unique(step[ends]) + 1
-  cut = f'unroll_length={len(ends)} is no whole episode'
+  cut = f'unroll_length={ends.shape[1]} is no whole episode'
   if not lengths.size:
     raise ValueError(
         f'{cut}: none ended within it; want the number of steps '
         'that every episode has.'
     )
   # Those that go on have one step more, at least.
-  longest = np.append(lengths, step[-1][~ends[-1]] + 2).max()
+  longest = np.append(lengths, step[:, -1][~ends[:, -1]] + 2).max()
   if lengths[0] == longest:
     raise ValueError(f'{cut}, want {longest}.')
   raise ValueError(
@@ -40,7 +42,7 @@ def time_limit(block: Block) -> Optional[int]:
   """The number of steps after which all episodes of a block were truncated.
 
   Args:
-    block: `[T, K, E, ...]`.
+    block: `[K, T, E, ...]`.
 
   Returns:
     That number; 0 if episodes end in other ways too; None if none has ended.

@@ -19,7 +19,7 @@ def begin(
     run_dir: pathlib.Path,
     env_steps: int,
     checkpointables: Mapping[str, Any],
-    policies: Mapping[str, acting.ActingPolicy],
+    policies: Mapping[str, acting.AnyPolicy],
     parameters: Mapping[str, np.ndarray],
     state: Mapping[str, Any],
 ) -> pathlib.Path:

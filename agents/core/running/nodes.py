@@ -68,7 +68,7 @@ class LearnerNode:
     del names  # There is one collection.
     return self._variables
 
-  def policies(self, evaluated: bool) -> Dict[str, acting.ActingPolicy]:
+  def policies(self, evaluated: bool) -> Dict[str, acting.AnyPolicy]:
     """What acts with the variables, in NumPy, by name.
 
     Args:

@@ -167,7 +167,7 @@ class Parts:
       raise OSError(f'cannot write the replay: {error}') from error
 
 
-def _check_loadable(policies: Mapping[str, acting.ActingPolicy]) -> None:
+def _check_loadable(policies: Mapping[str, acting.AnyPolicy]) -> None:
   """Refuses what could be saved, after hours, and then not be loaded."""
   for policy in policies.values():
     try:

@@ -1,9 +1,10 @@
 """Baselines of policy gradients: values of K tasks, used first, then fitted."""
 
 import abc
-from typing import Dict, Mapping, NamedTuple
+from typing import Dict, NamedTuple
 
 from distillery.agents.core import optimizers
+from distillery.agents.core.replay import blocks
 from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.networks import values
 from distillery.networks import values as value_networks
@@ -13,7 +14,6 @@ from distillery.ops import minibatches
 import sonnet as snt
 import tensorflow as tf
 
-Block = Mapping[str, tf.Tensor]
 Metrics = Dict[str, tf.Tensor]
 
 # Floor of the standard deviation of advantages, in units of reward.
@@ -46,39 +46,47 @@ class Critic(snt.Module, abc.ABC):
     self._discount = discount
     self._gae_lambda = gae_lambda
 
-  def estimate(self, block: Block) -> Estimate:
-    """Advantages of a block `[T, K, E, ...]` by what was learned before it.
+  def estimate(self, block: blocks.Block) -> Estimate:
+    """Returns the advantages of a block by what was learned before it.
 
     Standardised for each task by itself.
     """
-    value, next_value = self._values(block)
-    shape = block['reward'].shape
+    value, next_value = self._values(block.samples())
+    shape = block.reward.shape
 
     def returns(lambda_):
       return advantages.generalized_advantages(
-          block['reward'],
-          block['discount'],
-          block['episode_end'],
-          advantages.time_major(value, shape),
-          advantages.time_major(next_value, shape),
+          block.reward,
+          block.discount,
+          block.episode_end,
+          tf.reshape(value, shape),
+          tf.reshape(next_value, shape),
           gamma=self._discount,
           lambda_=lambda_,
       )
 
     return Estimate(
         advantage=advantages.standardize(
-            advantages.task_major(returns(self._gae_lambda).advantage),
+            tf.reshape(returns(self._gae_lambda).advantage, value.shape),
             min_std=_MIN_ADVANTAGE_STD,
         ).advantage,
-        value_target=advantages.task_major(
-            returns(self._target_lambda).value_target
+        value_target=tf.reshape(
+            returns(self._target_lambda).value_target, value.shape
         ),
         value=value,
     )
 
   @abc.abstractmethod
-  def fit(self, block: Block, value_target: tf.Tensor, seed: tf.Tensor) -> None:
-    """Moves V_k to the targets `[K, N]` of `estimate`; `seed` is int32 [2]."""
+  def fit(
+      self, samples: blocks.Block, value_target: tf.Tensor, seed: tf.Tensor
+  ) -> None:
+    """Moves V_k to the targets of `estimate`.
+
+    Args:
+      samples: a block's `samples()`, `[K, N, ...]`.
+      value_target: `[K, N]`.
+      seed: int32 [2].
+    """
 
   @property
   @abc.abstractmethod
@@ -86,8 +94,8 @@ class Critic(snt.Module, abc.ABC):
     """lambda of the returns that V_k is fitted to."""
 
   @abc.abstractmethod
-  def _values(self, block: Block):
-    """V(s_t) and V(s_{t+1}), each `[K, N]`."""
+  def _values(self, samples: blocks.Block):
+    """Returns V(s_t) and V(s_{t+1}) of samples `[K, N, ...]`, each `[K, N]`."""
 
 
 class LinearCritic(Critic):
@@ -110,22 +118,15 @@ class LinearCritic(Critic):
   # hand its errors on if it were bootstrapped from.
   _target_lambda = 1.0
 
-  def _values(self, block):
-    step = advantages.task_major(block['episode_step'])
-    value = self._value(advantages.task_major(block['observation']), step)
-    next_value = self._value(
-        advantages.task_major(block['next_observation']), step + 1
-    )
-    ends = advantages.task_major(block['episode_end'])
-    return value, tf.where(ends, 0.0, next_value)
+  def _values(self, samples):
+    step = samples.episode_step
+    value = self._value(samples.observation, step)
+    next_value = self._value(samples.next_observation, step + 1)
+    return value, tf.where(samples.episode_end, 0.0, next_value)
 
-  def fit(self, block, value_target, seed):
+  def fit(self, samples, value_target, seed):
     del seed
-    self._value.fit(
-        advantages.task_major(block['observation']),
-        advantages.task_major(block['episode_step']),
-        value_target,
-    )
+    self._value.fit(samples.observation, samples.episode_step, value_target)
 
 
 class NeuralCritic(Critic):
@@ -156,19 +157,18 @@ class NeuralCritic(Critic):
   def _target_lambda(self):
     return self._gae_lambda
 
-  def _values(self, block):
+  def _values(self, samples):
     return tuple(
-        self._targets.mean[..., 0]
-        + self._scale * self._value(advantages.task_major(block[name]))
-        for name in ('observation', 'next_observation')
+        self._targets.mean[..., 0] + self._scale * self._value(observation)
+        for observation in (samples.observation, samples.next_observation)
     )
 
   @property
   def _scale(self):
     return 1.0 / self._targets.inverse_std[..., 0]  # [K, 1]
 
-  def fit(self, block, value_target, seed):
-    observation = advantages.task_major(block['observation'])
+  def fit(self, samples, value_target, seed):
+    observation = samples.observation
     self._value.observe(observation)
     self._targets.update(value_target[..., tf.newaxis])
     target = (value_target - self._targets.mean[..., 0]) / self._scale

@@ -1,17 +1,17 @@
 """What the learners that step within trust regions have in common."""
 
-from typing import Any, Callable, Dict, Iterator, Mapping
+from typing import Any, Callable, Dict, Iterator, Mapping, Union
 
 from distillery.agents.core import errors
 from distillery.agents.core import learners
 from distillery.agents.core.replay import batch_checks
+from distillery.agents.core.replay import blocks
 from distillery.agents.core.replay import whole_episodes
 from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.agents.core.trust_region import critics
 from distillery.agents.core.trust_region import (
     networks as trust_region_networks,
 )
-from distillery.ops import advantages
 from distillery.ops import checks
 from distillery.ops import policy_gradient
 from distillery.ops import regions
@@ -21,6 +21,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 tfd = tfp.distributions
+
+# A block, or one of each policy that acts.
+Batch = Union[blocks.Block, Mapping[str, blocks.Block]]
 
 
 class TrustRegionLearner(learners.Learner):
@@ -36,7 +39,7 @@ class TrustRegionLearner(learners.Learner):
       seed: int,
       *,
       checkpointables: Mapping[str, Any],
-      iterator: Iterator[Mapping[str, Any]],
+      iterator: Iterator[Batch],
       **kwargs,
   ):
     """Initialises the learner.
@@ -67,9 +70,7 @@ class TrustRegionLearner(learners.Learner):
         **kwargs,
     )
 
-  def _check_first(
-      self, batches: Iterator[Mapping[str, Any]]
-  ) -> Iterator[Mapping[str, Any]]:
+  def _check_first(self, batches: Iterator[Batch]) -> Iterator[Batch]:
     """Refuses blocks that cut episodes, if all have one length.
 
     It shows when the first of them end. Later, policies may have become so good
@@ -79,19 +80,23 @@ class TrustRegionLearner(learners.Learner):
     limit = None
     for number, batch in enumerate(batches):
       if limit is None and number == self.num_steps:
-        batch_checks.check_names(batch, [])
-        block = batch.get('task', batch)
+        block = self._own_block(batch)
         self._check_block(block)
-        block = {
-            name: np.asarray(block[name])
-            for name in ('episode_end', 'episode_step', 'discount')
-        }
-        limit = whole_episodes.time_limit(block)
+        limit = whole_episodes.time_limit(
+            {
+                name: np.asarray(getattr(block, name))
+                for name in whole_episodes.FIELDS
+            }
+        )
         if limit:
-          whole_episodes.check_uncut(len(block['discount']), limit)
+          whole_episodes.check_uncut(block.reward.shape[1], limit)
       yield batch
 
-  def _check_block(self, block: critics.Block) -> None:
+  def _own_block(self, batch: Batch) -> blocks.Block:
+    """Returns the block in a batch of which every policy's tasks have one."""
+    return batch
+
+  def _check_block(self, block: blocks.Block) -> None:
     """Refuses what is no block of all tasks; see `batch_checks`."""
     batch_checks.check_block(
         block,
@@ -119,31 +124,29 @@ class TrustRegionLearner(learners.Learner):
     )
 
   def _step_shared(
-      self, block: critics.Block, estimate: critics.Estimate
+      self, samples: blocks.Block, estimate: critics.Estimate
   ) -> trust_region.TrustRegionResult:
     """Moves the shared policy, all tasks' samples in one trust region."""
     policy = self._networks.policy
-    observation = advantages.task_major(block['observation'])
     return self._trust_region_step(
         policy.shared_variables(),
         num_regions=1,
-        loss=self._surrogate(block, estimate, num_regions=1),
-        policy=lambda: policy.shared(observation),
+        loss=self._surrogate(samples, estimate, num_regions=1),
+        policy=lambda: policy.shared(samples.observation),
     )
 
   def _surrogate(
-      self, block: critics.Block, estimate: critics.Estimate, num_regions: int
+      self, samples: blocks.Block, estimate: critics.Estimate, num_regions: int
   ) -> Callable[[tfd.Distribution], tf.Tensor]:
     """The policy to -mean( pi(a|s) / pi_old(a|s) A(s, a) ) of each region."""
-    action, log_prob = (
-        advantages.task_major(block[name]) for name in ('action', 'log_prob')
-    )
 
     def loss(policy: tfd.Distribution) -> tf.Tensor:
-      checks.action_of('surrogate', policy, action)
+      checks.action_of('surrogate', policy, samples.action)
       return regions.mean(
           policy_gradient.surrogate(
-              policy.log_prob(action), log_prob, estimate.advantage
+              policy.log_prob(samples.action),
+              samples.log_prob,
+              estimate.advantage,
           ),
           num_regions,
       )
@@ -151,17 +154,17 @@ class TrustRegionLearner(learners.Learner):
     return loss
 
   def _learn_values(
-      self, block: critics.Block, estimate: critics.Estimate, step: tf.Tensor
+      self, samples: blocks.Block, estimate: critics.Estimate, step: tf.Tensor
   ) -> None:
-    """Takes in what the block says of observations and returns.
+    """Takes in what a block's samples say of observations and returns.
 
     The last thing in a step, so that a block is learned from with the very
     functions that acted in it, and advantages come from a critic that has not
     seen it.
     """
-    self._networks.policy.observe(advantages.task_major(block['observation']))
+    self._networks.policy.observe(samples.observation)
     self._networks.critic.fit(
-        block, estimate.value_target, self._stream(step, 0)
+        samples, estimate.value_target, self._stream(step, 0)
     )
 
   def _stream(self, step: tf.Tensor, index: int) -> tf.Tensor:

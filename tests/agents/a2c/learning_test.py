@@ -1,5 +1,7 @@
 """A2C's step: returns by hand, its gradient, and who is moved in what order."""
 
+import itertools
+
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import learning
@@ -9,6 +11,7 @@ from distillery.agents.a2c import rewards
 from distillery.agents.core import specs as core_specs
 from dm_env import specs
 from helpers import caught_gradients
+from helpers import random_blocks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -92,9 +95,10 @@ def make_block(networks, seed=0):
 
 
 def make_learner(config, networks, block):
-  batch = {name: tf.constant(value) for name, value in block.items()}
   return learning.A2CLearner(
-      config, networks, iterator=iter(lambda: batch, None)
+      config,
+      networks,
+      iterator=itertools.repeat(random_blocks.block_of(block)),
   )
 
 
@@ -168,7 +172,7 @@ def test_the_gradient_is_that_of_the_objective(architecture):
       for pairs in caught_gradients.catch(
           learner,
           {'shared': learner._shared_optimizer, 'own': learner._own_optimizer},
-          block,
+          random_blocks.block_of(block),
       ).values()
       for gradient, _ in pairs
   ]
@@ -185,7 +189,9 @@ def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart():
     block = make_block(networks)
     pulls.append(
         caught_gradients.trunk_and_heads(
-            make_learner(config, networks, block), block, K
+            make_learner(config, networks, block),
+            random_blocks.block_of(block),
+            K,
         )
     )
   for free, clipped in zip(*pulls):
@@ -264,14 +270,20 @@ def test_rewards_are_divided_by_the_deviation_of_their_returns():
     reward = rng.normal(size=(T, K, E)).astype(np.float32)
     reward[:, 1] *= 20.0
     first = rng.random((T, K, E)) < 0.2
+    block = random_blocks.block_of(
+        dict(
+            reward=reward,
+            episode_step=np.where(first, 0, 3).astype(np.int32),
+        )
+    )
     for t in range(T):
       total = 0.9 * total * ~first[t] + reward[t]
       seen.append(total)
-    got = scale(
-        tf.constant(reward), tf.constant(np.where(first, 0, 3).astype(np.int32))
-    )
+    got = scale(block.reward, block.episode_step)
     std = np.stack(seen).std(axis=(0, 2))
-    np.testing.assert_allclose(got, reward / std[:, np.newaxis], rtol=1e-4)
+    np.testing.assert_allclose(
+        got, block.reward / std[:, np.newaxis, np.newaxis], rtol=1e-4
+    )
 
 
 def test_the_step_learns_from_divided_rewards():
@@ -279,11 +291,10 @@ def test_the_step_learns_from_divided_rewards():
   networks = make_networks(config)
   block = make_block(networks)
   scale = rewards.RewardScale(K, E, config.discount)
+  turned = random_blocks.block_of(block)
   divided = {
       **block,
-      'reward': scale(
-          block['reward'], tf.constant(block['episode_step'])
-      ).numpy(),
+      'reward': np.swapaxes(scale(turned.reward, turned.episode_step), 0, 1),
   }
   want = returns(config, networks, divided).mean()
   learner = make_learner(config, networks, block)
@@ -405,6 +416,6 @@ def test_a_batch_of_another_layout_is_refused():
     with pytest.raises(ValueError, match=words):
       make_learner(config, networks, block).step()
   block = make_block(networks)
-  del block['episode_step']
+  block['episode_step'] = None
   with pytest.raises(ValueError, match='batch: got none of episode_step'):
     make_learner(config, networks, block).step()

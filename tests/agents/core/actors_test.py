@@ -281,10 +281,10 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
       for name, block in zip(names, collected):
         taken = next(queues[name])
         for part, array in block.items():
-          assert np.array_equal(taken[part].numpy(), array), part
+          assert np.array_equal(getattr(taken, part).numpy(), array), part
         assert_acted(source.policy, name, block)
         # One policy goes on with its episodes; several begin their own.
-        assert (block['episode_step'][0] == 0).all() == (
+        assert (block['episode_step'][:, 0] == 0).all() == (
             len(names) > 1 or seed == 1
         )
       source.change(seed)
@@ -294,10 +294,9 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
 
 def assert_acted(policy, name, block):
   observation, action = (
-      block[part].transpose(1, 0, 2, 3).reshape(K, 8, 2)
-      for part in ('observation', 'action')
+      block[part].reshape(K, 8, 2) for part in ('observation', 'action')
   )
-  log_prob = block['log_prob'].transpose(1, 0, 2).reshape(K, 8)
+  log_prob = block['log_prob'].reshape(K, 8)
   np.testing.assert_allclose(
       getattr(policy, name)(observation).log_prob(action).numpy(),
       log_prob,

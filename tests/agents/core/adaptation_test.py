@@ -14,7 +14,7 @@ class Pool:
 
   def __init__(self):
     self.calls = []
-    self._block = {'reward': np.zeros((T, K, 1), np.float32)}
+    self._block = {'reward': np.zeros((K, T, 1), np.float32)}
 
   def set_policy(self, policy, parameters):
     self.calls.append(('set_policy', policy, parameters))

@@ -28,8 +28,8 @@ def make_adapter(num_tasks=K, components=COMPONENTS[[2, 2, 0, 1, 0]]):
 
 def block(*rewards):
   """A trajectory of each task, with the same reward in every step."""
-  reward = np.tile(np.float32(rewards), [T, 1])[..., np.newaxis]
-  zeros = np.zeros((T, len(rewards), 1, 2), np.float32)
+  reward = np.repeat(np.float32(rewards), T).reshape(-1, T, 1)
+  zeros = np.zeros((len(rewards), T, 1, 2), np.float32)
   return {
       'observation': zeros,
       'next_observation': zeros,

@@ -178,7 +178,7 @@ def test_who_adapts_infers_as_the_networks():
   networks = small.make_networks()
   rng = np.random.default_rng(6)
   block = {
-      name: rng.uniform(-1.0, 1.0, (5, K, 1, *size)).astype(np.float32)
+      name: rng.uniform(-1.0, 1.0, (K, 5, 1, *size)).astype(np.float32)
       for name, size in (
           ('observation', (D,)),
           ('action', (A,)),
@@ -196,7 +196,7 @@ def test_who_adapts_infers_as_the_networks():
   low, high = small.ACTION.minimum, small.ACTION.maximum
   rows = transitions.Transitions(
       *(
-          tf.constant(block[name][:, :, 0].swapaxes(0, 1))
+          tf.constant(block[name][:, :, 0])
           for name in (
               'observation',
               'action',

@@ -39,7 +39,7 @@ def test_episodes_come_back_as_they_went_in(folder):
   rng = np.random.default_rng(1)
   blocks = [
       {
-          name: rng.normal(size=(T, K, 1, *size)).astype(np.float32)
+          name: rng.normal(size=(K, T, 1, *size)).astype(np.float32)
           for name, size in (
               ('observation', (D,)),
               ('action', (A,)),
@@ -77,7 +77,7 @@ def test_episodes_come_back_as_they_went_in(folder):
     assert batch['context'].shape == (K, 2, T, small.W)
     for k in range(K):
       for episode in batch['context'][k].numpy():
-        assert any((episode == rows[:, k]).all() for rows in want[1:])
+        assert any((episode == rows[k]).all() for rows in want[1:])
       for episode in batch['expert'][k].numpy():
         assert any(
             (episode[:, :D] == experts.observation[k, e]).all()

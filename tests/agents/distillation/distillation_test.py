@@ -1,6 +1,7 @@
 """Distillation: whose teacher, in which direction, and what moves."""
 
 import dataclasses
+import itertools
 import json
 
 from distillery.agents.core.run_files import checkpoint_writing
@@ -10,6 +11,7 @@ from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
 from helpers import caught_gradients
+from helpers import random_blocks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,10 +64,12 @@ def write_run(run_dir, policy, names, twin=None):
 
 
 def make_learner(teachers, student, rng, max_gradient_norm=1e6):
-  batch = {
-      'observation': tf.constant(rng.normal(size=(T, K, E, D)), tf.float32),
-      'reward': tf.zeros([T, K, E]),
-  }
+  block = random_blocks.block_of(
+      dict(
+          observation=rng.normal(size=(T, K, E, D)).astype(np.float32),
+          reward=np.zeros((T, K, E), np.float32),
+      )
+  )
   return (
       learning.DistillationLearner(
           distillation_config.DistillationConfig(
@@ -73,9 +77,9 @@ def make_learner(teachers, student, rng, max_gradient_norm=1e6):
           ),
           student,
           teachers,
-          iterator=iter(lambda: batch, None),
+          iterator=itertools.repeat(block),
       ),
-      batch,
+      block,
   )
 
 
@@ -168,7 +172,7 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
   run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
   teachers = frozen.read([run], ['a', 'b'], act=True)
   student = make_policy('multi_head', seed=5)
-  learner, batch = make_learner(teachers, student, np.random.default_rng(0))
+  learner, block = make_learner(teachers, student, np.random.default_rng(0))
   kept = {name: value.copy() for name, value in teachers.parameters.items()}
   kls = []
   for _ in range(200):
@@ -179,7 +183,7 @@ def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
     if name.startswith('teacher/'):
       np.testing.assert_array_equal(value, kept[name.removeprefix('teacher/')])
   # The student's statistics are its own, of what it saw.
-  seen = np.asarray(batch['observation']).reshape(-1, D)
+  seen = np.asarray(block.observation).reshape(-1, D)
   assert abs(student.normalizer.mean.numpy().ravel() - seen.mean(0)).max() < 0.1
 
 
@@ -206,13 +210,13 @@ def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
   teachers = frozen.read([run], ['a', 'b'], act=True)
   pulls = []
   for max_norm in (1e6, 0.01):
-    learner, batch = make_learner(
+    learner, block = make_learner(
         teachers,
         make_policy('multi_head', seed=5),
         np.random.default_rng(0),
         max_norm,
     )
-    pulls.append(caught_gradients.trunk_and_heads(learner, batch, K))
+    pulls.append(caught_gradients.trunk_and_heads(learner, block, K))
   for free, clipped in zip(*pulls):
     caught_gradients.assert_clipped(free, clipped, 0.01)
 

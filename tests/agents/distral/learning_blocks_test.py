@@ -7,6 +7,7 @@ from distillery.agents.core import errors
 from distillery.agents.distral import learning
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
+from helpers import random_blocks
 from helpers import small_learners as small
 import numpy as np
 import pytest
@@ -224,14 +225,14 @@ def test_what_acts_is_what_is_learned_from():
   )
 
   def step_on(block):
-    blocks.append(tf.nest.map_structure(tf.constant, block))
+    blocks.append(random_blocks.block_of(block))
     learner.step()
 
   for seed in range(3):
     step_on(small.make_block(networks, seed=seed))
     assert abs(learner.metrics['kl_to_behaviour']) < 1e-9
     assert learner.metrics['clipped_share'] == 0.0
-  step_on(blocks[-1])  # a stale one
+  learner.step()  # on a stale one
   assert learner.metrics['kl_to_behaviour'] > 1e-3
 
 
@@ -281,9 +282,7 @@ def test_it_learns_which_action_each_task_rewards(compiled, changes):
       config,
       networks,
       0,
-      iterator=iter(
-          lambda: {k: tf.constant(v) for k, v in blocks.pop().items()}, None
-      ),
+      iterator=iter(lambda: random_blocks.block_of(blocks.pop()), None),
   )
   for step in range(30):
     block = small.make_block(networks, small.DISCRETE, seed=step)

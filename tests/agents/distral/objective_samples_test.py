@@ -69,16 +69,19 @@ def gradients_of_samples(setting, h, g, rollouts, regularizer):
     tape.watch(variables)
     task, shared = tabular.distributions(setting, *variables, state)
     addition = losses.reward_regularizer(task, shared, action, **costs)
-    addition = addition.numpy().reshape(K, num_steps, num_rollouts)
+    reward = setting.mdp.reward[task_index, rollouts.state, rollouts.action]
     result = advantages.generalized_advantages(
-        tf.constant(
-            setting.mdp.reward[task_index, rollouts.state, rollouts.action]
-            + addition.transpose(1, 0, 2)
+        tf.reshape(addition, [K, num_steps, num_rollouts])
+        + reward.swapaxes(0, 1),
+        *(
+            tf.constant(x.swapaxes(0, 1))
+            for x in (
+                rollouts.discount,
+                rollouts.episode_end,
+                v[task_index, rollouts.state],
+                v[task_index, rollouts.next_state],
+            )
         ),
-        tf.constant(rollouts.discount),
-        tf.constant(rollouts.episode_end),
-        tf.constant(v[task_index, rollouts.state]),
-        tf.constant(v[task_index, rollouts.next_state]),
         gamma=GAMMA,
         lambda_=1.0,
     )
@@ -87,7 +90,7 @@ def gradients_of_samples(setting, h, g, rollouts, regularizer):
         shared,
         action,
         tf.stop_gradient(task.log_prob(action)),
-        task_major(result.advantage.numpy()),
+        tf.reshape(result.advantage, action.shape),
         clip_ratio=0.2,
         **costs,
     )

@@ -1,5 +1,7 @@
 """The learner of columns with an LSTM: its gradient, from the objective up."""
 
+import itertools
+
 from distillery.agents.core import specs as core_specs
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config
@@ -9,6 +11,7 @@ from distillery.environments.mazes import suite as maze_suite
 from distillery.environments.pool import factory as pool_factory
 from dm_env import specs
 from helpers import caught_gradients
+from helpers import random_blocks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -72,7 +75,10 @@ def make_policy(config, seed=0):
 
 
 def make_block(policy, number=7):
-  """A block in which episodes end: the seventh, of 30 steps, holds step 200."""
+  """A block in which episodes end: the seventh, of 30 steps, holds step 200.
+
+  By time, `[T, K, E, ...]`.
+  """
   pool = pool_factory.make_pool(
       SUITE, envs_per_task=E, unroll_length=T, num_workers=1, seed=0
   )
@@ -86,13 +92,14 @@ def make_block(policy, number=7):
   for _ in range(number):
     block = pool.collect()
   assert block['episode_end'].any()
-  return block
+  return random_blocks.turned(block)
 
 
 def make_learner(config, policy, block):
-  batch = {name: tf.constant(value) for name, value in block.items()}
   return recurrent_learning.RecurrentDistralLearner(
-      config, policy, iterator=iter(lambda: batch, None)
+      config,
+      policy,
+      iterator=itertools.repeat(random_blocks.block_of(block)),
   )
 
 
@@ -235,10 +242,7 @@ def test_the_gradient_is_that_of_the_objective(settings, monkeypatch):
           )
       ),
   )
-  learner._step.python_function(
-      {name: tf.constant(value) for name, value in block.items()},
-      tf.constant(0),
-  )
+  learner._step.python_function(random_blocks.block_of(block), tf.constant(0))
   replica = Replica(config, policy, block)
   constants = replica.constants()
   rng = np.random.default_rng(2)
@@ -321,7 +325,7 @@ def test_gradients_are_clipped_the_shared_columns_whole_and_each_tasks_apart():
             'task': learner._task_optimizer,
             'value': learner._value_optimizer,
         },
-        block,
+        random_blocks.block_of(block),
     )
     found.append(
         {
@@ -352,6 +356,6 @@ def test_a_batch_of_another_layout_is_refused():
   ):
     with pytest.raises(ValueError, match=words):
       make_learner(config, policy, {**block, name: change(block[name])}).step()
-  del block['state']
+  block['state'] = None
   with pytest.raises(ValueError, match='batch: got none of state, want'):
     make_learner(config, policy, block).step()

@@ -1,6 +1,7 @@
 """A step of the local policies: of which objective, and of whom."""
 
 from distillery.agents.core import errors
+from distillery.agents.core.replay import blocks as replay_blocks
 from distillery.agents.core.trust_region import (
     networks as trust_region_networks,
 )
@@ -9,6 +10,7 @@ from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning as trpo_learning
 from distillery.ops import families
 from distillery.ops import trust_region
+from helpers import random_blocks
 from helpers import small_dnc as small
 import numpy as np
 import pytest
@@ -36,12 +38,14 @@ class Objective:
 
   def __init__(self, config, networks):
     self.config, self.policy = config, networks.policy
-    self.block = small.tensors(small.make_block(networks.policy))
+    block = small.make_block(networks.policy)
     self.observation, self.action, self.log_prob = (
-        small.rows(self.block[name].numpy())
+        small.rows(block[name])
         for name in ('observation', 'action', 'log_prob')
     )
-    self.advantage = networks.critic.estimate(self.block).advantage.numpy()
+    self.advantage = networks.critic.estimate(
+        random_blocks.block_of(block)
+    ).advantage.numpy()
     self.others = self.everywhere()
 
   def everywhere(self):
@@ -260,9 +264,11 @@ def test_without_a_penalty_it_is_trpo_of_each_alone(action_spec):
 
   def blocks_of(i):
     while True:
-      yield taken[-1]['shared'] if i == K else {
-          name: array[:, i : i + 1] for name, array in taken[-1]['task'].items()
-      }
+      if i == K:
+        yield taken[-1]['shared']
+      else:
+        *arrays, _ = taken[-1]['task']
+        yield replay_blocks.Block(*(array[i : i + 1] for array in arrays))
 
   singles = [
       trpo_like(networks, config, i, blocks_of(i), action_spec)

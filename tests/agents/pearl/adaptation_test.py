@@ -22,11 +22,11 @@ def make_blocks(num):
   low, high = small.ACTION.minimum, small.ACTION.maximum
   return [
       {
-          'observation': rng.normal(size=(T, K, 1, D)).astype(np.float32),
-          'action': rng.uniform(low, high, (T, K, 1, A)).astype(np.float32),
-          'reward': rng.normal(size=(T, K, 1)).astype(np.float32),
-          'discount': np.ones((T, K, 1), np.float32),
-          'next_observation': rng.normal(size=(T, K, 1, D)).astype(np.float32),
+          'observation': rng.normal(size=(K, T, 1, D)).astype(np.float32),
+          'action': rng.uniform(low, high, (K, T, 1, A)).astype(np.float32),
+          'reward': rng.normal(size=(K, T, 1)).astype(np.float32),
+          'discount': np.ones((K, T, 1), np.float32),
+          'next_observation': rng.normal(size=(K, T, 1, D)).astype(np.float32),
       }
       for _ in range(num)
   ]

@@ -153,7 +153,7 @@ def gradients(config, networks, rows):
   return {
       f'{module}/{variable.name}': gradient
       for module, pairs in caught_gradients.catch(
-          learner, learner._optimizers, rows
+          learner, learner._optimizers, tf.constant(rows)
       ).items()
       for gradient, variable in pairs
   }

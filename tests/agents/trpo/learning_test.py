@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from distillery.agents.core import errors
+from helpers import random_blocks
 from helpers import small_trpo as small
 import numpy as np
 import pytest
@@ -186,9 +187,8 @@ def test_values_are_used_before_they_are_fitted(baseline):
   networks = small.make_networks(config)
   block = small.make_block(networks)
   learner = small.make_learner(config, networks, block)
-  tensors = {name: tf.constant(array) for name, array in block.items()}
   for step in range(2):
-    unseen = networks.critic.estimate(tensors).metrics()
+    unseen = networks.critic.estimate(random_blocks.block_of(block)).metrics()
     learner.step()
     for name in ('value', 'value_explained'):
       assert learner.metrics[name] == pytest.approx(

@@ -34,9 +34,7 @@ def collect(suite, action_size, num_workers=2):
       observation_spec=suite.observation_spec,
   ) as pool:
     pool.set_policy(policy, parameters)
-    blocks = [
-        {k: v.copy() for k, v in pool.collect().items()} for _ in range(2)
-    ]
+    blocks = [helpers.by_time([pool.collect()]) for _ in range(2)]
     return (
         blocks,
         pool.evaluate(policy, parameters, episodes_per_task=1, seed=0),

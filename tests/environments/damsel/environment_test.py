@@ -279,10 +279,10 @@ def test_the_pool_steps_them():
         },
     )
     block = pool.collect()
-    assert block['observation'].shape == (150, 3, 1, 12)
-    assert block['episode_end'][-1].all()
+    assert block['observation'].shape == (3, 150, 1, 12)
+    assert block['episode_end'][:, -1].all()
     # All begin alike.
-    assert (block['observation'][0] == block['observation'][0, :1]).all()
+    assert (block['observation'][:, 0] == block['observation'][:1, 0]).all()
 
 
 PICTURE = """

@@ -270,9 +270,9 @@ def test_contexts_in_a_pool():
   assert results[0][1] == results[1][1]
   begun = np.zeros(NUM_CONTEXTS, int)
   for block in results[0][0]:
-    for t, k, e in zip(*np.nonzero(block['episode_step'] == 0)):
+    for k, t, e in zip(*np.nonzero(block['episode_step'] == 0)):
       begun[k] += 1
-      observation = block['observation'][t, k, e]
+      observation = block['observation'][k, t, e]
       assert np.argmin(distances(suite.tasks[k].factory, observation)) == k
   assert begun.tolist() == [6] * NUM_CONTEXTS  # Steps 0, 50 and 100, twice.
 
@@ -291,7 +291,7 @@ def test_metaworld_contexts_in_a_pool():
     block = pool.collect()
   for k, task in enumerate(suite.tasks):
     assert (
-        np.argmin(distances(task.factory, block['observation'][0, k, 0])) == k
+        np.argmin(distances(task.factory, block['observation'][k, 0, 0])) == k
     )
 
 

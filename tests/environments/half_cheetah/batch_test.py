@@ -121,6 +121,8 @@ def test_rows_know_nothing_of_each_other():
 class Still:
   """A policy that does nothing."""
 
+  state_size = 0
+
   def select_tasks(self, parameters, task_index):
     return task_index
 
@@ -140,10 +142,10 @@ def test_every_body_gets_as_many_frames():
   ) as pool:
     pool.set_policy(Still(), {})
     blocks = [pool.collect() for _ in range(4)]
-  steps = np.concatenate([block['episode_step'] for block in blocks])
-  assert steps.shape == (1200, 6, 2)
+  steps = np.concatenate([block['episode_step'] for block in blocks], axis=1)
+  assert steps.shape == (6, 1200, 2)
   # No environment is ahead of another, across the end of an episode too.
-  assert (steps == (np.arange(1200) % 1000)[:, np.newaxis, np.newaxis]).all()
+  assert (steps == (np.arange(1200) % 1000)[:, np.newaxis]).all()
   frames = collections.Counter(
       e.task for e in pool.episodes() for _ in range(e.length)
   )

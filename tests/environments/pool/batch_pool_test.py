@@ -14,6 +14,7 @@ from distillery.environments.pool import number_checks
 from distillery.environments.pool import seeds
 from distillery.networks.acting import recurrent as acting_recurrent
 from dm_env import specs
+from helpers import pool_helpers as helpers
 import numpy as np
 import pytest
 
@@ -52,6 +53,8 @@ def parameters(seed=0):
 
 class Forgetful:
   """A policy without a memory."""
+
+  state_size = 0
 
   def select_tasks(self, parameters, task_index):
     return task_index
@@ -101,11 +104,8 @@ def test_blocks_hang_together_and_count_episodes(policy):
   pool = make_pool(policy)
   blocks = collect(pool, 14)
   assert ('state' in blocks[0]) == (policy is POLICY)
-  whole = {
-      name: np.concatenate([block[name] for block in blocks])
-      for name in blocks[0]
-      if name != 'state'
-  }
+  assert blocks[0]['reward'].shape == (K, T, E)
+  whole = helpers.by_time(blocks)
   ends = whole['episode_end']
   goes_on = ~ends[:-1]
   np.testing.assert_array_equal(
@@ -134,9 +134,10 @@ def test_blocks_hang_together_and_count_episodes(policy):
 def test_the_state_is_what_acted_and_is_forgotten_between_episodes():
   selected = POLICY.select_tasks(parameters(), np.arange(K))
   remembered = np.zeros((K, E, POLICY.state_size), np.float32)
-  for block in collect(make_pool(), 8):
+  for collected in collect(make_pool(), 8):
+    block = helpers.by_time([collected])
     remembered[block['episode_step'][0] == 0] = 0.0
-    np.testing.assert_array_equal(block['state'], remembered)
+    np.testing.assert_array_equal(collected['state'], remembered)
     for t in range(T):
       remembered[block['episode_step'][t] == 0] = 0.0
       logits, remembered = POLICY._logits(
@@ -264,8 +265,8 @@ def test_a_user_s_simulator_gets_what_it_was_promised():
   block = pool.collect()
   assert (block['action'] == 7.0).all()
   assert all((action == 1.0).all() for action in batch.actions)
-  assert block['observation'][:, 0, 0, 0].tolist() == [0, 1, 2, 3, 4, 0, 1]
-  assert block['next_observation'][:, 0, 0, 0].tolist() == [1, 2, 3, 4, 5, 1, 2]
+  assert block['observation'][0, :, 0, 0].tolist() == [0, 1, 2, 3, 4, 0, 1]
+  assert block['next_observation'][0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 1, 2]
 
 
 def test_a_simulator_that_breaks_is_named():

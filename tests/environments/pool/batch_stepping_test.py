@@ -161,7 +161,7 @@ def test_what_a_reset_may_not_leave(change, words):
 def test_successes_of_0_and_1_are_taken():
   change = lambda success: (success + 1).astype(np.float32)
   pool = make_pool(make_suite(Simulator, 'success', change))
-  assert pool.collect()['success'][:, 0, 0].tolist() == [
+  assert pool.collect()['success'][0, :, 0].tolist() == [
       False,
       False,
       True,

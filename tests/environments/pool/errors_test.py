@@ -214,7 +214,7 @@ def test_a_slow_environment_is_not_taken_for_a_hanging_one():
   task = helpers.sleepy_task(0.5)
   with helpers.make_pool([task], env_timeout_s=5.0, unroll_length=12) as pool:
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
-    assert len(pool.collect()['reward']) == 12
+    assert pool.collect()['reward'].shape == (1, 12, 1)
 
 
 def test_a_worker_killed_between_commands_is_reported():

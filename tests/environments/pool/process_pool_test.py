@@ -40,7 +40,7 @@ def recorded():
 
 def test_blocks_have_the_documented_shapes_and_types(recorded):
   _, blocks, _, _ = recorded
-  steps = (40, 2, 3)
+  steps = (2, 40, 3)
   assert {
       name: (array.shape, array.dtype) for name, array in blocks[0].items()
   } == {
@@ -58,10 +58,7 @@ def test_blocks_have_the_documented_shapes_and_types(recorded):
 
 def test_a_block_holds_what_happened(recorded):
   suite, blocks, _, _ = recorded
-  long = {
-      name: np.concatenate([block[name] for block in blocks])
-      for name in blocks[0]
-  }
+  long = helpers.by_time(blocks)
   # Blocks follow on one another, and an episode's end is shown before the
   # reset.
   ends = long['episode_end']
@@ -95,7 +92,7 @@ def test_a_block_holds_what_happened(recorded):
 
 def test_steps_are_counted_within_their_episodes(recorded):
   _, blocks, _, _ = recorded
-  counted = np.concatenate([block['episode_step'] for block in blocks])
+  counted = helpers.by_time(blocks)['episode_step']
   np.testing.assert_array_equal(
       counted,
       np.broadcast_to(
@@ -107,7 +104,7 @@ def test_steps_are_counted_within_their_episodes(recorded):
 def test_the_policy_acts_with_its_tasks_parameters(recorded):
   _, blocks, _, _ = recorded
   policy = helpers.GaussianPolicy()
-  block = blocks[0]
+  block = helpers.by_time(blocks[:1])
   for k in range(2):
     selected = policy.select_tasks(helpers.parameters_for(2), np.array([k]))
     observation = block['observation'][:, k].reshape(1, -1, 2)
@@ -124,8 +121,8 @@ def test_episodes_are_told_once_with_their_sums(recorded):
   suite, blocks, episodes, again = recorded
   assert not again
   assert len(episodes) == 2 * 3 * 2
-  reward = np.concatenate([block['reward'] for block in blocks])
-  success = np.concatenate([block['success'] for block in blocks])
+  long = helpers.by_time(blocks)
+  reward, success = long['reward'], long['success']
   names = [task.name for task in suite.tasks]
   for episode in episodes:
     steps = slice(episode.episode * HORIZON, (episode.episode + 1) * HORIZON)
@@ -143,7 +140,7 @@ def test_environments_get_actions_within_bounds():
 
 def test_environments_and_episodes_differ(recorded):
   _, blocks, _, _ = recorded
-  starts = [blocks[0]['observation'][0], blocks[1]['observation'][10]]
+  starts = [blocks[0]['observation'][:, 0], blocks[1]['observation'][:, 10]]
   # There are eight places to start from.
   assert len(np.unique(np.reshape(starts, (-1, 2)), axis=0)) > 4
 
@@ -156,7 +153,7 @@ def test_noise_differs_between_environments_and_blocks():
   with helpers.make_pool(fakes.point_mass_suite(2), envs_per_task=2) as pool:
     pool.set_policy(helpers.GaussianPolicy(), still)
     noise = np.stack([helpers.copy(pool.collect())['action'] for _ in range(3)])
-  drawn = np.moveaxis(noise, 1, 3).reshape(3 * 2 * 2, 40 * 2)
+  drawn = np.moveaxis(noise, 2, 3).reshape(3 * 2 * 2, 40 * 2)
   assert len(np.unique(drawn, axis=0)) == 3 * 2 * 2
 
 
@@ -171,7 +168,7 @@ def test_termination_has_discount_zero():
     assert block['episode_end'][block['success']].all()
     np.testing.assert_array_equal(
         block['next_observation'][block['success']].argmax(-1),
-        np.nonzero(block['success'])[1] * -1 + 15,
+        np.nonzero(block['success'])[0] * -1 + 15,
     )  # Task k's goal is 15 - k.
 
 
@@ -185,10 +182,8 @@ def test_steps_are_counted_where_episodes_terminate():
           helpers.copy(pool.collect(restart=restart and not i))
           for i in range(20)
       ]
-      end, counted = (
-          np.concatenate([block[name] for block in blocks])
-          for name in ('episode_end', 'episode_step')
-      )
+      long = helpers.by_time(blocks)
+      end, counted = long['episode_end'], long['episode_step']
       assert end.sum(0).min() > 5 and end[6::7].any() and end[0::7].any()
       np.testing.assert_array_equal(counted, episode_steps(end))
 
@@ -305,7 +300,7 @@ def test_a_restored_pool_goes_on_like_an_unbroken_one(num_workers):
     restored.set_policy(policy, parameters)
     for number, block in enumerate(expected):
       np.testing.assert_array_equal(
-          block['episode_step'][:, 1, 1], (np.arange(40) + 40 * number) % 50
+          block['episode_step'][1, :, 1], (np.arange(40) + 40 * number) % 50
       )
       helpers.assert_equal_blocks(block, restored.collect())
     assert restored.episodes() == expected_episodes
@@ -317,13 +312,13 @@ def test_a_restored_pool_goes_on_like_an_unbroken_one(num_workers):
 def test_restart_begins_new_episodes():
   with helpers.make_pool(fakes.point_mass_suite(1)) as pool:
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))
-    last = pool.collect()['next_observation'][-1, 0, 0].copy()
+    last = pool.collect()['next_observation'][0, -1, 0].copy()
     block = pool.collect(restart=True)
     assert (block['observation'][0, 0, 0] != last).any()
     assert not block['episode_end'].any()
-    assert block['episode_step'][:, 0, 0].tolist() == list(range(40))
+    assert block['episode_step'][0, :, 0].tolist() == list(range(40))
     block = pool.collect()
-    assert block['episode_step'][:, 0, 0].tolist() == [
+    assert block['episode_step'][0, :, 0].tolist() == [
         *range(40, HORIZON),
         *range(30),
     ]

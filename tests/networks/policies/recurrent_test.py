@@ -51,10 +51,10 @@ def make_unroll(policy, seed=0):
 def unroll(policy, observation, state, is_first):
   """`policy.unroll` over the steps between observations `[T + 1, ...]`."""
   return policy.unroll(
-      *(
-          tf.constant(x)
-          for x in (observation[:-1], observation[1:], state, is_first)
-      )
+      tf.constant(observation[:-1].swapaxes(0, 1)),
+      tf.constant(observation[1:].swapaxes(0, 1)),
+      tf.constant(state),
+      tf.constant(is_first.swapaxes(0, 1)),
   )
 
 
@@ -245,10 +245,10 @@ def test_too_many_convolutions_are_refused():
 @pytest.mark.parametrize(
     'name, shape',
     [
-        ('observation', (T, K, E, 1)),
-        ('observation', (T, 1, E, SIZE)),
-        ('next_observation', (T, K, E, 1)),
-        ('is_first', (T, K, 1)),
+        ('observation', (K, T, E, 1)),
+        ('observation', (1, T, E, SIZE)),
+        ('next_observation', (K, T, E, 1)),
+        ('is_first', (K, T, 1)),
         ('is_first', (K, E)),
         ('state', (K, E, 1)),
         ('state', (1, E, 20)),
@@ -258,10 +258,10 @@ def test_an_unroll_of_another_shape_is_refused(name, shape):
   policy = make_policy()
   observation, state, is_first = make_unroll(policy)
   parts = dict(
-      observation=observation[:-1],
-      next_observation=observation[1:],
+      observation=observation[:-1].swapaxes(0, 1),
+      next_observation=observation[1:].swapaxes(0, 1),
       state=state,
-      is_first=is_first,
+      is_first=is_first.swapaxes(0, 1),
   )
   parts[name] = np.zeros(shape, parts[name].dtype)
   with pytest.raises(ValueError, match=f' {name} has shape .*, want'):

@@ -2,6 +2,8 @@
 
 import itertools
 
+from distillery.agents.core.replay import blocks
+from helpers import random_blocks
 from helpers import small_damsel
 from helpers import small_dnc
 from helpers import small_learners
@@ -15,7 +17,7 @@ import tensorflow as tf
 
 def without(name):
   def change(batch):
-    del batch[name]
+    batch[name] = None
 
   return change
 
@@ -35,13 +37,13 @@ def all_of(function):
   return change
 
 
-# Of a block `[T, K, E, ...]`: what is done to it, and what is said.
+# Of a block `[K, T, E, ...]`: what is done to it, and what is said.
 BLOCKS = [
     (without('discount'), 'batch: got none of discount, want observation, nex'),
     (without('log_prob'), 'batch: got none of log_prob, want '),
     (all_of(lambda x: np.swapaxes(x, 0, 1)), 'block: reward has shape'),
-    (all_of(lambda x: x[:, :1]), 'block: reward has shape'),
-    (all_of(lambda x: x[:, 0]), 'block: (reward|observation) has shape'),
+    (all_of(lambda x: x[:1]), 'block: reward has shape'),
+    (all_of(lambda x: x[0]), 'block: (reward|observation) has shape'),
     (changed('reward', lambda x: x[..., np.newaxis]), 'block: reward has sha'),
     (changed('discount', lambda x: x[:1]), 'block: discount has shape'),
     (
@@ -64,29 +66,44 @@ BLOCKS = [
 ]
 
 
+def repeated(block):
+  return itertools.repeat(
+      blocks.Block(
+          **{
+              name: None if array is None else tf.constant(array)
+              for name, array in block.items()
+          }
+      )
+  )
+
+
 def make_distral():
   config = small_learners.make_config()
   networks = small_learners.make_networks(config)
-  block = small_learners.make_block(networks)
-  return block, lambda: small_learners.make_learner(config, networks, block)
+  block = random_blocks.turned(small_learners.make_block(networks))
+  return block, lambda: small_learners.learning.DistralLearner(
+      config, networks, 0, iterator=repeated(block)
+  )
 
 
 def make_trpo():
   config = small_trpo.make_config(baseline='linear')
   networks = small_trpo.make_networks(config)
-  block = small_trpo.make_block(networks)
-  return block, lambda: small_trpo.make_learner(config, networks, block)
+  block = random_blocks.turned(small_trpo.make_block(networks))
+  return block, lambda: small_trpo.learning.TRPOLearner(
+      config, networks, 0, checkpointables={}, iterator=repeated(block)
+  )
 
 
 def make_dnc():
   config = small_dnc.make_config()
   networks = small_dnc.make_networks(config)
-  block = small_dnc.make_block(networks.policy)
+  block = random_blocks.turned(small_dnc.make_block(networks.policy))
   return block, lambda: small_dnc.learning.DnCLearner(
       config,
       networks,
       0,
-      iterator=itertools.repeat(small_dnc.tensors({'task': block})),
+      iterator=({'task': each} for each in repeated(block)),
   )
 
 
@@ -110,27 +127,26 @@ def test_what_is_no_block_of_the_tasks_is_refused(make, change, words):
 
 def test_steps_are_asked_for_where_values_go_by_them():
   block, make_learner = make_trpo()
-  del block['episode_step']
+  block['episode_step'] = None
   with pytest.raises(ValueError, match='batch: got none of episode_step, want'):
     make_learner().step()
 
 
-def test_a_batch_has_names():
+def test_what_is_no_block_is_refused():
   block, _ = make_distral()
   config = small_learners.make_config()
   learner = small_learners.learning.DistralLearner(
       config,
       small_learners.make_networks(config),
       0,
-      iterator=itertools.repeat(tuple(block.values())),
+      iterator=itertools.repeat(block),
   )
-  with pytest.raises(ValueError, match='batch: got a tuple, want a mapping wi'):
+  with pytest.raises(ValueError, match='^block: got a .*dict.*, want a distil'):
     learner.step()
   config = small_dnc.make_config()
   networks = small_dnc.make_networks(config)
-  block = small_dnc.tensors(small_dnc.make_block(networks.policy))
   learner = small_dnc.learning.DnCLearner(
-      config, networks, 0, iterator=itertools.repeat(block)
+      config, networks, 0, iterator=itertools.repeat({'shared': block})
   )
   with pytest.raises(ValueError, match='batch: got none of task, want task'):
     learner.step()

@@ -17,6 +17,8 @@ T, K, E, D, A = 5, 3, 2, 4, 2
 OBSERVATION = specs.Array((D,), np.float32)
 CONTINUOUS = specs.BoundedArray((A,), np.float32, -1.0, 1.0)
 DISCRETE = specs.DiscreteArray(7)
+SPEC = core_specs.AgentSpec(K, 0, OBSERVATION, CONTINUOUS)
+CONFIG = types.SimpleNamespace(unroll_length=T, envs_per_task=E)
 
 
 def signature(action_spec=CONTINUOUS):
@@ -49,10 +51,11 @@ def fixture_make_server():
   servers = []
 
   def make_server(action_spec=CONTINUOUS, max_blocks=3):
-    spec = core_specs.AgentSpec(K, 0, OBSERVATION, action_spec)
-    config = types.SimpleNamespace(unroll_length=T, envs_per_task=E)
     table = replay_blocks.make_queue(
-        'task', spec, config, max_blocks=max_blocks
+        'task',
+        SPEC._replace(action_spec=action_spec),
+        CONFIG,
+        max_blocks=max_blocks,
     )
     servers.append(reverb.Server([table], port=None))
     return reverb.Client(f'localhost:{servers[-1].port}')
@@ -77,9 +80,40 @@ def test_blocks_come_back_to_the_bit_and_in_order(make_server, action_spec):
   iterator = replay_blocks.make_iterator(client.server_address, 'task')
   for block in blocks:
     taken = next(iterator)
-    assert set(taken) == set(block)
+    assert isinstance(taken, replay_blocks.Block) and taken.state is None
+    assert {*taken._fields} == {*block, 'state'}
     for name, array in block.items():
-      assert same_bits(taken[name].numpy(), array), name
+      assert same_bits(getattr(taken, name).numpy(), array), name
+
+
+def test_a_state_comes_with_its_block():
+  queue = replay_blocks.make_queue(
+      'task', SPEC, CONFIG, max_blocks=1, state_size=6
+  )
+  with quiet.quiet_native_code():
+    server = reverb.Server([queue], port=None)
+    client = reverb.Client(f'localhost:{server.port}')
+    state = np.arange(K * E * 6, dtype=np.float32).reshape(K, E, 6)
+    replay_blocks.BlockWriter(client)(
+        'task', {**random_block(0), 'state': state}
+    )
+    taken = next(replay_blocks.make_iterator(client.server_address, 'task'))
+    assert same_bits(taken.state.numpy(), state)
+    server.stop()
+
+
+def test_samples_are_the_steps_of_a_task_by_time():
+  block = replay_blocks.Block(
+      **{name: tf.constant(array) for name, array in random_block(0).items()},
+      state=tf.zeros([K, E, 6]),
+  )
+  samples = block.samples()
+  assert samples.state is None
+  for name, array in random_block(0).items():
+    got = getattr(samples, name).numpy()
+    assert got.shape == (K, T * E, *array.shape[3:])
+    for k, t, e in np.ndindex(K, T, E):
+      assert same_bits(got[k, t * E + e], array[k, t, e]), name
 
 
 def test_a_block_is_taken_once(make_server):
@@ -112,7 +146,7 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
   second.join(timeout=1.0)
   assert second.is_alive()
   iterator = replay_blocks.make_iterator(client.server_address, 'task')
-  first = next(iterator)['observation'].numpy()
+  first = next(iterator).observation.numpy()
   assert same_bits(first, random_block(0)['observation'])
   second.join(timeout=60.0)
   assert not second.is_alive()
@@ -161,7 +195,7 @@ def test_the_block_may_be_overwritten_once_it_is_inserted(make_server):
   for seed in range(2):
     taken = next(iterator)
     for name, array in random_block(seed).items():
-      assert same_bits(taken[name].numpy(), array), name
+      assert same_bits(getattr(taken, name).numpy(), array), name
 
 
 def wrong_shape(block):

@@ -65,10 +65,10 @@ def stepped(blocks, task):
       [
           np.concatenate(
               [
-                  block['observation'][t, task, e],
-                  block['action'][t, task, e],
-                  [block['reward'][t, task, e], block['discount'][t, task, e]],
-                  block['next_observation'][t, task, e],
+                  block['observation'][task, t, e],
+                  block['action'][task, t, e],
+                  [block['reward'][task, t, e], block['discount'][task, t, e]],
+                  block['next_observation'][task, t, e],
               ]
           )
           for block in blocks
@@ -100,7 +100,7 @@ def test_what_is_stepped_is_what_is_sampled(serve, blocks):
   assert ends.any() and (blocks[1]['discount'][ends] == 1.0).all()
   # The observation after an end is the next episode's, and no row holds it as
   # what came next.
-  starts = blocks[1]['observation'][1:][ends[:-1]]
+  starts = blocks[1]['observation'][:, 1:][ends[:, :-1]]
   next_observations = transitions.pack(blocks[1])[..., -2:].reshape(-1, 2)
   assert not as_set(starts) & as_set(next_observations)
 
@@ -110,7 +110,7 @@ def test_unpack_takes_apart_what_pack_puts_together(blocks):
   assert packed.dtype == np.float32
   parts = transitions.unpack(packed, SPEC)
   for name, part in parts._asdict().items():
-    expected = np.moveaxis(blocks[0][name], 0, 2)
+    expected = np.swapaxes(blocks[0][name], 1, 2)
     np.testing.assert_array_equal(
         part, expected.reshape(K, E * T, *expected.shape[3:]), name
     )
@@ -150,7 +150,7 @@ def test_half_written_blocks_stop_nobody(serve, blocks):
 
   def insert():
     for _ in range(40):
-      half('task', {name: x[:, :1] for name, x in blocks[0].items()})
+      half('task', {name: x[:1] for name, x in blocks[0].items()})
     transitions.Inserter(client, K)('task', blocks[1])
     next(
         transitions.make_iterator(

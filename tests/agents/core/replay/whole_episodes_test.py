@@ -6,6 +6,7 @@ import functools
 from distillery.agents.core import adaptation
 from distillery.agents.core import experiment
 from distillery.agents.core import run_directory
+from distillery.agents.core.replay import blocks
 from distillery.agents.core.replay import whole_episodes
 from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder as dnc_builder
@@ -33,13 +34,13 @@ def fixture_eagerly(run_eagerly):
 
 
 def block_of(*lengths, num_steps=6, discount=1.0):
-  """[T, 1, E]: environment e's episodes have `lengths[e]` steps."""
+  """[1, T, E]: environment e's episodes have `lengths[e]` steps."""
   step = np.stack([np.arange(num_steps) % n for n in lengths], -1)
   end = step == np.array(lengths) - 1
   return {
-      'episode_step': step[:, np.newaxis],
-      'episode_end': end[:, np.newaxis],
-      'discount': np.where(end, discount, 1.0)[:, np.newaxis],
+      'episode_step': step[np.newaxis],
+      'episode_end': end[np.newaxis],
+      'discount': np.where(end, discount, 1.0)[np.newaxis],
   }
 
 
@@ -159,12 +160,18 @@ def test_later_on_episodes_may_all_last_to_the_limit():
   def passed(lengths, num_steps):
     """How many blocks come through; each is a step."""
     made.num_steps = num_steps
-    blocks = made._check_first(
-        {name: tf.constant(array) for name, array in block_of(*each).items()}
+    passing = made._check_first(
+        blocks.Block(
+            **{
+                **dict.fromkeys(blocks.Block._fields),
+                'reward': np.zeros([1, 6, 2]),
+                **block_of(*each),
+            }
+        )
         for each in lengths
     )
     count = 0
-    for _ in blocks:
+    for _ in passing:
       made.num_steps += 1
       count += 1
     return count

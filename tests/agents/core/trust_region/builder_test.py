@@ -79,7 +79,7 @@ def test_a_queue_a_behaviour_holds_one_block_of_its_shape():
   assert [table.name for table in tables] == ['shared', 'task']
   for table in tables:
     assert table.info.max_size == 1
-    assert table.info.signature['action'].shape == (100, 3, 2, 2)
+    assert table.info.signature['action'].shape == (3, 100, 2, 2)
 
 
 @pytest.mark.parametrize('observes_task, inputs', [(True, 8), (False, 5)])

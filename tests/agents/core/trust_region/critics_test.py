@@ -2,9 +2,11 @@
 
 import dataclasses
 
+from distillery.agents.core.replay import blocks as replay_blocks
 from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.agents.core.trust_region import critics
 from distillery.networks import values as value_networks
+from helpers import random_blocks
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -30,7 +32,7 @@ def make(baseline='linear', **changes):
 def make_block(**changes):
   """Two episodes of two steps; task 0's first terminates, the rest do not.
 
-  Columns are tasks: task 1 gets ten times as much, and 1 more.
+  Task 1 gets ten times as much, and 1 more. `changes` are by time.
   """
   reward = np.array([1.0, 2.0, 4.0, 8.0])
   end = np.array([False, True, False, True])
@@ -47,11 +49,13 @@ def make_block(**changes):
   )
   block['discount'][1, 0] = 0.0
   block.update(changes)
-  types = dict(episode_step=tf.int32, episode_end=tf.bool)
-  return {
-      name: tf.constant(array, types.get(name, tf.float32))
-      for name, array in block.items()
-  }
+  types = dict(episode_step=np.int32, episode_end=bool)
+  return random_blocks.block_of(
+      {
+          name: np.asarray(array, types.get(name, np.float32))
+          for name, array in block.items()
+      }
+  )
 
 
 def standardised(advantage):
@@ -125,12 +129,12 @@ def test_a_linear_critic_is_fitted_by_observation_and_time():
       episode_step=rng.integers(100, size=shape),
       episode_end=np.zeros(shape),
   )
-  by_step = (
-      block['observation'][..., 0]
-      + tf.cast(block['episode_step'], tf.float32) / 10.0
+  samples = block.samples()
+  target = (
+      samples.observation[..., 0]
+      + tf.cast(samples.episode_step, tf.float32) / 10.0
   )
-  target = tf.reshape(tf.transpose(by_step, [1, 0, 2]), [K, -1])
-  critic.fit(block, target * [[1.0], [-3.0]], SEED)
+  critic.fit(samples, target * [[1.0], [-3.0]], SEED)
   np.testing.assert_allclose(
       critic.estimate(block).value, target * [[1.0], [-3.0]], atol=0.5
   )
@@ -139,10 +143,10 @@ def test_a_linear_critic_is_fitted_by_observation_and_time():
 def test_environments_of_a_task_keep_to_themselves():
   """Each environment's episodes are its own, and none is lost on the way."""
   block = make_block()
-  both = {
-      name: tf.concat([x, x[::-1] if name == 'reward' else x], axis=2)
-      for name, x in block.items()
-  }
+  other = block._replace(reward=block.reward[:, ::-1])
+  both = replay_blocks.Block(
+      *(tf.concat(pair, axis=2) for pair in zip(block[:-1], other[:-1]))
+  )
   target = make().estimate(both).value_target.numpy().reshape(K, T, 2)
   np.testing.assert_allclose(
       target[..., 0], make().estimate(block).value_target
@@ -164,7 +168,7 @@ def expects(value):
   """A neural critic that expects as much everywhere, for each task."""
   critic = make('neural', value_learning_rate=1e-9)
   critic.fit(
-      make_block(),
+      make_block().samples(),
       tf.broadcast_to(tf.constant(value)[:, tf.newaxis], [K, T]),
       SEED,
   )
@@ -189,10 +193,11 @@ def test_a_neural_critic_bootstraps_where_an_episode_was_truncated():
 def test_a_neural_critic_bootstraps_from_an_episodes_own_last_observation():
   critic = make('neural')
   block = make_block()
-  critic.fit(block, tf.random.stateless_normal([K, T], [0, 0]), SEED)
-  moved = dict(block)
-  moved['next_observation'] = tf.tensor_scatter_nd_update(
-      block['next_observation'], [[3, 0, 0]], [[9.0] * D]
+  critic.fit(block.samples(), tf.random.stateless_normal([K, T], [0, 0]), SEED)
+  moved = block._replace(
+      next_observation=tf.tensor_scatter_nd_update(
+          block.next_observation, [[0, 3, 0]], [[9.0] * D]
+      )
   )
   difference = (
       critic.estimate(moved).value_target - critic.estimate(block).value_target
@@ -216,17 +221,13 @@ def errors_after(num_fits, **changes):
       },
       reward=np.zeros([16, K, 2]),
       discount=np.ones([16, K, 2]),
+      episode_step=np.zeros([16, K, 2]),
       episode_end=np.zeros([16, K, 2]),
   )
-  target = (
-      100.0
-      + 50.0
-      * tf.reshape(
-          tf.transpose(block['observation'] - 1000.0, [1, 0, 2, 3]), [K, -1, D]
-      )[..., 0]
-  )
+  samples = block.samples()
+  target = 100.0 + 50.0 * (samples.observation[..., 0] - 1000.0)
   for i in range(num_fits):
-    critic.fit(block, target, tf.constant([0, i], tf.int64))
+    critic.fit(samples, target, tf.constant([0, i], tf.int64))
   return np.square(critic.estimate(block).value - target).mean(axis=1)
 
 
@@ -254,7 +255,7 @@ def test_a_task_is_valued_by_its_own_targets_alone():
     values = []
     for scale in (1.0, 5.0):
       critic = make(baseline)
-      critic.fit(make_block(), target * [[1.0], [scale]], SEED)
+      critic.fit(make_block().samples(), target * [[1.0], [scale]], SEED)
       values.append(critic.estimate(make_block()).value.numpy())
     np.testing.assert_array_equal(values[0][0], values[1][0])
     assert (np.abs(values[0][1] - values[1][1]) > 1e-3).all()
@@ -265,7 +266,7 @@ def test_the_seed_of_a_fit_orders_a_neural_critics_samples():
   for seed in (1, 1, 2):
     critic = make('neural')
     critic.fit(
-        make_block(),
+        make_block().samples(),
         tf.random.stateless_normal([K, T], [0, 0]),
         tf.constant([seed, 0], tf.int64),
     )
