@@ -176,8 +176,8 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
   rng = np.random.default_rng(0)
   for _ in range(3):
     learned.reward_scale(
-        tf.constant(rng.normal(scale=9.0, size=(4, 2, 16)), tf.float32),
-        tf.ones([4, 2, 16], tf.int32),
+        tf.constant(rng.normal(scale=9.0, size=(2, 4, 16)), tf.float32),
+        tf.ones([2, 4, 16], tf.int32),
     )
   run = write_run(
       tmp_path / 'run',
@@ -191,14 +191,14 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
   made = make_builder(normalize_rewards=True, initial_run=run).make_networks(
       seed=2
   )
-  reward, begins = tf.ones([1, 2, 16]), tf.zeros([1, 2, 16], tf.int32)
+  reward, begins = tf.ones([2, 1, 16]), tf.zeros([2, 1, 16], tf.int32)
   divided = made.reward_scale(reward, begins)
   np.testing.assert_array_equal(divided, learned.reward_scale(reward, begins))
   one = make_builder(
       1, normalize_rewards=True, initial_run=run, initial_task='two'
   ).make_networks(seed=2)
   np.testing.assert_array_equal(
-      one.reward_scale(reward[:, 1:], begins[:, 1:]), divided[:, 1:]
+      one.reward_scale(reward[1:], begins[1:]), divided[1:]
   )
   with pytest.raises(
       ValueError,
