@@ -10,7 +10,6 @@ from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
 from distillery.agents.core.replay import blocks
 from distillery.ops import advantages
-from distillery.ops import gradients
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
@@ -106,10 +105,13 @@ class A2CLearner(learners.Learner):
         own = [total + part for total, part in zip(own, of_task)]
     # A task's head is nothing to the other tasks: in turns, too, all of them
     # can be moved at the end.
-    own = gradients.clip_by_task_norm(
-        own, self._config.max_gradient_norm, num_tasks=num_tasks
+    optimizers.apply_clipped(
+        self._own_optimizer,
+        own,
+        self._own,
+        self._config.max_gradient_norm,
+        num_tasks=num_tasks,
     )
-    self._own_optimizer.apply_gradients(zip(own, self._own))
     # Only now, so that a block is learned from with the very function that
     # acted in it.
     if not self._config.initial_run:
@@ -173,9 +175,9 @@ class A2CLearner(learners.Learner):
       # The sum of the tasks' means: a head learns as if it were alone.
       loss = tf.reduce_sum(weight * of_task)
     shared, own = tape.gradient(loss, (self._shared, self._own))
-    if shared:
-      shared, _ = tf.clip_by_global_norm(shared, config.max_gradient_norm)
-      self._shared_optimizer.apply_gradients(zip(shared, self._shared))
+    optimizers.apply_clipped(
+        self._shared_optimizer, shared, self._shared, config.max_gradient_norm
+    )
     return own, {
         'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
         'entropy': tf.reduce_mean(terms.entropy),

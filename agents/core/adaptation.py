@@ -60,10 +60,10 @@ def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
   """
   for number, block in enumerate(blocks):
     shape = block['reward'].shape
-    if shape[1:] != (num_tasks, 1):
+    if (shape[0], *shape[2:]) != (num_tasks, 1):
       raise ValueError(
           f'blocks: number {number} has rewards of shape {shape}, '
-          f'want [T, {num_tasks}, 1].'
+          f'want [{num_tasks}, T, 1].'
       )
 
 

@@ -104,6 +104,65 @@ class Builder(abc.ABC):
     """What learns from the tables; serves 'policy' to actors."""
 
 
+class EpisodicBuilder(Builder):
+  """Replay of whole episodes by task, for meta-learners with a latent.
+
+  In turns, 'shared' acts as at first in a new task, and 'task' by what is known
+  of it. A subclass calls this constructor once it has checked what is its own.
+  """
+
+  needs_whole_episodes = True
+  # The kinds of episodes that actors insert, see `episodes.Kind`.
+  inserted_kinds: Sequence[str] = ('context',)
+
+  def __init__(self, config: Any, spec: core_specs.AgentSpec):
+    """Checks what all of them need.
+
+    Args:
+      config: the agent's, with `unroll_length` and `tasks_per_update`.
+      spec: the tasks.
+
+    Raises:
+      ValueError: if they do not go together.
+    """
+    core_specs.check_meta_learner(
+        spec,
+        unroll_length=config.unroll_length,
+        tasks_per_update=config.tasks_per_update,
+    )
+    self.config = config
+    self.spec = spec
+
+  @property
+  def evaluated_policies(self) -> Sequence[str]:
+    return ('task',)
+
+  @property
+  def behaviours(self) -> Sequence[str]:
+    return ('shared', 'task')
+
+  @property
+  def keeps_replay(self) -> bool:
+    return True
+
+  @classmethod
+  def make_inserter(
+      cls, spec: core_specs.AgentSpec, client: reverb.Client
+  ) -> Inserter:
+    from distillery.agents.core.replay import episodes
+    from distillery.agents.core.replay import transitions
+
+    del spec
+
+    def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
+      del behaviour  # Contexts come from both.
+      rows = transitions.pack_episodes(block)
+      for kind in cls.inserted_kinds:
+        episodes.insert(client, kind, rows)
+
+    return insert
+
+
 class OnPolicyBuilder(Builder):
   """Blocks of unrolls, one queue for each policy that acts."""
 

@@ -3,7 +3,17 @@
 import abc
 import contextlib
 import math
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import acme
 from acme.utils import counting
@@ -169,6 +179,36 @@ class Learner(acme.Learner):
   @tf.function
   def _pack_variables(self, name: str) -> tf.Tensor:
     return _pack(self._variables[name])
+
+
+def mean_of_updates(
+    update: Callable[[tf.Tensor], Dict[str, tf.Tensor]], num_updates: int
+) -> Dict[str, tf.Tensor]:
+  """Makes several updates within one compiled step.
+
+  Args:
+    update: makes the update of a number, int64 [] from 0 on, and returns its
+      metrics.
+    num_updates: U, at least 1.
+
+  Returns:
+    The means of the metrics over the updates.
+  """
+  total = update(tf.constant(0, tf.int64))
+  for i in tf.range(1, num_updates, dtype=tf.int64):
+    metrics = update(i)
+    total = {name: total[name] + metrics[name] for name in total}
+  return {name: value / num_updates for name, value in total.items()}
+
+
+def stream(seed: int, number: tf.Tensor) -> tf.Tensor:
+  """Returns the seed of TensorFlow's stateless operations, int64 [2].
+
+  Args:
+    seed: the learner's.
+    number: int [], which of the learner's streams; each is used once.
+  """
+  return tf.stack([tf.constant(seed, tf.int64), tf.cast(number, tf.int64)])
 
 
 def _shapes(tensors: Mapping[str, tf.Tensor]) -> _Shapes:

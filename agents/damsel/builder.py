@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from typing import List, Mapping, Sequence
+from typing import List, Sequence
 
 from distillery.agents.core import builders
 from distillery.agents.core import specs
@@ -19,14 +19,12 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
-class DamselBuilder(builders.Builder):
+class DamselBuilder(builders.EpisodicBuilder):
   """Episodes of each task: from its family's component, then from its latent.
 
   'shared' acts by the component of the task's family, 'task' by what was
   inferred of the task.
   """
-
-  needs_whole_episodes = True
 
   def __init__(self, config: damsel_config.DamselConfig, spec: specs.AgentSpec):
     """Reads the experts.
@@ -38,11 +36,7 @@ class DamselBuilder(builders.Builder):
     self.components = components(
         spec.families, config.latent_size, config.single_prior
     )
-    specs.check_meta_learner(
-        spec,
-        unroll_length=config.unroll_length,
-        tasks_per_update=config.tasks_per_update,
-    )
+    super().__init__(config, spec)
     self._experts = damsel_experts.read(config.experts)
     got = (self._experts.observation.shape, self._experts.action.shape)
     lead = (spec.num_tasks, got[0][1], config.unroll_length)
@@ -54,20 +48,6 @@ class DamselBuilder(builders.Builder):
       raise ValueError(
           f'the experts in {config.experts} are arrays {got}, ' f'want {want}.'
       )
-    self.config = config
-    self.spec = spec
-
-  @property
-  def evaluated_policies(self) -> Sequence[str]:
-    return ('task',)
-
-  @property
-  def behaviours(self) -> Sequence[str]:
-    return ('shared', 'task')
-
-  @property
-  def keeps_replay(self) -> bool:
-    return True
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     from distillery.agents.core.replay import episodes
@@ -97,21 +77,6 @@ class DamselBuilder(builders.Builder):
             ),
         ],
     )
-
-  @classmethod
-  def make_inserter(
-      cls, spec: specs.AgentSpec, client: reverb.Client
-  ) -> builders.Inserter:
-    from distillery.agents.core.replay import episodes
-    from distillery.agents.core.replay import transitions
-
-    del spec
-
-    def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-      del behaviour  # Contexts are of whoever acted.
-      episodes.insert(client, 'context', transitions.pack_episodes(block))
-
-    return insert
 
   def num_learner_steps(self, env_steps: int) -> int:
     return self.config.steps_per_block

@@ -81,31 +81,23 @@ class DamselLearner(learners.Learner):
     contexts, experts = batch['context'], batch['expert']
     experts = tf.reshape(experts, [num_tasks, -1, experts.shape[-1]])
 
-    def seed(i):
-      return tf.stack(
-          [
-              tf.constant(self._seed, tf.int64),
-              tf.cast(step, tf.int64) * (config.updates_per_step + 1) + i,
-          ]
-      )
+    num_updates = config.updates_per_step
+    first = tf.cast(step, tf.int64) * (num_updates + 1)
 
-    total = self._update(contexts, experts, seed(0))
-    for i in tf.range(1, config.updates_per_step, dtype=tf.int64):
-      metrics = self._update(contexts, experts, seed(i))
-      total = {name: total[name] + metrics[name] for name in total}
-    networks.latents.inferred.assign(
-        damsel_networks.infer(
-            networks,
-            self._unpack(
-                episodes.draw_contexts(
-                    contexts, config.context_size, seed(config.updates_per_step)
-                )
-            ),
-        )
+    def update(i):
+      seed = learners.stream(self._seed, first + i)
+      return self._update(contexts, experts, seed)
+
+    metrics = learners.mean_of_updates(update, num_updates)
+    context = episodes.draw_contexts(
+        contexts,
+        config.context_size,
+        learners.stream(self._seed, first + num_updates),
     )
-    return {
-        name: value / config.updates_per_step for name, value in total.items()
-    }
+    networks.latents.inferred.assign(
+        damsel_networks.infer(networks, self._unpack(context))
+    )
+    return metrics
 
   def _update(
       self, contexts: tf.Tensor, experts: tf.Tensor, seed: tf.Tensor

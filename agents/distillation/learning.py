@@ -7,35 +7,14 @@ from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
 from distillery.agents.core.replay import blocks
 from distillery.agents.distillation import config as distillation_config
+from distillery.agents.distillation import losses
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
-from distillery.ops import checks
-from distillery.ops import gradients
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-tfd = tfp.distributions
 # Under RMSprop's root: the square of the study's 1e-5, which is beside it. What
 # parts student and teacher at last has small gradients.
 _EPSILON = 1e-10
-
-
-def distillation_loss(
-    teacher: tfd.Distribution, student: tfd.Distribution
-) -> tf.Tensor:
-  """KL(teacher || student), `[K, N]`: where the teacher goes, so shall it.
-
-  The study's equation (4) is the other direction; its code is this one.
-
-  Args:
-    teacher: a policy of every task, batch shape `[K, N]`.
-    student: another one of the same shapes.
-
-  Raises:
-    ValueError: if the shapes disagree.
-  """
-  checks.same_shape('distillation_loss', teacher=teacher, student=student)
-  return tfd.kl_divergence(teacher, student)
 
 
 class DistillationLearner(learners.Learner):
@@ -96,18 +75,18 @@ class DistillationLearner(learners.Learner):
     shared, own = student.shared_variables(), student.task_variables()
     with tf.GradientTape() as tape:
       policy = student.task(observation)
-      kl = distillation_loss(teacher, policy)
+      kl = losses.distillation_loss(teacher, policy)
       loss = tf.reduce_sum(tf.reduce_mean(kl, axis=1))
     shared_gradients, own_gradients = tape.gradient(loss, (shared, own))
-    shared_gradients, _ = tf.clip_by_global_norm(shared_gradients, max_norm)
-    self._shared_optimizer.apply_gradients(zip(shared_gradients, shared))
-    self._own_optimizer.apply_gradients(
-        zip(
-            gradients.clip_by_task_norm(
-                own_gradients, max_norm, num_tasks=student.num_tasks
-            ),
-            own,
-        )
+    optimizers.apply_clipped(
+        self._shared_optimizer, shared_gradients, shared, max_norm
+    )
+    optimizers.apply_clipped(
+        self._own_optimizer,
+        own_gradients,
+        own,
+        max_norm,
+        num_tasks=student.num_tasks,
     )
     student.normalizer.update(observation)
     return {

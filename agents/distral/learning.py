@@ -10,7 +10,6 @@ from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.agents.distral import networks as distral_networks
 from distillery.ops import advantages
-from distillery.ops import gradients
 from distillery.ops import minibatches
 import tensorflow as tf
 
@@ -85,7 +84,7 @@ class DistralLearner(learners.Learner):
     batch_checks.check_block(block, policy.num_tasks, batch_checks.STEPS)
     batch, metrics = self._make_batch(block)
     orders = minibatches.orders(
-        tf.stack([tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64)]),
+        learners.stream(self._seed, step),
         *batch.advantage.shape,
         num_epochs=self._config.num_epochs,
         num_minibatches=self._config.num_minibatches,
@@ -232,16 +231,16 @@ class DistralLearner(learners.Learner):
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     max_norm = self._config.max_gradient_norm
-    if shared_variables:
-      shared_gradients, _ = tf.clip_by_global_norm(shared_gradients, max_norm)
-      self._shared_optimizer.apply_gradients(
-          zip(shared_gradients, shared_variables)
-      )
-    if task_variables:
-      task_gradients = gradients.clip_by_task_norm(
-          task_gradients, max_norm, num_tasks=self._networks.policy.num_tasks
-      )
-      self._task_optimizer.apply_gradients(zip(task_gradients, task_variables))
+    optimizers.apply_clipped(
+        self._shared_optimizer, shared_gradients, shared_variables, max_norm
+    )
+    optimizers.apply_clipped(
+        self._task_optimizer,
+        task_gradients,
+        task_variables,
+        max_norm,
+        num_tasks=self._networks.policy.num_tasks,
+    )
     return metrics
 
   def _update_value(self, batch) -> Metrics:

@@ -10,7 +10,6 @@ from distillery.agents.distral import config as distral_config
 from distillery.agents.distral import losses
 from distillery.networks.policies import recurrent
 from distillery.ops import advantages
-from distillery.ops import gradients
 import tensorflow as tf
 
 # Of half the values' squared error, beside the policies' loss in what they
@@ -147,11 +146,14 @@ class RecurrentDistralLearner(learners.Learner):
     shared, task, value = tape.gradient(
         loss, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
     )
-    shared, _ = tf.clip_by_global_norm(shared, max_norm)
-    self._shared_optimizer.apply_gradients(zip(shared, variables[0]))
-    if task:
-      task = gradients.clip_by_task_norm(
-          task, max_norm, num_tasks=policy.num_tasks
-      )
-      self._task_optimizer.apply_gradients(zip(task, variables[1]))
+    optimizers.apply_clipped(
+        self._shared_optimizer, shared, variables[0], max_norm
+    )
+    optimizers.apply_clipped(
+        self._task_optimizer,
+        task,
+        variables[1],
+        max_norm,
+        num_tasks=policy.num_tasks,
+    )
     self._value_optimizer.apply_gradients(zip(value, variables[2]))

@@ -121,12 +121,16 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   ) -> trust_region.TrustRegionResult:
     """All at once; those whose `moves` `[K]` is 0 stay where they are."""
     policy = self._networks.policy
-    surrogate = self._surrogate(samples, estimate, policy.num_tasks)
+    num_tasks = policy.num_tasks
     penalty = self._make_penalty(samples.observation, step)
     return self._trust_region_step(
         policy.task_variables(),
-        num_regions=policy.num_tasks,
-        loss=lambda pi: moves * (surrogate(pi) + penalty()),
+        num_regions=num_tasks,
+        loss=lambda pi: moves
+        * (
+            losses.surrogate_loss(pi, samples, estimate.advantage, num_tasks)
+            + penalty()
+        ),
         policy=lambda: policy.task(samples.observation),
     )
 
@@ -213,7 +217,15 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     critic = self._networks.central_critic
     samples = block.samples()
     estimate = critic.estimate(block)
-    result = self._step_shared(samples, estimate)
+    policy = self._networks.policy
+    result = self._trust_region_step(
+        policy.shared_variables(),
+        num_regions=1,
+        loss=lambda pi: losses.surrogate_loss(
+            pi, samples, estimate.advantage, 1
+        ),
+        policy=lambda: policy.shared(samples.observation),
+    )
     critic.fit(samples, estimate.value_target, self._stream(step, 2))
     return result
 

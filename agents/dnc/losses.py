@@ -1,4 +1,4 @@
-"""DnC's penalties and its distillation (Ghosh et al. 2018, equations 4 to 6).
+"""DnC's losses (Ghosh et al. 2018, equations 4 to 6).
 
 Local policy i minimises its surrogate loss plus alpha times a penalty:
 
@@ -15,11 +15,47 @@ moves: the others are as they were when the step began.
 
 from typing import TypeVar
 
+from distillery.agents.core.replay import blocks
 from distillery.ops import checks
 from distillery.ops import families
+from distillery.ops import policy_gradient
+from distillery.ops import regions
 import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
 
 Family = TypeVar('Family', families.Gaussian, families.Categorical)
+
+
+def surrogate_loss(
+    policy: tfd.Distribution,
+    samples: blocks.Block,
+    advantage: tf.Tensor,
+    num_regions: int,
+) -> tf.Tensor:
+  """Computes -mean( pi_i(a|s) / pi_i,old(a|s) A_i(s, a) ) of each region.
+
+  Args:
+    policy: the policies in the samples' states, batch shape `[K, N]`.
+    samples: actions and their log-probabilities when they were taken,
+      `[K, N, ...]`.
+    advantage: A_i(s, a), `[K, N]`.
+    num_regions: K, the local policies' regions, or 1, the centre's.
+
+  Returns:
+    `[num_regions]`.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.action_of('surrogate_loss', policy, samples.action)
+  return regions.mean(
+      policy_gradient.surrogate(
+          policy.log_prob(samples.action), samples.log_prob, advantage
+      ),
+      num_regions,
+  )
 
 
 def pairs(parameters: Family, num_contexts: int) -> Family:

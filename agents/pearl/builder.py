@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import math
 import typing
-from typing import List, Mapping, Sequence
+from typing import List
 
 from distillery.agents.core import builders
 from distillery.agents.core import specs
 from distillery.agents.pearl import config as pearl_config
-import numpy as np
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting
@@ -20,14 +19,14 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
-class PearlBuilder(builders.Builder):
+class PearlBuilder(builders.EpisodicBuilder):
   """Episodes of each task: from the prior, then from its posterior.
 
   'shared' acts from a latent of the prior, as at first in a task that is new;
   'task' from one of the posterior. Everything learns from both.
   """
 
-  needs_whole_episodes = True
+  inserted_kinds = ('context', 'replay')
 
   def __init__(self, config: pearl_config.PearlConfig, spec: specs.AgentSpec):
     """Initialises the builder.
@@ -36,25 +35,7 @@ class PearlBuilder(builders.Builder):
       ValueError: if config and tasks do not go together.
     """
     specs.check_bounded('PEARL', spec.action_spec)
-    specs.check_meta_learner(
-        spec,
-        unroll_length=config.unroll_length,
-        tasks_per_update=config.tasks_per_update,
-    )
-    self.config = config
-    self.spec = spec
-
-  @property
-  def evaluated_policies(self) -> Sequence[str]:
-    return ('task',)
-
-  @property
-  def behaviours(self) -> Sequence[str]:
-    return ('shared', 'task')
-
-  @property
-  def keeps_replay(self) -> bool:
-    return True
+    super().__init__(config, spec)
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
     from distillery.agents.core.replay import episodes
@@ -81,23 +62,6 @@ class PearlBuilder(builders.Builder):
     return episodes.make_tables(
         self.spec.num_tasks, config.unroll_length, [context, replay]
     )
-
-  @classmethod
-  def make_inserter(
-      cls, spec: specs.AgentSpec, client: reverb.Client
-  ) -> builders.Inserter:
-    from distillery.agents.core.replay import episodes
-    from distillery.agents.core.replay import transitions
-
-    del spec
-
-    def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-      del behaviour  # Contexts at test time are of both, too.
-      rows = transitions.pack_episodes(block)
-      for kind in ('context', 'replay'):
-        episodes.insert(client, kind, rows)
-
-    return insert
 
   def num_learner_steps(self, env_steps: int) -> int:
     is_random = env_steps < self.spec.num_tasks * self.config.random_steps

@@ -9,9 +9,8 @@ from distillery.agents.core.replay import batch_checks
 from distillery.agents.core.replay import episodes
 from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import config as pearl_config
+from distillery.agents.pearl import losses
 from distillery.agents.pearl import networks as pearl_networks
-from distillery.ops import gaussians
-from distillery.ops import soft_q
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
@@ -22,13 +21,13 @@ class PearlLearner(learners.Learner):
 
     z ~ q(z|c) = product over c of N(mu(s, a, r), s^2(s, a, r))
 
-  | loss                      | moves            | held fixed                  |
-  |---------------------------|------------------|-----------------------------|
-  | soft_q.critic_loss        | critics, encoder | target critics, policy,     |
-  |                           |                  | alpha                       |
-  | kl_weight KL(q || N(0,1)) | encoder          |                             |
-  | soft_q.actor_loss         | policy           | critics, z, alpha           |
-  | soft_q.temperature_loss   | log alpha        | policy                      |
+  | loss                         | moves            | held fixed               |
+  |------------------------------|------------------|--------------------------|
+  | losses.critic_loss           | critics, encoder | target critics, policy,  |
+  |                              |                  | alpha                    |
+  | kl_weight losses.latent_loss | encoder          |                          |
+  | losses.actor_loss            | policy           | critics, z, alpha        |
+  | losses.temperature_loss      | log alpha        | policy                   |
   """
 
   def __init__(
@@ -93,22 +92,18 @@ class PearlLearner(learners.Learner):
     contexts, replay = batch['context'], batch['replay']
     replay = tf.reshape(replay, [spec.num_tasks, -1, replay.shape[-1]])
 
-    def seed(i):
-      return tf.stack(
-          [
-              tf.constant(self._seed, tf.int64),
-              tf.cast(step, tf.int64) * (config.updates_per_step + 1) + i,
-          ]
-      )
+    num_updates = config.updates_per_step
+    first = tf.cast(step, tf.int64) * (num_updates + 1)
 
-    total = self._update(contexts, replay, seed(0))
-    for i in tf.range(1, config.updates_per_step, dtype=tf.int64):
-      metrics = self._update(contexts, replay, seed(i))
-      total = {name: total[name] + metrics[name] for name in total}
-    self._draw_latents(contexts, seed(config.updates_per_step))
-    return {
-        name: value / config.updates_per_step for name, value in total.items()
-    }
+    def update(i):
+      seed = learners.stream(self._seed, first + i)
+      return self._update(contexts, replay, seed)
+
+    metrics = learners.mean_of_updates(update, num_updates)
+    self._draw_latents(
+        contexts, learners.stream(self._seed, first + num_updates)
+    )
+    return metrics
 
   def _update(
       self, contexts: tf.Tensor, replay: tf.Tensor, seed: tf.Tensor
@@ -138,43 +133,42 @@ class PearlLearner(learners.Learner):
     )
     temperature = tf.repeat(networks.temperatures(), len(tasks))
 
+    # Critics and encoder.
     with tf.GradientTape() as tape:
       posterior = pearl_networks.infer(networks, context)
       latent = posterior.mean + posterior.std * latent_noise
       with tape.stop_recording():
-        target = self._target(batch, latent, temperature, noise[0])
-      q = networks.critics(
-          pearl_networks.with_latent(batch.observation, latent), batch.action
-      )
-      critic_loss = soft_q.critic_loss(q, target)
-      kl = gaussians.kl_from_standard(posterior)
+        target = losses.critic_target(
+            networks,
+            batch,
+            latent,
+            noise[0],
+            temperature,
+            gamma=config.discount,
+        )
+      critic_loss, q = losses.critic_loss(networks, batch, latent, target)
+      kl = losses.latent_loss(posterior)
       loss = tf.reduce_mean(critic_loss + config.kl_weight * kl)
     self._apply('critics', tape, loss)
 
-    state = pearl_networks.with_latent(
-        batch.observation, tf.stop_gradient(latent)
-    )
+    # Policy.
     with tf.GradientTape() as tape:
-      sample = networks.policy.sample(state, noise[1])
-      actor_loss = tf.reduce_mean(
-          soft_q.actor_loss(
-              networks.critics(state, sample.action),
-              sample.log_prob,
-              temperature,
-          )
+      actor_loss, sample = losses.actor_loss(
+          networks, batch, tf.stop_gradient(latent), noise[1], temperature
       )
+      actor_loss = tf.reduce_mean(actor_loss)
     self._apply('policy', tape, actor_loss)
 
+    # Temperature.
     with tf.GradientTape() as tape:
       loss = tf.reduce_mean(
-          soft_q.temperature_loss(
-              tf.repeat(networks.temperatures.log, len(tasks)),
-              sample.log_prob,
-              target_entropy=self._target_entropy,
+          losses.temperature_loss(
+              networks, sample.log_prob, target_entropy=self._target_entropy
           )
       )
     self._apply('temperatures', tape, loss)
 
+    # Target critics.
     networks.target_critics.follow(networks.critics, config.target_rate)
     return {
         'critic_loss': tf.reduce_mean(critic_loss),
@@ -188,26 +182,6 @@ class PearlLearner(learners.Learner):
         ),
         'reward': tf.reduce_mean(batch.reward) / config.reward_scale,
     }
-
-  def _target(
-      self,
-      batch: transitions.Transitions,
-      latent: tf.Tensor,
-      temperature: tf.Tensor,
-      noise: tf.Tensor,
-  ) -> tf.Tensor:
-    """What Q(s, a, z) is to be, `[M, N]`."""
-    networks = self._networks
-    state = pearl_networks.with_latent(batch.next_observation, latent)
-    following = networks.policy.sample(state, noise)
-    return soft_q.critic_target(
-        batch.reward,
-        batch.discount,
-        networks.target_critics(state, following.action),
-        following.log_prob,
-        temperature,
-        gamma=self._config.discount,
-    )
 
   def _draw_latents(self, contexts: tf.Tensor, seed: tf.Tensor) -> None:
     """Of each task one from the prior and one from the posterior."""

@@ -1,16 +1,15 @@
 """SAC's learner."""
 
-from typing import Dict, List, Mapping, Sequence
+from typing import Dict, Mapping
 
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core import specs
 from distillery.agents.core.replay import transitions
 from distillery.agents.sac import config as sac_config
+from distillery.agents.sac import losses
 from distillery.agents.sac import networks as sac_networks
 from distillery.ops import checks
-from distillery.ops import gradients
-from distillery.ops import soft_q
 import numpy as np
 import tensorflow as tf
 
@@ -23,12 +22,12 @@ _EPSILON = 1e-5
 class SACLearner(learners.Learner):
   """Updates critics, policy and temperatures, several times a step.
 
-  | loss                     | moves         | held fixed                      |
-  |--------------------------|---------------|---------------------------------|
-  | soft_q.critic_loss       | critics       | target critics, policy, alpha   |
-  | soft_q.actor_loss        | policy        | critics (differentiated by the  |
-  |                          |               | action alone), alpha            |
-  | soft_q.temperature_loss  | log alpha [K] | policy                          |
+  | loss                    | moves         | held fixed                      |
+  |-------------------------|---------------|---------------------------------|
+  | losses.critic_loss      | critics       | target critics, policy, alpha   |
+  | losses.actor_loss       | policy        | critics (differentiated by the  |
+  |                         |               | action alone), alpha            |
+  | losses.temperature_loss | log alpha [K] | policy                          |
   """
 
   def __init__(
@@ -88,20 +87,12 @@ class SACLearner(learners.Learner):
     )
     self._networks.policy.start()
     num_updates = batch.shape[0]
+    first = tf.cast(step, tf.int64) * num_updates
 
-    def seed(i):
-      return tf.stack(
-          [
-              tf.constant(self._seed, tf.int64),
-              tf.cast(step, tf.int64) * num_updates + i,
-          ]
-      )
+    def update(i):
+      return self._update(batch[i], learners.stream(self._seed, first + i))
 
-    total = self._update(batch[0], seed(0))
-    for i in tf.range(1, num_updates, dtype=tf.int64):
-      metrics = self._update(batch[i], seed(i))
-      total = {name: total[name] + metrics[name] for name in total}
-    return {name: value / num_updates for name, value in total.items()}
+    return learners.mean_of_updates(update, num_updates)
 
   def _update(self, rows: tf.Tensor, seed: tf.Tensor) -> Metrics:
     config, networks = self._config, self._networks
@@ -109,38 +100,28 @@ class SACLearner(learners.Learner):
     noise = tf.random.stateless_normal([2, *batch.action.shape], seed)
     temperature = networks.temperatures()
 
-    following = networks.policy.sample(batch.next_observation, noise[0])
-    target = soft_q.critic_target(
-        batch.reward,
-        batch.discount,
-        networks.target_critics(batch.next_observation, following.action),
-        following.log_prob,
-        temperature,
-        gamma=config.discount,
+    # Critics.
+    target = losses.critic_target(
+        networks, batch, noise[0], temperature, gamma=config.discount
     )
     with tf.GradientTape() as tape:
-      q = networks.critics(batch.observation, batch.action)
-      critic_loss = soft_q.critic_loss(q, target)
+      critic_loss, q = losses.critic_loss(networks, batch, target)
       loss = self._reduce(critic_loss)
     self._apply('critics', tape, loss)
 
+    # Policy.
     with tf.GradientTape() as tape:
-      sample = networks.policy.sample(batch.observation, noise[1])
-      actor_loss = soft_q.actor_loss(
-          networks.critics(batch.observation, sample.action),
-          sample.log_prob,
-          temperature,
+      actor_loss, sample = losses.actor_loss(
+          networks, batch, noise[1], temperature
       )
       loss = self._reduce(actor_loss)
     self._apply('policy', tape, loss)
 
+    # Temperatures. No two tasks share one, so the sum keeps them apart.
     with tf.GradientTape() as tape:
-      # Tasks share no temperature, so the sum keeps them apart.
       loss = tf.reduce_sum(
-          soft_q.temperature_loss(
-              networks.temperatures.log,
-              sample.log_prob,
-              target_entropy=self._target_entropy,
+          losses.temperature_loss(
+              networks, sample.log_prob, target_entropy=self._target_entropy
           )
       )
     variables = networks.temperatures.trainable_variables
@@ -148,6 +129,7 @@ class SACLearner(learners.Learner):
         zip(tape.gradient(loss, variables), variables)
     )
 
+    # Target critics.
     networks.target_critics.follow(networks.critics, config.target_rate)
     return {
         'critic_loss': tf.reduce_mean(critic_loss),
@@ -189,14 +171,11 @@ class SACLearner(learners.Learner):
 
   def _apply(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
     variables = getattr(self._networks, name).trainable_variables
-    self._optimizers[name].apply_gradients(
-        zip(self._clip(tape.gradient(loss, variables)), variables)
+    is_apart = self._config.architecture == 'separate'
+    optimizers.apply_clipped(
+        self._optimizers[name],
+        tape.gradient(loss, variables),
+        variables,
+        self._config.max_gradient_norm,
+        num_tasks=self._spec.num_tasks if is_apart else None,
     )
-
-  def _clip(self, gradient: Sequence[tf.Tensor]) -> List[tf.Tensor]:
-    max_norm = self._config.max_gradient_norm
-    if self._config.architecture == 'separate':
-      return gradients.clip_by_task_norm(
-          gradient, max_norm, num_tasks=self._spec.num_tasks
-      )
-    return tf.clip_by_global_norm(gradient, max_norm)[0]

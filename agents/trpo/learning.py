@@ -4,17 +4,14 @@ from typing import Dict
 
 from distillery.agents.core.replay import blocks
 from distillery.agents.core.trust_region import learner as trust_region_learner
+from distillery.agents.trpo import losses
 import tensorflow as tf
 
 
 class TRPOLearner(trust_region_learner.TrustRegionLearner):
   """Moves the shared policy within one trust region, and fits the critic.
 
-  Minimises, over all tasks' samples at once, as many of each,
-
-    L = -mean( pi(a|s) / pi_old(a|s) A(s, a) ),   mean KL(pi_old || pi) <= delta
-
-  (Schulman et al. 2015, equation 14).
+  `losses` holds what is minimised, and within which bound.
   """
 
   @tf.function
@@ -24,7 +21,12 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
     policy, critic = self._networks
     samples = block.samples()
     estimate = critic.estimate(block)
-    result = self._step_shared(samples, estimate)
+    result = self._trust_region_step(
+        policy.shared_variables(),
+        num_regions=1,
+        loss=lambda pi: losses.surrogate_loss(pi, samples, estimate.advantage),
+        policy=lambda: policy.shared(samples.observation),
+    )
     metrics = {
         'reward': tf.reduce_mean(block.reward),
         'entropy': tf.reduce_mean(policy.shared(samples.observation).entropy()),

@@ -4,6 +4,7 @@ from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.pool import shared_arrays
+from distillery.environments.pool import stateful_policies
 from dm_env import specs
 import numpy as np
 
@@ -125,8 +126,8 @@ def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
 
 
 def check_forgetful(policy: Any) -> None:
-  """Raises ValueError if a policy wants a state kept from step to step."""
-  if policy.state_size:
+  """Raises ValueError if a policy has a memory, or does not say."""
+  if stateful_policies.state_size(policy):
     raise ValueError(
         f'policy: a {type(policy).__name__} remembers, which is of use in '
         'suites that are stepped as arrays (make_batch), such as MAZES; want '

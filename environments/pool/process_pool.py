@@ -106,8 +106,8 @@ class Pool:
       PoolError: if a worker has failed.
     """
     self._crew.check_open('set_policy')
-    argument_checks.check_forgetful(policy)
     pickled = pickling.dump(policy, 'the policy')
+    argument_checks.check_forgetful(policy)
     with argument_checks.share(parameters) as segment:
       self._crew.tell(('policy', pickled), segment)
     self._parameters = segment

@@ -20,6 +20,21 @@ class _Memoryless:
     return self._policy.deterministic(selected, observation), state
 
 
+def state_size(policy: Any) -> int:
+  """Returns how many numbers a policy remembers of an environment; 0: none.
+
+  Raises:
+    ValueError: if the policy does not say.
+  """
+  try:
+    return policy.state_size
+  except AttributeError:
+    raise ValueError(
+        f'policy: a {type(policy).__name__} has no `state_size`; want how many '
+        'numbers it remembers of an environment, 0 if it has no memory.'
+    ) from None
+
+
 def with_memory(policy: Any) -> Any:
   """A policy whose methods take, and give back, what it remembers.
 
@@ -29,4 +44,4 @@ def with_memory(policy: Any) -> Any:
       `[U, C, state_size]` float32, 0 where an episode begins, and return the
       new one last.
   """
-  return policy if policy.state_size else _Memoryless(policy)
+  return policy if state_size(policy) else _Memoryless(policy)

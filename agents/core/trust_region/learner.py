@@ -1,6 +1,6 @@
 """What the learners that step within trust regions have in common."""
 
-from typing import Any, Callable, Dict, Iterator, Mapping, Union
+from typing import Any, Dict, Iterator, Mapping, Union
 
 from distillery.agents.core import errors
 from distillery.agents.core import learners
@@ -12,15 +12,9 @@ from distillery.agents.core.trust_region import critics
 from distillery.agents.core.trust_region import (
     networks as trust_region_networks,
 )
-from distillery.ops import checks
-from distillery.ops import policy_gradient
-from distillery.ops import regions
 from distillery.ops import trust_region
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
 
 # A block, or one of each policy that acts.
 Batch = Union[blocks.Block, Mapping[str, blocks.Block]]
@@ -123,36 +117,6 @@ class TrustRegionLearner(learners.Learner):
         **kwargs,
     )
 
-  def _step_shared(
-      self, samples: blocks.Block, estimate: critics.Estimate
-  ) -> trust_region.TrustRegionResult:
-    """Moves the shared policy, all tasks' samples in one trust region."""
-    policy = self._networks.policy
-    return self._trust_region_step(
-        policy.shared_variables(),
-        num_regions=1,
-        loss=self._surrogate(samples, estimate, num_regions=1),
-        policy=lambda: policy.shared(samples.observation),
-    )
-
-  def _surrogate(
-      self, samples: blocks.Block, estimate: critics.Estimate, num_regions: int
-  ) -> Callable[[tfd.Distribution], tf.Tensor]:
-    """The policy to -mean( pi(a|s) / pi_old(a|s) A(s, a) ) of each region."""
-
-    def loss(policy: tfd.Distribution) -> tf.Tensor:
-      checks.action_of('surrogate', policy, samples.action)
-      return regions.mean(
-          policy_gradient.surrogate(
-              policy.log_prob(samples.action),
-              samples.log_prob,
-              estimate.advantage,
-          ),
-          num_regions,
-      )
-
-    return loss
-
   def _learn_values(
       self, samples: blocks.Block, estimate: critics.Estimate, step: tf.Tensor
   ) -> None:
@@ -168,10 +132,8 @@ class TrustRegionLearner(learners.Learner):
     )
 
   def _stream(self, step: tf.Tensor, index: int) -> tf.Tensor:
-    """Seed `[2]` of a stateless generator, one for each step and index."""
-    return tf.stack(
-        [tf.constant(self._seed, tf.int64), tf.cast(step, tf.int64) * 8 + index]
-    )
+    """Returns a seed of its own for each step and index below 8."""
+    return learners.stream(self._seed, tf.cast(step, tf.int64) * 8 + index)
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
     metrics = dict(metrics)

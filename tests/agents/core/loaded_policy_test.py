@@ -313,6 +313,8 @@ def test_what_the_caller_changes_in_place_changes_no_answer(name):
 class Own:
   """A policy of a user's own, which does not know its sizes."""
 
+  state_size = 0
+
   def select_tasks(self, parameters, task_index):
     return parameters['gain'][task_index]
 

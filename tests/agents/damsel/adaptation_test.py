@@ -113,7 +113,7 @@ def test_trajectories_of_other_tasks_are_refused():
   with pytest.raises(
       ValueError,
       match=(
-          r'^blocks: number 0 has rewards of shape \(3, 4, 1\), want \[T, 3, 1\]'
+          r'^blocks: number 0 has rewards of shape \(4, 3, 1\), want \[3, T, 1\]'
       ),
   ):
     adapter.latents([block(1.0, 2.0, 3.0, 4.0)])

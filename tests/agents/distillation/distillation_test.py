@@ -7,6 +7,7 @@ import json
 from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import learning
+from distillery.agents.distillation import losses
 from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
@@ -162,9 +163,9 @@ def test_the_loss_is_the_kl_from_the_teacher_to_the_student():
   )
   # log(s/t) + (t^2 + (difference)^2) / (2 s^2) - 1/2
   want = np.log(2.0 / 0.5) + (0.5**2 + 0.8**2) / (2.0 * 2.0**2) - 0.5
-  loss = learning.distillation_loss(teacher, student)
+  loss = losses.distillation_loss(teacher, student)
   assert loss.numpy().item() == pytest.approx(want)
-  other = learning.distillation_loss(student, teacher).numpy().item()
+  other = losses.distillation_loss(student, teacher).numpy().item()
   assert abs(other - want) > 1.0
 
 
@@ -260,4 +261,4 @@ def test_policies_of_other_tasks_are_not_compared():
   )
   for pair in ((one, both), (both, one)):
     with pytest.raises(ValueError, match='distillation_loss: student has sh'):
-      learning.distillation_loss(*pair)
+      losses.distillation_loss(*pair)

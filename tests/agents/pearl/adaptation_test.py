@@ -122,10 +122,10 @@ def test_trajectories_of_other_tasks_are_refused():
   config = small.make_config()
   adapter = make_adapter(small.make_networks(config), config)
   good, bad = make_blocks(2)
-  for change in (lambda x: x[:, :1], lambda x: np.repeat(x, 2, axis=2)):
+  for change in (lambda x: x[:1], lambda x: np.repeat(x, 2, axis=2)):
     changed = {name: change(value) for name, value in bad.items()}
     with pytest.raises(
         ValueError,
-        match=(r'^blocks: number 1 has rewards of shape .*, want \[T, 4, 1\]'),
+        match=(r'^blocks: number 1 has rewards of shape .*, want \[4, T, 1\]'),
     ):
       adapter.latents([good, changed])

@@ -55,6 +55,12 @@ class Remembering(helpers.GaussianPolicy):
   state_size = 4
 
 
+class Silent(helpers.GaussianPolicy):
+  """Does not say whether it remembers."""
+
+  state_size = property()
+
+
 def test_bad_calls_are_refused():
   parameters = helpers.parameters_for(1)
   policy = helpers.GaussianPolicy()
@@ -66,6 +72,8 @@ def test_bad_calls_are_refused():
       pool.set_parameters(parameters)
     with pytest.raises(ValueError, match='the policy cannot be sent'):
       pool.set_policy(lambda: None, parameters)
+    with pytest.raises(ValueError, match='a Silent has no `state_size`; want'):
+      pool.set_policy(Silent(), parameters)
     with pytest.raises(ValueError, match='a Remembering remembers'):
       pool.set_policy(Remembering(), parameters)
     with pytest.raises(ValueError, match='a Remembering remembers'):

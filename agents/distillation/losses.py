@@ -1,0 +1,28 @@
+"""The loss of distillation (Arora et al. 2018, section 3.1.4).
+
+L = sum_k E_s KL( teacher_k(.|s) || student_k(.|s) )
+"""
+
+from distillery.ops import checks
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+def distillation_loss(
+    teacher: tfd.Distribution, student: tfd.Distribution
+) -> tf.Tensor:
+  """Computes KL(teacher || student) in nats, `[K, N]`.
+
+  The study's equation (4) has the other direction; its code has this one.
+
+  Args:
+    teacher: the teachers' distributions, batch shape `[K, N]`.
+    student: the student's distributions, of the same shapes.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.same_shape('distillation_loss', teacher=teacher, student=student)
+  return tfd.kl_divergence(teacher, student)
