@@ -100,7 +100,7 @@ def is_index(value: Any, size: int) -> bool:
   return (
       isinstance(value, (int, np.integer))
       and not isinstance(value, bool)
-      and 0 <= value < size
+      and bool(0 <= value < size)
   )
 
 
@@ -121,15 +121,15 @@ def check_row(row: Any, num_rows: int) -> None:
 
 
 class Batch(Protocol):
-  """A simulator that steps N environments at once, as arrays.
+  """A simulator that steps N environments at once, as arrays."""
 
-  Attributes:
-    observation: float32 [N, D], of now.
-    success: bool [N], whether the latest step solved the task.
-  """
+  @property
+  def observation(self) -> np.ndarray:
+    """The present observations, float32 [N, D]."""
 
-  observation: np.ndarray
-  success: np.ndarray
+  @property
+  def success(self) -> np.ndarray:
+    """Tells which rows the latest step solved, bool [N]."""
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row, a function of the seed."""

@@ -60,7 +60,9 @@ def main_file() -> Optional[str]:
   path = getattr(sys.modules['__main__'], '__file__', None)
   if path is None:
     return None
-  path = os.path.join(process.ORIGINAL_DIR or '', path)
+  # The standard library's stubs lack the name.
+  start = process.ORIGINAL_DIR  # type: ignore[attr-defined]
+  path = os.path.join(start or '', path)
   return path if os.path.isfile(path) else None
 
 
@@ -84,7 +86,7 @@ def _dump(
 def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
   """Why a pickle could not be read elsewhere; empty if it can."""
   found = {
-      tuple(argument.split(' ', 1))
+      tuple(str(argument).split(' ', 1))
       for code, argument, _ in pickletools.genops(data)
       if code.name == 'GLOBAL'
   }
@@ -148,10 +150,12 @@ def _names(nodes: Iterable[ast.AST]) -> Set[str]:
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
   """What of a file runs when it is imported; no bodies of functions."""
-  is_guard = isinstance(node, ast.If) and any(
+  children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+  if isinstance(node, ast.If) and any(
       guard in ast.unparse(node.test) for guard in _GUARDS
-  )
-  for child in node.orelse if is_guard else ast.iter_child_nodes(node):
+  ):
+    children = node.orelse
+  for child in children:
     yield child
     if not isinstance(child, _DEFINITIONS):
       yield from _executed(child)

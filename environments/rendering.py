@@ -33,7 +33,7 @@ def _load() -> None:
 
 
 _load()
-import mujoco  # pylint: disable=wrong-import-position # noqa: E402
+import mujoco  # noqa: E402
 
 
 def open_renderer(

@@ -7,7 +7,7 @@ imported, so a launcher can refuse a wrong name in a moment.
 import difflib
 import functools
 from importlib import metadata
-from typing import List, Sequence
+from typing import Callable, Dict, List, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.damsel import environment as damsel_environment
@@ -21,7 +21,7 @@ from distillery.environments.metaworld import (
 
 _SINGLE = ('MT1', 'ML1')
 # From the name of a suite that is not Meta-World's to itself.
-_OWN = {
+_OWN: Dict[str, Callable[[str], base.TaskSuite]] = {
     'DAMSEL': functools.partial(damsel_environment.damsel_suite, sparse=False),
     'DAMSEL/sparse': functools.partial(
         damsel_environment.damsel_suite, sparse=True
@@ -66,6 +66,8 @@ def make_suite(
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in _OWN:
     return _own_suite(name, reward_function_version)
+  train: Tuple[str, ...]
+  test: Tuple[str, ...]
   if name in benchmarks.MULTI_TASK:
     train, test = benchmarks.MULTI_TASK[name], ()
   elif name in benchmarks.META:

@@ -4,6 +4,7 @@ from typing import Any, Optional, Tuple
 
 from dm_env import specs
 import numpy as np
+from numpy import typing as npt
 
 
 def of_observation_space(space: Any) -> specs.Array:
@@ -124,7 +125,7 @@ def as_floats(action: Any, dtype: Any) -> np.ndarray:
 class ActionEncoder:
   """From actions of our spec to those of a wrapped environment."""
 
-  def __init__(self, spec: specs.Array, dtype: np.dtype, start: int):
+  def __init__(self, spec: specs.Array, dtype: npt.DTypeLike, start: int):
     """Initialises the encoder.
 
     Args:
@@ -133,7 +134,7 @@ class ActionEncoder:
       start: the environment's first discrete action.
     """
     self._spec = spec
-    self._dtype = np.dtype(dtype)
+    self._dtype: np.dtype = np.dtype(dtype)
     self._start = start
 
   def __call__(self, action: Any) -> Any:

@@ -5,7 +5,6 @@ They know the target, which an agent does not. NumPy, and picklable.
 
 import dataclasses
 import math
-from typing import Sequence
 
 from distillery.environments.damsel import tasks
 import numpy as np
@@ -58,7 +57,7 @@ class Controller:
     way = np.array(self.target.value) - block
     # A metre a second at most, which is 1; slower near the goal.
     return _at(
-        way * min(1.0 / max(np.linalg.norm(way), 1e-6), 8.0),
+        way * min(1.0 / max(float(np.linalg.norm(way)), 1e-6), 8.0),
         10.0 * (_PUSH_LOW - hand[2]),
     )
 
@@ -89,7 +88,7 @@ class Controller:
     return _at(pull, 15.0 * (_DOOR_LOW - hand[2]))
 
 
-def _at(plane: Sequence[float], height: float) -> np.ndarray:
+def _at(plane: np.ndarray, height: float) -> np.ndarray:
   return np.array([*plane, height])
 
 

@@ -31,7 +31,7 @@ def with_target(observation: np.ndarray, target: tasks.Target) -> np.ndarray:
   """
   tasks.check_observation(observation)
   missing = _TARGET_SIZE - len(target.value)
-  return np.float32([*observation, *target.value, *[0.0] * missing])
+  return np.array([*observation, *target.value, *[0.0] * missing], np.float32)
 
 
 class FamilyEnvironment(base.TaskEnvironment):

@@ -73,8 +73,10 @@ _XML = """
 
 def scene_spec() -> mujoco.MjSpec:
   """The whole scene, with what is only drawn."""
-  package = importlib.util.find_spec('metaworld').origin
-  assets = pathlib.Path(package).parent / 'assets'
+  package = importlib.util.find_spec('metaworld')
+  if package is None or package.origin is None:
+    raise ModuleNotFoundError('metaworld is not installed')
+  assets = pathlib.Path(package.origin).parent / 'assets'
   return mujoco.MjSpec.from_string(
       _XML.format(assets=assets, objects=assets / 'objects' / 'assets')
   )

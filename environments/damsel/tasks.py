@@ -5,9 +5,12 @@ and plain functions; the simulator is in `damsel_scene`.
 """
 
 import math
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Sequence, Tuple, TypeAlias, Union
 
 import numpy as np
+
+# Twelve positions in metres; see `HAND` and its like.
+Observation: TypeAlias = Union[Sequence[float], np.ndarray]
 
 FAMILIES = ('push', 'door', 'drawer')
 # Largest final distance to the target at which a task is solved: metres of the
@@ -31,7 +34,7 @@ _ANGLE, _OPENING = math.pi / 4.0, 0.15
 _LEAST = 0.05
 
 # Metres (x, y) on the table.
-_PUSH_TRAIN = (
+_PUSH_TRAIN: Tuple[Tuple[float, float], ...] = (
     (0.012, 0.736),
     (0.098, 0.729),
     (-0.003, 0.787),
@@ -53,7 +56,7 @@ _PUSH_TRAIN = (
     (-0.054, 0.736),
     (-0.010, 0.733),
 )
-_PUSH_TEST = (
+_PUSH_TEST: Tuple[Tuple[float, float], ...] = (
     (-0.100, 0.720),
     (-0.078, 0.700),
     (-0.056, 0.744),
@@ -124,7 +127,7 @@ def check_target(target: Target) -> None:
     )
 
 
-def check_observation(observation: Sequence[float]) -> None:
+def check_observation(observation: Observation) -> None:
   """Raises ValueError unless an observation is one of the scene, `[12]`."""
   if np.shape(observation) != (OBSERVATION_SIZE,):
     raise ValueError(
@@ -133,7 +136,7 @@ def check_observation(observation: Sequence[float]) -> None:
     )
 
 
-def door_angle(observation: Sequence[float]) -> float:
+def door_angle(observation: Observation) -> float:
   """How far the door is open, radians, from where its handle is."""
   x, y, _ = observation[DOOR]
   return math.atan2(DOOR_HANDLE[1], DOOR_HANDLE[0]) - math.atan2(
@@ -141,7 +144,7 @@ def door_angle(observation: Sequence[float]) -> float:
   )
 
 
-def distance(target: Target, observation: Sequence[float]) -> float:
+def distance(target: Target, observation: Observation) -> float:
   """How far from its target the family's object is.
 
   Args:
@@ -160,7 +163,7 @@ def distance(target: Target, observation: Sequence[float]) -> float:
 
 
 def progress(
-    target: Target, observation: Sequence[float], initial_distance: float
+    target: Target, observation: Observation, initial_distance: float
 ) -> float:
   """How much of the task is done, in [0, 1]; beyond the target it falls again.
 

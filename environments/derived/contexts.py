@@ -60,40 +60,44 @@ def partition(
   argument_checks.check_counts(num_contexts=num_contexts, num_resets=num_resets)
   if num_contexts < 2:
     raise ValueError(f'num_contexts: got {num_contexts}, want at least 2')
-  task = _find_task(suite, task)
+  whole = _find_task(suite, task)
   rng = np.random.default_rng(seed)
   observations = _initial_observations(
-      task, int(rng.integers(2**31)), num_resets
+      whole, int(rng.integers(2**31)), num_resets
   )
   coordinates = np.flatnonzero(np.ptp(observations, axis=(0, 1)) > _TOLERANCE)
   points = observations[..., coordinates]
-  centroids = _centroids(task.name, points, num_contexts, rng)
+  centroids = _centroids(whole.name, points, num_contexts, rng)
   nearest = context_environments.nearest(points, centroids)
   tasks = []
-  for i, variations in enumerate(_deal(task.name, nearest, num_contexts)):
+  for i, variations in enumerate(_deal(whole.name, nearest, num_contexts)):
     factory = context_environments.ContextFactory(
-        task.factory,
+        whole.factory,
         i,
         tuple(coordinates.tolist()),
         tuple(map(tuple, centroids.tolist())),
         variations,
     )
     tasks.append(
-        base.Task(f'{task.name}-context{i}', task.family, 'train', factory)
+        base.Task(f'{whole.name}-context{i}', whole.family, 'train', factory)
     )
   shares = np.bincount(nearest.ravel(), minlength=num_contexts) / nearest.size
   return dataclasses.replace(
       suite,
       make_batch=None,
-      name=f'{suite.name}, {task.name} in {num_contexts} contexts',
+      name=f'{suite.name}, {whole.name} in {num_contexts} contexts',
       tasks=(
           *tasks,
-          *(other for other in suite.test_tasks if other.family == task.family),
+          *(
+              other
+              for other in suite.test_tasks
+              if other.family == whole.family
+          ),
       ),
       info={
           **suite.info,
           'partitioned_suite': suite.name,
-          'partitioned_task': task.name,
+          'partitioned_task': whole.name,
           'num_contexts': str(num_contexts),
           'partition_seed': str(seed),
           'partition_resets': str(num_resets),
@@ -104,9 +108,10 @@ def partition(
 
 def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
   tasks = {known.name: known for known in suite.train_tasks}
-  if isinstance(task, str) and task in tasks:
-    return tasks[task]
-  if base.is_index(task, len(tasks)):
+  if isinstance(task, str):
+    if task in tasks:
+      return tasks[task]
+  elif base.is_index(task, len(tasks)):
     return suite.train_tasks[task]
   raise ValueError(
       f'task: got {task!r}, want one of the train tasks of {suite.name!r}, '

@@ -64,7 +64,8 @@ def make_cheetah(body: str) -> Any:
       geom.set(
           'size',
           ' '.join(
-              f'{factor * float(size):g}' for size in geom.get('size').split()
+              f'{factor * float(size):g}'
+              for size in geom.attrib['size'].split()
           ),
       )
   # It is read from a file alone.

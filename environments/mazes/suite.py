@@ -50,4 +50,12 @@ def maze_suite(name: str) -> base.TaskSuite:
 
 
 def _make_batch(tasks: Sequence[base.Task]) -> batch.MazeBatch:
-  return batch.MazeBatch([task.factory.task for task in tasks])
+  mazes = []
+  for task in tasks:
+    if not isinstance(task.factory, MazeFactory):
+      raise ValueError(
+          f'factory of task {task.name!r}: got {task.factory!r}, want a '
+          'MazeFactory'
+      )
+    mazes.append(task.factory.task)
+  return batch.MazeBatch(mazes)

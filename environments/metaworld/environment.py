@@ -13,7 +13,7 @@ before the cast to float32.
 
 import dataclasses
 import math
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple, Union
 
 from distillery.environments import base
 from distillery.environments.adapters import specs as adapted_specs
@@ -84,7 +84,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
   def __init__(
       self,
       task_name: str,
-      goals: Sequence[Sequence[float]],
+      goals: Union[np.ndarray, Sequence[Sequence[float]]],
       *,
       seed: int,
       goal_visible: bool = True,

@@ -4,7 +4,7 @@ See sawyer.py for how a task's class is put together, and why the results are
 equal to the stock's to the bit.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from distillery.environments.metaworld import grasping_rewards
 from distillery.environments.metaworld import models
@@ -28,6 +28,11 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   _hand_states: Dict[Any, np.ndarray]
   # What makes the reward (v2) of an episode, where it is written out.
   _reward_maker: Optional[Callable[[Any], rewards.Evaluate]]
+  # The stock classes set these: the first in their constructors, the others
+  # there or in `reset_model`.
+  reward_function_version: str
+  hand_init_pos: np.ndarray
+  _target_pos: np.ndarray
 
   def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
     model = models.compile_light(mujoco.MjSpec.from_file(self.fullpath))
@@ -62,7 +67,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     space = self.sawyer_observation_space
     bounds = list(enumerate(zip(space.low.tolist(), space.high.tolist())))
     self._bounds = [bounds[at] for at in (0, 1, 2, 18, 19, 20, 36, 37, 38)]
-    self._prev_obs = self._current()  # A list here, an array in the stock.
+    self._previous = self._current()
 
   def whole_model(self) -> mujoco.MjModel:
     """The model with what is only drawn."""
@@ -181,8 +186,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
         if self._partially_observable
         else self._target_pos.tolist()
     )
-    frames = current + self._prev_obs + goal
-    self._prev_obs = current
+    frames = current + self._previous + goal
+    self._previous = current
     return frames
 
   def _observe(self) -> np.ndarray:
@@ -210,7 +215,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
 
   def reset(
       self, seed: Any = None, options: Any = None
-  ) -> Tuple[np.ndarray, Mapping[str, Any]]:
+  ) -> Tuple[np.ndarray, Dict[str, Any]]:
     """As the stock method: reset_model, a fresh simulator, reset_model.
 
     The first need not simulate: all that outlives it is what it writes to the
@@ -225,7 +230,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     mujoco.mj_resetData(self.model, self.data)
     observation = self.reset_model()
     observation[18:36] = observation[:18]
-    self._prev_obs = observation[:18].tolist()
+    self._previous = observation[:18].tolist()
     return observation, {}
 
   def _reset_hand(self, steps: int = 50) -> None:

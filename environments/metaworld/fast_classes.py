@@ -29,9 +29,10 @@ them at once). Nothing that the next step starts from is left out: the closing
 """
 
 import functools
+import inspect
 import sys
 import types
-from typing import Any, Dict, Type
+from typing import Any, Callable, Dict, Type
 
 from distillery.environments.metaworld import fast_base
 from distillery.environments.metaworld import goals
@@ -40,13 +41,13 @@ from distillery.environments.metaworld import scalar_numpy
 
 
 def _rebind(
-    function: types.FunctionType, namespace: Dict[str, Any]
+    function: Callable[..., Any], namespace: Dict[str, Any]
 ) -> types.FunctionType:
   """The same code, looking its global names up in `namespace`."""
-  if function.__name__ == 'inner' and 'func' in function.__code__.co_freevars:
+  if function.__name__ == 'inner':
     # Made by the assert_task_is_set decorator.
-    cell = function.__code__.co_freevars.index('func')
-    function = function.__closure__[cell].cell_contents
+    enclosed = inspect.getclosurevars(function).nonlocals
+    function = enclosed.get('func', function)
   copy = types.FunctionType(
       function.__code__,
       namespace,
@@ -76,7 +77,7 @@ def fast_class(task_name: str) -> Type[fast_base.FastSawyer]:
       members[name] = _rebind(member, namespace)
     elif isinstance(member, staticmethod):
       members[name] = staticmethod(_rebind(member.__func__, namespace))
-    elif isinstance(member, property):
+    elif isinstance(member, property) and member.fget is not None:
       members[name] = property(_rebind(member.fget, namespace))
   fast = type('Fast' + stock.__name__, (stock, fast_base.FastSawyer), members)
   # Some rewards call static methods of their class by its name.

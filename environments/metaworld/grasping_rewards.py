@@ -233,10 +233,9 @@ def _outside_box(
     point: Sequence[float], zero: Sequence[float], one: Sequence[float]
 ) -> float:
   """`reward_utils.rect_prism_tolerance` on lists of three numbers."""
-  result = None
+  result = 1.0
   for x, low, high in zip(point, zero, one):
     if not (low <= x <= high if high >= low else high <= x <= low):
       return 1.0
-    share = (x - low) / (high - low)
-    result = share if result is None else result * share
+    result *= (x - low) / (high - low)
   return result

@@ -126,8 +126,8 @@ class Painter:
       uint8 [height, width, 3], with the table below the arm: some of
       Meta-World's cameras are mounted upside down.
     """
-    if self._size != (height, width):
-      self._open(height, width)
+    if self._renderer is None or self._size != (height, width):
+      self._renderer = self._open(height, width)
     self._model.body_pos[:] = model.body_pos
     self._model.site_pos[:] = model.site_pos
     self._data.qpos[:] = data.qpos
@@ -141,15 +141,16 @@ class Painter:
     upside_down = self._data.camera(camera).xmat[7] < 0
     return picture[::-1, ::-1].copy() if upside_down else picture
 
-  def _open(self, height: int, width: int) -> None:
+  def _open(self, height: int, width: int) -> mujoco.Renderer:
     self.close()
     self._model = self._make_model()
     screen = self._model.vis.global_
     screen.offheight = max(height, screen.offheight)
     screen.offwidth = max(width, screen.offwidth)
     self._data = mujoco.MjData(self._model)
-    self._renderer = rendering.open_renderer(self._model, height, width)
+    renderer = rendering.open_renderer(self._model, height, width)
     self._size = height, width
+    return renderer
 
   def close(self) -> None:
     """Closes the renderer; again is harmless."""

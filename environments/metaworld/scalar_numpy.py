@@ -15,7 +15,7 @@ of a norm stays NumPy's; so do `exp` and `log`, which NumPy vectorises.
 import functools
 import math
 import types
-from typing import Any, Mapping
+from typing import Any, Dict, Mapping
 
 from distillery.environments import rendering  # noqa: F401  # Before mujoco.
 from metaworld.utils import reward_utils
@@ -59,7 +59,7 @@ def tolerance(
     x: Any,
     bounds: Any = (0.0, 0.0),
     margin: Any = 0.0,
-    sigmoid: str = 'gaussian',
+    sigmoid: reward_utils.SIGMOID_TYPE = 'gaussian',
     value_at_margin: float = _VALUE_AT_MARGIN,
 ) -> Any:
   """`reward_utils.tolerance`, quick for one number."""
@@ -209,28 +209,29 @@ def quaternion_is_exact() -> bool:
 def _fast_numpy() -> types.ModuleType:
   """NumPy, with `clip`, `hstack` and `linalg.norm` from here."""
   linalg = types.ModuleType('linalg')
-  linalg.__dict__.update(np.linalg.__dict__)
-  linalg.norm = norm
+  linalg.__dict__.update(np.linalg.__dict__, norm=norm)
   module = types.ModuleType('numpy')
-  module.__dict__.update(np.__dict__)
-  module.linalg = linalg
-  module.clip = clip
-  module.hstack = hstack
+  module.__dict__.update(np.__dict__, linalg=linalg, clip=clip, hstack=hstack)
   return module
 
 
 def _fast_reward_utils() -> types.ModuleType:
   module = types.ModuleType('reward_utils')
-  module.__dict__.update(reward_utils.__dict__)
-  module.tolerance = tolerance
-  module.hamacher_product = hamacher_product
+  module.__dict__.update(
+      reward_utils.__dict__,
+      tolerance=tolerance,
+      hamacher_product=hamacher_product,
+  )
   return module
 
 
 @functools.cache
 def namespace() -> Mapping[str, Any]:
   """What the globals of Meta-World's modules are overlaid with."""
-  overlay = {'np': _fast_numpy(), 'reward_utils': _fast_reward_utils()}
+  overlay: Dict[str, Any] = {
+      'np': _fast_numpy(),
+      'reward_utils': _fast_reward_utils(),
+  }
   if quaternion_is_exact():
     overlay['Rotation'] = Rotation
   return overlay

@@ -148,7 +148,7 @@ def task_indices(
 
 
 def counters_of(
-    state: Mapping[str, Any], shape: Tuple[int, int], caller: str
+    state: Mapping[str, Any], shape: Tuple[int, ...], caller: str
 ) -> Tuple[np.ndarray, int]:
   """Returns the counts in a pool's state: of episodes [K, E], and of blocks.
 

@@ -53,9 +53,7 @@ def play(
     )
 
   batch = batch_stepping.Simulation(
-      suite.make_batch(
-          [task for task in tasks for _ in range(episodes_per_task)]
-      ),
+      batch_stepping.make_batch(suite, tasks, episodes_per_task),
       suite,
       shape,
       place,

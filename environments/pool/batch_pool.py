@@ -51,9 +51,7 @@ class BatchPool:
     self._length = unroll_length
     self._seed = seed
     self._simulation = batch_stepping.Simulation(
-        suite.make_batch(
-            [task for task in self._tasks for _ in range(envs_per_task)]
-        ),
+        batch_stepping.make_batch(suite, self._tasks, envs_per_task),
         suite,
         self._shape,
         self._place,
@@ -124,7 +122,7 @@ class BatchPool:
       for task, env in np.ndindex(*self._shape):
         self._begin(task, env)
     self._must_restart = False
-    block = {
+    block: Dict[str, np.ndarray] = {
         name: np.empty(shape, dtype)
         for name, (shape, dtype) in self._fields.items()
     }

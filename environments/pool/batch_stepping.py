@@ -1,6 +1,6 @@
 """A simulator of arrays, with what is checked before and after its steps."""
 
-from typing import Any, Callable, NamedTuple, Optional, Tuple
+from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments import timestep_checks
@@ -25,6 +25,30 @@ class Stepped(NamedTuple):
   discount: np.ndarray
   ended: np.ndarray
   success: np.ndarray
+
+
+def make_batch(
+    suite: base.TaskSuite, tasks: Sequence[base.Task], num_each: int
+) -> base.Batch:
+  """Makes the simulator of some tasks of a suite, each several times.
+
+  Args:
+    suite: the suite, which has a `make_batch`.
+    tasks: K tasks of the suite.
+    num_each: E, the number of environments of each task.
+
+  Returns:
+    The batch of K E rows; row k E + e is environment e of task k.
+
+  Raises:
+    ValueError: if the suite has no `make_batch`.
+  """
+  if suite.make_batch is None:
+    raise ValueError(
+        f'TaskSuite.make_batch of {suite.name!r}: got None, want a function '
+        'that makes a simulator of arrays'
+    )
+  return suite.make_batch([task for task in tasks for _ in range(num_each)])
 
 
 class Simulation:

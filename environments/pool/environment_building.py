@@ -21,14 +21,14 @@ class Row(NamedTuple):
   Attributes:
     row: its row among the worker's, padding included.
     task: the task's index.
-    index: the environment's index among its task's.
-    code: `task * E + index`.
+    env: the environment's index among its task's.
+    code: `task * E + env`.
     environment: the environment.
   """
 
   row: int
   task: int
-  index: int
+  env: int
   code: int
   environment: base.TaskEnvironment
 

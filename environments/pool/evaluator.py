@@ -30,14 +30,14 @@ class Lane(NamedTuple):
 
   Attributes:
     position: the task's position among the evaluated ones.
-    index: the task's index, which the policy and the seeds go by.
+    task_index: the task's index, which the policy and the seeds go by.
     task: the task.
     key: what its environment is kept under.
     episodes: numbers of the episodes to play.
   """
 
   position: int
-  index: int
+  task_index: int
   task: base.Task
   key: bytes
   episodes: Tuple[int, ...]
@@ -76,11 +76,14 @@ class _Player:
     self._return, self._success = 0.0, False
     self.point(place, 0)
     if self._noise_policy is not None:
-      self._noise = self._draw_noise(
-          seeds.evaluation_noise_generator(self._seed, self.lane.index, episode)
+      self._noise = _draw_noise(
+          self._noise_policy,
+          seeds.evaluation_noise_generator(
+              self._seed, self.lane.task_index, episode
+          ),
       )
     timestep = self.environment.reset(
-        seed=seeds.evaluation_seed(self._seed, self.lane.index, episode),
+        seed=seeds.evaluation_seed(self._seed, self.lane.task_index, episode),
         variation=episode
         % timestep_checks.num_variations(self.environment, self.lane.task.name),
     )
@@ -91,10 +94,6 @@ class _Player:
     place[progress.TASK] = self.lane.position
     place[progress.EPISODE] = self.episode
     place[progress.STEP] = step
-
-  def _draw_noise(self, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    while True:
-      yield from self._noise_policy.draw_noise(rng, _NOISE_STEPS, 1)
 
   def next_noise(self) -> np.ndarray:
     """The noise [1, ...] of the coming step."""
@@ -183,14 +182,18 @@ class Evaluator:
     self._place[progress.EPISODE] = progress.NO_ROW
     self._place[progress.PHASE] = progress.EVALUATING
     selected = policy.select_tasks(
-        parameters, np.array([lane.index for lane in lanes], np.int64)
+        parameters, np.array([lane.task_index for lane in lanes], np.int64)
     )
     gate = number_checks.ActionGate(self._plan.action_spec, (len(lanes), 1))
     # Every lane is a unit of one row of its own, so that its numbers do not
     # depend on which other lanes the worker has.
-    observation = np.stack([player.begin(self._place) for player in players])[
-        :, np.newaxis
-    ].astype(np.float32)
+    observation = np.zeros(
+        (len(players), 1, self._plan.observation_size), np.float32
+    )
+    for row, player in enumerate(players):
+      first = player.begin(self._place)
+      if first is not None:
+        observation[row, 0] = first
     finished: List[Tuple[int, pool_episodes.Episode]] = []
     noise = None
     while not all(player.is_done for player in players):
@@ -249,23 +252,26 @@ class Evaluator:
       self._place[progress.PHASE] = progress.BUILDING_FOR_EVALUATION
       self._environments[lane.key] = environment_building.build(
           lane.task,
-          seeds.evaluation_environment_seed(self._plan.seed, lane.index),
+          seeds.evaluation_environment_seed(self._plan.seed, lane.task_index),
           self._plan.observation_size,
           self._plan.action_spec,
       )
     return self._environments[lane.key]
 
 
+def _draw_noise(policy: Any, rng: np.random.Generator) -> Iterator[np.ndarray]:
+  """Yields the noise [1, ...] of one step after another, without end."""
+  while True:
+    yield from policy.draw_noise(rng, _NOISE_STEPS, 1)
+
+
 def _gather_noise(
     players: List[_Player], noise: Optional[np.ndarray]
 ) -> np.ndarray:
   """The coming step's noise [L, 1, ...]; done players keep their last."""
-  drawn = [
-      None if player.is_done else player.next_noise() for player in players
-  ]
-  if noise is None:
-    return np.stack(drawn)
-  for row, value in enumerate(drawn):
-    if value is not None:
-      noise[row] = value
+  if noise is None:  # The first step: every player has an episode.
+    return np.stack([player.next_noise() for player in players])
+  for row, player in enumerate(players):
+    if not player.is_done:
+      noise[row] = player.next_noise()
   return noise

@@ -10,22 +10,23 @@ from multiprocessing import connection
 from multiprocessing import reduction
 import os
 import tempfile
-from typing import Any, Dict, Iterator, List, Mapping, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Tuple, TypeAlias
 
 import numpy as np
+from numpy import typing as npt
 
 # (name, shape, dtype string, byte offset) of each array.
-Layout = List[Tuple[str, Tuple[int, ...], str, int]]
+# The shape and the dtype of each array, by name.
+Fields: TypeAlias = Mapping[str, Tuple[Tuple[int, ...], npt.DTypeLike]]
+Layout: TypeAlias = List[Tuple[str, Tuple[int, ...], str, int]]
 
 _ALIGNMENT = 64  # A cache line: two workers never write into the same one.
 
 
-def _layout(
-    fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]],
-) -> Tuple[Layout, int]:
+def _layout(fields: Fields) -> Tuple[Layout, int]:
   layout, offset = [], 0
-  for name, (shape, dtype) in fields.items():
-    dtype = np.dtype(dtype)
+  for name, (shape, dtype_like) in fields.items():
+    dtype = np.dtype(dtype_like)
     layout.append((name, tuple(int(n) for n in shape), dtype.str, offset))
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     offset += -(-size // _ALIGNMENT) * _ALIGNMENT
@@ -58,9 +59,7 @@ class SharedArrays(Mapping[str, np.ndarray]):
       ).reshape(shape)
 
   @classmethod
-  def create(
-      cls, fields: Mapping[str, Tuple[Tuple[int, ...], np.dtype]]
-  ) -> 'SharedArrays':
+  def create(cls, fields: Fields) -> 'SharedArrays':
     """Makes a segment of zeros that holds `name -> (shape, dtype)`."""
     layout, size = _layout(fields)
     descriptor = _anonymous_file()

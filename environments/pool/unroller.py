@@ -86,7 +86,7 @@ class Unroller:
     self._return = np.zeros(num_rows, np.float64)  # Of earlier blocks.
     self._success = np.zeros(num_rows, np.bool_)
     self._gate = number_checks.ActionGate(plan.action_spec, self._shape)
-    self._policy = None
+    self._policy: Any = None
     self._is_fresh = True
 
   def select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
@@ -119,7 +119,7 @@ class Unroller:
     observation = self._local['observation']
     observation[0] = observation[-1]
     for row in self._rows:
-      self._start[row.task, row.index] = self._begin[row.row]
+      self._start[row.task, row.env] = self._begin[row.row]
       if restart or self._is_fresh:
         self._begin_episode(row, 0)
     self._is_fresh = False
@@ -180,16 +180,16 @@ class Unroller:
 
   def _begin_episode(self, row: environment_building.Row, step: int) -> None:
     """Resets an environment; its episode's first step is the block's `step`."""
-    episode = int(self._begun[row.task, row.index])
+    episode = int(self._begun[row.task, row.env])
     self._place[progress.ROW] = row.code
     self._place[progress.STEP] = step
-    self._begun[row.task, row.index] = episode + 1
-    self._start[row.task, row.index] = step
+    self._begun[row.task, row.env] = episode + 1
+    self._start[row.task, row.env] = step
     self._begin[row.row] = step
     self._return[row.row] = 0.0
     self._success[row.row] = False
     timestep = row.environment.reset(
-        seed=seeds.episode_seed(self._plan.seed, row.task, row.index, episode)
+        seed=seeds.episode_seed(self._plan.seed, row.task, row.env, episode)
     )
     self._local['observation'][step, row.row] = (
         timestep_checks.first_observation(
@@ -204,8 +204,8 @@ class Unroller:
     steps = slice(max(self._begin[i], 0), step + 1)
     return episodes.Episode(
         task=self._plan.tasks[row.task].name,
-        env=row.index,
-        episode=int(self._begun[row.task, row.index]) - 1,
+        env=row.env,
+        episode=int(self._begun[row.task, row.env]) - 1,
         return_=float(
             self._return[i]
             + self._local['reward'][steps, i].sum(dtype=np.float64)
@@ -228,15 +228,20 @@ class Unroller:
 
   def _draw_noise(self, block: int) -> np.ndarray:
     """Noise [T, U, C, ...]; every environment's is its own, padding has 0."""
-    noise = None
-    for row in self._rows:
-      rng = seeds.noise_generator(self._plan.seed, row.task, row.index, block)
-      drawn = self._policy.draw_noise(rng, self._plan.unroll_length, 1)
-      if noise is None:
-        noise = np.zeros(
-            drawn.shape[:1] + self._begin.shape + drawn.shape[2:], drawn.dtype
+    drawn = [
+        self._policy.draw_noise(
+            seeds.noise_generator(self._plan.seed, row.task, row.env, block),
+            self._plan.unroll_length,
+            1,
         )
-      noise[:, row.row] = drawn[:, 0]
+        for row in self._rows
+    ]
+    noise = np.zeros(
+        drawn[0].shape[:1] + self._begin.shape + drawn[0].shape[2:],
+        drawn[0].dtype,
+    )
+    for row, own in zip(self._rows, drawn):
+      noise[:, row.row] = own[:, 0]
     return noise.reshape(noise.shape[:1] + self._shape + noise.shape[2:])
 
   def _point_at(self, i: int) -> None:
@@ -250,4 +255,4 @@ class Unroller:
     for name, local in self._local.items():
       shared = self._block[name]
       for row in self._rows:
-        shared[row.task, :, row.index] = local[:length, row.row]
+        shared[row.task, :, row.env] = local[:length, row.row]

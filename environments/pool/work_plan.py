@@ -10,6 +10,7 @@ from typing import Dict, List, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.pool import progress
+from distillery.environments.pool import shared_arrays
 from dm_env import specs
 import numpy as np
 
@@ -111,7 +112,7 @@ class Plan:
   observation_size: int
   action_spec: specs.Array
 
-  def block_fields(self) -> Dict[str, Tuple[Tuple[int, ...], type]]:
+  def block_fields(self) -> shared_arrays.Fields:
     """Shape and dtype of what `Pool.collect` returns."""
     steps = (len(self.tasks), self.unroll_length, self.envs_per_task)
     discrete = isinstance(self.action_spec, specs.DiscreteArray)
@@ -129,7 +130,7 @@ class Plan:
         'success': (steps, np.bool_),
     }
 
-  def control_fields(self) -> Dict[str, Tuple[Tuple[int, ...], type]]:
+  def control_fields(self) -> shared_arrays.Fields:
     """Shape and dtype of what the processes tell each other while they run.
 
     `stop` is set by the parent; `progress` is described in progress.py; `cost`

@@ -11,7 +11,7 @@ import pickle
 import signal
 import sys
 import traceback
-from typing import Any, Optional
+from typing import Any, Mapping, Optional
 
 from distillery.environments import timestep_checks
 from distillery.environments.pool import environment_building
@@ -19,6 +19,7 @@ from distillery.environments.pool import evaluator
 from distillery.environments.pool import progress
 from distillery.environments.pool import shared_arrays
 from distillery.environments.pool import unroller
+import numpy as np
 
 _PR_SET_PDEATHSIG = 1
 _POLL_S = 0.5
@@ -98,8 +99,8 @@ class _Worker:
     )
     self._unroller: Optional[unroller.Unroller] = None
     self._evaluator = evaluator.Evaluator(self._plan, self._place, self._leash)
-    self._policy = None
-    self._parameters = None
+    self._policy: Any = None
+    self._parameters: Mapping[str, np.ndarray] = {}
     self._version = -1
 
   def run(self) -> None:

@@ -156,7 +156,7 @@ class Crew:
     answers: Dict[int, Any] = {}
     signs = {i: (b'', time.monotonic()) for i in waiting}
     while waiting:
-      sources = {}
+      sources: Dict[Any, int] = {}
       for i in waiting:
         sources[self._members[i].pipe] = i
         sources[self._members[i].process.sentinel] = i
