@@ -1,8 +1,8 @@
-"""What a task environment and a suite of tasks are.
+"""Defines the task environment, the task and the suite of tasks.
 
-Everything that steps environments (the pool, the evaluator, the tools) knows
-only these three types. A suite is a description: it holds specs and factories,
-and building one starts no simulator.
+The code that steps environments (the pool, the evaluator, the tools) knows only
+the types of this module. A suite is a description: it holds specs and
+factories, and building one starts no simulator.
 """
 
 import abc
@@ -14,17 +14,17 @@ from dm_env import specs
 import numpy as np
 
 SPLITS = ('train', 'test')
-# Columns of evaluations.
+# The scores by which an evaluation can judge a policy.
 SCORES = ('success', 'return')
 
 
 class TaskEnvironment(dm_env.Environment):
-  """One task, as a dm_env environment with seeded episodes.
+  """A task as a dm_env environment with seeded episodes.
 
-  Time steps carry a float32 observation [D], a `np.float32` reward and a
+  A time step has a float32 observation [D], a `np.float32` reward and a
   `np.float32` discount. The discount is 0 only at a true termination: a time
   limit gives `StepType.LAST` with discount 1. After LAST, the next `step`
-  begins a new episode and its action is ignored, as dm_env prescribes.
+  begins a new episode and ignores its action, as dm_env prescribes.
   """
 
   @abc.abstractmethod
@@ -34,10 +34,11 @@ class TaskEnvironment(dm_env.Environment):
     """Begins an episode.
 
     Args:
-      seed: everything random in the episode, the choice of the variation
-        included, is a function of it. None continues the stream begun by the
-        seed that the factory was given.
-      variation: which of the `num_variations` fixed goals to take. None: drawn.
+      seed: the seed of the episode. It determines everything random in the
+        episode, including the choice of the variation. If None, the environment
+        draws from the random stream that the factory's seed started.
+      variation: the index of one of the fixed goals, in [0, num_variations). If
+        None, the index is drawn at random.
 
     Returns:
       The first time step; its reward and discount are None.
@@ -51,8 +52,8 @@ class TaskEnvironment(dm_env.Environment):
     """Takes one step.
 
     Args:
-      action: float32 [A] in the bounds of `action_spec()`, or an int32 scalar
-        where the spec is a DiscreteArray.
+      action: the action, float32 [A] within the bounds of `action_spec()`, or
+        an int32 scalar if the spec is a DiscreteArray.
 
     Returns:
       The next time step.
@@ -64,38 +65,44 @@ class TaskEnvironment(dm_env.Environment):
   @property
   @abc.abstractmethod
   def success(self) -> bool:
-    """Whether the latest step solved the task; False after a reset."""
+    """Tells whether the latest step solved the task; False after a reset."""
 
   @property
   def num_variations(self) -> int:
-    """How many fixed goals `reset(variation=...)` can choose from."""
+    """The number of fixed goals that `reset(variation=...)` can choose from."""
     return 1
 
   @abc.abstractmethod
   def observation_spec(self) -> specs.Array:
-    """Float32 array spec, shape [D]."""
+    """Returns the spec of an observation, a float32 array of shape [D]."""
 
   @abc.abstractmethod
   def action_spec(self) -> specs.Array:
-    """Float32 BoundedArray [A], or a DiscreteArray."""
+    """Returns the spec of an action.
+
+    It is a float32 BoundedArray of shape [A], or a DiscreteArray.
+    """
 
   def reward_spec(self) -> specs.Array:
-    """Float32 scalar."""
+    """Returns the spec of a reward, a float32 scalar."""
     return specs.Array(shape=(), dtype=np.float32, name='reward')
 
   def discount_spec(self) -> specs.BoundedArray:
-    """Float32 scalar in [0, 1]."""
+    """Returns the spec of a discount, a float32 scalar in [0, 1]."""
     return specs.BoundedArray(
         shape=(), dtype=np.float32, minimum=0.0, maximum=1.0, name='discount'
     )
 
 
 def is_index(value: Any, size: int) -> bool:
-  """Returns whether a value is an integer in [0, size), and no bool or float.
+  """Returns whether a value is an index, that is, an integer in [0, size).
 
   Args:
-    value: what somebody counts by.
-    size: how many there are.
+    value: the value to check. A bool or a float is not an index.
+    size: the number of things that the index can point to.
+
+  Returns:
+    True if the value is a Python or NumPy integer in [0, size).
   """
   return (
       isinstance(value, (int, np.integer))
@@ -105,17 +112,25 @@ def is_index(value: Any, size: int) -> bool:
 
 
 def check_only_variation(variation: Optional[int]) -> None:
-  """Checks the argument of `reset` where there is one variation.
+  """Checks the argument of `reset` in an environment with a single variation.
 
   Raises:
-    ValueError: if another one is wanted.
+    ValueError: if `variation` is neither None nor 0.
   """
   if variation is not None and not is_index(variation, 1):
     raise ValueError(f'variation: got {variation}, want 0: there is only one')
 
 
 def check_row(row: Any, num_rows: int) -> None:
-  """Raises ValueError unless `row` is that of one of `num_rows`."""
+  """Checks the index of a row of a batch.
+
+  Args:
+    row: the index.
+    num_rows: N, the number of rows of the batch.
+
+  Raises:
+    ValueError: if `row` is not an integer in [0, num_rows).
+  """
   if not is_index(row, num_rows):
     raise ValueError(f'row: got {row}, want an integer in [0, {num_rows})')
 
@@ -132,7 +147,12 @@ class Batch(Protocol):
     """Tells which rows the latest step solved, bool [N]."""
 
   def reset(self, row: int, seed: int) -> None:
-    """Begins an episode in one row, a function of the seed."""
+    """Begins an episode in one row.
+
+    Args:
+      row: the index of the row, in [0, N).
+      seed: the seed, which determines everything random in the episode.
+    """
 
   def step(
       self, action: np.ndarray
@@ -140,24 +160,26 @@ class Batch(Protocol):
     """Steps every row.
 
     Args:
-      action: int32 [N], or float32 [N, A] in the bounds.
+      action: the actions, int32 [N], or float32 [N, A] within the bounds of
+        the suite's action spec.
 
     Returns:
-      reward and discount, float32 [N], and whether the episode has ended, bool
-      [N]; a row that has ended is to be reset.
+      The rewards, float32 [N], the discounts, float32 [N], and a bool [N] that
+      is True where the episode has ended. The caller resets these rows.
     """
 
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-  """One task of a suite.
+  """A task of a suite.
 
   Attributes:
-    name: unique among the suite's tasks of the same split.
-    family: what the task is an instance of; tasks of one family share dynamics.
-    split: 'train' or 'test'.
-    factory: makes the environment from a seed. It is pickled on its way to a
-      worker process, so it is a module-level callable or a dataclass.
+    name: the name, unique among the suite's tasks of the same split.
+    family: the name of the task's family; tasks of one family share dynamics.
+    split: the part of the suite that the task belongs to, 'train' or 'test'.
+    factory: a function that makes the environment from a seed. It is pickled
+      for the worker processes, so it is a module-level callable or an instance
+      of a dataclass.
   """
 
   name: str
@@ -182,25 +204,27 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class TaskSuite:
-  """Named, ordered tasks that share one observation and one action spec.
+  """A named, ordered set of tasks that share one observation and action spec.
 
   Attributes:
     name: the suite's name, e.g. 'MT10'.
-    tasks: train tasks and test tasks. A task's index is its position among the
-      tasks of its split.
-    observation_spec: float32 array spec, shape [D], of every task.
-    action_spec: BoundedArray float32 [A] or DiscreteArray, of every task.
-    info: what a results file must carry to be read later, e.g. the version of
-      the reward function.
-    horizon: steps of every episode; None if they vary.
-    image_shape: rows, columns and channels of the image that an observation
-      begins with; None: it has none.
-    make_batch: makes a simulator of one environment for each of the given
-      tasks, some of which may be given more than once. None: environments are
-      stepped one by one, by worker processes.
-    score: what says how good a policy is, one of `SCORES`.
-    evaluates_samples: whether policies act in evaluation as they do in
-      training. If not, without noise, as in Meta-World's protocol.
+    tasks: the train tasks and the test tasks. The index of a task is its
+      position among the tasks of its split.
+    observation_spec: the spec of every task's observation, float32 of shape
+      [D].
+    action_spec: the spec of every task's action, a float32 BoundedArray of
+      shape [A] or a DiscreteArray.
+    info: facts that a reader of the results needs, by name, e.g. the version of
+      the reward function. They are written to the results file.
+    horizon: the number of steps of every episode, or None if it varies.
+    image_shape: the numbers of rows, columns and channels of the image at the
+      beginning of an observation, or None if observations have no image.
+    make_batch: a function that takes a list of tasks and makes a simulator with
+      one environment for each of them; a task may be in the list several times.
+      If None, worker processes step the environments one by one.
+    score: the measure of a policy's quality, one of `SCORES`.
+    evaluates_samples: whether a policy samples its actions in evaluation as in
+      training. If False, it acts without noise, as in Meta-World's protocol.
   """
 
   name: str
@@ -247,10 +271,10 @@ class TaskSuite:
 
   @property
   def train_tasks(self) -> Tuple[Task, ...]:
-    """The tasks to learn from, in order."""
+    """The train tasks, in order."""
     return tuple(task for task in self.tasks if task.split == 'train')
 
   @property
   def test_tasks(self) -> Tuple[Task, ...]:
-    """The tasks held out for meta-testing, in order; empty in MT suites."""
+    """The held-out tasks for meta-testing, in order; empty in MT suites."""
     return tuple(task for task in self.tasks if task.split == 'test')

@@ -1,4 +1,4 @@
-"""One environment of those that are stepped as arrays."""
+"""Makes a single environment of a simulator of arrays."""
 
 from typing import Any, Optional
 
@@ -15,7 +15,7 @@ _MAX_SEED = 2**31
 
 
 class BatchEnvironment(base.TaskEnvironment):
-  """A batch of one, as a task."""
+  """A batch with a single row, as a task environment."""
 
   def __init__(
       self,
@@ -28,10 +28,12 @@ class BatchEnvironment(base.TaskEnvironment):
     """Wraps a batch.
 
     Args:
-      batch: of one row.
-      observation_spec: of it.
-      action_spec: of it.
-      seed: of the episodes whose `reset` is given none.
+      batch: the simulator, which has a single row.
+      observation_spec: the spec of its observation, float32 of shape [D].
+      action_spec: the spec of its action, a float32 array of shape [A] or a
+        DiscreteArray.
+      seed: the seed of the random stream for episodes whose `reset` gets no
+        seed.
     """
     self._batch = batch
     self._shape = (1, *observation_spec.shape)
@@ -47,7 +49,7 @@ class BatchEnvironment(base.TaskEnvironment):
   def reset(
       self, *, seed: Optional[int] = None, variation: Optional[int] = None
   ) -> dm_env.TimeStep:
-    """See base class; there is one variation."""
+    """See base class; there is a single variation."""
     base.check_only_variation(variation)
     if seed is None:
       seed = int(self._rng.integers(_MAX_SEED))
@@ -66,7 +68,7 @@ class BatchEnvironment(base.TaskEnvironment):
     returned = self._batch.step(np.asarray(self._encoder(action))[np.newaxis])
     try:
       stepped = batch_stepping.read(self._batch, returned, self._shape)
-    except number_checks.BadRow as error:  # Its row is none of the pool's rows.
+    except number_checks.BadRow as error:  # Its row is not a row of the pool.
       raise timestep_checks.BadValue(str(error)) from None
     (observation,), (reward,), (discount,), (ended,), (success,) = stepped
     self._is_over, self._success = bool(ended), bool(success)

@@ -1,4 +1,4 @@
-"""A grid task whose optimal values are known; see `fakes`."""
+"""Defines a grid task with known optimal values; see `fakes`."""
 
 from typing import Any, Optional
 
@@ -10,12 +10,12 @@ import numpy as np
 
 
 class Grid(base.TaskEnvironment):
-  """A square grid of cells; the episode terminates in the task's goal cell.
+  """A square grid of cells in which an episode terminates in the goal cell.
 
-  Actions: 0 up, 1 right, 2 down, 3 left; into a wall, the agent stays. With
-  probability `slip` the move is a random one instead. Reward 1 on entering the
-  goal (then the discount is 0), -0.01 on any other step. The observation is the
-  one-hot of the cell.
+  The actions are 0 up, 1 right, 2 down and 3 left; a move into a wall leaves
+  the agent where it is. With probability `slip`, a random move replaces the
+  chosen one. The reward is 1 on entering the goal (with discount 0), and -0.01
+  on any other step. The observation is the one-hot code of the cell.
   """
 
   STEP_REWARD = -0.01
@@ -33,14 +33,15 @@ class Grid(base.TaskEnvironment):
     """Makes the environment.
 
     Args:
-      goal: the goal's cell, row * size + column.
-      seed: of the stream of episodes.
-      size: cells along a side, at least 2.
-      slip: probability in [0, 1] of a random move.
-      horizon: steps after which an episode is truncated (discount 1).
+      goal: the number of the goal cell, row * size + column.
+      seed: the seed of the random stream of episodes.
+      size: the number of cells along a side, at least 2.
+      slip: the probability of a random move, in [0, 1].
+      horizon: the number of steps after which an episode is truncated (with
+        discount 1).
 
     Raises:
-      ValueError: if one of these is out of its range.
+      ValueError: if an argument is out of its range.
     """
     if size < 2 or not 0 <= goal < size * size or horizon < 1:
       raise ValueError(
@@ -115,7 +116,7 @@ class Grid(base.TaskEnvironment):
     return row * self.size + column if inside else cell
 
   def transitions(self) -> np.ndarray:
-    """p(s' | s, a), float64 [S, A, S]; the goal is absorbing."""
+    """Returns p(s' | s, a), float64 [S, A, S]; the goal is absorbing."""
     num_states, num_actions = self.size**2, len(self._MOVES)
     moves = np.zeros((num_states, num_actions, num_states))
     for cell in range(num_states):
@@ -126,21 +127,21 @@ class Grid(base.TaskEnvironment):
     return moves
 
   def rewards(self) -> np.ndarray:
-    """E[r | s, a], float64 [S, A]; 0 in the goal."""
+    """Returns E[r | s, a], float64 [S, A]; it is 0 in the goal."""
     entering = self.transitions()[:, :, self.goal]
     rewards = entering + (1.0 - entering) * self.STEP_REWARD
     rewards[self.goal] = 0.0
     return rewards
 
   def optimal_values(self, discount: float) -> np.ndarray:
-    """Q*(s, a), float64 [S, A], by value iteration, without the time limit.
+    """Computes Q*(s, a) by value iteration, without the time limit.
 
     Args:
-      discount: in [0, 1).
+      discount: the discount, in [0, 1).
 
     Returns:
-      The action values; `argmax(-1)` is an optimal policy. They hold for the
-      discounted return of an agent that bootstraps at the time limit.
+      The action values, float64 [S, A]; `argmax(-1)` is an optimal policy. They
+      hold for an agent that bootstraps at the time limit.
 
     Raises:
       ValueError: if the discount is not in [0, 1).

@@ -1,8 +1,9 @@
-"""Small environments whose optimum is known, to test agents with.
+"""Small environments with a known optimum, for tests of agents.
 
-A point mass (continuous actions, no termination but a time limit) and a grid
-(discrete actions, true termination). Both are exact: `optimal_action` and
-`optimal_return`, or `optimal_values`, say what a perfect agent would reach.
+The point mass has continuous actions and ends by its time limit alone. The grid
+has discrete actions and true terminations. `optimal_action` and
+`optimal_return`, or `optimal_values`, compute exactly what a perfect agent
+would reach.
 """
 
 import functools
@@ -17,10 +18,11 @@ import numpy as np
 
 
 class PointMass(base.TaskEnvironment):
-  """A point in the plane that is to be driven to the task's goal.
+  """A point in the plane that the agent moves to the task's goal.
 
-  `x_{t+1} = x_t + 0.1 clip(a_t, -1, 1)`, reward `-|x_{t+1} - goal|`. The goal
-  is not part of the observation: which one it is, only the task tells.
+  The dynamics are `x_{t+1} = x_t + 0.1 clip(a_t, -1, 1)`, the reward is
+  `-|x_{t+1} - goal|`. The observation is the position, not the goal: an agent
+  knows the goal only by the task's index.
   """
 
   STEP_SIZE = 0.1
@@ -37,10 +39,11 @@ class PointMass(base.TaskEnvironment):
     """Makes the environment.
 
     Args:
-      goal: where to go; both coordinates in [-1, 1].
-      seed: of the stream of episodes.
-      horizon: steps after which an episode is truncated (discount 1).
-      num_variations: number of fixed places to start from.
+      goal: the two coordinates of the goal, both in [-1, 1].
+      seed: the seed of the random stream of episodes.
+      horizon: the number of steps after which an episode is truncated (with
+        discount 1).
+      num_variations: the number of fixed starting points.
 
     Raises:
       ValueError: if a count is not positive or the goal is not in the square.
@@ -56,8 +59,8 @@ class PointMass(base.TaskEnvironment):
           f'PointMass: got goal={goal}, want two floats in [-1, 1]'
       )
     self.horizon = horizon
-    # The starts are fixed, whatever the seed, so that variation i of a task is
-    # the same place in every run.
+    # The starting points do not depend on the seed, so that variation i of a
+    # task is the same point in every run.
     self._starts = (
         np.random.default_rng(0)
         .uniform(-0.5, 0.5, size=(num_variations, 2))
@@ -121,10 +124,19 @@ class PointMass(base.TaskEnvironment):
     return np.linalg.norm(self._position - self.goal)
 
   def optimal_action(self, observation: np.ndarray) -> np.ndarray:
-    """The best action, float32 [..., 2], at positions [..., 2].
+    """Returns the best action at each position.
 
-    Straight for the goal, coordinate by coordinate. It makes the distance in
-    every coordinate as small as can be at every step, so nothing does better.
+    It moves each coordinate towards the goal as far as possible. No other
+    action makes any distance smaller at any step, so it is optimal.
+
+    Args:
+      observation: the positions, float [..., 2].
+
+    Returns:
+      The actions, float32 [..., 2].
+
+    Raises:
+      ValueError: if the last axis has another size than 2.
     """
     if np.shape(observation)[-1:] != (2,):
       raise ValueError(
@@ -136,7 +148,17 @@ class PointMass(base.TaskEnvironment):
     ).astype(np.float32)
 
   def optimal_return(self, start: np.ndarray) -> float:
-    """The greatest sum of rewards of a whole episode from `start` [2]."""
+    """Returns the largest return of an episode from a starting point.
+
+    Args:
+      start: the starting point, float [2].
+
+    Returns:
+      The undiscounted sum of the rewards of `horizon` steps.
+
+    Raises:
+      ValueError: if `start` has another shape.
+    """
     steps = np.arange(1, self.horizon + 1)[:, np.newaxis]
     if np.shape(start) != (2,):
       raise ValueError(
@@ -158,7 +180,14 @@ def _make_grid(seed: int, *, goal: int, horizon: int) -> Grid:
 
 
 def point_mass_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
-  """Point masses with goals spread over a circle of radius 0.8.
+  """Makes a suite of point masses whose goals lie on a circle of radius 0.8.
+
+  Args:
+    num_tasks: the number of tasks, at least 1.
+    horizon: the number of steps of every episode.
+
+  Returns:
+    The suite of train tasks.
 
   Raises:
     ValueError: if `num_tasks` is not positive.
@@ -178,7 +207,14 @@ def point_mass_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
 
 
 def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
-  """4 x 4 grids, each task with another goal cell.
+  """Makes a suite of 4 x 4 grids, each task with another goal cell.
+
+  Args:
+    num_tasks: the number of tasks, from 1 to 16.
+    horizon: the number of steps after which an episode is truncated.
+
+  Returns:
+    The suite of train tasks.
 
   Raises:
     ValueError: if `num_tasks` is not in 1..16.
@@ -186,8 +222,8 @@ def grid_suite(num_tasks: int, *, horizon: int = 50) -> base.TaskSuite:
   _check_num_tasks(num_tasks, 'grid_suite')
   if num_tasks > 16:
     raise ValueError(f'grid_suite: got num_tasks={num_tasks}, want at most 16')
-  # From the last cell backwards, so that the first tasks' goals lie apart from
-  # the corner where most paths begin.
+  # The goals are numbered from the last cell backwards, so that those of the
+  # first tasks are far from the corner where most paths begin.
   return _suite(
       f'Grid{num_tasks}',
       'grid',

@@ -1,8 +1,8 @@
-"""What goes to other processes: pickled, and looked through first.
+"""Pickles objects for other processes and checks them first.
 
-A pickle holds names of functions and classes, not their code: who unpickles it
-imports them. What another process cannot import is found here, and not when
-that process has long been started.
+A pickle holds the names of functions and classes, not their code: the process
+that unpickles it imports them. This module finds a name that another process
+cannot import before that process is started.
 """
 
 import ast
@@ -13,39 +13,44 @@ import pickletools
 import sys
 from typing import Any, Callable, Iterable, Iterator, Optional, Set
 
-# Of pickles; later ones do not spell out the names that they import.
+# The version of the pickle format. Later ones do not spell out the names that
+# they import.
 _PROTOCOL = 3
-# What the script is called in a process that has run its file again.
+# The module name of the script in a process that has run its file again.
 _COPY_OF_MAIN = '__mp_main__'
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _GUARDS = ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 def dump(value: Any, what: str) -> bytes:
-  """Pickles for a worker process.
+  """Pickles an object for a worker process.
 
   Args:
-    value: anything.
-    what: what it is, as a sentence about it begins: 'the policy'.
+    value: the object.
+    what: the subject of the error message, e.g. 'the policy'.
+
+  Returns:
+    The pickle.
 
   Raises:
-    ValueError: if it cannot be pickled, or a worker could not import what it is
-      made of; says what to do.
+    ValueError: if the object cannot be pickled, or needs a function or class
+      that a worker could not import. The message says what to do.
   """
   return _dump(value, what, 'a worker process', _main_fault)
 
 
 def check_for_program(value: Any, what: str) -> None:
-  """Checks what goes to the processes of a program.
+  """Checks that an object can be sent to the processes of a program.
 
-  They do not run the script, as worker processes of one process do.
+  These processes do not run the script again, as worker processes do.
 
   Args:
-    value: anything.
-    what: what it is, as in `dump`.
+    value: the object.
+    what: the subject of the error message, e.g. 'the policy'.
 
   Raises:
-    ValueError: as `dump`, and if it is made of something in the script.
+    ValueError: if the object cannot be pickled, or needs a function or class
+      that such a process could not import, e.g. one of the script itself.
   """
   _dump(
       value,
@@ -56,7 +61,7 @@ def check_for_program(value: Any, what: str) -> None:
 
 
 def main_file() -> Optional[str]:
-  """The path of the script that was started; None if there is no such file."""
+  """Returns the path of the script that was started, or None without a file."""
   path = getattr(sys.modules['__main__'], '__file__', None)
   if path is None:
     return None
@@ -84,7 +89,7 @@ def _dump(
 
 
 def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
-  """Why a pickle could not be read elsewhere; empty if it can."""
+  """Returns why another process could not unpickle data; empty if it can."""
   found = {
       tuple(str(argument).split(' ', 1))
       for code, argument, _ in pickletools.genops(data)
@@ -103,7 +108,7 @@ def _fault(data: bytes, main_fault: Callable[[str], str]) -> str:
 
 
 def _is_found(package: str) -> bool:
-  """Whether another process, with this one's sys.path, finds it too."""
+  """Returns whether another process with the same sys.path finds a package."""
   return any(
       finder.find_spec(package, None) is not None
       for finder in sys.meta_path
@@ -112,7 +117,10 @@ def _is_found(package: str) -> bool:
 
 
 def _main_fault(name: str) -> str:
-  """Why a worker, which runs the script's file again, would not find a name."""
+  """Returns why a worker would not find a name of the script; empty if it does.
+
+  A worker runs the script's file again.
+  """
   spec = getattr(sys.modules['__main__'], '__spec__', None)
   if spec is not None and spec.name.rpartition('.')[2] == '__main__':
     return 'is a __main__.py, which a worker does not run'
@@ -126,7 +134,7 @@ def _main_fault(name: str) -> str:
     with open(path, 'rb') as f:
       tree = ast.parse(f.read())
   except (OSError, SyntaxError, ValueError):
-    return ''  # It is no source, and may have the name.
+    return ''  # The file is not Python source; it may still have the name.
   if name in _names(_executed(tree)) or name not in _names(ast.walk(tree)):
     return ''
   return (
@@ -136,7 +144,7 @@ def _main_fault(name: str) -> str:
 
 
 def _names(nodes: Iterable[ast.AST]) -> Set[str]:
-  """What some nodes of a syntax tree give a name."""
+  """Returns the names that the nodes of a syntax tree define."""
   found = set()
   for node in nodes:
     if isinstance(node, _DEFINITIONS):
@@ -149,7 +157,7 @@ def _names(nodes: Iterable[ast.AST]) -> Set[str]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-  """What of a file runs when it is imported; no bodies of functions."""
+  """Yields the nodes that run on import, without the bodies of functions."""
   children: Iterable[ast.AST] = ast.iter_child_nodes(node)
   if isinstance(node, ast.If) and any(
       guard in ast.unparse(node.test) for guard in _GUARDS

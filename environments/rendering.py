@@ -1,24 +1,26 @@
-"""MuJoCo, and what draws the scenes that it simulates.
+"""Imports MuJoCo safely and opens renderers.
 
-mujoco loads at once what the environment variable MUJOCO_GL names to draw with,
-and cannot be imported where that is missing. Here it can be, since most
-programs only simulate. Whatever imports mujoco, or a package that does, imports
-this module before.
+On import, mujoco loads the graphics library that the environment variable
+MUJOCO_GL names. If the library is missing, the import fails. Most programs only
+simulate and never draw, so this module then imports mujoco without a library.
+Every module that imports mujoco, or a package that does, imports this module
+first.
 """
 
 import os
 import warnings
 
-# The library of each way to draw without a display, as Debian packages it.
+# The Debian package of each library that draws without a display.
 _LIBRARIES = {'egl': 'libegl1', 'osmesa': 'libosmesa6'}
 _OFF = ('disable', 'disabled', 'off', 'false', '0')
 _chosen = os.environ.get('MUJOCO_GL', '').lower().strip()
-# Why MuJoCo is not to be asked again: at the second time it aborts the process.
+# The reason why no context could be made. It is kept, because MuJoCo aborts the
+# process at the second attempt.
 _defect = ''
 
 
 def _load() -> None:
-  """Imports mujoco, without what draws if need be."""
+  """Imports mujoco, without a graphics library if that one is missing."""
   try:
     import mujoco  # noqa: F401
   except Exception:
@@ -39,15 +41,19 @@ import mujoco  # noqa: E402
 def open_renderer(
     model: mujoco.MjModel, height: int, width: int
 ) -> mujoco.Renderer:
-  """Makes what draws the scenes of a model.
+  """Makes a renderer that draws the scenes of a model.
 
   Args:
-    model: the model, with a buffer that is large enough.
+    model: the model; its offscreen buffer is at least `height` x `width`.
     height: the height of a picture, in pixels.
     width: the width of a picture, in pixels.
 
+  Returns:
+    The renderer.
+
   Raises:
-    OSError: if nothing can be drawn here; says what is missing.
+    OSError: if nothing can be drawn on this machine. The message says what is
+      missing.
   """
   why_not = _why_not()
   if why_not:
@@ -56,18 +62,19 @@ def open_renderer(
 
 
 def _why_not() -> str:
-  """Says what is in the way of drawing; empty if nothing is."""
+  """Returns the reason why nothing can be drawn; empty if there is none."""
   global _defect
   context_class = getattr(mujoco.gl_context, 'GLContext', None)
   if context_class is None:
     return _why_no_context()
   if _defect:
     return _defect
-  # One that could not be made would complain of it when it is deleted.
+  # A context that could not be made needs the attribute when it is deleted.
   context_class._context = None
   try:
     with warnings.catch_warnings():
-      warnings.simplefilter('ignore')  # GLFW's; the sentence says as much.
+      # GLFW warns of the error that the returned reason describes.
+      warnings.simplefilter('ignore')
       context = context_class(1, 1)
   except Exception as error:
     return _of_library(_first_line(error))
@@ -87,7 +94,7 @@ def _why_not() -> str:
 
 
 def _why_no_context() -> str:
-  """Says why mujoco has come without what draws."""
+  """Returns the reason why mujoco has no graphics library."""
   if _chosen in _OFF:
     return f'MUJOCO_GL={_chosen} has switched it off'
   if _chosen in _LIBRARIES:
@@ -98,7 +105,7 @@ def _why_no_context() -> str:
 
 
 def _of_library(reason: str) -> str:
-  """Says what the chosen way to draw lacks, and where that is to be had."""
+  """Returns a reason with the package that has the chosen library."""
   if _chosen not in _LIBRARIES:
     return f'{reason}; {_advice()}'
   platform = os.environ.get('PYOPENGL_PLATFORM', _chosen)
@@ -116,6 +123,7 @@ def _of_library(reason: str) -> str:
 
 
 def _of_display() -> str:
+  """Returns the reason why no window can be opened."""
   named = [
       f'{name}={os.environ[name]}'
       for name in ('DISPLAY', 'WAYLAND_DISPLAY')
@@ -130,6 +138,7 @@ def _of_display() -> str:
 
 
 def _advice() -> str:
+  """Returns what to set so that drawing works without a display."""
   ways = ' or '.join(
       f"MUJOCO_GL={way} (Debian's {package})"
       for way, package in _LIBRARIES.items()
@@ -138,6 +147,6 @@ def _advice() -> str:
 
 
 def _first_line(error: Exception) -> str:
-  """The first line of what an exception says."""
+  """Returns the first line of an exception's message."""
   lines = str(error).strip().splitlines() or [type(error).__name__]
   return lines[0].rstrip('.')

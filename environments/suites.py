@@ -1,7 +1,7 @@
-"""Suites by name: the Meta-World benchmarks, DAMSEL's tasks, and mazes.
+"""Makes a suite from its name: Meta-World, DAMSEL, mazes or half-cheetahs.
 
-A suite is a description. No simulator is built here, and Meta-World is not even
-imported, so a launcher can refuse a wrong name in a moment.
+A suite is a description. This module builds no simulator and does not even
+import Meta-World, so a launcher refuses a wrong name at once.
 """
 
 import difflib
@@ -20,7 +20,7 @@ from distillery.environments.metaworld import (
 )
 
 _SINGLE = ('MT1', 'ML1')
-# From the name of a suite that is not Meta-World's to itself.
+# The functions that make the suites outside Meta-World, by the suite's name.
 _OWN: Dict[str, Callable[[str], base.TaskSuite]] = {
     'DAMSEL': functools.partial(damsel_environment.damsel_suite, sparse=False),
     'DAMSEL/sparse': functools.partial(
@@ -42,24 +42,29 @@ _MAX_SEED = 2**32
 def make_suite(
     name: str, *, seed: int, reward_function_version: str = 'v2'
 ) -> base.TaskSuite:
-  """Describes a benchmark.
+  """Makes the suite of a benchmark.
 
   Args:
-    name: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or 'MT1/<task>' or
-      'ML1/<task>' with one of Meta-World's 50 tasks, e.g. 'MT1/reach-v3'; or
-      'DAMSEL', 'DAMSEL/sparse', or for experts 'DAMSEL/train', without the
-      tasks held out, or 'DAMSEL/families', with the target in sight; or
-      'MAZES', 'NAVIGATION', 'HALF_CHEETAH' or 'HALF_CHEETAH/<body>'.
-    seed: of the 50 goals of each of Meta-World's tasks, in [0, 2**32 - 1):
-      those of `metaworld.MT10(seed)` and its like. Other tasks are fixed.
-    reward_function_version: of Meta-World's tasks, 'v2' (in [0, 10] a step) or
-      'v1' (unbounded).
+    name: the name of the suite, one of the following.
+      Meta-World: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or
+        'MT1/<task>' or 'ML1/<task>' with one of Meta-World's 50 tasks, e.g.
+        'MT1/reach-v3'.
+      DAMSEL: 'DAMSEL' or 'DAMSEL/sparse'; for experts, 'DAMSEL/train', which
+        lacks the held-out tasks, or 'DAMSEL/families', whose observations show
+        the target.
+      Others: 'MAZES', 'NAVIGATION', 'HALF_CHEETAH' or 'HALF_CHEETAH/<body>'.
+    seed: the seed of the goals of Meta-World's tasks, in [0, 2**32 - 1). The
+      50 goals of each task are those of `metaworld.MT10(seed)` or the same
+      class of another benchmark. Suites outside Meta-World do not use it.
+    reward_function_version: the version of Meta-World's rewards, 'v2' (in
+      [0, 10] a step) or 'v1' (unbounded). Other suites take only 'v2'.
 
   Returns:
-    The suite; its `info` names the versions that its rewards depend on.
+    The suite; its `info` has the versions that its rewards depend on.
 
   Raises:
-    ValueError: for an unknown name or version, or a seed out of range.
+    ValueError: if the name or the version is unknown, or the seed is out of
+      range.
   """
   metaworld_environment.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
@@ -79,7 +84,8 @@ def make_suite(
     train = (task_name,)
     test = train if kind == 'ML1' else ()
   goal_visible = name.startswith('MT')
-  # ML1's test tasks are its train tasks with other goals: upstream's next seed.
+  # ML1 tests on its train task with other goals: those of the next seed, as in
+  # Meta-World.
   test_seed = seed + 1 if name.startswith('ML1/') else seed
 
   def tasks(
@@ -124,7 +130,7 @@ def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
 
 
 def suite_names() -> List[str]:
-  """Every name that `make_suite` takes."""
+  """Returns every name that `make_suite` accepts."""
   return (
       list(benchmarks.MULTI_TASK)
       + list(benchmarks.META)
@@ -134,7 +140,7 @@ def suite_names() -> List[str]:
 
 
 def _unknown(name: str) -> str:
-  """What to say about a name that does not exist."""
+  """Returns the error message for an unknown name."""
   nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
   hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
   groups = ', '.join([*benchmarks.MULTI_TASK, *benchmarks.META, *_OWN])

@@ -1,7 +1,7 @@
-"""What is checked of one environment's time steps before they are used.
+"""Checks the time steps of one environment before they are used.
 
-NumPy would let much pass: one number fills a whole row of an array, a string
-becomes a number, and NaN, None and 'False' all have a truth value.
+NumPy would accept many faults: a single number fills a whole row of an array, a
+string becomes a number, and NaN, None and 'False' all have a truth value.
 """
 
 import reprlib
@@ -15,20 +15,20 @@ _FIRST, _MID, _LAST = dm_env.StepType
 # Looked up once: each step of each environment is compared with these.
 _TIMESTEP, _ARRAY, _NUMBER = dm_env.TimeStep, np.ndarray, np.float32
 _DTYPE = np.dtype(np.float32)
-_REAL = 'fiub'  # Kinds of dtypes: real numbers, and bools.
+_REAL = 'fiub'  # The kinds of the dtypes of real numbers and bools.
 
 
 class BadValue(ValueError):
-  """Something that a policy or an environment returned and must not go on."""
+  """An invalid value that a policy or an environment returned."""
 
 
 def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
-  """Checks the types and shapes of what `step` returned within an episode.
+  """Checks the types and shapes in a time step that `step` returned.
 
   `number_checks.check_numbers` checks the numbers, of all environments at once.
 
   Args:
-    timestep: what `step` returned.
+    timestep: the value that `step` returned within an episode.
     shape: the shape of an observation, (D,).
 
   Raises:
@@ -37,7 +37,7 @@ def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
   """
   if type(timestep) is _TIMESTEP:
     step_type, reward, discount, observation = timestep
-    # What environments should return.
+    # The types that environments should return.
     if (
         type(reward) is _NUMBER
         and type(discount) is _NUMBER
@@ -54,10 +54,10 @@ def check_step(timestep: Any, shape: Tuple[int, ...]) -> None:
 
 
 def first_observation(timestep: Any, shape: Tuple[int, ...]) -> np.ndarray:
-  """Checks what `reset` returned and returns its observation.
+  """Checks the time step that `reset` returned and returns its observation.
 
   Args:
-    timestep: what `reset` returned.
+    timestep: the value that `reset` returned.
     shape: the shape of an observation, (D,).
 
   Returns:
@@ -69,7 +69,7 @@ def first_observation(timestep: Any, shape: Tuple[int, ...]) -> np.ndarray:
   """
   _check_type(timestep, 'reset', (_FIRST,))
   observation = check_observation(timestep.observation, shape, 'reset')
-  with np.errstate(over='ignore'):  # What float32 cannot hold is infinite.
+  with np.errstate(over='ignore'):  # Too large a number becomes infinite.
     observation = observation.astype(np.float32)
   if not np.isfinite(observation).all():
     column = int(np.argmin(np.isfinite(observation)))
@@ -86,19 +86,22 @@ def check_observation(
   """Returns an observation as an array of real numbers.
 
   Args:
-    value: what was returned as observation.
+    value: the value that was returned as the observation.
     shape: the shape that it should have, (D,).
-    who: what returned it, in words.
+    who: the subject of the error message: the thing that returned the value.
+
+  Returns:
+    The observation, an array of real numbers or bools of shape [D].
 
   Raises:
-    BadValue: if it has another shape or is not made of real numbers.
+    BadValue: if the value has another shape or is not made of real numbers.
   """
   if (
       type(value) is _ARRAY
       and value.shape == shape
       and value.dtype.kind in _REAL
   ):
-    return value  # Without calling anything, since each step comes here.
+    return value  # The quick way, as this runs at each step: without a call.
   array = real_numbers(value)
   if array is None:
     raise BadValue(
@@ -114,7 +117,15 @@ def check_observation(
 
 
 def check_number(value: Any, what: str) -> None:
-  """Raises BadValue unless `value`, returned as `what`, is one real number."""
+  """Checks that a value is a single real number.
+
+  Args:
+    value: the value that the environment returned.
+    what: the name of the value, e.g. 'reward'.
+
+  Raises:
+    BadValue: if it is anything else.
+  """
   if isinstance(value, (float, np.floating)):
     return
   array = real_numbers(value)
@@ -129,11 +140,14 @@ def as_flag(value: Any, what: str) -> bool:
   """Returns the truth value of a bool, or of a number that is 0 or 1.
 
   Args:
-    value: what the environment returned.
-    what: its name.
+    value: the value that the environment returned.
+    what: the name of the value, e.g. 'success'.
+
+  Returns:
+    The truth value, as a Python bool.
 
   Raises:
-    BadValue: if it is anything else.
+    BadValue: if the value is anything else.
   """
   if type(value) is bool or type(value) is np.bool_:
     return bool(value)
@@ -147,14 +161,17 @@ def as_flag(value: Any, what: str) -> bool:
 
 
 def num_variations(environment: base.TaskEnvironment, task: str) -> int:
-  """Returns an environment's `num_variations`.
+  """Returns the number of variations of an environment.
 
   Args:
-    environment: the environment to ask.
-    task: the task's name.
+    environment: the environment whose `num_variations` is read.
+    task: the task's name, for the error message.
+
+  Returns:
+    The number, at least 1.
 
   Raises:
-    BadValue: if it is not a positive integer.
+    BadValue: if `num_variations` is not a positive integer.
   """
   value = environment.num_variations
   if (
@@ -170,9 +187,9 @@ def num_variations(environment: base.TaskEnvironment, task: str) -> int:
 
 
 def real_numbers(value: Any) -> Optional[np.ndarray]:
-  """Returns a value as an array of real numbers or bools; None if it is none.
+  """Returns a value as an array of real numbers or bools, or None if it is not.
 
-  Strings, objects and complex numbers are not taken for real numbers.
+  Strings, objects and complex numbers are not real numbers.
   """
   try:
     array = np.asarray(value)
@@ -194,11 +211,11 @@ def _check_type(
   """Raises BadValue unless `method` returned a TimeStep of a wanted type."""
   if not isinstance(timestep, dm_env.TimeStep):
     raise BadValue(
-        f'{method} returned {brief(timestep)}, want a ' 'dm_env.TimeStep'
+        f'{method} returned {brief(timestep)}, want a dm_env.TimeStep'
     )
   step_type = timestep.step_type
   if not isinstance(step_type, dm_env.StepType) or step_type not in want:
     names = ' or '.join(f'StepType.{wanted.name}' for wanted in want)
     raise BadValue(
-        f'{method} returned {brief(step_type)} as step_type, want ' f'{names}'
+        f'{method} returned {brief(step_type)} as step_type, want {names}'
     )

@@ -1,8 +1,8 @@
 """Two rooms joined by a corridor (Teh et al. 2017, section 4.1), as tables.
 
-The state is (cell, previous action, previous reward), so that a policy which
-goals share can keep to a direction: coming from the left, a goal is likely to
-be further to the right.
+The state is (cell, previous action, previous reward). So a policy that all
+goals share can keep its direction: for an agent that comes from the left, the
+goal is probably further to the right.
 """
 
 from typing import NamedTuple, Sequence
@@ -25,7 +25,7 @@ _MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 GOAL_REWARD = 1.0
 BUMP_REWARD = -0.1
 
-# Where each free cell is, `[C, 2]` rows and columns.
+# The row and the column of each free cell, int `[C, 2]`.
 CELLS = np.array(
     [
         (row, column)
@@ -35,26 +35,27 @@ CELLS = np.array(
     ]
 )
 NUM_CELLS = len(CELLS)
-# With walls above and below.
+# The numbers of the cells with a wall above and a wall below.
 CORRIDOR = tuple(
     cell
     for cell, (row, column) in enumerate(CELLS)
     if MAP[row - 1][column] == '#' and MAP[row + 1][column] == '#'
 )
 
-_NUM_PREVIOUS_ACTIONS = 1 + len(ACTIONS)  # 0: none.
-_NUM_PREVIOUS_REWARDS = 2  # 0, or another.
+_NUM_PREVIOUS_ACTIONS = 1 + len(ACTIONS)  # Index 0 means no action.
+_NUM_PREVIOUS_REWARDS = 2  # The reward was 0 (index 0) or was not (index 1).
 NUM_STATES = NUM_CELLS * _NUM_PREVIOUS_ACTIONS * _NUM_PREVIOUS_REWARDS
 
 
 class Tables(NamedTuple):
-  """K deterministic tasks with the same moves; S states, A actions.
+  """The tables of deterministic tasks with S states, A actions and equal moves.
 
   Attributes:
-    next_state: int `[S, A]`.
-    reward: float64 `[..., S, A]`, the leading axes those of the tasks.
-    discount: float64 `[..., S, A]`, 0 where the episode ends.
-    start: float64 `[..., S]`, the distribution of first states.
+    next_state: the number of the next state, int `[S, A]`.
+    reward: the reward, float64 `[..., S, A]`; the leading axes are the tasks'.
+    discount: the discount, float64 `[..., S, A]`; it is 0 where the episode
+      ends.
+    start: the distribution of the first state, float64 `[..., S]`.
   """
 
   next_state: np.ndarray
@@ -66,12 +67,16 @@ class Tables(NamedTuple):
 def state_index(
     cell: int, previous_action: str = '', was_rewarded: bool = False
 ) -> int:
-  """The state's number.
+  """Returns the number of a state.
 
   Args:
-    cell: its place in `CELLS`.
-    previous_action: one of `ACTIONS`; '': the episode begins.
-    was_rewarded: whether the previous reward was another than 0.
+    cell: the index of the cell in `CELLS`.
+    previous_action: the previous action, one of `ACTIONS`, or '' at the
+      beginning of an episode.
+    was_rewarded: whether the previous reward differed from 0.
+
+  Returns:
+    The number, in [0, `NUM_STATES`).
 
   Raises:
     ValueError: if there is no such cell or action.
@@ -90,13 +95,18 @@ def state_index(
 
 
 def make_tables(goals: np.ndarray) -> Tables:
-  """Tasks that end with `GOAL_REWARD` in a goal, begun anywhere else.
+  """Makes the tables of tasks that end, with `GOAL_REWARD`, in a goal cell.
+
+  An episode begins in any other cell.
 
   Args:
-    goals: int `[...]`, cells.
+    goals: the indices of the goal cells in `CELLS`, int `[...]`.
+
+  Returns:
+    The tables, whose leading axes are those of `goals`.
 
   Raises:
-    ValueError: if a goal is none of the cells.
+    ValueError: if a goal is not the index of a cell.
   """
   goals = np.asarray(goals)
   if (
@@ -108,7 +118,7 @@ def make_tables(goals: np.ndarray) -> Tables:
         f'from 0 to {NUM_CELLS - 1}.'
     )
   number = {tuple(cell): i for i, cell in enumerate(CELLS.tolist())}
-  # By cell; what came before makes no difference to what comes next.
+  # The next cell depends on the cell, not on the previous action and reward.
   next_cell = np.array(
       [
           [number.get((row + move[0], column + move[1]), i) for move in _MOVES]
@@ -140,10 +150,18 @@ def make_tables(goals: np.ndarray) -> Tables:
 
 
 def draw_goals(num_goals: int, seeds: Sequence[int]) -> np.ndarray:
-  """Goals of K tasks for each seed, int `[R, K]`, all different in a row.
+  """Draws different goals for K tasks, once for each seed.
+
+  Args:
+    num_goals: K, the number of goals, from 1 to `NUM_CELLS`.
+    seeds: R seeds, each of an independent draw.
+
+  Returns:
+    The indices of the goal cells in `CELLS`, int `[R, K]`; the entries of a row
+    differ.
 
   Raises:
-    ValueError: if there are not so many cells.
+    ValueError: if `num_goals` is not in 1..`NUM_CELLS`.
   """
   if num_goals == 0 or not base.is_index(num_goals, NUM_CELLS + 1):
     raise ValueError(

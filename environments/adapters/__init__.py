@@ -1,4 +1,4 @@
-"""A user's own gymnasium and dm_env environments as tasks."""
+"""Turns a user's own gymnasium and dm_env environments into tasks."""
 
 from distillery.environments.adapters import suites
 

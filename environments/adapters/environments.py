@@ -1,4 +1,4 @@
-"""Environments of gymnasium and of dm_env as tasks; see `adapters.suites`."""
+"""Wraps environments of gymnasium and dm_env; see `adapters.suites`."""
 
 from collections import abc
 import os
@@ -14,23 +14,23 @@ import numpy as np
 
 
 class GymnasiumEnvironment(base.TaskEnvironment):
-  """A `gymnasium.Env` as a task.
+  """A `gymnasium.Env` as a task environment.
 
   `terminated` gives discount 0, `truncated` alone gives discount 1. Success is
-  `info['success']`, or `info['is_success']`, where there is one: a bool, or a
-  number of 0 or 1.
+  `info['success']` or `info['is_success']`, a bool or a number of 0 or 1. It is
+  False if the info has neither.
   """
 
   def __init__(self, environment: Any, *, seed: int):
     """Wraps an environment.
 
     Args:
-      environment: the `gymnasium.Env`, with a Box of shape [D] to observe and a
-        Box of floats of shape [A], or a Discrete, to act in.
-      seed: of the first reset that is not given one.
+      environment: the `gymnasium.Env`. Its observation space is a Box of shape
+        [D]; its action space is a Box of floats of shape [A], or a Discrete.
+      seed: the seed of the first reset that gets none.
 
     Raises:
-      ValueError: if a space is of another kind; says what to do.
+      ValueError: if a space is of another kind. The message says what to do.
     """
     self._environment = environment
     self._observation_spec = adapted_specs.of_observation_space(
@@ -49,10 +49,10 @@ class GymnasiumEnvironment(base.TaskEnvironment):
   def reset(
       self, *, seed: Optional[int] = None, variation: Optional[int] = None
   ) -> dm_env.TimeStep:
-    """See base class; there is one variation."""
+    """See base class; there is a single variation."""
     base.check_only_variation(variation)
     seed = self._seed if seed is None else seed
-    self._seed = None  # The stream goes on by itself.
+    self._seed = None  # The environment continues its own random stream.
     observation, _ = _parts(
         self._environment.reset(seed=seed), 'reset', 'observation', 'info'
     )
@@ -112,11 +112,11 @@ class GymnasiumEnvironment(base.TaskEnvironment):
 
 
 class DmEnvironment(base.TaskEnvironment):
-  """A `dm_env.Environment` as a task.
+  """A `dm_env.Environment` as a task environment.
 
-  dm_env has no way to seed an environment but to make it: `reset(seed=...)`
-  calls the factory anew. Success is the environment's attribute `success`,
-  where it has one: a bool, or a number of 0 or 1.
+  A dm_env environment takes a seed only when it is made, so `reset(seed=...)`
+  calls the factory again. Success is the environment's attribute `success`, a
+  bool or a number of 0 or 1. It is False if there is no such attribute.
   """
 
   def __init__(
@@ -127,12 +127,13 @@ class DmEnvironment(base.TaskEnvironment):
     """Wraps an environment.
 
     Args:
-      environment: made by `factory`; it observes an array [D] and acts by a
-        BoundedArray of floats [A], or a DiscreteArray.
-      factory: makes another one from a seed.
+      environment: the environment, made by `factory`. Its observation spec is
+        an Array of shape [D]; its action spec is a BoundedArray of floats of
+        shape [A], or a DiscreteArray.
+      factory: the function that makes another such environment from a seed.
 
     Raises:
-      ValueError: if a spec is of another kind; says what to do.
+      ValueError: if a spec is of another kind. The message says what to do.
     """
     self._factory = factory
     self._environment = environment
@@ -150,7 +151,7 @@ class DmEnvironment(base.TaskEnvironment):
   def reset(
       self, *, seed: Optional[int] = None, variation: Optional[int] = None
   ) -> dm_env.TimeStep:
-    """See base class; there is one variation."""
+    """See base class; there is a single variation."""
     base.check_only_variation(variation)
     if seed is not None:
       self._environment.close()
@@ -201,25 +202,29 @@ class DmEnvironment(base.TaskEnvironment):
 def make_task_environment(
     factory: Callable[[int], Any], seed: int
 ) -> base.TaskEnvironment:
-  """Calls a factory and wraps what it returns, where that is needed.
+  """Makes an environment by a user's factory and wraps it if necessary.
 
   Args:
-    factory: returns a TaskEnvironment, any `dm_env.Environment`, or any
-      `gymnasium.Env`.
-    seed: what it is called with.
+    factory: a function that takes a seed and returns a TaskEnvironment, any
+      `dm_env.Environment`, or any `gymnasium.Env`.
+    seed: the seed for the factory.
+
+  Returns:
+    The environment as a TaskEnvironment.
 
   Raises:
-    ValueError: if it returns something else, or its spaces cannot be used.
+    ValueError: if the factory returns something else, or the spaces of its
+      environment cannot be used.
   """
   if os.environ.get('MUJOCO_GL'):
-    # The factory may import mujoco, which that alone could make impossible.
+    # The factory may import mujoco, which could fail with MUJOCO_GL set.
     from distillery.environments import rendering  # noqa: F401
   environment = factory(seed)
   if isinstance(environment, base.TaskEnvironment):
     return environment
   if isinstance(environment, dm_env.Environment):
     return DmEnvironment(environment, factory)
-  # Not imported here: whoever has one of its environments has imported it.
+  # Not imported here: a factory that made one of its environments has done so.
   gymnasium = sys.modules.get('gymnasium')
   if gymnasium is not None and isinstance(environment, gymnasium.Env):
     return GymnasiumEnvironment(environment, seed=seed)
@@ -230,7 +235,7 @@ def make_task_environment(
 
 
 def _parts(returned: Any, method: str, *names: str) -> Any:
-  """Checks how many values a gymnasium method returned; the last is an info."""
+  """Checks what a gymnasium method returned: a tuple that ends with an info."""
   if not isinstance(returned, (tuple, list)) or len(returned) != len(names):
     what = timestep_checks.brief(returned)
     if isinstance(returned, (tuple, list)):

@@ -1,4 +1,4 @@
-"""Our specs for the spaces of gymnasium and the specs of dm_env."""
+"""Converts spaces of gymnasium and specs of dm_env to the pool's specs."""
 
 from typing import Any, Optional, Tuple
 
@@ -8,22 +8,22 @@ from numpy import typing as npt
 
 
 def of_observation_space(space: Any) -> specs.Array:
-  """The spec of a gymnasium observation space.
+  """Returns the spec of a gymnasium observation space, float32 of shape [D].
 
   Raises:
-    ValueError: unless it is a Box of shape [D].
+    ValueError: unless the space is a Box of shape [D].
   """
-  from gymnasium import spaces  # Whoever has a space has imported it.
+  from gymnasium import spaces  # The caller has a space, so it is installed.
 
   is_box = isinstance(space, spaces.Box)
   return _observation(space, space.shape if is_box else None, space.dtype)
 
 
 def of_observation_spec(spec: Any) -> specs.Array:
-  """The spec of a dm_env observation spec.
+  """Returns the spec of a dm_env observation spec, float32 of shape [D].
 
   Raises:
-    ValueError: unless it is an array of numbers of shape [D].
+    ValueError: unless the spec is an array of numbers of shape [D].
   """
   if not isinstance(spec, specs.Array):
     return _observation(spec, None, None)
@@ -31,10 +31,12 @@ def of_observation_spec(spec: Any) -> specs.Array:
 
 
 def of_action_space(space: Any) -> specs.Array:
-  """The spec of a gymnasium action space.
+  """Returns the spec of a gymnasium action space.
+
+  It is float32 of shape [A], or a DiscreteArray that begins at 0.
 
   Raises:
-    ValueError: unless it is a Box of floats of shape [A], or a Discrete.
+    ValueError: unless the space is a Box of floats of shape [A], or a Discrete.
   """
   from gymnasium import spaces  # As above.
 
@@ -49,10 +51,12 @@ def of_action_space(space: Any) -> specs.Array:
 
 
 def of_action_spec(spec: Any) -> specs.Array:
-  """The spec of a dm_env action spec.
+  """Returns the spec of a dm_env action spec.
+
+  It is float32 of shape [A], or a DiscreteArray.
 
   Raises:
-    ValueError: unless it is an array of floats of shape [A], or discrete.
+    ValueError: unless the spec is an array of floats of shape [A], or discrete.
   """
   if isinstance(spec, specs.DiscreteArray):
     return specs.DiscreteArray(spec.num_values, np.int32, name='action')
@@ -83,8 +87,11 @@ def is_choice(action: Any, num_values: int) -> bool:
   """Returns whether an action is a single integer in [0, num_values).
 
   Args:
-    action: what somebody steps with.
-    num_values: how many discrete actions there are.
+    action: the action to check.
+    num_values: the number of discrete actions.
+
+  Returns:
+    True if it is such an integer, of Python or NumPy.
   """
   try:
     choice = np.asarray(action)
@@ -98,15 +105,18 @@ def is_choice(action: Any, num_values: int) -> bool:
 
 
 def as_floats(action: Any, dtype: Any) -> np.ndarray:
-  """Returns a continuous action as floats; it may be infinite then.
+  """Returns a continuous action as an array of floats.
 
   Args:
-    action: numbers.
-    dtype: of the floats.
+    action: the real numbers of the action, of any shape.
+    dtype: the dtype of the floats.
+
+  Returns:
+    The action with that dtype. A number too large for it becomes infinite.
 
   Raises:
-    ValueError: if they are no real numbers. NumPy would read strings and cut
-      off imaginary parts.
+    ValueError: if the action is not made of real numbers. NumPy would read
+      strings and cut off imaginary parts.
   """
   try:
     array = np.asarray(action)
@@ -123,15 +133,15 @@ def as_floats(action: Any, dtype: Any) -> np.ndarray:
 
 
 class ActionEncoder:
-  """From actions of our spec to those of a wrapped environment."""
+  """A converter of actions from the pool's spec to a wrapped environment's."""
 
   def __init__(self, spec: specs.Array, dtype: npt.DTypeLike, start: int):
     """Initialises the encoder.
 
     Args:
-      spec: of our actions.
-      dtype: of the environment's.
-      start: the environment's first discrete action.
+      spec: the spec of the actions to convert.
+      dtype: the dtype of the environment's actions.
+      start: the number of the environment's first discrete action.
     """
     self._spec = spec
     self._dtype: np.dtype = np.dtype(dtype)
@@ -141,7 +151,7 @@ class ActionEncoder:
     """Checks an action and converts it.
 
     Raises:
-      ValueError: if it is not one of the spec's, or not finite.
+      ValueError: if the action does not fit the spec, or is not finite.
     """
     spec = self._spec
     if isinstance(spec, specs.DiscreteArray):

@@ -1,9 +1,9 @@
-"""Suites of a user's own environments.
+"""Makes suites of a user's own environments.
 
 def cheetah(seed, **options):
   return gymnasium.make('HalfCheetah-v5', **options)
 
-suite = user_suites.suite_from_factories('Cheetahs', {
+suite = adapters.suite_from_factories('Cheetahs', {
     'run': cheetah,
     'lazy': functools.partial(cheetah, ctrl_cost_weight=1.),
 }, score='return')
@@ -23,12 +23,12 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class AdaptedFactory:
-  """Makes task environments out of what a user's factory returns."""
+  """A factory that wraps the environments of a user's factory."""
 
   factory: Callable[[int], Any]
 
   def __call__(self, seed: int) -> base.TaskEnvironment:
-    """See `environments.make_task_environment`."""
+    """Makes an environment; see `environments.make_task_environment`."""
     return environments.make_task_environment(self.factory, seed)
 
 
@@ -39,30 +39,34 @@ def suite_from_factories(
     *,
     horizon: Optional[int] = None,
 ) -> base.TaskSuite:
-  """Makes a suite of tasks to train on.
+  """Makes a suite of train tasks from a user's factories.
 
-  Makes every environment once, to see that they go together. In training and
-  in evaluation a factory is called once for each environment, and for a
-  `dm_env.Environment` again at the beginning of every episode, as dm_env has no
-  other way to seed one. If that takes long, return a TaskEnvironment: its
-  `reset` takes the seed.
+  This makes every environment once, to check that all have the same specs. In
+  training and in evaluation, the factory is called once for each environment.
+  For a `dm_env.Environment` it is called again at the beginning of every
+  episode, as dm_env has no other way to seed one. If that takes long, return a
+  TaskEnvironment instead: its `reset` takes the seed.
 
   Args:
     name: the suite's name.
-    factories: task name -> function that makes the environment from a seed: a
-      TaskEnvironment, any `dm_env.Environment` or any `gymnasium.Env`. It is
-      pickled on its way to the workers, which import it: it is a function or
-      class of a module, or a `functools.partial` of one. In a script with a
-      `__main__` guard that is run as a file, but for programs of many
-      processes, it may also be the script's own.
-    score: what says how good a policy is: 'success', which `environments` reads
-      off an environment, or 'return'.
-    horizon: the steps of every episode; None if they vary, or are not known.
+    factories: the function that makes the environment from a seed, by the name
+      of the task. It returns a TaskEnvironment, any `dm_env.Environment` or any
+      `gymnasium.Env`. It is pickled for the workers, which import it. So it is
+      a function or class of a module, or a `functools.partial` of one. A script
+      that has a `__main__` guard and is run as a file may also define it
+      itself, but not for a distributed program of many processes.
+    score: the measure of a policy's quality: 'success', which `environments`
+      reads from an environment, or 'return'.
+    horizon: the number of steps of every episode, or None if it varies or is
+      unknown.
+
+  Returns:
+    The suite, with one train task for each factory.
 
   Raises:
-    ValueError: if a worker could not import a factory, if one fails, if an
-      environment cannot be used, if tasks do not share one observation and
-      action spec, or if `horizon` is not positive; names the tasks.
+    ValueError: if a worker could not import a factory, if a factory fails, if
+      an environment cannot be used, if tasks do not share one observation and
+      action spec, or if `horizon` is not positive. The message names the tasks.
   """
   if horizon is not None:
     argument_checks.check_counts(horizon=horizon)
@@ -102,7 +106,7 @@ def _check_goes_to_workers(
     pickle.loads(data)  # noqa: S301  # It was pickled in the line above.
   except Exception as error:
     raise ValueError(
-        f'{what} can be pickled and not be unpickled again '
+        f'{what} can be pickled but cannot be unpickled again '
         f'({type(error).__name__}: {error})'
     ) from error
 

@@ -1,1 +1,1 @@
-"""Suites that are made of other suites."""
+"""Makes suites out of other suites."""

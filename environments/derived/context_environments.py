@@ -1,4 +1,4 @@
-"""The environments of `contexts`: what a worker needs, the centroids alone."""
+"""Defines the environments of `contexts`, which need only the centroids."""
 
 import dataclasses
 from typing import Any, Callable, Optional, Tuple
@@ -9,18 +9,21 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
-_MAX_RESETS = 10_000  # Of one episode, before a context counts as empty.
+_MAX_RESETS = 10_000  # After as many resets, a context counts as empty.
 
 
 def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-  """Returns the index of the centroid that is nearest to each point, [...].
+  """Returns the index of the nearest centroid for each point.
 
   Args:
-    points: [..., C].
-    centroids: [k, C].
+    points: the points, float [..., C].
+    centroids: the centroids, float [k, C].
+
+  Returns:
+    The indices, int [...], in [0, k).
 
   Raises:
-    ValueError: if they have different numbers of coordinates.
+    ValueError: if points and centroids have different numbers of coordinates.
   """
   if centroids.ndim != 2 or points.shape[-1:] != centroids.shape[-1:]:
     raise ValueError(
@@ -32,14 +35,15 @@ def nearest(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class ContextFactory:
-  """Makes environments of one context; small and picklable.
+  """A small, picklable factory for the environments of one context.
 
   Attributes:
-    factory: makes those of the whole task.
-    context: index of the context.
-    coordinates: C indices of an observation, by which contexts differ.
-    centroids: of all contexts, [k, C].
-    variations: the task's variations that are this context's.
+    factory: the function that makes the environment of the whole task.
+    context: the index of the context, in [0, k).
+    coordinates: the C indices of an observation that tell contexts apart.
+    centroids: the centroids of all contexts, [k, C].
+    variations: the indices of the task's variations that belong to this
+      context.
   """
 
   factory: Callable[[int], base.TaskEnvironment]
@@ -72,18 +76,21 @@ class ContextEnvironment(base.TaskEnvironment):
       *,
       seed: int,
   ):
-    """Wraps a task's environment; arguments as in `ContextFactory`.
+    """Wraps the environment of the whole task.
 
     Args:
-      environment: of the whole task; closed with this one.
-      context: index in `centroids`.
-      coordinates: integers [C].
-      centroids: float64 [k, C].
-      variations: of `environment`, those to begin episodes in.
-      seed: of the stream of episodes.
+      environment: the environment of the whole task. `close` closes it, too.
+      context: the index of the context in `centroids`, in [0, k).
+      coordinates: the indices of an observation that tell contexts apart, int
+        [C].
+      centroids: the centroids of all contexts, float64 [k, C].
+      variations: the indices of the variations of `environment` in which
+        episodes begin.
+      seed: the seed of the random stream of episodes.
 
     Raises:
-      ValueError: if they do not go together.
+      ValueError: if an index is out of range, the shapes do not match, or there
+        are no variations.
     """
     _check(environment, context, coordinates, centroids, variations)
     self._environment = environment
@@ -129,7 +136,7 @@ class ContextEnvironment(base.TaskEnvironment):
 
   def step(self, action: Any) -> dm_env.TimeStep:
     """See base class."""
-    if self._needs_reset:  # The task's own environment would begin anywhere.
+    if self._needs_reset:  # The wrapped environment might begin outside.
       return self.reset()
     timestep = self._environment.step(action)
     timestep_checks.check_step(timestep, self._shape)
@@ -148,7 +155,7 @@ class ContextEnvironment(base.TaskEnvironment):
 
   @property
   def environment(self) -> base.TaskEnvironment:
-    """The whole task's, e.g. for scripted policies and pictures."""
+    """The environment of the whole task, e.g. for scripted policies."""
     return self._environment
 
   def observation_spec(self) -> specs.Array:
@@ -160,7 +167,7 @@ class ContextEnvironment(base.TaskEnvironment):
     return self._environment.action_spec()
 
   def close(self) -> None:
-    """Closes the task's environment."""
+    """Closes the environment of the whole task."""
     self._environment.close()
 
 
@@ -171,7 +178,7 @@ def _check(
     centroids: np.ndarray,
     variations: Tuple[int, ...],
 ) -> None:
-  """Raises ValueError unless a `ContextEnvironment` can be made of them."""
+  """Raises ValueError unless the arguments make a `ContextEnvironment`."""
   (size,) = environment.observation_spec().shape
   for name, indices, num in (
       ('context', (context,), len(centroids)),

@@ -1,11 +1,11 @@
-"""One task as several: a k-means partition of its initial states.
+"""Divides one task into several by k-means on its initial states.
 
     suite = contexts.partition(
         suites.make_suite('MT1/reach-v3', seed=0), 'reach-v3', 4, seed=0)
 
-After Ghosh et al., "Divide-and-Conquer Reinforcement Learning" (2018): the
-contexts are clusters of initial observations, and each context's resets are
-those of the task whose observation lies in its cluster.
+This follows Ghosh et al., "Divide-and-Conquer Reinforcement Learning" (2018).
+The contexts are clusters of initial observations. The resets of a context are
+the resets of the task whose observation lies in the context's cluster.
 """
 
 import dataclasses
@@ -31,30 +31,31 @@ def partition(
     seed: int,
     num_resets: int = 1000,
 ) -> base.TaskSuite:
-  """Makes the contexts of one task a suite.
+  """Makes a suite whose train tasks are the contexts of one task.
 
-  Builds the task's environment and resets it. Distances between observations
-  are Euclidean, over the coordinates that vary, in the units that they have.
+  This builds the task's environment and resets it. Distances between
+  observations are Euclidean, over the coordinates that vary, without scaling.
 
   Args:
-    suite: of which the task is a train task.
-    task: its name, or its index among the train tasks.
-    num_contexts: k, number of clusters, at least 2.
-    seed: everything random in the partition is a function of it.
-    num_resets: about how many initial observations to cluster; one of each
-      variation if it turns out that each always begins in the same state.
+    suite: the suite that has the task among its train tasks.
+    task: the name of the task, or its index among the train tasks.
+    num_contexts: k, the number of clusters, at least 2.
+    seed: the seed, which determines everything random in the partition.
+    num_resets: the approximate number of initial observations to cluster. If
+      each variation always begins in the same state, one observation of each
+      variation is clustered instead.
 
   Returns:
-    A suite whose train tasks are the contexts, ordered by their centroids. If
-    the task has several variations, each is dealt to the context in which most
-    of its resets lie. The test tasks are the suite's of the same family. `info`
-    says what is needed to make the partition anew, and the share of the task's
-    resets that each context has.
+    The suite. Its train tasks are the contexts, ordered by their centroids. If
+    the task has several variations, each belongs to the context in which most
+    of its resets lie. The test tasks are those of `suite` of the same family.
+    `info` holds the arguments that make the partition again, and the share of
+    the task's resets in each context.
 
   Raises:
-    ValueError: if an argument is out of range, there is no such task, it has
-      fewer than `num_contexts` distinct initial states, or a reset returns
-      something else than its first time step.
+    ValueError: if an argument is out of range, there is no such task, the task
+      has fewer than `num_contexts` distinct initial states, or a reset returns
+      something other than a first time step.
   """
   argument_checks.check_seed(seed)
   argument_checks.check_counts(num_contexts=num_contexts, num_resets=num_resets)
@@ -122,7 +123,7 @@ def _find_task(suite: base.TaskSuite, task: Union[str, int]) -> base.Task:
 def _initial_observations(
     task: base.Task, seed: int, num_resets: int
 ) -> np.ndarray:
-  """Observations [R, V, D] of R resets in each of V variations, float64."""
+  """Returns the observations of R resets in V variations, float64 [R, V, D]."""
   environment = task.factory(seed)
   variations = range(timestep_checks.num_variations(environment, task.name))
   shape = environment.observation_spec().shape
@@ -159,7 +160,7 @@ def _initial_observations(
 def _centroids(
     name: str, points: np.ndarray, num_contexts: int, rng: np.random.Generator
 ) -> np.ndarray:
-  """The best of several runs of k-means, [k, C], in lexical order."""
+  """Returns the best centroids of several k-means runs, [k, C], sorted."""
   from scipy.cluster import vq
 
   points = np.concatenate(points)
@@ -197,9 +198,15 @@ def _centroids(
 def _deal(
     name: str, nearest: np.ndarray, num_contexts: int
 ) -> List[Tuple[int, ...]]:
-  """Each context's variations, from the context [R, V] of every reset."""
+  """Returns the variations of each context.
+
+  Args:
+    name: the task's name, for the error message.
+    nearest: the context of each of R resets in V variations, int [R, V].
+    num_contexts: k, the number of contexts.
+  """
   if nearest.shape[1] == 1:
-    return [(0,)] * num_contexts  # Each has the part that lies in it.
+    return [(0,)] * num_contexts  # The contexts share the only variation.
   counts = [(nearest == i).sum(0) for i in range(num_contexts)]
   owner = np.argmax(counts, axis=0)
   hands = [

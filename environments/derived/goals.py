@@ -1,9 +1,9 @@
-"""Every goal a task of its own, as meta-learners have it.
+"""Makes every goal a task of its own, as meta-learners need it.
 
-    suite = variations.split(suites.make_suite('ML1/reach-v3', seed=0), 50)
+    suite = goals.split(suites.make_suite('ML1/reach-v3', seed=0), 50)
 
-A Meta-World task draws one of its 50 goals for every episode. To adapt is to
-try the same goal again and again.
+A Meta-World task draws one of its 50 goals for every episode. A meta-learner
+adapts to one goal, so it needs many episodes with the same goal.
 """
 
 import dataclasses
@@ -15,20 +15,21 @@ from distillery.environments.pool import argument_checks
 
 
 def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
-  """Makes tasks of the first goals of each task, in both splits.
+  """Makes a task of each of the first goals of every task, in both splits.
 
-  Builds an environment of each task, to count its goals.
+  This builds an environment of every task, to count its goals.
 
   Args:
-    suite: whose tasks have several variations.
-    goals_per_task: of each.
+    suite: the suite, whose tasks have several variations: their goals.
+    goals_per_task: the number of goals to take of each task, at least 1.
 
   Returns:
-    A suite whose tasks have one variation each and are named after their goal.
-    `info` says what is needed to make it anew.
+    The suite. Its tasks have one variation each and are named after their goal.
+    `info` holds the name of `suite` and `goals_per_task`.
 
   Raises:
-    ValueError: if a task has fewer goals.
+    ValueError: if `goals_per_task` is not a positive integer, or a task has
+      fewer goals.
   """
   argument_checks.check_counts(goals_per_task=goals_per_task)
   tasks = []
@@ -46,7 +47,7 @@ def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:
             f'{task.name}-goal{goal:02d}',
             task.family,
             task.split,
-            # One cluster, in which everything lies.
+            # A single cluster, which holds every observation.
             context_environments.ContextFactory(
                 task.factory, 0, (), ((),), (goal,)
             ),

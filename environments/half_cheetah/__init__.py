@@ -1,1 +1,1 @@
-"""Six bodies of gymnasium's HalfCheetah-v5, many stepped at once."""
+"""Simulates gymnasium's HalfCheetah-v5 with six bodies, many at once."""

@@ -1,4 +1,4 @@
-"""Many half-cheetahs, stepped at once by the caller and other threads."""
+"""Steps many half-cheetahs at once, in the caller's and other threads."""
 
 from concurrent import futures
 import os
@@ -9,21 +9,30 @@ from distillery.environments.adapters import specs as adapted_specs
 import numpy as np
 
 HORIZON = 1000
-# gymnasium's HalfCheetah-v5.
+# The constants of gymnasium's HalfCheetah-v5.
 _FRAME_SKIP = 5
 _CONTROL_COST = 0.1
 _RESET_NOISE = 0.1
-# Fewer are stepped sooner than a thread wakes up that slept through learning.
+# With fewer rows, one thread steps them faster than a second thread, which
+# slept while the learner ran, can wake up.
 _ROWS_OF_A_THREAD = 8
-# A state is time, positions and velocities; the first position is not observed.
+# The indices in a state, which is the time, the positions and the velocities.
+# The first position, x, is not observed.
 _TIME, _X, _OBSERVED = 0, 1, 2
 
 
 class _Share:
-  """Rows that are stepped together."""
+  """A share of the rows, which are stepped together."""
 
   def __init__(self, rows: slice, models: Sequence[Any], num_threads: int):
-    """Deals the `rows` of N models to threads; with none, the caller's own."""
+    """Makes a share of the rows of N models.
+
+    Args:
+      rows: the rows of the share.
+      models: N `mujoco.MjModel`, one for each row of the batch.
+      num_threads: the number of threads that step the share; if 0, the thread
+        that calls `step` does it.
+    """
     from distillery.environments import rendering  # noqa: F401
     import mujoco
     from mujoco import rollout
@@ -34,7 +43,8 @@ class _Share:
     self._scratch = [
         mujoco.MjData(models[0]) for _ in range(max(1, num_threads))
     ]
-    # As much for each at once: to come back for more, they wait in line.
+    # Each thread gets its rows at once, as threads wait for each other to get
+    # more.
     self._chunk_size = -(-len(self._models) // len(self._scratch))
     self._no_sensors = np.zeros(
         (len(self._models), _FRAME_SKIP, models[0].nsensordata)
@@ -43,7 +53,13 @@ class _Share:
   def step(
       self, state: np.ndarray, control: np.ndarray, states: np.ndarray
   ) -> None:
-    """From `state` `[N, S]`, by `control` `[N, T, A]`; fills in `states`."""
+    """Steps the rows T times and fills their part of `states`.
+
+    Args:
+      state: the states to begin with, float64 `[N, S]`.
+      control: the controls of each step, float64 `[N, T, A]`.
+      states: the states after each step, float64 `[N, T, S]`, to be filled.
+    """
     rows = self._rows
     self._rollout.rollout(
         self._models,
@@ -61,19 +77,19 @@ class _Share:
 class CheetahBatch:
   """N half-cheetahs with bodies of their own; implements `base.Batch`.
 
-  Each step equals one of gymnasium's HalfCheetah-v5 from the same state, but
-  that MuJoCo's solver begins at no acceleration instead of the last one; they
-  agree to what the solver leaves.
+  A step equals a step of gymnasium's HalfCheetah-v5 from the same state, except
+  that MuJoCo's solver starts from zero acceleration instead of the previous
+  one. So the results agree up to the tolerance of the solver.
 
   Attributes:
-    success: bool `[N]`, never.
+    success: the flags of success, bool `[N]`, always False.
   """
 
   def __init__(self, models: Sequence[Any]):
-    """Makes them; none has begun an episode.
+    """Makes N rows; reset each row before stepping.
 
     Args:
-      models: N `mujoco.MjModel`; one may be given more than once.
+      models: N `mujoco.MjModel`; a model may be in the list more than once.
     """
     from distillery.environments import rendering  # noqa: F401
     import mujoco
@@ -81,8 +97,8 @@ class CheetahBatch:
     self._models = list(models)
     num_rows, model = len(self._models), self._models[0]
     self._shares = _make_shares(self._models)
-    # For the others' share. The caller steps one itself: it would be woken up
-    # late if it but waited.
+    # This thread steps the other share. The caller steps a share itself: if it
+    # only waited, it would wake up late.
     self._thread = futures.ThreadPoolExecutor(1)
     self._dt = _FRAME_SKIP * model.opt.timestep
     self._state = np.zeros(
@@ -93,16 +109,24 @@ class CheetahBatch:
     )
     self._states = np.zeros((num_rows, _FRAME_SKIP, self._state.shape[1]))
     self._steps = np.zeros(num_rows, np.int64)
-    self._shape = (num_rows, model.nu)  # Of actions.
+    self._shape = (num_rows, model.nu)  # The actions' shape.
     self.success = np.zeros(num_rows, bool)
 
   @property
   def observation(self) -> np.ndarray:
-    """Float32 `[N, 17]`, of now: positions but for x, and velocities."""
+    """The present positions except x, and velocities, float32 `[N, 17]`."""
     return self._state[:, _OBSERVED:].astype(np.float32)
 
   def reset(self, row: int, seed: int) -> None:
-    """Begins an episode in one row, as gymnasium does with this seed."""
+    """Begins an episode in one row, as gymnasium does with this seed.
+
+    Args:
+      row: the index of the row, in [0, N).
+      seed: the seed, which determines the initial state.
+
+    Raises:
+      ValueError: if there is no such row.
+    """
     base.check_row(row, len(self._models))
     model, rng = self._models[row], np.random.default_rng(seed)
     self._state[row, _TIME] = 0.0
@@ -118,6 +142,13 @@ class CheetahBatch:
       self, action: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps every row; see `base.Batch`.
+
+    Args:
+      action: the actions, float `[N, 6]`, in [-1, 1].
+
+    Returns:
+      The rewards, float32 `[N]`, the discounts, float32 `[N]` (always 1), and a
+      bool `[N]` that is True where the episode has ended.
 
     Raises:
       ValueError: if the actions have another shape or type, or one is not
@@ -153,13 +184,14 @@ class CheetahBatch:
 
 
 def _make_shares(models: Sequence[Any]) -> List[_Share]:
-  """The caller's share, and, if there is more than one thread, the others'."""
+  """Returns the caller's share and, with several threads, the other share."""
   num_rows = len(models)
   num_threads = min(len(os.sched_getaffinity(0)), num_rows // _ROWS_OF_A_THREAD)
   if num_threads < 2:
     return [_Share(slice(0, num_rows), models, 0)]
   end = num_rows // num_threads
-  # A single other is the thread that would only wait for MuJoCo's.
+  # With two threads in all, the executor's thread steps the other share itself;
+  # otherwise it waits for MuJoCo's threads.
   others = num_threads - 1 if num_threads > 2 else 0
   return [
       _Share(slice(0, end), models, 0),

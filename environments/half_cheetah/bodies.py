@@ -1,8 +1,9 @@
-"""Six bodies of gymnasium's HalfCheetah-v5 (Henderson et al. 2017).
+"""Defines six bodies of gymnasium's HalfCheetah-v5 (Henderson et al. 2017).
 
-The sizes of some parts are multiplied by 0.75 or 1.25: of capsules drawn from
-point to point the radius, of others half the length as well. Joints stay where
-they are. The whole keeps its 14 kg, which are shared out anew.
+Each body multiplies the sizes of some parts by 0.75 or 1.25. A capsule that is
+defined by two points has only a radius; other capsules also have a half-length.
+Joints stay where they are. The total mass stays 14 kg, distributed over the new
+volumes.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from distillery.environments.half_cheetah import batch
 from dm_env import specs
 import numpy as np
 
-# By name: the parts, and what their sizes are multiplied by.
+# The changed parts of each body, and the factor of their sizes.
 BODIES: Dict[str, Tuple[Tuple[str, ...], float]] = {
     'SmallFoot': (('ffoot', 'bfoot'), 0.75),
     'BigFoot': (('ffoot', 'bfoot'), 1.25),
@@ -33,7 +34,11 @@ _ACTION_SPEC = specs.BoundedArray((6,), np.float32, -1.0, 1.0, name='action')
 
 @dataclasses.dataclass(frozen=True)
 class HalfCheetahFactory:
-  """Makes a cheetah with one of the `BODIES`."""
+  """A factory for half-cheetahs with one of the `BODIES`.
+
+  Attributes:
+    body: the name of the body.
+  """
 
   body: str
 
@@ -47,10 +52,13 @@ class HalfCheetahFactory:
 
 
 def make_cheetah(body: str) -> Any:
-  """gymnasium's `HalfCheetahEnv` with another body.
+  """Makes gymnasium's `HalfCheetahEnv` with another body.
 
   Args:
-    body: one of `BODIES`.
+    body: the name of the body, one of `BODIES`.
+
+  Returns:
+    The `gymnasium.Env`.
   """
   from distillery.environments import rendering  # noqa: F401
   from gymnasium.envs import mujoco
@@ -68,7 +76,7 @@ def make_cheetah(body: str) -> Any:
               for size in geom.attrib['size'].split()
           ),
       )
-  # It is read from a file alone.
+  # gymnasium reads a model only from a file.
   with tempfile.TemporaryDirectory() as folder:
     path = os.path.join(folder, 'half_cheetah.xml')
     tree.write(path)
@@ -76,7 +84,7 @@ def make_cheetah(body: str) -> Any:
 
 
 def half_cheetah_suite(name: str) -> base.TaskSuite:
-  """'HALF_CHEETAH', all six, or 'HALF_CHEETAH/<body>', one of them."""
+  """Makes the suite 'HALF_CHEETAH' (all bodies) or 'HALF_CHEETAH/<body>'."""
   _, _, only = name.partition('/')
   return base.TaskSuite(
       name=name,

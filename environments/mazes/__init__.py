@@ -1,1 +1,1 @@
-"""DeepMind Lab's mazes, many stepped at once as arrays."""
+"""Simulates DeepMind Lab's mazes, many at once, as arrays."""

@@ -1,9 +1,10 @@
-"""Mazes seen from within, many stepped at once as arrays.
+"""Steps many mazes at once, as arrays, seen by a walker within.
 
-An observation is what lies before the walker, `VIEW x VIEW` cells rotated to
-its heading: it stands in the middle of the last row, and sees through walls but
-not behind itself. A cell is one-hot (wall, apple, goal, shut door, start; floor
-is none of them). The previous action, one-hot, and the previous reward follow.
+An observation begins with the `VIEW x VIEW` cells before the walker, rotated to
+its heading. The walker stands in the middle of the last row. It sees through
+walls, but not behind itself. A cell is a one-hot code of wall, apple, goal,
+shut door or start, all zeros for floor. Then follow the one-hot code of the
+previous action and the previous reward.
 """
 
 from typing import List, Sequence, Tuple
@@ -19,20 +20,22 @@ IMAGE_SHAPE = (VIEW, VIEW, rules.START)
 IMAGE_SIZE = VIEW * VIEW * rules.START
 OBSERVATION_SIZE = IMAGE_SIZE + len(ACTIONS) + 1
 
-_PAD = VIEW - 1  # Of walls around a map, so that a view never leaves it.
+_PAD = VIEW - 1  # The width of the wall around a map: no view leaves it.
 _SIDE = rules.SIZE + 2 * _PAD
 _ONE_HOT = np.concatenate(
     [np.zeros((1, rules.START)), np.eye(rules.START)]
 ).astype(np.float32)
 _TURN = np.array([0, 0, -1, 1])
 _STRIDE = np.array([1, -1, 0, 0])
-# One step north, east, south, west in a flat padded map.
+# The offsets of one step north, east, south and west in a flat padded map.
 _AHEAD = np.array([-_SIDE, 1, _SIDE, -1])
 
 
 def _view_offsets() -> np.ndarray:
-  """From the walker's place to the cells it sees, `[4, VIEW * VIEW]`."""
-  depth = np.arange(VIEW - 1, -1, -1)[:, np.newaxis]  # The first row is far.
+  """Returns the offsets of the cells in view, by heading, [4, VIEW * VIEW]."""
+  depth = np.arange(VIEW - 1, -1, -1)[
+      :, np.newaxis
+  ]  # The first row is the farthest.
   side = np.arange(VIEW) - VIEW // 2
   return np.stack(
       [
@@ -46,12 +49,12 @@ _OFFSETS = _view_offsets()
 
 
 def observation_spec() -> specs.Array:
-  """Of every maze."""
+  """Returns the spec of the observation of every maze, float32 [D]."""
   return specs.Array((OBSERVATION_SIZE,), np.float32, name='observation')
 
 
 def action_spec() -> specs.DiscreteArray:
-  """Of every maze; see `ACTIONS`."""
+  """Returns the spec of the action of every maze, an index in `ACTIONS`."""
   return specs.DiscreteArray(len(ACTIONS), name='action')
 
 
@@ -59,12 +62,13 @@ class MazeBatch:
   """N mazes; implements `base.Batch`.
 
   Attributes:
-    observation: float32 `[N, D]`, of now; written in place.
-    success: bool `[N]`, whether the latest step did what the task asks for.
+    observation: the present observations, float32 `[N, D]`; each step writes
+      them in place.
+    success: whether the latest step solved the task, bool `[N]`.
   """
 
   def __init__(self, tasks: Sequence[rules.MazeTask]):
-    """Makes N rows, one for each of `tasks`; `reset` each before stepping."""
+    """Makes N rows, one for each of `tasks`; reset each row before stepping."""
     num = len(tasks)
     self._tasks = tuple(tasks)
     self._rows = np.arange(num)
@@ -83,7 +87,15 @@ class MazeBatch:
     self.success = np.zeros(num, bool)
 
   def reset(self, row: int, seed: int) -> None:
-    """Begins an episode in one row, a function of the seed."""
+    """See `base.Batch`.
+
+    Args:
+      row: the index of the row, in [0, N).
+      seed: the seed, which determines everything random in the episode.
+
+    Raises:
+      ValueError: if there is no such row.
+    """
     base.check_row(row, len(self._rows))
     task = self._tasks[row]
     self._rngs[row] = rng = np.random.default_rng(seed)
@@ -106,15 +118,16 @@ class MazeBatch:
     """Steps every row.
 
     Args:
-      action: int32 `[N]`.
+      action: the actions, int32 `[N]`, indices in `ACTIONS`.
 
     Returns:
-      reward float32 `[N]`, discount float32 `[N]` (always 1: nothing ends but
-      by time) and whether the episode has ended, bool `[N]`. A row that has
-      ended is to be reset.
+      The rewards, float32 `[N]`, the discounts, float32 `[N]` (always 1, as
+      only the time limit ends an episode), and a bool `[N]` that is True where
+      the episode has ended. The caller resets these rows.
 
     Raises:
-      ValueError: if the actions have another shape or type, or one is none.
+      ValueError: if the actions have another shape or type, or are out of
+        range.
     """
     action = np.asarray(action)
     self._check(action)
@@ -137,8 +150,8 @@ class MazeBatch:
     return (reward, np.ones_like(reward), self._steps >= rules.HORIZON)
 
   def _check(self, action: np.ndarray) -> None:
-    # All bits that any of them has. They are more than two, or below 0, if
-    # there is an action that is: one quick pass, in every step.
+    # One quick pass, as this runs in every step: the union of the bits of all
+    # actions is below 0 or above 3 if one action is.
     if (
         action.shape != self._rows.shape
         or action.dtype.kind not in 'iu'
@@ -150,7 +163,7 @@ class MazeBatch:
       )
 
   def _look(self, rows) -> None:
-    """Writes what `rows`, one or a slice, see now."""
+    """Writes the present view of `rows`, which is one row or a slice."""
     places = (
         self._position[rows][..., np.newaxis] + _OFFSETS[self._heading[rows]]
     )
@@ -160,13 +173,13 @@ class MazeBatch:
     )
 
   def _find(self, row: int, what: int) -> float:
-    """What comes of arriving where something is; the reward."""
+    """Handles the arrival at a cell that holds `what`; returns the reward."""
     if what == rules.GOAL:
       self._finds[row] += 1
       self.success[row] = self._finds[row] >= self._wanted[row]
       self._position[row] = self._rngs[row].choice(self._cells[row])
       self._heading[row] = self._rngs[row].integers(4)
-      # It may be put where an apple is, which it then has walked past.
+      # The new place may hold an apple; the walker does not pick that one up.
       return rules.GOAL_REWARD
     if what == rules.START:
       if not self._carries[row]:
@@ -177,7 +190,7 @@ class MazeBatch:
         self._scatter(row)
       return rules.DELIVERY_REWARD
     if self._brings[row] and self._carries[row]:
-      return 0.0  # Hands are full.
+      return 0.0  # The walker already carries an apple.
     self._maps[row, self._position[row]] = rules.FLOOR
     self._apples[row] -= 1
     if self._brings[row]:
@@ -189,7 +202,7 @@ class MazeBatch:
     return rules.APPLE_REWARD
 
   def _scatter(self, row: int) -> None:
-    """Puts as many apples as there were at first on free cells."""
+    """Puts the task's number of apples on free cells."""
     cells = self._cells[row]
     free = cells[
         (self._maps[row, cells] == rules.FLOOR) & (cells != self._position[row])
@@ -200,11 +213,18 @@ class MazeBatch:
     self._apples[row] = len(places)
 
   def look_down(self, row: int) -> Tuple[np.ndarray, np.ndarray, int, int]:
-    """A row from above, for pictures.
+    """Returns a row as seen from above, for pictures.
+
+    Args:
+      row: the index of the row, in [0, N).
 
     Returns:
-      What each cell holds, uint8 `[SIZE, SIZE]`; whether it is seen, bool
-      likewise; the walker's flat place, and its heading.
+      The code of each cell, uint8 `[SIZE, SIZE]`; whether the walker sees the
+      cell, bool `[SIZE, SIZE]`; the walker's flat place, in [0, SIZE * SIZE);
+      and its heading, from 0 (north) clockwise to 3 (west).
+
+    Raises:
+      ValueError: if there is no such row.
     """
     base.check_row(row, len(self._rows))
     seen = np.zeros(_SIDE * _SIDE, bool)
@@ -218,6 +238,6 @@ class MazeBatch:
 
 
 def _padded(places: np.ndarray) -> np.ndarray:
-  """Flat places of a map as those of the padded one."""
+  """Converts flat places of a map to flat places of the padded map."""
   rows, columns = np.divmod(places, rules.SIZE)
   return (rows + _PAD) * _SIDE + columns + _PAD

@@ -1,4 +1,4 @@
-"""Pictures and films of mazes, from above."""
+"""Draws pictures and films of mazes, from above."""
 
 from typing import Sequence
 
@@ -6,7 +6,7 @@ from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import rules
 import numpy as np
 
-_SCALE = 16  # Pixels of a cell's side.
+_SCALE = 16  # The side of a cell, in pixels.
 _FRAME_MS = 120
 _COLORS = np.zeros((6, 3))
 _COLORS[
@@ -20,13 +20,23 @@ _COLORS[
     (86, 180, 233),
 )
 _WALKER = np.array((213, 94, 0))
-_DARK = 0.55  # Of what is not seen.
+_DARK = 0.55  # The brightness of cells that the walker does not see.
 
 
 def picture(batch: maze_batch.MazeBatch, row: int) -> np.ndarray:
-  """A row of a batch, uint8 `[H, W, 3]`; what the walker sees is bright.
+  """Draws one maze; the cells that the walker sees are bright.
 
-  The walker is a triangle that points to where it looks.
+  The walker is a triangle that points in its heading.
+
+  Args:
+    batch: the batch of mazes.
+    row: the index of the maze in the batch.
+
+  Returns:
+    The picture, uint8 `[H, W, 3]`.
+
+  Raises:
+    ValueError: if there is no such row.
   """
   codes, is_seen, place, heading = batch.look_down(row)
   cells = _COLORS[codes] * np.where(is_seen, 1.0, _DARK)[..., np.newaxis]
@@ -40,10 +50,15 @@ def picture(batch: maze_batch.MazeBatch, row: int) -> np.ndarray:
 
 
 def save(path: str, frames: Sequence[np.ndarray]) -> None:
-  """Writes a film (.gif), or the first frame alone (.png).
+  """Writes a film to a file.
+
+  Args:
+    path: the path of the file. If it ends in '.gif', the whole film is written;
+      otherwise, e.g. with '.png', the first frame alone.
+    frames: the pictures, uint8 `[H, W, 3]` each, at least one.
 
   Raises:
-    OSError: if it cannot be written.
+    OSError: if the file cannot be written.
   """
   from PIL import Image
 

@@ -1,6 +1,6 @@
-"""The mazes' tasks: where things lie, and what ends up in a map.
+"""Defines the tasks of the mazes and draws their maps.
 
-Maps are DeepMind Lab's own, made by labmaze (Beattie et al. 2016).
+The maps are DeepMind Lab's own, made by labmaze (Beattie et al. 2016).
 """
 
 import dataclasses
@@ -9,11 +9,11 @@ from typing import NamedTuple, Optional, Tuple
 
 import numpy as np
 
-# What a cell holds.
+# The codes of a cell's content.
 FLOOR, WALL, APPLE, GOAL, DOOR, START = range(6)
 
-SIZE = 11  # Cells a side, the outer walls included.
-HORIZON = 200  # Steps of an episode.
+SIZE = 11  # The side of a map in cells, including the outer walls.
+HORIZON = 200  # The steps of an episode.
 
 APPLE_REWARD = 1.0
 GOAL_REWARD = 10.0
@@ -22,23 +22,27 @@ DELIVERY_REWARD = 1.0
 
 _DOOR_MARKS = ('H', 'I')
 _CLOSED_SHARE = 0.5
-# A map whose doors shut off the goal from almost everything is drawn again.
+# A map is drawn again if fewer cells can be reached from the goal, because
+# doors are shut.
 _MIN_CELLS = 12
 
 
 @dataclasses.dataclass(frozen=True)
 class MazeTask:
-  """One task.
+  """A task in a maze.
 
   Attributes:
-    name: of the task.
-    layout: seed of its map; None: another map in each episode.
-    num_apples: that are scattered.
-    has_goal: whether there is a goal; who reaches it is put elsewhere.
-    brings_back: whether an apple counts only once it is at the start. One is
-      carried at a time.
-    has_doors: whether half the doors are shut, others in each episode.
-    finds_wanted: how often the goal has to be found for success.
+    name: the name of the task.
+    layout: the seed of the task's map, or None if each episode has a new map.
+    num_apples: the number of apples on the map.
+    has_goal: whether there is a goal. A walker that reaches it is put on a
+      random cell.
+    brings_back: whether the walker must carry each apple, one at a time, back
+      to the start.
+    has_doors: whether there are doors. In each episode, each door is shut with
+      probability 0.5.
+    finds_wanted: the number of times that the walker must find the goal for
+      success.
   """
 
   name: str
@@ -50,29 +54,29 @@ class MazeTask:
   finds_wanted: int = 1
 
 
-# A map each, the same in every episode; apples and starts are not.
+# Eight tasks with a fixed map each; apples and starts change in every episode.
 MAZES: Tuple[MazeTask, ...] = tuple(
     MazeTask(f'maze-{number}', layout=number, num_apples=5, has_goal=True)
     for number in range(1, 9)
 )
-# A new map in every episode.
+# Four tasks with a new map in every episode.
 NAVIGATION: Tuple[MazeTask, ...] = (
     MazeTask('collect', num_apples=8),
     MazeTask('bring-back', num_apples=8, brings_back=True),
-    # Found again from elsewhere: whoever remembers the map is faster.
+    # The walker finds the goal twice; one that remembers the map is faster.
     MazeTask('find-again', has_goal=True, finds_wanted=2),
     MazeTask('doors', has_goal=True, has_doors=True),
 )
 
 
 class Layout(NamedTuple):
-  """The beginning of an episode.
+  """The state at the beginning of an episode.
 
   Attributes:
-    codes: uint8 `[SIZE, SIZE]`, what each cell holds.
-    cells: int `[C]`, flat places of the cells that can be walked to.
-    position: flat place of the agent.
-    heading: 0 north, 1 east, 2 south, 3 west.
+    codes: the code of each cell's content, uint8 `[SIZE, SIZE]`.
+    cells: the flat places of the cells that the walker can reach, int `[C]`.
+    position: the flat place of the walker.
+    heading: the heading of the walker: 0 north, 1 east, 2 south, 3 west.
   """
 
   codes: np.ndarray
@@ -82,7 +86,15 @@ class Layout(NamedTuple):
 
 
 def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
-  """Draws an episode of a task."""
+  """Draws the beginning of an episode.
+
+  Args:
+    task: the task.
+    rng: the generator of random numbers.
+
+  Returns:
+    The map, and the position and heading of the walker.
+  """
   while True:
     seed = int(rng.integers(2**31)) if task.layout is None else task.layout
     marks = (
@@ -98,7 +110,7 @@ def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
     free = np.flatnonzero(codes == FLOOR)
     if task.layout is None:
       goal = int(rng.choice(free))
-    else:  # The goal's place is the map's.
+    else:  # A fixed map has a fixed goal.
       goal = int(np.random.default_rng(task.layout).choice(free))
     cells = _walkable(codes, goal)
     if len(cells) >= _MIN_CELLS:
@@ -115,7 +127,7 @@ def draw(task: MazeTask, rng: np.random.Generator) -> Layout:
 
 
 def _draw_marks(seed: int, has_doors: bool) -> np.ndarray:
-  """labmaze's characters, `[SIZE, SIZE]`: '*' is a wall."""
+  """Returns labmaze's characters, `[SIZE, SIZE]`; '*' is a wall."""
   import labmaze
 
   maze = labmaze.RandomMaze(
@@ -133,7 +145,7 @@ _marks = functools.lru_cache(maxsize=None)(_draw_marks)
 
 
 def _walkable(codes: np.ndarray, place: int) -> np.ndarray:
-  """Flat places of the cells that can be reached from one, itself included."""
+  """Returns the flat places of the cells that can be reached from a place."""
   from scipy import ndimage
 
   labels, _ = ndimage.label((codes != WALL) & (codes != DOOR))

@@ -1,4 +1,4 @@
-"""The mazes as task suites."""
+"""Makes the suites of mazes."""
 
 import dataclasses
 from typing import Sequence
@@ -13,7 +13,11 @@ _TASKS = {'MAZES': rules.MAZES, 'NAVIGATION': rules.NAVIGATION}
 
 @dataclasses.dataclass(frozen=True)
 class MazeFactory:
-  """Makes the environment of one task."""
+  """A factory for the environments of one task.
+
+  Attributes:
+    task: the task.
+  """
 
   task: rules.MazeTask
 
@@ -27,7 +31,7 @@ class MazeFactory:
 
 
 def maze_suite(name: str) -> base.TaskSuite:
-  """'MAZES', eight fixed ones, or 'NAVIGATION', four tasks on ever new maps."""
+  """Makes 'MAZES' (eight fixed maps) or 'NAVIGATION' (four tasks, new maps)."""
   return base.TaskSuite(
       name=name,
       tasks=tuple(

@@ -286,7 +286,8 @@ def test_the_pool_steps_them():
 
 
 PICTURE = """
-from distillery.environments.damsel import environment as damsel, damsel_tasks
+from distillery.environments.damsel import environment as damsel
+from distillery.environments.damsel import tasks as damsel_tasks
 import numpy as np
 environment = damsel.DamselEnvironment(
     damsel_tasks.Target('drawer', (0.1,)), sparse=False)
