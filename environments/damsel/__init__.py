@@ -1,1 +1,1 @@
-"""DAMSEL's tasks (Mendonca et al. 2020): three families in one scene."""
+"""Simulates DAMSEL's tasks (Mendonca et al. 2020): 3 families, one scene."""

@@ -1,6 +1,7 @@
 """Scripted controllers that solve every task of DAMSEL's scene.
 
-They know the target, which an agent does not. NumPy, and picklable.
+A controller knows the target, which an agent does not. It needs only NumPy and
+can be pickled.
 """
 
 import dataclasses
@@ -9,30 +10,30 @@ import math
 from distillery.environments.damsel import tasks
 import numpy as np
 
-# Heights of the hand, metres: above everything, and low enough to drag the
-# block, pull the drawer and pull the door.
+# The heights of the hand in metres for each object: above it, and low enough to
+# drag or pull it.
 _PUSH_OVER, _PUSH_LOW = 0.125, 0.09
 _DRAWER_OVER, _DRAWER_LOW = 0.2, 0.085
 _DOOR_OVER, _DOOR_LOW = 0.26, 0.165
-# From block to hand, so that the rear finger is above the block.
+# The vector from block to hand with which the rear finger is above the block.
 _FINGER = np.array([-0.005, 0.05])
-# From the door's hinge to the hand whose fingers have the handle between them,
-# the door closed.
+# The vector from the hinge of the closed door to the hand that has the handle
+# between its fingers.
 _DOOR_HOOK = np.array([0.4, -0.11])
 
 
 @dataclasses.dataclass(frozen=True)
 class Controller:
-  """Acts in one task: goes above the object, down to it, and moves it.
+  """A controller for one task: it goes above the object, down, and moves it.
 
   Attributes:
-    target: what the task asks for.
+    target: the target of the task.
   """
 
   target: tasks.Target
 
   def __call__(self, observation: np.ndarray) -> np.ndarray:
-    """Returns the action `[3]` float32 for an observation `[12]`.
+    """Returns the action, float32 `[3]`, for an observation, float `[12]`.
 
     Raises:
       ValueError: if the observation has another shape.
@@ -55,7 +56,8 @@ class Controller:
     if hand[2] > _PUSH_LOW + 0.005:
       return _at(12.0 * (block + _FINGER - hand[:2]), -1.0)
     way = np.array(self.target.value) - block
-    # A metre a second at most, which is 1; slower near the goal.
+    # The action's length is at most 1, which is a metre a second, and less near
+    # the goal.
     return _at(
         way * min(1.0 / max(float(np.linalg.norm(way)), 1e-6), 8.0),
         10.0 * (_PUSH_LOW - hand[2]),
@@ -93,7 +95,7 @@ def _at(plane: np.ndarray, height: float) -> np.ndarray:
 
 
 def _on_arc(angle: float) -> np.ndarray:
-  """Where the hand is in the plane when it holds a door open by an angle."""
+  """Returns the hand's place (x, y) when it holds the door open by an angle."""
   cos, sin = math.cos(angle), math.sin(angle)
   x, y = _DOOR_HOOK
   return np.array(tasks.HINGE) + (cos * x + sin * y, cos * y - sin * x)

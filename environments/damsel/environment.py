@@ -1,4 +1,4 @@
-"""DAMSEL's tasks as environments and as a suite."""
+"""Defines the environments and the suites of DAMSEL's tasks."""
 
 import dataclasses
 from importlib import metadata
@@ -14,16 +14,17 @@ import numpy as np
 
 HORIZON = 150
 ACTION_SIZE = 3
-# Of the hand to a handle, metres: only nearer does a handle's progress count.
+# The metres from the hand to a handle within which the progress is rewarded.
 _NEAR = 0.1
 _PROGRESS_REWARD = 10.0
 _ONE = np.float32(1.0)
 
 
 def observation_spec() -> specs.Array:
-  """Float32 [12]: hand, block, door handle, drawer handle; metres.
+  """Returns the spec of an observation, float32 [12].
 
-  Neither the target nor the family is among them.
+  It has the positions of hand, block, door handle and drawer handle, in metres,
+  but neither the target nor the family.
   """
   return specs.Array(
       (damsel_tasks.OBSERVATION_SIZE,), np.float32, name='observation'
@@ -31,7 +32,7 @@ def observation_spec() -> specs.Array:
 
 
 def action_spec() -> specs.BoundedArray:
-  """The float32 [3] action: displacement of the hand, centimetres a step."""
+  """Returns the spec of an action, float32 [3]: the hand's motion in cm."""
   return specs.BoundedArray(
       shape=(ACTION_SIZE,),
       dtype=np.float32,
@@ -44,26 +45,28 @@ def action_spec() -> specs.BoundedArray:
 class DamselEnvironment(base.TaskEnvironment):
   """One task of DAMSEL.
 
-  The reward of a step is, with g the distance from between the fingertips to
-  the object,
+  The reward of a step is
 
     push:          -g + 10 progress
     door, drawer:  -g + 10 progress [g < 0.1]
 
-  (`damsel.tasks.progress`); a sparse one lacks -g. An episode has 150 steps and
-  begins in the same state as every other. Success is that of its end: the last
-  step, within the family's threshold.
+  with g the distance in metres from the point between the fingertips to the
+  object, and the progress of `damsel.tasks.progress`. The sparse reward lacks
+  -g. An episode has 150 steps; all episodes begin in the same state. A task is
+  solved if at the last step the distance to the target is within the family's
+  threshold.
   """
 
   def __init__(self, target: damsel_tasks.Target, *, sparse: bool):
     """Builds the simulator.
 
     Args:
-      target: what the task asks for.
-      sparse: whether the reward lacks the way to the object.
+      target: the target of the task.
+      sparse: whether the reward lacks the term for the distance of the hand to
+        the object.
 
     Raises:
-      ValueError: if there is no such target in the scene.
+      ValueError: if the scene cannot reach the target.
     """
     # Imported here: the specs above need no simulator.
     from distillery.environments.damsel import scene
@@ -83,7 +86,7 @@ class DamselEnvironment(base.TaskEnvironment):
   def reset(
       self, *, seed: Optional[int] = None, variation: Optional[int] = None
   ) -> dm_env.TimeStep:
-    """See base class. Nothing is random."""
+    """See base class; nothing is random."""
     if variation is not None and not base.is_index(variation, 1):
       raise ValueError(f'variation: got {variation}, want 0, the only one.')
     self._observation = self._simulator.reset()
@@ -128,7 +131,7 @@ class DamselEnvironment(base.TaskEnvironment):
 
   @property
   def distance(self) -> float:
-    """To the target now, see `damsel.tasks.distance`."""
+    """The present distance to the target; see `damsel.tasks.distance`."""
     return damsel_tasks.distance(self.target, self._observation)
 
   @property
@@ -156,7 +159,19 @@ class DamselEnvironment(base.TaskEnvironment):
   def render(
       self, *, height: int = 480, width: int = 480, camera: str = 'corner2'
   ) -> np.ndarray:
-    """Draws the present state; see `MetaWorldEnvironment.render`."""
+    """Draws the present state; see `MetaWorldEnvironment.render`.
+
+    Args:
+      height: the height of the picture, in pixels.
+      width: the width of the picture, in pixels.
+      camera: the name of the camera.
+
+    Returns:
+      The picture, uint8 [height, width, 3].
+
+    Raises:
+      OSError: if nothing can be drawn on this machine.
+    """
     return self._painter.draw(
         self._simulator.model,
         self._simulator.data,
@@ -172,11 +187,12 @@ class DamselEnvironment(base.TaskEnvironment):
 
 @dataclasses.dataclass(frozen=True)
 class DamselFactory:
-  """Makes the environment of one task; small and picklable.
+  """A small, picklable factory for the environments of one task.
 
   Attributes:
-    target: what the task asks for.
-    sparse: whether the reward lacks the way to the object.
+    target: the target of the task.
+    sparse: whether the reward lacks the term for the distance of the hand to
+      the object.
   """
 
   target: damsel_tasks.Target
@@ -188,11 +204,15 @@ class DamselFactory:
 
 
 def damsel_suite(name: str, *, sparse: bool) -> base.TaskSuite:
-  """Sixty tasks to learn from, thirty held out; three families.
+  """Makes the suite of DAMSEL: 60 train and 30 test tasks in three families.
 
   Args:
-    name: of the suite.
-    sparse: whether rewards lack the way to the object.
+    name: the name of the suite.
+    sparse: whether rewards lack the term for the distance of the hand to the
+      object.
+
+  Returns:
+    The suite.
   """
   tasks = []
   for split in base.SPLITS:
@@ -221,6 +241,6 @@ def damsel_suite(name: str, *, sparse: bool) -> base.TaskSuite:
 
 
 def training_suite(name: str) -> base.TaskSuite:
-  """`damsel_suite` without the tasks that are held out."""
+  """Makes the suite of `damsel_suite` without the held-out tasks."""
   suite = damsel_suite(name, sparse=False)
   return dataclasses.replace(suite, tasks=suite.train_tasks)

@@ -1,8 +1,8 @@
-"""A family of DAMSEL's as one task that is told its target, for experts.
+"""Makes one task of each DAMSEL family, with the target in the observation.
 
-What is to be imitated may know what is asked for: one expert a family, given
-the target, stands for those of all of its tasks (Mendonca et al. 2020 train one
-a task).
+These tasks are for experts. An expert that is imitated may know the target. So
+one expert for each family, which observes the target, replaces the experts of
+all tasks of the family (Mendonca et al. 2020 train one expert for each task).
 """
 
 import dataclasses
@@ -15,16 +15,19 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
-# A target has at most as many numbers; one that has fewer ends in zeros.
+# The largest number of values of a target; shorter targets end in zeros.
 _TARGET_SIZE = 2
 
 
 def with_target(observation: np.ndarray, target: tasks.Target) -> np.ndarray:
-  """DAMSEL's observation `[12]`, and what its task asks for: float32 `[14]`.
+  """Appends a target to an observation.
 
   Args:
-    observation: of the task, without a target.
-    target: what the task asks for.
+    observation: the observation of a DAMSEL task, float `[12]`.
+    target: the target of the task.
+
+  Returns:
+    The observation with the target's values, padded with zeros, float32 `[14]`.
 
   Raises:
     ValueError: if the observation has another shape.
@@ -35,20 +38,21 @@ def with_target(observation: np.ndarray, target: tasks.Target) -> np.ndarray:
 
 
 class FamilyEnvironment(base.TaskEnvironment):
-  """`damsel.environment.DamselEnvironment` with a target drawn for every episode.
+  """A DAMSEL environment that draws a target of its family in every episode.
 
-  Its variations are the family's targets to learn from.
+  Its variations are the family's train targets. See
+  `damsel.environment.DamselEnvironment`.
   """
 
   def __init__(self, targets: Tuple[tasks.Target, ...], *, seed: int):
     """Builds the simulator.
 
     Args:
-      targets: of one family.
-      seed: of the draws.
+      targets: the targets, which belong to one family.
+      seed: the seed of the random stream that draws targets.
 
     Raises:
-      ValueError: if there is no such target in the scene.
+      ValueError: if the scene cannot reach a target.
     """
     for target in targets:
       tasks.check_target(target)
@@ -99,7 +103,7 @@ class FamilyEnvironment(base.TaskEnvironment):
     return len(self._targets)
 
   def observation_spec(self) -> specs.Array:
-    """See `observation_spec`."""
+    """See base class."""
     return observation_spec()
 
   def action_spec(self) -> specs.BoundedArray:
@@ -113,10 +117,10 @@ class FamilyEnvironment(base.TaskEnvironment):
 
 @dataclasses.dataclass(frozen=True)
 class FamilyFactory:
-  """Makes the environment of one family; small and picklable.
+  """A small, picklable factory for the environments of one family.
 
   Attributes:
-    targets: of one family.
+    targets: the targets, which belong to one family.
   """
 
   targets: Tuple[tasks.Target, ...]
@@ -126,17 +130,20 @@ class FamilyFactory:
 
 
 def observation_spec() -> specs.Array:
-  """Float32 [14], see `with_target`."""
+  """Returns the spec of an observation, float32 [14]; see `with_target`."""
   return specs.Array(
       (tasks.OBSERVATION_SIZE + _TARGET_SIZE,), np.float32, name='observation'
   )
 
 
 def families_suite(name: str) -> base.TaskSuite:
-  """A task a family; nothing is held out.
+  """Makes a suite with one train task for each family and no test tasks.
 
   Args:
-    name: of the suite.
+    name: the name of the suite.
+
+  Returns:
+    The suite.
   """
   targets = tasks.targets('train')
   return dataclasses.replace(

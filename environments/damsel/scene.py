@@ -1,8 +1,8 @@
-"""The scene of DAMSEL's tasks: a block, a door and a drawer, and Sawyer's hand.
+"""Simulates DAMSEL's scene: a block, a door, a drawer, and Sawyer's hand.
 
-One MuJoCo model, put together from Meta-World's own parts. The hand moves by
-three numbers a step; its fingers stay open. Nothing moves by itself, and every
-episode begins in the same state.
+The scene is one MuJoCo model, made of Meta-World's own parts. An action moves
+the hand by three numbers; the fingers stay open. Nothing moves by itself, and
+every episode begins in the same state.
 """
 
 import functools
@@ -17,14 +17,15 @@ import mujoco
 import numpy as np
 
 FRAME_SKIP = 5
-_ACTION_SCALE = 0.01  # Metres a step.
+_ACTION_SCALE = 0.01  # The metres that an action of 1 moves the hand.
 _HAND_LOW, _HAND_HIGH = (-0.5, 0.4, 0.05), (0.5, 1.0, 0.5)
 _HAND_START = (0.0, 0.6, 0.2)
 _RESET_STEPS = 50
 _FINGERS_OPEN = (-1.0, 1.0)
-# Of hinge and slide, so that they stay where they are left.
+# The damping of the door's hinge and the drawer's slide. It is so high that
+# they stay where the hand leaves them.
 _DAMPING = 20.0
-# Relative pose of mocap body and hand, and the weight of the weld's torque.
+# The relative pose of mocap body and hand, and the weight of the weld's torque.
 _WELD = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)
 _MOCAP_QUATERNION = (1.0, 0.0, 1.0, 0.0)
 _FROM_DRAWER_TO_HANDLE = -0.16  # Along y.
@@ -72,7 +73,7 @@ _XML = """
 
 
 def scene_spec() -> mujoco.MjSpec:
-  """The whole scene, with what is only drawn."""
+  """Returns the spec of the whole scene, with the parts that are only drawn."""
   package = importlib.util.find_spec('metaworld')
   if package is None or package.origin is None:
     raise ModuleNotFoundError('metaworld is not installed')
@@ -84,7 +85,7 @@ def scene_spec() -> mujoco.MjSpec:
 
 @functools.cache
 def _light_model() -> mujoco.MjModel:
-  """What is stepped; all simulators of a process share it."""
+  """Returns the model to step; all simulators of a process share it."""
   model = metaworld_models.compile_light(scene_spec())
   model.eq_data[0] = _WELD
   for name in ('doorjoint', 'goal_slidey'):
@@ -94,7 +95,7 @@ def _light_model() -> mujoco.MjModel:
 
 @functools.cache
 def _initial_state() -> np.ndarray:
-  """The hand at its start, all else as in the model."""
+  """Returns the state at the beginning of every episode."""
   model = _light_model()
   data = mujoco.MjData(model)
   data.mocap_pos[0], data.mocap_quat[0] = _HAND_START, _MOCAP_QUATERNION
@@ -106,7 +107,7 @@ def _initial_state() -> np.ndarray:
 
 
 class Simulator:
-  """Steps the scene."""
+  """A simulator of the scene."""
 
   def __init__(self):
     self.model = _light_model()
@@ -124,16 +125,20 @@ class Simulator:
     ]
 
   def reset(self) -> List[float]:
-    """Begins anew; returns the observation."""
+    """Begins an episode; returns the observation, `[12]`, in metres."""
     mujoco.mj_setState(self.model, self.data, _initial_state(), _INTEGRATION)
     mujoco.mj_forward(self.model, self.data)
     return self.observe()
 
   def step(self, action: np.ndarray) -> List[float]:
-    """Moves the hand and lets time pass; returns the observation.
+    """Moves the hand and steps the physics.
 
     Args:
-      action: `[3]`, finite; where the hand goes, 1 a centimetre and the most.
+      action: the displacement of the hand in centimetres, float `[3]`, finite;
+        it is clipped to [-1, 1].
+
+    Returns:
+      The observation, `[12]`, in metres.
     """
     self.data.mocap_pos[0] = np.clip(
         self.data.mocap_pos[0] + _ACTION_SCALE * np.clip(action, -1.0, 1.0),
@@ -141,12 +146,13 @@ class Simulator:
         _HAND_HIGH,
     )
     mujoco.mj_step(self.model, self.data, FRAME_SKIP)
-    # Positions after the last of these steps, not before it.
+    # This computes the positions after the last step; mj_step leaves those
+    # before it.
     mujoco.mj_kinematics(self.model, self.data)
     return self.observe()
 
   def observe(self) -> List[float]:
-    """Hand, block, door handle and drawer handle: `[12]`, metres."""
+    """Returns the positions of hand, block and both handles, `[12]`, metres."""
     hand, block, door, drawer = (
         position.tolist() for position in self._positions
     )
@@ -154,7 +160,15 @@ class Simulator:
     return hand + block + door + drawer
 
   def reach(self, observation: List[float], family: str) -> float:
-    """Metres from between the fingertips to the family's object."""
+    """Computes the distance of the hand to the family's object.
+
+    Args:
+      observation: the present observation, `[12]`, in metres.
+      family: the family, one of `tasks.FAMILIES`.
+
+    Returns:
+      The metres from the point between the fingertips to the object.
+    """
     place = dict(zip(tasks.FAMILIES, (tasks.BLOCK, tasks.DOOR, tasks.DRAWER)))[
         family
     ]

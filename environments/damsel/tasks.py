@@ -1,7 +1,8 @@
-"""The tasks of DAMSEL (Mendonca et al. 2020): three families, one scene.
+"""Defines the tasks of DAMSEL (Mendonca et al. 2020): 3 families, one scene.
 
-What an observation says, what a task asks for, and how near it came. Numbers
-and plain functions; the simulator is in `damsel_scene`.
+This module defines the observation and the targets, and measures the distance
+to a target. It has plain functions of numbers; the simulator is in
+`damsel.scene`.
 """
 
 import math
@@ -9,31 +10,31 @@ from typing import List, NamedTuple, Sequence, Tuple, TypeAlias, Union
 
 import numpy as np
 
-# Twelve positions in metres; see `HAND` and its like.
+# Four positions in metres, float [12]: `HAND`, `BLOCK`, `DOOR`, `DRAWER`.
 Observation: TypeAlias = Union[Sequence[float], np.ndarray]
 
 FAMILIES = ('push', 'door', 'drawer')
-# Largest final distance to the target at which a task is solved: metres of the
-# block, radians of the door, metres of the drawer.
+# The largest final distance to the target with which a task is solved: in
+# metres for the block, in radians for the door, in metres for the drawer.
 THRESHOLDS = {'push': 0.05, 'door': 0.1, 'drawer': 0.02}
 
-# Where in an observation a position is.
+# The slice of each position in an observation.
 HAND, BLOCK, DOOR, DRAWER = (slice(at, at + 3) for at in (0, 3, 6, 9))
 OBSERVATION_SIZE = 12
 
-# Of the scene: the door's hinge (x, y), its handle from there when closed, and
-# y of the closed drawer's handle.
+# The geometry of the scene in metres: the door's hinge (x, y), the closed
+# door's handle relative to the hinge (x, y), and the closed drawer's handle (y).
 HINGE = (-0.035, 0.9)
 DOOR_HANDLE = (0.3761, -0.1070)
 DRAWER_Y = 0.83
 
-# The largest targets.
+# The largest targets: the door's in radians, the drawer's in metres.
 _ANGLE, _OPENING = math.pi / 4.0, 0.15
-# What a target is taken for at least, in parts of the largest: the reward of a
-# target of 0 would be 0 / 0.
+# The reward uses at least this fraction of the largest target: with a target of
+# 0 it would be 0 / 0.
 _LEAST = 0.05
 
-# Metres (x, y) on the table.
+# Targets of the block on the table, (x, y) in metres.
 _PUSH_TRAIN: Tuple[Tuple[float, float], ...] = (
     (0.012, 0.736),
     (0.098, 0.729),
@@ -71,12 +72,12 @@ _PUSH_TEST: Tuple[Tuple[float, float], ...] = (
 
 
 class Target(NamedTuple):
-  """What a task asks for.
+  """The target of a task.
 
   Attributes:
-    family: one of `FAMILIES`.
-    value: where to push the block, (x, y) metres; how far to open the door,
-      (radians,); or the drawer, (metres,).
+    family: the family of the task, one of `FAMILIES`.
+    value: for 'push', the goal of the block, (x, y) in metres; for 'door', the
+      opening angle, (radians,); for 'drawer', the opening, (metres,).
   """
 
   family: str
@@ -84,7 +85,10 @@ class Target(NamedTuple):
 
 
 def targets(split: str) -> List[Target]:
-  """Twenty targets a family for 'train', ten for 'test', as the authors had."""
+  """Returns the authors' targets of a split.
+
+  There are twenty targets for each family in 'train', and ten in 'test'.
+  """
   if split == 'train':
     pushes = _PUSH_TRAIN
     angles = np.linspace(0.0, _ANGLE, 20)
@@ -101,10 +105,10 @@ def targets(split: str) -> List[Target]:
 
 
 def check_target(target: Target) -> None:
-  """Refuses what the scene cannot do.
+  """Checks that the scene can reach a target.
 
   Raises:
-    ValueError: for an unknown family, or a value out of range.
+    ValueError: if the family is unknown, or a value is out of range.
   """
   ranges = {
       'push': ((-0.1, 0.1), (0.7, 0.8)),
@@ -128,7 +132,7 @@ def check_target(target: Target) -> None:
 
 
 def check_observation(observation: Observation) -> None:
-  """Raises ValueError unless an observation is one of the scene, `[12]`."""
+  """Raises ValueError unless an observation has the shape [12]."""
   if np.shape(observation) != (OBSERVATION_SIZE,):
     raise ValueError(
         f'observation: got shape {np.shape(observation)}, want '
@@ -137,7 +141,7 @@ def check_observation(observation: Observation) -> None:
 
 
 def door_angle(observation: Observation) -> float:
-  """How far the door is open, radians, from where its handle is."""
+  """Computes the door's angle in radians from the position of its handle."""
   x, y, _ = observation[DOOR]
   return math.atan2(DOOR_HANDLE[1], DOOR_HANDLE[0]) - math.atan2(
       y - HINGE[1], x - HINGE[0]
@@ -145,14 +149,15 @@ def door_angle(observation: Observation) -> float:
 
 
 def distance(target: Target, observation: Observation) -> float:
-  """How far from its target the family's object is.
+  """Computes the distance of the family's object to its target.
 
   Args:
-    target: of the task.
-    observation: `[12]`.
+    target: the target of the task.
+    observation: the observation, float `[12]`, positions in metres.
 
   Returns:
-    Metres in the plane for 'push', radians for 'door', metres for 'drawer'.
+    The distance: in metres in the plane for 'push', in radians for 'door', in
+    metres for 'drawer'.
   """
   if target.family == 'push':
     x, y, _ = observation[BLOCK]
@@ -165,11 +170,20 @@ def distance(target: Target, observation: Observation) -> float:
 def progress(
     target: Target, observation: Observation, initial_distance: float
 ) -> float:
-  """How much of the task is done, in [0, 1]; beyond the target it falls again.
+  """Computes the progress of a task; it falls again beyond the target.
 
-  max(0, D_0 - D) / D_0 for 'push', with D_0 the distance at first; for the
-  others the tent max(0, 1 - |v - v*| / v*) of v = 0.2 sin(angle) or the
-  opening.
+  For 'push' it is max(0, D_0 - D) / D_0, with D the distance to the target and
+  D_0 that distance at the beginning. For the others it is the tent
+  max(0, 1 - |v - v*| / v*), with v = 0.2 sin(angle) for 'door' and the opening
+  for 'drawer'.
+
+  Args:
+    target: the target of the task.
+    observation: the observation, float `[12]`, positions in metres.
+    initial_distance: D_0, in metres; used for 'push' alone.
+
+  Returns:
+    The progress, in [0, 1].
   """
   if target.family == 'push':
     return max(0.0, 1.0 - distance(target, observation) / initial_distance)

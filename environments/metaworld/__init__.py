@@ -1,1 +1,1 @@
-"""Meta-World: its tasks, fixed goals and benchmarks, and a fast step."""
+"""Wraps Meta-World: tasks, fixed goals, benchmarks, and a fast step."""

@@ -1,7 +1,7 @@
-"""Which tasks each Meta-World benchmark has, in its order.
+"""Lists the tasks of each Meta-World benchmark, in its order.
 
-The lists of metaworld 3.1.1, kept here because importing metaworld takes a
-second, and a misspelt suite's name is to be refused at once.
+These are the lists of metaworld 3.1.1. They are copied here because the import
+of metaworld takes a second, and a misspelt suite name should fail at once.
 """
 
 from typing import Mapping, Tuple
@@ -54,15 +54,17 @@ _ML45_TRAIN = _tasks("""
     window-open window-close
 """)
 
-# Multi-task benchmarks: the goal is part of the observation.
+# The tasks of the multi-task benchmarks, in which the goal is part of the
+# observation.
 MULTI_TASK: Mapping[str, Tuple[str, ...]] = {
     'MT10': _TEN,
     'MT25': _TWENTY_FIVE,
     'MT50': ALL,
 }
 
-# Meta-learning benchmarks: train tasks and test tasks, the goal hidden.
-# Upstream, ML25 tests on basketball, which is also one of its train tasks.
+# The train tasks and the test tasks of the meta-learning benchmarks, in which
+# the goal is hidden. As in Meta-World, ML25 tests on basketball, which is also
+# one of its train tasks.
 META: Mapping[str, Tuple[Tuple[str, ...], Tuple[str, ...]]] = {
     'ML10': (
         _ML10_TRAIN,

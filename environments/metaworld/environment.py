@@ -1,13 +1,15 @@
-"""One Meta-World task as a `base.TaskEnvironment`.
+"""Wraps a Meta-World task as a `base.TaskEnvironment`.
 
-What differs from the stock class, on purpose:
-- 50 fixed goals, chosen by number, kept as floats; `reset(seed=...)` is obeyed.
-- float32 arrays; step 500 is a truncation (discount 1), and the step after it
-  begins a new episode.
-- An action that is not finite is refused: MuJoCo would ignore it and answer
-  with a finite observation and reward.
-- The goal's bounds in the spec are right (upstream they are 0..0).
-Observations, rewards and success are equal to the stock class's, to the bit
+It differs from the stock class, on purpose, as follows:
+- It has 50 fixed goals, chosen by index and kept as floats, and
+  `reset(seed=...)` has an effect.
+- Arrays are float32. Step 500 is a truncation (discount 1), and the step after
+  it begins a new episode.
+- An action that is not finite is an error: MuJoCo would ignore it and return a
+  finite observation and reward.
+- The bounds of the goal in the spec are right (in the stock class they are
+  0..0).
+Observations, rewards and success equal those of the stock class, to the bit
 before the cast to float32.
 """
 
@@ -28,20 +30,25 @@ ACTION_SIZE = 4
 GOAL_SLICE = slice(36, 39)
 REWARD_FUNCTION_VERSIONS = ('v1', 'v2')
 
-# Positions in metres of the hand, then the opening of the gripper.
+# The bounds of the hand's position in metres and of the gripper's opening.
 _HAND_LOW = (-0.525, 0.348, -0.0525, -1.0)
 _HAND_HIGH = (0.525, 1.025, 0.7, 1.0)
 _ONE = np.float32(1.0)
 
 
 def observation_spec(goal_visible: bool) -> specs.BoundedArray:
-  """The float32 [39] observation of every task.
+  """Returns the spec of every task's observation, float32 [39].
 
-  Hand position, gripper and two objects (position and quaternion each), 18
-  numbers, of this step and of the one before; then the goal's position.
+  A frame has 18 numbers: the hand's position, the gripper's opening, and the
+  position and quaternion of two objects. An observation has the frame of this
+  step, the frame of the previous step, and the goal's position.
 
   Args:
-    goal_visible: False in meta-learning suites, where the goal entries are 0.
+    goal_visible: whether the observation shows the goal. If False, as in
+      meta-learning suites, the goal's entries are 0.
+
+  Returns:
+    The spec.
   """
   goal = (np.inf if goal_visible else 0.0,) * 3
   objects = (np.inf,) * 14
@@ -59,7 +66,11 @@ def observation_spec(goal_visible: bool) -> specs.BoundedArray:
 
 
 def action_spec() -> specs.BoundedArray:
-  """The float32 [4] action: hand displacement (in cm a step) and gripper."""
+  """Returns the spec of an action: the hand's displacement and the gripper.
+
+  It is float32 [4]: three numbers in centimetres a step, and the effort that
+  closes the gripper.
+  """
   return specs.BoundedArray(
       shape=(ACTION_SIZE,),
       dtype=np.float32,
@@ -70,7 +81,7 @@ def action_spec() -> specs.BoundedArray:
 
 
 def check_reward_function_version(version: str) -> None:
-  """Raises ValueError unless `version` is one that Meta-World has."""
+  """Raises ValueError unless Meta-World has the version of the rewards."""
   if version not in REWARD_FUNCTION_VERSIONS:
     raise ValueError(
         f'reward_function_version: got {version!r}, want one of '
@@ -93,14 +104,16 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """Builds the simulator.
 
     Args:
-      task_name: e.g. 'reach-v3'.
-      goals: float64 [num_variations, V], the task's random vectors.
-      seed: of the stream that chooses among the goals.
-      goal_visible: whether the observation holds the goal (MT) or zeros (ML).
-      reward_function_version: 'v2' (in [0, 10] a step) or 'v1' (unbounded).
+      task_name: the name of the task, e.g. 'reach-v3'.
+      goals: the task's random vectors, float64 [num_variations, V].
+      seed: the seed of the random stream that chooses among the goals.
+      goal_visible: whether the observation shows the goal (MT) or zeros (ML).
+      reward_function_version: the version of the rewards, 'v2' (in [0, 10] a
+        step) or 'v1' (unbounded).
 
     Raises:
-      ValueError: for an unknown task or version, or a goal that cannot be used.
+      ValueError: if the task or the version is unknown, or a goal cannot be
+        used.
     """
     # Imported here: it takes a second, and the specs above need none of it.
     from distillery.environments.metaworld import fast_classes
@@ -188,12 +201,12 @@ class MetaWorldEnvironment(base.TaskEnvironment):
 
   @property
   def variation(self) -> Optional[int]:
-    """Which goal this episode has; None before the first reset."""
+    """The index of this episode's goal; None before the first reset."""
     return self._variation
 
   @property
   def simulator(self) -> Any:
-    """The Meta-World object underneath, e.g. for scripted policies."""
+    """The wrapped Meta-World object, e.g. for scripted policies."""
     return self._simulator
 
   def observation_spec(self) -> specs.BoundedArray:
@@ -212,16 +225,17 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     Without a display, set MUJOCO_GL=egl before the first import of mujoco.
 
     Args:
-      height: in pixels.
-      width: in pixels.
-      camera: 'topview', 'corner', 'corner2', 'corner3', 'corner4',
-        'behindGripper' or 'gripperPOV'.
+      height: the height of the picture, in pixels.
+      width: the width of the picture, in pixels.
+      camera: the name of the camera: 'topview', 'corner', 'corner2', 'corner3',
+        'corner4', 'behindGripper' or 'gripperPOV'.
 
     Returns:
-      uint8 [height, width, 3].
+      The picture, uint8 [height, width, 3].
 
     Raises:
-      OSError: if nothing can be drawn here; says what is missing.
+      OSError: if nothing can be drawn on this machine. The message says what is
+        missing.
     """
     return self._painter.draw(
         self._simulator.model,
@@ -239,14 +253,15 @@ class MetaWorldEnvironment(base.TaskEnvironment):
 
 @dataclasses.dataclass(frozen=True)
 class MetaWorldFactory:
-  """Makes the environment of one task of a benchmark; small and picklable.
+  """A small, picklable factory for the environments of a benchmark's task.
 
   Attributes:
-    task_name: e.g. 'reach-v3'.
-    benchmark_tasks: all tasks that share the stream of goals, in order.
+    task_name: the name of the task, e.g. 'reach-v3'.
+    benchmark_tasks: the names of all tasks that share the random stream of
+      goals, in the benchmark's order.
     benchmark_seed: the seed of that stream.
-    goal_visible: whether observations hold the goal.
-    reward_function_version: 'v1' or 'v2'.
+    goal_visible: whether observations show the goal.
+    reward_function_version: the version of the rewards, 'v1' or 'v2'.
   """
 
   task_name: str

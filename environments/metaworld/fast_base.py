@@ -1,7 +1,7 @@
-"""The stock base class of Meta-World's tasks, with a fast step and reset.
+"""Gives the stock base class of Meta-World's tasks a fast step and reset.
 
-See sawyer.py for how a task's class is put together, and why the results are
-equal to the stock's to the bit.
+`fast_classes` explains how a task's class is made, and why the results equal
+the stock's to the bit.
 """
 
 from typing import Any, Callable, Dict, List, Optional, Tuple
@@ -15,21 +15,22 @@ import mujoco
 import numpy as np
 
 _MOCAP_QUATERNION = np.array([1.0, 0.0, 1.0, 0.0])
-_MAX_HAND_STATES = 1000  # Of 2 KB each; a suite has 50 a task and split.
+# The most states to keep, of 2 KB each; a suite has 50 for each task and split.
+_MAX_HAND_STATES = 1000
 _HIDDEN_GOAL = 3 * [0.0]
 _NO_OBJECT = 7 * [0.0]
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
-  """What the classes of sawyer.py have in common."""
+  """The common base of the classes of `fast_classes`."""
 
-  # Where _reset_hand leads, by where it starts; one dictionary for each FastX.
+  # The state after _reset_hand, by the state before; each FastX has its own.
   _hand_states: Dict[Any, np.ndarray]
-  # What makes the reward (v2) of an episode, where it is written out.
+  # The function that makes the reward (v2) of an episode; None if the task runs
+  # Meta-World's own code.
   _reward_maker: Optional[Callable[[Any], rewards.Evaluate]]
-  # The stock classes set these: the first in their constructors, the others
-  # there or in `reset_model`.
+  # The constructors and `reset_model` of the stock classes set these.
   reward_function_version: str
   hand_init_pos: np.ndarray
   _target_pos: np.ndarray
@@ -37,7 +38,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def _initialize_simulation(self) -> Tuple[mujoco.MjModel, mujoco.MjData]:
     model = models.compile_light(mujoco.MjSpec.from_file(self.fullpath))
     data = models.FastData(model)
-    # Attributes of these live views are read at every step.
+    # Live views of the simulator's memory, which are read at every step.
     self._hand = data.body('hand').xpos
     self._claws = data.body('rightclaw').xpos, data.body('leftclaw').xpos
     self._pads = data.body('leftpad').xpos, data.body('rightpad').xpos
@@ -60,8 +61,8 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     return model, data
 
   def _find_bounds(self) -> None:
-    """Reads the bounds of the hand and of observations; needs the task set."""
-    # As NumPy multiplies a float32 by the number.
+    """Reads the bounds of hand and observations; the task must be set."""
+    # Computed as NumPy multiplies a float32 by the number.
     self._most = float(np.float32(1.0) * np.float32(self.action_scale))
     self._mocap_bounds = self.mocap_low.tolist(), self.mocap_high.tolist()
     space = self.sawyer_observation_space
@@ -70,19 +71,19 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._previous = self._current()
 
   def whole_model(self) -> mujoco.MjModel:
-    """The model with what is only drawn."""
+    """Returns the model with the parts that are only drawn."""
     return mujoco.MjModel.from_xml_path(self.fullpath)
 
   # Stepping.
 
   def advance(self, action: np.ndarray) -> Tuple[np.ndarray, Any, bool]:
-    """What the stock `step` does.
+    """Does what the stock `step` does.
 
     Args:
-      action: float32 [4], finite.
+      action: the action, float32 [4], finite.
 
     Returns:
-      The observation (float64 [39]), the reward and the success.
+      The observation, float64 [39], the reward, and whether the task is solved.
     """
     self._move(action)
     mujoco.mj_step(self.model, self.data, self.frame_skip)
@@ -97,9 +98,9 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     return observation, reward, bool(success)
 
   def _move(self, action: np.ndarray) -> None:
-    """Puts an action into the simulator; clips the hand's part of it."""
-    # Float32 products, as in the stock; as rounding is monotone, they can be
-    # clipped in place of the action.
+    """Writes an action to the simulator and clips the hand's part of it."""
+    # The products are float32, as in the stock. Rounding is monotone, so they
+    # can be clipped instead of the action.
     dx, dy, dz, _ = (action * self.action_scale).tolist()
     most = self._most
     x, y, z = self._mocap_position[0].tolist()
@@ -117,7 +118,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     self._control[1] = -gripper
 
   def _make_evaluate(self) -> rewards.Evaluate:
-    """The reward of this episode, whose constants are known by now."""
+    """Makes the reward function of this episode, after its reset."""
     if self.reward_function_version == 'v2' and self._reward_maker is not None:
       return self._reward_maker(self)
 
@@ -132,7 +133,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     mujoco.mj_step(self.model, self.data, n_frames)
 
   def touching_object(self, object_geom_id: int) -> bool:
-    """Whether both pads press on a geom: the stock, reading whole columns."""
+    """Returns whether both pads press on a geom, as the stock method does."""
     pads = self._pad_geoms
     forces = [0.0, 0.0]
     contact = self.data.contact
@@ -163,7 +164,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     return self._tcp
 
   def _current(self) -> List[float]:
-    """The 18 numbers of the present: hand, gripper and two objects."""
+    """Returns the 18 numbers of the frame: hand, gripper and two objects."""
     right, left = self._claws
     # The fingers are 0.1 m apart when open.
     opening = scalar_numpy.length(right - left) / 0.1
@@ -179,7 +180,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     return current
 
   def _frames(self) -> List[float]:
-    """The 39 numbers of an observation, not yet clipped."""
+    """Returns the 39 numbers of an observation, not yet clipped."""
     current = self._current()
     goal = (
         _HIDDEN_GOAL
@@ -191,10 +192,10 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
     return frames
 
   def _observe(self) -> np.ndarray:
-    """An observation clipped as the stock `step` does it.
+    """Returns an observation, clipped as in the stock `step`.
 
-    Only the hand's position, now and before, and the goal's have finite bounds
-    that they can reach.
+    Only the hand's two positions and the goal's position have finite bounds
+    that they can exceed.
     """
     frames = self._frames()
     for at, (low, high) in self._bounds:
@@ -208,7 +209,7 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def _get_obs(self) -> np.ndarray:
     return np.array(self._frames())
 
-  # The tasks with a caging reward of their own keep it.
+  # Tasks with a caging reward of their own override this one.
   _gripper_caging_reward = grasping_rewards.caging_reward
 
   # Resets.
@@ -216,10 +217,10 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def reset(
       self, seed: Any = None, options: Any = None
   ) -> Tuple[np.ndarray, Dict[str, Any]]:
-    """As the stock method: reset_model, a fresh simulator, reset_model.
+    """Resets as the stock method: reset_model, a fresh simulator, reset_model.
 
-    The first need not simulate: all that outlives it is what it writes to the
-    model's body and site positions and to Python attributes.
+    The first reset_model need not simulate. It has lasting effects only on the
+    model's body and site positions and on Python attributes.
     """
     self.curr_path_length = 0
     self._evaluate = None
@@ -236,9 +237,9 @@ class FastSawyer(sawyer_xyz_env.SawyerXYZEnv):
   def _reset_hand(self, steps: int = 50) -> None:
     """Moves the hand to its place by `steps` actions.
 
-    Where that leads is a function of the state it starts from and of the
-    model's body positions, so it is computed once for each; all but the last
-    action, which also refreshes whatever is derived from the state.
+    The resulting state is a function of the first state and the model's body
+    positions, so it is computed once for each and kept. The last action is
+    always simulated, as it also refreshes the quantities derived from a state.
     """
     if not self._pretending:
       state = np.empty(mujoco.mj_stateSize(self.model, _INTEGRATION))

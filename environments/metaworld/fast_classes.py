@@ -1,31 +1,30 @@
-"""Fast stepping of Meta-World's Sawyer tasks, equal to the stock to the bit.
+"""Makes fast classes of Meta-World's Sawyer tasks, equal to the stock's bits.
 
-Four fifths of a stock step is Python, not physics. Nothing of the installed
-package is edited or patched: for each stock class `X` a class is made
+Four fifths of the time of a stock step is Python, not physics. The installed
+package is neither edited nor patched. Instead, this module makes for each stock
+class `X` a class
 
     class FastX(X, FastSawyer)        # FastSawyer(SawyerXYZEnv)
 
-in two parts.
+`FastSawyer` (fast_base.py) stands between `X` and the common base class in the
+method resolution order. So it replaces the methods of the base (stepping,
+observations, the caging reward, resets) but not those of `X` itself.
 
-`FastSawyer` (sawyer_base.py) stands between `X` and the common base class in
-the method resolution order, so it replaces the base's methods (stepping,
-observations, the caging reward, resets) and leaves `X`'s own in force.
+`FastX` holds copies of the methods of `X`. A Python function is a code object
+and a dictionary in which it looks up its global names. The copy has the code of
+the original and another dictionary, in which `np`, `reward_utils` and
+`Rotation` are the fast equivalents of scalar_numpy.py. So the stock reward runs
+as written, but calls faster functions. The decorator which asserts that a task
+is set is removed.
 
-`FastX` itself holds copies of the methods of `X`. A Python function is a code
-object and the dictionary in which it looks its global names up. The copy has
-the code of the original and another dictionary, in which `np`, `reward_utils`
-and `Rotation` are the quick equals of sawyer_numpy.py. So the stock reward runs
-as it was written, and only what it calls is different. The decorator that
-asserts that a task is set is left away.
+There are three more changes. `data` is an MjData that caches its named access
+(`data.body('hand').xpos`). The model lacks the parts that are only drawn
+(models.py). The rewards of MT10 are written again (rewards.py).
 
-`data` is an MjData whose named access (`data.body('hand').xpos`) is cached; the
-model is loaded without what is only drawn (sawyer_model.py); and MT10's rewards
-are written out once more (sawyer_rewards.py).
-
-What a step leaves out, because nothing reads it: `mj_rnePostConstraint` (only
-forces for the user) and the target sites' positions (`mj_forward` overwrites
-them at once). Nothing that the next step starts from is left out: the closing
-`mj_forward` stays, since it leaves the solver's warm start behind.
+A step omits two things that nothing reads: `mj_rnePostConstraint` (forces for
+the user) and the positions of the target sites (`mj_forward` overwrites them at
+once). It omits nothing that the next step starts from: it keeps the final
+`mj_forward`, which leaves the solver's warm start.
 """
 
 import functools
@@ -43,9 +42,9 @@ from distillery.environments.metaworld import scalar_numpy
 def _rebind(
     function: Callable[..., Any], namespace: Dict[str, Any]
 ) -> types.FunctionType:
-  """The same code, looking its global names up in `namespace`."""
+  """Returns a copy of a function that looks up global names in `namespace`."""
   if function.__name__ == 'inner':
-    # Made by the assert_task_is_set decorator.
+    # The decorator assert_task_is_set has made this function.
     enclosed = inspect.getclosurevars(function).nonlocals
     function = enclosed.get('func', function)
   copy = types.FunctionType(
@@ -61,7 +60,7 @@ def _rebind(
 
 @functools.cache
 def fast_class(task_name: str) -> Type[fast_base.FastSawyer]:
-  """The class `FastX` of a task, e.g. of 'reach-v3'."""
+  """Returns the class `FastX` of a task, e.g. of 'reach-v3'."""
   stock = goals.task_class(task_name)
   namespace = {
       **vars(sys.modules[stock.__module__]),
@@ -88,14 +87,22 @@ def fast_class(task_name: str) -> Type[fast_base.FastSawyer]:
 def make_simulator(
     task_name: str, *, goal_visible: bool, reward_function_version: str
 ) -> fast_base.FastSawyer:
-  """A simulator that has its task set, but no goal yet.
+  """Makes a simulator with its task set, but without a goal.
 
-  Before `reset`, the goal's vector goes into `_last_rand_vec`.
+  Write the goal's vector to `_last_rand_vec` before `reset`.
+
+  Args:
+    task_name: the name of the task, e.g. 'reach-v3'.
+    goal_visible: whether observations show the goal.
+    reward_function_version: the version of the rewards, 'v1' or 'v2'.
+
+  Returns:
+    The simulator.
   """
   simulator = fast_class(task_name)(
       reward_function_version=reward_function_version
   )
-  # What set_task does, without its pickle.
+  # These lines do what set_task does, without its pickle.
   simulator._set_task_called = True
   simulator._freeze_rand_vec = True
   simulator._partially_observable = not goal_visible

@@ -1,11 +1,12 @@
-"""The fixed goals of a Meta-World benchmark, without running a simulator.
+"""Computes the fixed goals of a Meta-World benchmark, without a simulator.
 
-`metaworld.MT10(seed)` and its like draw 50 random vectors a task from one
-stream: they seed NumPy's global generator, build every environment, and reset
-it 50 times. The vectors depend on no simulation: only on the bounds of each
-task's random vector and on which vectors its `reset_model` refuses. So the same
-vectors, to the bit, come from a private generator in milliseconds. A goal is
-the floats of such a vector, never a pickled `metaworld.Task`.
+A benchmark such as `metaworld.MT10(seed)` draws 50 random vectors for each task
+from one random stream: it seeds NumPy's global generator, builds every
+environment, and resets it 50 times. The vectors depend on no simulation, only
+on the bounds of each task's random vector and on the vectors that its
+`reset_model` refuses. So a private generator draws the same vectors, to the
+bit, in milliseconds. A goal is the floats of such a vector, never a pickled
+`metaworld.Task`.
 """
 
 import functools
@@ -14,11 +15,11 @@ from typing import Any, Dict, Sequence, Tuple, Type
 
 import numpy as np
 
-# As metaworld._N_GOALS, which it uses for train and for test tasks.
+# The value of metaworld._N_GOALS, for train tasks and for test tasks.
 NUM_GOALS = 50
 
-# reset() runs reset_model twice, so each of the 50 goals costs two draws, of
-# which the second is the one that is kept.
+# reset() runs reset_model twice, so each of the 50 goals takes two draws. The
+# second one is kept.
 _DRAWS_PER_RESET = 2
 
 # reset_model draws again while vector[:2] and vector[3:5] (the object and the
@@ -45,14 +46,14 @@ _MIN_DISTANCE = {
     'stick-pull-v3': 0.1,
     'stick-push-v3': 0.1,
 }
-# Here the second point is not drawn but the constant `goal` of the class.
+# For this task the second point is the constant `goal` of the class.
 _MIN_DISTANCE_TO_FIXED_GOAL = {'sweep-into-v3': 0.15}
 
 
 def task_class(task_name: str) -> Type[Any]:
-  """The stock environment class of a task, e.g. of 'reach-v3'."""
-  # Imported here, and not above: it costs a second and 40 MB, and whoever only
-  # describes a suite needs none of it.
+  """Returns the stock environment class of a task, e.g. of 'reach-v3'."""
+  # Imported here, as it takes a second and 40 MB, and the description of a
+  # suite does not need it.
   from distillery.environments import rendering  # noqa: F401
   from metaworld import env_dict
 
@@ -66,11 +67,11 @@ def task_class(task_name: str) -> Type[Any]:
 
 @functools.cache
 def _unsimulated(task_name: str) -> Any:
-  """An instance that has run its own constructor but loaded no simulator.
+  """Returns an instance of a task's class that has loaded no simulator.
 
   The bounds that we want are set in each class's `__init__`, after it has
-  called its superclass. A class that is placed between the two in the method
-  resolution order takes that call and does nothing.
+  called the one of its superclass. A class placed between the two in the method
+  resolution order receives that call and loads nothing.
   """
   from distillery.environments import rendering  # noqa: F401
   from metaworld import sawyer_xyz_env
@@ -84,10 +85,10 @@ def _unsimulated(task_name: str) -> Any:
         hand_high: Any = (0.2, 0.75, 0.3),
         **unused_kwargs: Any,
     ):
-      # Some constructors compute their bounds from the hand's ...
+      # Some constructors compute their bounds from the hand's, ...
       self.hand_low = np.array(hand_low)
       self.hand_high = np.array(hand_high)
-      # ... and some look up a joint of the model, on which no bound depends.
+      # ... and some look up a joint of the model, which no bound depends on.
       joint = types.SimpleNamespace(
           qposadr=np.zeros(1, np.int32), dofadr=np.zeros(1, np.int32)
       )
@@ -98,13 +99,17 @@ def _unsimulated(task_name: str) -> Any:
 
 
 def is_refused(task_name: str, vector: np.ndarray) -> bool:
-  """Whether the task's `reset_model` would draw again on getting `vector`.
+  """Returns whether the task's `reset_model` would refuse a vector.
 
-  With a frozen vector it would then draw the same one for ever.
+  It would then draw again. With a fixed vector, it would draw the same one for
+  ever.
 
   Args:
-    task_name: e.g. 'push-v3'.
-    vector: float64, in the task's own layout.
+    task_name: the name of the task, e.g. 'push-v3'.
+    vector: the task's random vector, float64 [V].
+
+  Returns:
+    True if the object and the goal on the table are too close.
   """
   if task_name in _MIN_DISTANCE:
     distance = np.linalg.norm(vector[:2] - vector[3:5])
@@ -117,15 +122,19 @@ def is_refused(task_name: str, vector: np.ndarray) -> bool:
 
 
 def check_vector(task_name: str, vector: Sequence[float]) -> np.ndarray:
-  """Copies a goal vector to float64 and refuses one that cannot be used.
+  """Checks a goal vector and copies it to float64.
 
   Args:
-    task_name: e.g. 'push-v3'.
-    vector: the task's random vector, usually object and goal position.
+    task_name: the name of the task, e.g. 'push-v3'.
+    vector: the task's random vector [V], usually the positions of object and
+      goal in metres.
+
+  Returns:
+    The copy, float64 [V].
 
   Raises:
-    ValueError: if it has the wrong length, is not finite, or is one on which
-      the task's reset would loop for ever.
+    ValueError: if the vector has the wrong length, is not finite, or is one on
+      which the task's reset would loop for ever.
   """
   checked = np.array(vector)
   if checked.dtype.kind not in 'fiu':
@@ -162,15 +171,16 @@ def _draw(task_name: str, random: np.random.RandomState) -> np.ndarray:
 
 @functools.lru_cache(maxsize=32)
 def make_goals(task_names: Tuple[str, ...], seed: int) -> Dict[str, np.ndarray]:
-  """The goals that a Meta-World benchmark of these tasks has for this seed.
+  """Returns the goals of a Meta-World benchmark.
 
   Args:
-    task_names: in the benchmark's order; all its tasks, since they share one
-      stream.
+    task_names: the names of all tasks of the benchmark, in its order, as they
+      share one random stream.
     seed: the benchmark's seed, in [0, 2**32).
 
   Returns:
-    For each task float64 [50, V], V being the length of its random vector.
+    The goals by the task's name, float64 [50, V] each, where V is the length of
+    the task's random vector.
   """
   random = np.random.RandomState(seed)
   goals = {}

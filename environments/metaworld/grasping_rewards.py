@@ -1,6 +1,6 @@
-"""The reward for grasping, and the three tasks of MT10 that grasp.
+"""Computes the reward for grasping, and the rewards of MT10's grasping tasks.
 
-Written as those of sawyer_rewards.py, which says how.
+`rewards` explains how the functions are written.
 """
 
 from typing import Any, Callable, Sequence, Tuple
@@ -29,22 +29,25 @@ def caging_reward(
     high_density: bool = False,
     medium_density: bool = False,
 ) -> float:
-  """The stock `_gripper_caging_reward`, whose comments explain it.
+  """Computes the stock `_gripper_caging_reward`, whose comments explain it.
 
   Args:
-    simulator: the task.
-    action: float32 [4].
-    obj_pos: float64 [3], as all lengths in metres.
-    obj_radius: of the object.
-    pad_success_thresh: how near a pad has to be to the object, along y.
-    object_reach_radius: how near the fingers have to be, in all.
-    xz_thresh: how near the fingers have to be, in x and z.
-    desired_gripper_effort: what closes the gripper fully.
+    simulator: the simulator of the task.
+    action: the action, float32 [4].
+    obj_pos: the position of the object in metres, float64 [3].
+    obj_radius: the radius of the object, in metres.
+    pad_success_thresh: the distance in metres from a pad to the object, along
+      y, that earns the full reward.
+    object_reach_radius: the distance in metres from the fingers to the object
+      that earns the full reward for reaching.
+    xz_thresh: the distance in metres from the fingers to the object, in the
+      x-z plane, that earns the full reward.
+    desired_gripper_effort: the effort that closes the gripper fully.
     high_density: whether to reward caging without gripping.
     medium_density: whether to reward reaching.
 
   Returns:
-    In [0, 1].
+    The reward, in [0, 1].
 
   Raises:
     ValueError: if both densities are asked for.
@@ -96,7 +99,7 @@ def caging_reward(
 
 
 def push(simulator: Any) -> Evaluate:
-  """A puck pushed to a point on the table."""
+  """Makes the reward of pushing a puck to a point on the table."""
   target = simulator._target_pos
   radius = simulator.TARGET_RADIUS
   margin = _length(simulator.obj_init_pos - target)
@@ -126,7 +129,7 @@ def push(simulator: Any) -> Evaluate:
 
 
 def pick_place(simulator: Any) -> Evaluate:
-  """A puck carried to a point in the air."""
+  """Makes the reward of carrying a puck to a point in the air."""
   target = simulator._target_pos
   obj_init_z = simulator.obj_init_pos.item(2)
   margin = _length(simulator.obj_init_pos - target)
@@ -149,9 +152,9 @@ def pick_place(simulator: Any) -> Evaluate:
 
 
 def _pick_place_caging(simulator: Any) -> Callable[..., float]:
-  """Pick-place's own `_gripper_caging_reward`."""
+  """Makes the `_gripper_caging_reward` of pick-place, which has its own."""
   left_pad, right_pad = simulator._pads
-  # In the x-z plane; the middle entry stays 0.
+  # The offset in the x-z plane: its middle entry stays 0.
   offset = simulator.obj_init_pos - simulator.init_tcp
   offset[1] = 0.0
   margin_xz = _length(offset) - 0.005
@@ -178,7 +181,7 @@ def _pick_place_caging(simulator: Any) -> Callable[..., float]:
 
 
 def peg_insert_side(simulator: Any) -> Evaluate:
-  """A peg carried into a hole in a wall."""
+  """Makes the reward of carrying a peg into a hole in a wall."""
   target = simulator._target_pos
   radius = simulator.TARGET_RADIUS
   obj_init_z = simulator.obj_init_pos.item(2)
@@ -232,7 +235,7 @@ def peg_insert_side(simulator: Any) -> Evaluate:
 def _outside_box(
     point: Sequence[float], zero: Sequence[float], one: Sequence[float]
 ) -> float:
-  """`reward_utils.rect_prism_tolerance` on lists of three numbers."""
+  """Computes `reward_utils.rect_prism_tolerance` on lists of three numbers."""
   result = 1.0
   for x, low, high in zip(point, zero, one):
     if not (low <= x <= high if high >= low else high <= x <= low):

@@ -1,10 +1,10 @@
-"""Meta-World's models: a light one to step, the whole one to look at.
+"""Makes light models of Meta-World for stepping and draws with whole models.
 
-A stock model takes 20 MB and 0.1 s, nearly all of it for meshes and textures
-that are only drawn; the light one takes 3 MB. Its physics is the same: what is
-left out collides with nothing and weighs nothing (bodies have their masses
-given, or from geoms of groups that these are not in). Bodies, joints and sites
-keep their numbers, and whatever has a name keeps that.
+A stock model takes 20 MB and 0.1 s to load, nearly all for meshes and textures
+that are only drawn. A light model takes 3 MB. Its physics is the same: the
+parts that it lacks collide with nothing and weigh nothing (the mass of a body
+is given, or comes from geoms of other groups). Bodies, joints and sites keep
+their numbers, and all named parts keep their names.
 """
 
 from typing import Any, Callable, Dict, Optional, Tuple
@@ -15,14 +15,14 @@ import numpy as np
 
 
 def compile_light(spec: mujoco.MjSpec) -> mujoco.MjModel:
-  """Compiles a model without what is only drawn.
+  """Compiles a model without the parts that are only drawn.
 
   Args:
-    spec: of the whole model; it loses that, too.
+    spec: the spec of the whole model. Its parts are deleted, too.
 
   Returns:
     The model, without cameras, lights, textures and unnamed geoms that do not
-    collide. Named ones stay, since rewards and observations read their places.
+    collide. Named geoms stay, since rewards and observations read their places.
   """
   needed, unneeded = set(), []
   for geom in spec.geoms:
@@ -46,10 +46,10 @@ def compile_light(spec: mujoco.MjSpec) -> mujoco.MjModel:
 
 
 class _Element:
-  """One named body, geom, site or joint of the data, with its views kept.
+  """A named body, geom, site or joint of the data that keeps its views.
 
-  The arrays are views of the simulator's memory, which never moves; so they
-  always show the present state, as those of the original accessor do.
+  The arrays are views of the simulator's memory, which never moves. So they
+  always show the present state, as the arrays of the original accessor do.
   """
 
   def __init__(self, accessor: Any):
@@ -65,7 +65,7 @@ class _Element:
 
 
 class FastData(mujoco.MjData):
-  """MjData whose named access is cached."""
+  """An MjData that caches its named access."""
 
   def __init__(self, model: mujoco.MjModel):
     super().__init__(model)
@@ -79,27 +79,27 @@ class FastData(mujoco.MjData):
     return element
 
   def body(self, key: Any) -> _Element:
-    """As `MjData.body`; `key` is a name or a number."""
+    """Returns `MjData.body(key)`; the key is a name or a number."""
     return self._element('body', key)
 
   def geom(self, key: Any) -> _Element:
-    """As `MjData.geom`; `key` is a name or a number."""
+    """Returns `MjData.geom(key)`; the key is a name or a number."""
     return self._element('geom', key)
 
   def site(self, key: Any) -> _Element:
-    """As `MjData.site`; `key` is a name or a number."""
+    """Returns `MjData.site(key)`; the key is a name or a number."""
     return self._element('site', key)
 
   def joint(self, key: Any) -> _Element:
-    """As `MjData.joint`; `key` is a name or a number."""
+    """Returns `MjData.joint(key)`; the key is a name or a number."""
     return self._element('joint', key)
 
 
 class Painter:
-  """Draws what a light model simulates, from the whole model."""
+  """A painter that draws the state of a light model with the whole model."""
 
   def __init__(self, make_model: Callable[[], mujoco.MjModel]):
-    """Loads nothing yet; `make_model` makes the whole model."""
+    """Keeps `make_model`, which makes the whole model at the first picture."""
     self._make_model = make_model
     self._size: Optional[Tuple[int, int]] = None
     self._renderer: Optional[mujoco.Renderer] = None
@@ -116,15 +116,18 @@ class Painter:
     """Draws the present state; the first picture takes a second.
 
     Args:
-      model: the light model; tasks move its bodies and sites.
-      data: the state.
-      height: in pixels.
-      width: in pixels.
-      camera: a name or a number.
+      model: the light model, whose bodies and sites a task may have moved.
+      data: the state of the light model.
+      height: the height of the picture, in pixels.
+      width: the width of the picture, in pixels.
+      camera: the name or the number of the camera.
 
     Returns:
-      uint8 [height, width, 3], with the table below the arm: some of
-      Meta-World's cameras are mounted upside down.
+      The picture, uint8 [height, width, 3], with the table below the arm: the
+      picture of a camera that is mounted upside down is turned.
+
+    Raises:
+      OSError: if nothing can be drawn on this machine.
     """
     if self._renderer is None or self._size != (height, width):
       self._renderer = self._open(height, width)
@@ -136,8 +139,8 @@ class Painter:
     mujoco.mj_forward(self._model, self._data)
     self._renderer.update_scene(self._data, camera=camera)
     picture = self._renderer.render()
-    # The last row of a camera's orientation: how much of the world's z is in
-    # its right, up and backward axes.
+    # The last row of a camera's orientation has the z components of its right,
+    # up and backward axes.
     upside_down = self._data.camera(camera).xmat[7] < 0
     return picture[::-1, ::-1].copy() if upside_down else picture
 
@@ -153,7 +156,7 @@ class Painter:
     return renderer
 
   def close(self) -> None:
-    """Closes the renderer; again is harmless."""
+    """Closes the renderer, if there is one."""
     if self._renderer is not None:
       self._renderer.close()
       self._renderer = self._size = None

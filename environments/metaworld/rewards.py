@@ -1,14 +1,15 @@
-"""The rewards (v2) of MT10's ten tasks, written out for single numbers.
+"""Computes the rewards (v2) of MT10's ten tasks on single numbers.
 
-Every other task, and v1, runs Meta-World's own code (see sawyer.py). These ten
-are stepped most, and here what is constant within an episode is computed once.
+Every other task, and v1, runs Meta-World's own code (see `fast_classes`). These
+ten tasks are used most, so here the constants of an episode are computed once.
 Each function follows `compute_reward` and `evaluate_state` of the stock class
-operation by operation, so that the results are equal to the bit; look there for
-the reasons.
+operation by operation, so the results are equal to the bit. The reasons for the
+rewards are explained there.
 
 A maker `f(simulator)` is called after each reset and returns
 `evaluate(action, observation) -> (reward, success)`, where `action` is float32
-[4] and `observation` float64 [39]. The "tcp" is the point between the fingers.
+[4] and `observation` is float64 [39]. The "tcp" is the point between the
+fingers.
 """
 
 from typing import Any, Callable, Dict, Tuple
@@ -28,7 +29,7 @@ _both = scalar_numpy.hamacher_product
 
 
 def reach(simulator: Any) -> Evaluate:
-  """The hand at a point in the air."""
+  """Makes the reward of moving the hand to a point in the air."""
   target = simulator._target_pos
   margin = _length(simulator.hand_init_pos - target)
 
@@ -41,7 +42,7 @@ def reach(simulator: Any) -> Evaluate:
 
 
 def door_open(simulator: Any) -> Evaluate:
-  """A door turned open by its handle."""
+  """Makes the reward of opening a door by its handle."""
   target_x = simulator._target_pos.item(0)
   joint = simulator.data.joint('doorjoint').qpos
   offset_xy, offset = np.empty(2), np.empty(3)
@@ -74,7 +75,7 @@ def door_open(simulator: Any) -> Evaluate:
 
 
 def drawer_open(simulator: Any) -> Evaluate:
-  """A drawer pulled open."""
+  """Makes the reward of pulling a drawer open."""
   target = simulator._target_pos
   max_distance = simulator.maxDist
   scale = np.array([3.0, 3.0, 1.0])
@@ -95,7 +96,7 @@ def drawer_open(simulator: Any) -> Evaluate:
 
 
 def drawer_close(simulator: Any) -> Evaluate:
-  """A drawer pushed shut."""
+  """Makes the reward of pushing a drawer shut."""
   target = simulator._target_pos
   radius = simulator.TARGET_RADIUS
   margin = abs(_length(simulator.obj_init_pos - target) - radius)
@@ -118,7 +119,7 @@ def drawer_close(simulator: Any) -> Evaluate:
 
 
 def button_press_topdown(simulator: Any) -> Evaluate:
-  """A button pressed from above."""
+  """Makes the reward of pressing a button from above."""
   target_z = simulator._target_pos.item(2)
   init_tcp = simulator.init_tcp
   margin = simulator._obj_to_target_init
@@ -138,14 +139,14 @@ def button_press_topdown(simulator: Any) -> Evaluate:
 
 
 def window_open(simulator: Any) -> Evaluate:
-  """A window slid open."""
+  """Makes the reward of sliding a window open."""
   return _window(
       simulator, 'handleOpenStart', simulator.obj_init_pos, _long_tail
   )
 
 
 def window_close(simulator: Any) -> Evaluate:
-  """A window slid shut."""
+  """Makes the reward of sliding a window shut."""
   return _window(
       simulator, 'handleCloseStart', simulator.window_handle_pos_init, _gaussian
   )

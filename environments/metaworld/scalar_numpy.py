@@ -1,15 +1,16 @@
-"""Scalar stand-ins, equal to the bit, for what Meta-World's rewards call.
+"""Fast scalar versions, equal to the bit, of the functions in rewards.
 
 Meta-World computes on single numbers and 3-vectors with functions made for
 large arrays: `np.linalg.norm` of three numbers takes 3 us, `tolerance` 20 us,
-scipy's rotation 50 to 100 us. The functions here take their place in the
-rewards' own code (see sawyer.py). They do the same floating-point operations in
-the same order, and hand whatever they were not made for to the original.
+scipy's rotation 50 to 100 us. The functions of this module replace them in the
+rewards' own code (see `fast_classes`). They do the same floating-point
+operations in the same order, and call the original for all other inputs.
 
-What may and may not be replaced: +, -, *, /, sqrt and comparisons are exactly
-rounded, so Python floats give the same bits as NumPy's. `**` calls the C
-library's pow in both. `dot` may use fused multiply-add, so the scalar product
-of a norm stays NumPy's; so do `exp` and `log`, which NumPy vectorises.
+Some operations may be replaced and some may not. +, -, *, /, sqrt and
+comparisons are exactly rounded, so Python floats give the same bits as NumPy's.
+`**` calls the C library's pow in both. `dot` may use fused multiply-add, so the
+scalar product of a norm stays NumPy's. So do `exp` and `log`, which NumPy
+vectorises.
 """
 
 import functools
@@ -33,19 +34,28 @@ _exp = np.exp
 _stock_norm = np.linalg.norm
 _stock_tolerance = reward_utils.tolerance
 
-# The defaults of the original.
+# The defaults of the stock function.
 _VALUE_AT_MARGIN = 0.1
 _GAUSSIAN_SCALE = float(np.sqrt(-2 * np.log(_VALUE_AT_MARGIN)))
 _LONG_TAIL_SCALE = float(np.sqrt(1 / _VALUE_AT_MARGIN - 1))
 
 
 def length(vector: np.ndarray) -> float:
-  """The norm of a contiguous float64 vector, as NumPy computes it."""
+  """Returns the norm of a contiguous float64 vector, as NumPy computes it."""
   return _sqrt(vector.dot(vector))
 
 
 def norm(x: Any, ord: Any = None, **kwargs: Any) -> Any:
-  """`np.linalg.norm`, quick for a number and a contiguous float64 vector."""
+  """Computes `np.linalg.norm`, fast for a number or a contiguous vector.
+
+  Args:
+    x: the number or array; a float64 is fast, as is a contiguous float64 [N].
+    ord: the order of the norm, as in NumPy; None and 2 are fast.
+    **kwargs: the other arguments of `np.linalg.norm`.
+
+  Returns:
+    The norm, as NumPy returns it.
+  """
   if not kwargs and (ord is None or ord == 2):
     if type(x) is _ndarray:
       if x.dtype is _float64 and x.ndim == 1 and x.flags.c_contiguous:
@@ -62,7 +72,22 @@ def tolerance(
     sigmoid: reward_utils.SIGMOID_TYPE = 'gaussian',
     value_at_margin: float = _VALUE_AT_MARGIN,
 ) -> Any:
-  """`reward_utils.tolerance`, quick for one number."""
+  """Computes `reward_utils.tolerance`, fast for one number.
+
+  Args:
+    x: the number, or an array.
+    bounds: the bounds (lower, upper) within which the result is 1.
+    margin: the distance from the bounds at which the result is
+      `value_at_margin`, at least 0.
+    sigmoid: the name of the function that falls off outside the bounds.
+    value_at_margin: the result at `margin`, in (0, 1).
+
+  Returns:
+    The result, in [0, 1], with the shape of `x`.
+
+  Raises:
+    ValueError: if the bounds are in the wrong order or the margin is negative.
+  """
   lower, upper = bounds
   if (
       type(x) not in _FLOATS
@@ -94,14 +119,27 @@ def tolerance(
 
 
 def _excess(x: float, lower: float, upper: float, margin: float) -> float:
-  """How many margins an `x` that is out of bounds is away from them."""
+  """Returns the distance of `x` from the bounds, in margins."""
   if margin == 0:
     return math.inf
   return float((lower - x if x < lower else x - upper) / margin)
 
 
 def long_tail(x: float, lower: float, upper: float, margin: float) -> float:
-  """`tolerance` with the long-tailed sigmoid, of numbers."""
+  """Computes `tolerance` with the long-tailed sigmoid.
+
+  Args:
+    x: the number.
+    lower: the lower bound; from here to `upper` the result is 1.
+    upper: the upper bound.
+    margin: the distance from the bounds at which the result is 0.1, at least 0.
+
+  Returns:
+    The result, in [0, 1].
+
+  Raises:
+    ValueError: if the margin is negative.
+  """
   if margin < 0:
     raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
   if lower <= x <= upper:
@@ -111,7 +149,20 @@ def long_tail(x: float, lower: float, upper: float, margin: float) -> float:
 
 
 def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
-  """`tolerance` with the Gaussian sigmoid, of numbers."""
+  """Computes `tolerance` with the Gaussian sigmoid.
+
+  Args:
+    x: the number.
+    lower: the lower bound; from here to `upper` the result is 1.
+    upper: the upper bound.
+    margin: the distance from the bounds at which the result is 0.1, at least 0.
+
+  Returns:
+    The result, in [0, 1].
+
+  Raises:
+    ValueError: if the margin is negative.
+  """
   if margin < 0:
     raise ValueError(f'`margin` must be non-negative. Current value: {margin}')
   if lower <= x <= upper:
@@ -121,7 +172,18 @@ def gaussian(x: float, lower: float, upper: float, margin: float) -> float:
 
 
 def hamacher_product(a: Any, b: Any) -> Any:
-  """`reward_utils.hamacher_product`, on Python floats."""
+  """Computes `reward_utils.hamacher_product` on Python floats.
+
+  Args:
+    a: a number in [0, 1].
+    b: another number in [0, 1].
+
+  Returns:
+    The product, in [0, 1].
+
+  Raises:
+    ValueError: if a number is not in [0, 1].
+  """
   a, b = float(a), float(b)
   if not (0.0 <= a <= 1.0 and 0.0 <= b <= 1.0):
     raise ValueError(f'a ({a}) and b ({b}) must range between 0 and 1')
@@ -130,7 +192,15 @@ def hamacher_product(a: Any, b: Any) -> Any:
 
 
 def hstack(arrays: Any, **kwargs: Any) -> np.ndarray:
-  """`np.hstack`, quick for a few scalars or 1-D arrays."""
+  """Computes `np.hstack`, fast for a few scalars or 1-D arrays.
+
+  Args:
+    arrays: the tuple or list of scalars or arrays.
+    **kwargs: the other arguments of `np.hstack`.
+
+  Returns:
+    The stacked array.
+  """
   if not kwargs and type(arrays) in (tuple, list):
     first = arrays[0]
     if type(first) in _FLOATS and all(type(x) in _FLOATS for x in arrays):
@@ -141,20 +211,31 @@ def hstack(arrays: Any, **kwargs: Any) -> np.ndarray:
 
 
 def clip(x: Any, low: Any, high: Any, **kwargs: Any) -> Any:
-  """`np.clip`, quick for one float32, which a component of an action is."""
+  """Computes `np.clip`, fast for one float32, such as an action's component.
+
+  Args:
+    x: the number or array.
+    low: the lower bound.
+    high: the upper bound.
+    **kwargs: the other arguments of `np.clip`.
+
+  Returns:
+    The clipped number or array.
+  """
   if type(x) is np.float32 and not kwargs and low <= x <= high:
     return x
   return np.clip(x, low, high, **kwargs)
 
 
 def quaternion(matrix: np.ndarray) -> np.ndarray:
-  """`scipy.spatial.transform.Rotation.from_matrix(matrix).as_quat()`.
+  """Computes `scipy.spatial.transform.Rotation.from_matrix(matrix).as_quat()`.
 
   Args:
-    matrix: float64 [3, 3], a rotation; unlike scipy, this is not checked.
+    matrix: the rotation matrix, float64 [3, 3]; unlike scipy, this does not
+      check it.
 
   Returns:
-    float64 [4]: x, y, z, w.
+    The quaternion, float64 [4]: x, y, z, w.
   """
   (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = matrix.tolist()
   trace = xx + yy + zz
@@ -173,7 +254,7 @@ def quaternion(matrix: np.ndarray) -> np.ndarray:
 
 
 class Rotation:
-  """As much of scipy's Rotation as Meta-World's observations call."""
+  """The part of scipy's Rotation that Meta-World's observations call."""
 
   __slots__ = ('_matrix',)
 
@@ -182,19 +263,19 @@ class Rotation:
 
   @classmethod
   def from_matrix(cls, matrix: np.ndarray) -> 'Rotation':
-    """Float64 [3, 3]."""
+    """Makes a rotation from its matrix, float64 [3, 3]."""
     return cls(matrix)
 
   def as_quat(self) -> np.ndarray:
-    """Float64 [4]: x, y, z, w."""
+    """Returns the quaternion, float64 [4]: x, y, z, w."""
     return quaternion(self._matrix)
 
 
 @functools.cache
 def quaternion_is_exact() -> bool:
-  """Whether `quaternion` gives the installed scipy's bits.
+  """Returns whether `quaternion` equals the installed scipy to the bit.
 
-  scipy promises no order of operations, so it is asked once in every process,
+  scipy promises no order of operations. So each process compares the two once,
   on rotations that take each of the four branches.
   """
   random = np.random.RandomState(0)
@@ -207,7 +288,7 @@ def quaternion_is_exact() -> bool:
 
 
 def _fast_numpy() -> types.ModuleType:
-  """NumPy, with `clip`, `hstack` and `linalg.norm` from here."""
+  """Returns a copy of NumPy with this module's `clip`, `hstack` and `norm`."""
   linalg = types.ModuleType('linalg')
   linalg.__dict__.update(np.linalg.__dict__, norm=norm)
   module = types.ModuleType('numpy')
@@ -227,7 +308,7 @@ def _fast_reward_utils() -> types.ModuleType:
 
 @functools.cache
 def namespace() -> Mapping[str, Any]:
-  """What the globals of Meta-World's modules are overlaid with."""
+  """Returns the names that replace globals of Meta-World's modules."""
   overlay: Dict[str, Any] = {
       'np': _fast_numpy(),
       'reward_utils': _fast_reward_utils(),
