@@ -23,7 +23,7 @@ HAND, BLOCK, DOOR, DRAWER = (slice(at, at + 3) for at in (0, 3, 6, 9))
 OBSERVATION_SIZE = 12
 
 # The geometry of the scene in metres: the door's hinge (x, y), the closed
-# door's handle relative to the hinge (x, y), and the closed drawer's handle (y).
+# door's handle relative to it (x, y), and the closed drawer's handle (y).
 HINGE = (-0.035, 0.9)
 DOOR_HANDLE = (0.3761, -0.1070)
 DRAWER_Y = 0.83

@@ -1,4 +1,4 @@
-"""What a pool is handed: checked at once, and made ready for its workers."""
+"""Checks a pool's arguments and prepares them for its workers."""
 
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
@@ -23,7 +23,7 @@ def check_seed(seed: Any) -> None:
 
 
 def check_tasks(tasks: Sequence[base.Task]) -> None:
-  """Raises ValueError if there are no tasks, or one is there twice."""
+  """Raises ValueError if there are no tasks, or a task occurs twice."""
   if not tasks:
     raise ValueError('tasks: got none, want at least one')
   names = [(task.name, task.split) for task in tasks]
@@ -35,7 +35,16 @@ def check_tasks(tasks: Sequence[base.Task]) -> None:
 def check_specs(
     observation_spec: specs.Array, action_spec: specs.Array
 ) -> None:
-  """Raises ValueError unless blocks of both can be laid out."""
+  """Checks that a pool can lay out blocks of the observations and actions.
+
+  Args:
+    observation_spec: the spec of an observation.
+    action_spec: the spec of an action.
+
+  Raises:
+    ValueError: unless observations have the shape [D], and actions are float32
+      of shape [A] or a DiscreteArray.
+  """
   if len(observation_spec.shape) != 1:
     raise ValueError(
         f'observation_spec: got {observation_spec}, want shape [D]'
@@ -51,7 +60,7 @@ def check_specs(
 
 
 def check_timeout(env_timeout_s: float) -> None:
-  """Raises ValueError unless it is a positive number of seconds."""
+  """Raises ValueError unless the timeout is a positive number of seconds."""
   if not 0.0 < env_timeout_s < float('inf'):
     raise ValueError(
         f'env_timeout_s: got {env_timeout_s}, want a positive number'
@@ -61,14 +70,14 @@ def check_timeout(env_timeout_s: float) -> None:
 def check_same_layout(
     have: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
 ) -> None:
-  """Checks that fresh parameters can take the place of others.
+  """Checks that new parameters can replace the parameters of `set_policy`.
 
   Args:
-    have: those of `set_policy`.
-    got: the fresh ones.
+    have: the parameters of `set_policy`, by name.
+    got: the new parameters, by name.
 
   Raises:
-    ValueError: if names or shapes differ, or numbers would be cut off.
+    ValueError: if names or shapes differ, or a cast would lose digits.
   """
   missing, unknown = sorted(set(have) - set(got)), sorted(set(got) - set(have))
   if missing or unknown:
@@ -91,10 +100,11 @@ def check_same_layout(
 
 
 def as_arrays(parameters: Mapping[str, Any]) -> Dict[str, np.ndarray]:
-  """Returns parameters as arrays; copies none that is one.
+  """Returns parameters as arrays, by name, without copying arrays.
 
   Raises:
-    ValueError: if they have no names, or one is not an array of numbers.
+    ValueError: if the parameters are not a mapping, or one is not an array of
+      numbers.
   """
   if not isinstance(parameters, Mapping):
     raise ValueError(
@@ -138,7 +148,16 @@ def check_forgetful(policy: Any) -> None:
 def task_indices(
     tasks: Sequence[base.Task], own: Sequence[base.Task]
 ) -> List[int]:
-  """The index of each task to evaluate, as `Pool.evaluate` documents it."""
+  """Returns the index of each task to evaluate; see `Pool.evaluate`.
+
+  Args:
+    tasks: the tasks to evaluate.
+    own: the tasks of the pool.
+
+  Returns:
+    The index of each task: its index in the pool, or, if it is not a task of
+    the pool, its position among the tasks of its split in `tasks`.
+  """
   known = {(task.name, task.split): i for i, task in enumerate(own)}
   indices = []
   for position, task in enumerate(tasks):
@@ -150,15 +169,20 @@ def task_indices(
 def counters_of(
     state: Mapping[str, Any], shape: Tuple[int, ...], caller: str
 ) -> Tuple[np.ndarray, int]:
-  """Returns the counts in a pool's state: of episodes [K, E], and of blocks.
+  """Returns the counters in a pool's state.
 
   Args:
-    state: what `state` of such a pool returned.
-    shape: numbers of tasks and of environments of each.
-    caller: the method's name, for the message.
+    state: the value that the method `state` of such a pool returned.
+    shape: (K, E), the numbers of tasks and of environments of each task.
+    caller: the name of the calling method, for the error message.
+
+  Returns:
+    The number of episodes that each environment has begun, int [K, E], and the
+    number of blocks.
 
   Raises:
-    ValueError: if the state is that of other tasks or environments, or none.
+    ValueError: if the state lacks a counter, has an invalid one, or belongs to
+      a pool with other numbers of tasks or environments.
   """
   missing = sorted({'episodes_begun', 'num_blocks'} - set(state))
   if missing:

@@ -1,4 +1,4 @@
-"""Evaluation episodes in a simulator of arrays: all of them at once."""
+"""Plays all evaluation episodes at once in a simulator of arrays."""
 
 from typing import Any, List, Mapping, Optional, Sequence
 
@@ -25,7 +25,26 @@ def play(
     deterministic: bool,
     until_success: bool,
 ) -> List[episodes.Episode]:
-  """See `process_pool.Pool.evaluate`; `own` are the pool's tasks."""
+  """Plays evaluation episodes; see `process_pool.Pool.evaluate`.
+
+  Args:
+    suite: the suite of the tasks, which has a `make_batch`.
+    own: the pool's tasks.
+    policy: the policy, with the methods of the policies in `networks/acting/`.
+    parameters: the policy's parameters, by name.
+    episodes_per_task: the number of episodes of each task.
+    seed: the seed, which determines everything random in the episodes.
+    tasks: the tasks to evaluate; None stands for the pool's tasks.
+    deterministic: whether to act without noise instead of sampling.
+    until_success: whether an episode also ends at its first success.
+
+  Returns:
+    The episodes, ordered by task, then by number.
+
+  Raises:
+    ValueError: if an argument is out of range.
+    errors.PoolError: if the policy or the simulator returns an invalid value.
+  """
   argument_checks.check_counts(episodes_per_task=episodes_per_task)
   argument_checks.check_seed(seed)
   tasks = own if tasks is None else tuple(tasks)
@@ -78,7 +97,7 @@ def play(
     is_done |= ended | (success & until_success)
     if is_done.all():
       break
-    # Rows that are done are stepped with the others, and begin anew for that.
+    # Rows that are done are stepped with the others, so they are reset, too.
     for row in np.flatnonzero(ended):
       batch.reset(row, int(seeds.ravel()[row]))
     number_checks.check_length(int(length.max()))
@@ -88,7 +107,7 @@ def play(
 def _episode_seeds(
     seed: int, indices: Sequence[int], episodes_per_task: int
 ) -> np.ndarray:
-  """The seeds of all episodes, int64 `[tasks, episodes]`."""
+  """Returns the seeds of all episodes, int64 `[tasks, episodes]`."""
   return np.array(
       [
           [
@@ -106,7 +125,7 @@ def _as_episodes(
     length: np.ndarray,
     success: np.ndarray,
 ) -> List[episodes.Episode]:
-  """The episodes of all tasks, from arrays `[tasks, episodes]`."""
+  """Makes the episodes of all tasks from arrays `[tasks, episodes]`."""
   return [
       episodes.Episode(
           task=tasks[task].name,

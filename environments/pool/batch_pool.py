@@ -1,8 +1,8 @@
-"""A pool whose environments are one simulator of arrays.
+"""Defines a pool whose environments are one simulator of arrays.
 
-What `process_pool.Pool` is to environments that are stepped one by one: the same calls
-and the same blocks. It steps in this process, and acts with one call of the
-policy a step. Policies with a memory (`state_size`) act here alone.
+It has the methods of `process_pool.Pool` and returns the same blocks. It steps
+the simulator in this process and calls the policy once a step. Only this pool
+takes policies with a memory (`state_size`).
 """
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -30,16 +30,17 @@ class BatchPool:
       unroll_length: int,
       seed: int,
   ):
-    """Makes the environments of the tasks that are trained on.
+    """Makes the environments of the train tasks.
 
     Args:
-      suite: K tasks, and its `make_batch`.
-      envs_per_task: E.
-      unroll_length: T, steps of each environment in a block.
-      seed: everything random in training is a function of it.
+      suite: the suite, with K train tasks and a `make_batch`.
+      envs_per_task: E, the number of environments of each task.
+      unroll_length: T, the number of steps of each environment in a block.
+      seed: the seed, which determines everything random in training.
 
     Raises:
-      ValueError: if an argument is out of range.
+      ValueError: if an argument is out of range, or the suite has no
+        `make_batch`.
     """
     argument_checks.check_counts(
         envs_per_task=envs_per_task, unroll_length=unroll_length
@@ -78,20 +79,29 @@ class BatchPool:
   def set_policy(
       self, policy: Any, parameters: Mapping[str, np.ndarray]
   ) -> None:
-    """Takes a policy, and its first parameters; see `process_pool.Pool.set_policy`."""
+    """Sets the policy and its first parameters.
+
+    Args:
+      policy: the policy, with the methods of the policies in `networks/acting/`
+        and, if it has a memory, an attribute `state_size`.
+      parameters: the policy's parameters, by name.
+
+    Raises:
+      ValueError: if the parameters are not arrays of numbers.
+    """
     policy = stateful_policies.with_memory(policy)
     self._select(policy, argument_checks.as_arrays(parameters))
     self._policy = policy
     self._state = np.zeros((*self._shape, policy.state_size), np.float32)
-    # What another policy remembers says nothing to this one.
+    # The memory of another policy means nothing to this one.
     self._must_restart = True
 
   def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
-    """Takes fresh parameters for the next `collect`.
+    """Sets new parameters for the next `collect`.
 
     Raises:
       RuntimeError: if there is no policy yet.
-      ValueError: if names, shapes or types are not those of `set_policy`.
+      ValueError: if names, shapes or dtypes are not those of `set_policy`.
     """
     if self._policy is None:
       raise RuntimeError('BatchPool.set_parameters: call set_policy first')
@@ -100,7 +110,7 @@ class BatchPool:
     self._select(self._policy, parameters)
 
   def _select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
-    # Copies: a policy may keep views of what the caller goes on writing to.
+    # A policy may keep views of the arrays, which the caller may write to later.
     parameters = {name: array.copy() for name, array in parameters.items()}
     self._selected = policy.select_tasks(parameters, np.arange(self._shape[0]))
     self._parameters = parameters
@@ -146,7 +156,7 @@ class BatchPool:
     return block
 
   def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
-    """Steps every environment once, and fills `out` [K, E, ...]."""
+    """Steps every environment once and fills `out`, arrays [K, E, ...]."""
     out['observation'][...] = self._simulation.observation.reshape(
         *self._shape, -1
     )
@@ -179,7 +189,7 @@ class BatchPool:
       self._begin(task, env)
 
   def _place(self, row: int) -> errors.Place:
-    """Where in training a row of the batch is."""
+    """Returns the place in training of a row of the batch."""
     task, env = divmod(row, self._shape[1])
     episode = int(self._begun[task, env]) - 1
     return errors.Place(
@@ -204,7 +214,7 @@ class BatchPool:
     )
 
   def episodes(self) -> List[pool_episodes.Episode]:
-    """The training episodes that ended since this was last called."""
+    """Returns the training episodes that ended since the last call."""
     episodes, self._episodes = self._episodes, []
     return episodes
 
@@ -219,7 +229,24 @@ class BatchPool:
       deterministic: bool = True,
       until_success: bool = True,
   ) -> List[pool_episodes.Episode]:
-    """Plays evaluation episodes; see `process_pool.Pool.evaluate`."""
+    """Plays evaluation episodes; see `process_pool.Pool.evaluate`.
+
+    Args:
+      policy: the policy, which may be another one than that of `set_policy`.
+      parameters: the policy's parameters, by name.
+      episodes_per_task: the number of episodes of each task.
+      seed: the seed, which determines everything random in the episodes.
+      tasks: the tasks to evaluate; None stands for the pool's tasks.
+      deterministic: whether to act without noise instead of sampling.
+      until_success: whether an episode also ends at its first success.
+
+    Returns:
+      The episodes, ordered by task, then by number.
+
+    Raises:
+      ValueError: if an argument is out of range.
+      errors.PoolError: if the policy or the simulator returns an invalid value.
+    """
     return batch_evaluator.play(
         self._suite,
         self._tasks,
@@ -233,17 +260,18 @@ class BatchPool:
     )
 
   def state(self) -> Dict[str, Any]:
-    """JSON-able counters, between two blocks; see `restore`."""
+    """Returns the counters, JSON-able, between two blocks; see `restore`."""
     return {
         'num_blocks': self._num_blocks,
         'episodes_begun': self._begun.tolist(),
     }
 
   def restore(self, state: Mapping[str, Any]) -> None:
-    """Continues where `state` was taken, with new episodes.
+    """Continues from the counters that `state` returned, with new episodes.
 
     Raises:
-      ValueError: if the state is that of other tasks or environments.
+      ValueError: if the state belongs to other numbers of tasks or
+        environments.
     """
     begun, self._num_blocks = argument_checks.counters_of(
         state, self._shape, 'BatchPool.restore'
@@ -253,10 +281,10 @@ class BatchPool:
     self._episodes = []
 
   def wait_until_ready(self) -> None:
-    """There is nothing to wait for."""
+    """Does nothing: the environments are ready at once."""
 
   def close(self) -> None:
-    """There is nothing to end that does not end with it."""
+    """Does nothing: the pool has no processes to end."""
 
   def __enter__(self) -> 'BatchPool':
     return self

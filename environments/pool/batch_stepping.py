@@ -1,4 +1,4 @@
-"""A simulator of arrays, with what is checked before and after its steps."""
+"""Steps a simulator of arrays and checks its inputs and outputs."""
 
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
@@ -10,14 +10,14 @@ import numpy as np
 
 
 class Stepped(NamedTuple):
-  """What a step of N environments returned, and what it left.
+  """The result of a step of N environments.
 
   Attributes:
-    observation: real numbers [N, D].
-    reward: real numbers [N].
-    discount: real numbers [N], in [0, 1].
-    ended: bool [N], whether the episode has ended.
-    success: bool [N], whether the step solved the task.
+    observation: the observations, real numbers [N, D].
+    reward: the rewards, real numbers [N].
+    discount: the discounts, real numbers [N], in [0, 1].
+    ended: whether the episode has ended, bool [N].
+    success: whether the step solved the task, bool [N].
   """
 
   observation: np.ndarray
@@ -52,7 +52,10 @@ def make_batch(
 
 
 class Simulation:
-  """A batch of K tasks with E environments each; row k E + e is (k, e)."""
+  """A checked batch of K tasks with E environments each.
+
+  There are N = K E rows; row k E + e is environment e of task k.
+  """
 
   def __init__(
       self,
@@ -61,13 +64,14 @@ class Simulation:
       shape: Tuple[int, int],
       place: Callable[[int], errors.Place],
   ):
-    """Initialises the simulation; `reset` each row before stepping.
+    """Initialises the simulation; reset each row before stepping.
 
     Args:
-      batch: K E rows.
-      suite: says what is observed and how to act.
-      shape: (K, E).
-      place: says where a row is.
+      batch: the simulator, which has N rows.
+      suite: the suite, whose specs the simulator follows.
+      shape: (K, E), the numbers of tasks and of environments of each task.
+      place: a function from the index of a row to its place in the run, for
+        error messages.
     """
     self._batch = batch
     self._place = place
@@ -76,18 +80,18 @@ class Simulation:
 
   @property
   def observation(self) -> np.ndarray:
-    """Real numbers [N, D], of now."""
+    """The present observations, real numbers [N, D]."""
     return np.asarray(self._batch.observation)
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row.
 
     Args:
-      row: the row.
-      seed: what the episode is a function of.
+      row: the index of the row, in [0, N).
+      seed: the seed, which determines everything random in the episode.
 
     Raises:
-      failures.PoolError: on what must not go on; says where.
+      errors.PoolError: if the observation is invalid. The message says where.
     """
     self._batch.reset(row, seed)
     try:
@@ -105,14 +109,16 @@ class Simulation:
     """Steps every row.
 
     Args:
-      action: `[K, E, A]` float32, or `[K, E]` integers.
-      log_prob: `[K, E]` of the actions, None if there is none to check.
+      action: the actions, float32 [K, E, A], or integers [K, E].
+      log_prob: the log-probabilities of the actions, float [K, E], or None if
+        there are none to check.
 
     Returns:
-      What came of it, [N, ...].
+      The result, arrays [N, ...].
 
     Raises:
-      failures.PoolError: on what must not go on; says where.
+      errors.PoolError: if an action or a returned value is invalid. The message
+        says where.
     """
     try:
       return read(
@@ -125,16 +131,19 @@ class Simulation:
 
 
 def read(batch: base.Batch, returned: Any, shape: Tuple[int, ...]) -> Stepped:
-  """Checks what a batch returned from `step`, and its attributes.
+  """Checks the value that a batch's `step` returned, and the batch's state.
 
   Args:
-    batch: N rows.
-    returned: what its `step` returned.
+    batch: the simulator, which has N rows.
+    returned: the value that its `step` returned.
     shape: the shape of its observations, (N, D).
 
+  Returns:
+    The result of the step.
+
   Raises:
-    guards.BadRow: on what must not go on. If it is all rows' fault, the first
-      is named.
+    number_checks.BadRow: if a value is invalid. If this concerns all rows, the
+      error names the first.
   """
   if not isinstance(returned, (tuple, list)) or len(returned) != 3:
     raise number_checks.BadRow(
@@ -158,10 +167,17 @@ def read(batch: base.Batch, returned: Any, shape: Tuple[int, ...]) -> Stepped:
 
 
 def read_observation(batch: base.Batch, shape: Tuple[int, ...]) -> np.ndarray:
-  """Returns what a batch observes, real numbers of `shape` (N, D).
+  """Returns the observations of a batch.
+
+  Args:
+    batch: the simulator, which has N rows.
+    shape: the shape of the observations, (N, D).
+
+  Returns:
+    The observations, real numbers [N, D].
 
   Raises:
-    guards.BadRow: if it is something else.
+    number_checks.BadRow: if the batch has something else.
   """
   return _numbers(batch.observation, shape, 'observation')
 

@@ -1,4 +1,4 @@
-"""Building a worker's share of the environments, dealt out by their cost."""
+"""Builds a worker's share of the environments, dealt out by their cost."""
 
 import time
 from typing import Any, Generator, List, Mapping, NamedTuple, Tuple
@@ -16,13 +16,13 @@ _POLL_S = 0.005
 
 
 class Row(NamedTuple):
-  """One environment of a worker, and where its numbers go.
+  """An environment of a worker, and its indices.
 
   Attributes:
-    row: its row among the worker's, padding included.
-    task: the task's index.
-    env: the environment's index among its task's.
-    code: `task * E + env`.
+    row: the index of its row in the worker's arrays, including padding.
+    task: the index of its task.
+    env: its index among the environments of its task.
+    code: the number `task * E + env`.
     environment: the environment.
   """
 
@@ -36,7 +36,16 @@ class Row(NamedTuple):
 def build(
     task: base.Task, seed: int, observation_size: int, action_spec: specs.Array
 ) -> base.TaskEnvironment:
-  """Makes a task's environment.
+  """Makes an environment of a task.
+
+  Args:
+    task: the task.
+    seed: the seed for the task's factory.
+    observation_size: D, the size of the pool's observations.
+    action_spec: the spec of the pool's actions.
+
+  Returns:
+    The environment.
 
   Raises:
     ValueError: if its specs are not those of the pool.
@@ -59,18 +68,19 @@ def build(
 def prepare(
     plan: work_plan.Plan, worker: int, control: Mapping[str, np.ndarray]
 ) -> Generator[None, None, Tuple[List[work_plan.Unit], List[Row]]]:
-  """Builds a worker's environments, yielding so that it can look away.
+  """Builds a worker's environments one by one.
 
-  With several workers, each first measures some tasks' seconds a step. When
-  all are known, every worker comes to the same deal by itself.
+  It yields often, so that the worker can look for commands. If there are
+  several workers, each first measures the seconds a step of some tasks. When
+  all are known, every worker computes the same deal by itself.
 
   Args:
-    plan: what all workers agree on.
-    worker: this one's index.
-    control: shared arrays of `plan.control_fields()`.
+    plan: the plan of the pool.
+    worker: the index of this worker.
+    control: the shared arrays of `plan.control_fields()`.
 
   Yields:
-    None, after each environment and while waiting for other workers.
+    None, after each environment and while it waits for other workers.
 
   Returns:
     The worker's units and the rows of their environments.
@@ -128,7 +138,7 @@ def prepare(
 def _seconds_per_step(
     environment: base.TaskEnvironment, spec: specs.Array
 ) -> float:
-  """Median over a few random steps."""
+  """Returns the median over a few random steps."""
   rng = np.random.default_rng(0)
   seconds = []
   try:
@@ -139,12 +149,21 @@ def _seconds_per_step(
       environment.step(action)
       seconds.append(time.perf_counter() - begin)
   except timestep_checks.BadValue:
-    pass  # Training meets it as well, and can say in which episode.
+    pass  # Training will raise the error again and name the episode.
   return max(float(np.median(seconds or [0.0])), 1e-9)
 
 
 def random_action(spec: specs.Array, rng: np.random.Generator) -> Any:
-  """An action of `spec`, uniform within bounds, standard normal without."""
+  """Draws an action.
+
+  Args:
+    spec: the spec of the action.
+    rng: the generator of random numbers.
+
+  Returns:
+    The action, int32 or float32 [A]. Its numbers are uniform between finite
+    bounds, and standard normal without them.
+  """
   if isinstance(spec, specs.DiscreteArray):
     return np.int32(rng.integers(spec.num_values))
   action = rng.standard_normal(spec.shape)

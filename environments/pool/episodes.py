@@ -7,11 +7,11 @@ class Episode(NamedTuple):
   """A finished episode.
 
   Attributes:
-    task: the task's name.
-    env: index of the environment among its task's; 0 in evaluation.
-    episode: the episode's number: the n-th that the environment began.
-    return_: undiscounted sum of rewards.
-    length: number of steps.
+    task: the name of the task.
+    env: the index of the environment among those of its task; 0 in evaluation.
+    episode: the number of the episode among those of its environment, from 0.
+    return_: the undiscounted sum of rewards.
+    length: the number of steps.
     success: whether any step solved the task.
   """
 

@@ -1,4 +1,4 @@
-"""What the pool says when something in a worker goes wrong."""
+"""Makes the errors of a pool, which say where a worker has failed."""
 
 import signal
 from typing import Mapping, NamedTuple, Optional, Sequence
@@ -15,15 +15,17 @@ _MAIN_GUARD = (
 
 
 class Place(NamedTuple):
-  """Where in a run something happened; None where it does not apply.
+  """The place in a run where something happened.
+
+  Attributes that do not apply are None.
 
   Attributes:
-    what: in words.
-    task: the task's name.
-    environment: index of the environment.
-    episode: its number.
-    seed: the episode's seed, for `reset(seed=...)`.
-    step: the episode's step, from 0.
+    what: the activity of the worker, in words.
+    task: the name of the task.
+    environment: the index of the environment.
+    episode: the number of the episode.
+    seed: the seed of the episode, for `reset(seed=...)`.
+    step: the step of the episode, from 0.
   """
 
   what: str
@@ -43,21 +45,28 @@ class Place(NamedTuple):
 
 
 class PoolError(RuntimeError):
-  """A worker failed; the pool is closed.
+  """The error of a pool whose worker failed; the pool is then closed.
 
-  The first line says what happened and where; the worker's traceback follows
-  if there is one.
+  The first line says what happened and where. The worker's traceback follows,
+  if there is one. Attributes that do not apply are None.
 
   Attributes:
-    task: name of the task, None if the worker was at none.
-    environment: index of the environment; None likewise.
-    episode: number of the episode; None if it was in none.
-    seed: the episode's seed, for `reset(seed=...)`; None likewise.
-    step: the episode's step, from 0; None likewise.
-    worker_traceback: the traceback in the worker; empty if it died.
+    task: the name of the task.
+    environment: the index of the environment.
+    episode: the number of the episode.
+    seed: the seed of the episode, for `reset(seed=...)`.
+    step: the step of the episode, from 0.
+    worker_traceback: the traceback in the worker; empty if the worker died.
   """
 
   def __init__(self, message: str, place: Place, worker_traceback: str = ''):
+    """Initialises the error.
+
+    Args:
+      message: the description of the failure.
+      place: the place of the failure.
+      worker_traceback: the traceback in the worker; empty if there is none.
+    """
     message = message[:1].upper() + message[1:]
     if worker_traceback:
       message = f'{message}\n\nIn the worker:\n{worker_traceback.rstrip()}'
@@ -67,7 +76,13 @@ class PoolError(RuntimeError):
 
 
 class Evaluation(NamedTuple):
-  """What is needed to say where in an evaluation a worker is."""
+  """The facts of an evaluation that locate a worker in it.
+
+  Attributes:
+    task_names: the names of the tasks to evaluate.
+    task_indices: the indices by which the seeds number these tasks.
+    seed: the seed of the evaluation.
+  """
 
   task_names: Sequence[str]
   task_indices: Sequence[int]
@@ -80,13 +95,16 @@ def locate(
     control: Mapping[str, np.ndarray],
     evaluation: Optional[Evaluation],
 ) -> Place:
-  """Where a worker is, by what it last wrote.
+  """Returns the place of a worker from its row in shared memory.
 
   Args:
-    row: its row of `control['progress']`.
-    plan: of the pool.
+    row: the worker's row of `control['progress']`, int64 [`progress.WIDTH`].
+    plan: the plan of the pool.
     control: the shared arrays of `plan.control_fields()`.
-    evaluation: the one that goes on, if one does.
+    evaluation: the present evaluation, or None if there is none.
+
+  Returns:
+    The place.
   """
   phase, task, environment, episode, step, code = (
       int(value) for value in row[:6]
@@ -124,12 +142,30 @@ def locate(
 
 
 def raised(place: Place, what: str, traceback: str) -> PoolError:
-  """The error for a worker that has reported an exception."""
+  """Makes the error for an exception that a worker or a simulator raised.
+
+  Args:
+    place: the place of the worker.
+    what: the message of the exception.
+    traceback: the traceback in the worker; empty if there is none.
+
+  Returns:
+    The error.
+  """
   return PoolError(f'{place} failed: {what}', place, traceback)
 
 
 def silent(place: Place, worker: int, seconds: float) -> PoolError:
-  """The error for a worker that hangs."""
+  """Makes the error for a worker that hangs.
+
+  Args:
+    place: the place of the worker.
+    worker: the index of the worker.
+    seconds: the time for which the worker has shown no progress.
+
+  Returns:
+    The error.
+  """
   return PoolError(
       f'worker {worker} has given no sign of life for {seconds:g} s; it was at '
       f'{place}',
@@ -140,7 +176,18 @@ def silent(place: Place, worker: int, seconds: float) -> PoolError:
 def died(
     place: Place, phase: int, worker: int, exit_code: Optional[int]
 ) -> PoolError:
-  """The error for a worker that has ended without a word."""
+  """Makes the error for a worker that ended without a report.
+
+  Args:
+    place: the place of the worker.
+    phase: the worker's phase, one of those of `progress`.
+    worker: the index of the worker.
+    exit_code: the exit code of the process; -n means killed by signal n, None
+      means unknown.
+
+  Returns:
+    The error.
+  """
   if exit_code is not None and exit_code < 0:
     how = f'was killed by signal {-exit_code}'
     if -exit_code in list(signal.Signals):

@@ -1,4 +1,4 @@
-"""Evaluation episodes in a worker: a lane each task, all acting at once."""
+"""Plays evaluation episodes in a worker: one lane for each task, in parallel."""
 
 from typing import (
     Any,
@@ -22,18 +22,20 @@ from distillery.environments.pool import unroller
 from distillery.environments.pool import work_plan
 import numpy as np
 
-_NOISE_STEPS = 100  # Drawn at once; the length of an episode is not known.
+# The number of steps whose noise is drawn at once, as the length of an episode
+# is unknown.
+_NOISE_STEPS = 100
 
 
 class Lane(NamedTuple):
-  """One task's episodes, or a worker's share of them.
+  """The episodes of a task that a worker plays.
 
   Attributes:
-    position: the task's position among the evaluated ones.
-    task_index: the task's index, which the policy and the seeds go by.
+    position: the position of the task among the tasks to evaluate.
+    task_index: the index of the task for the policy and the seeds.
     task: the task.
-    key: what its environment is kept under.
-    episodes: numbers of the episodes to play.
+    key: the key under which the evaluator keeps the task's environment.
+    episodes: the numbers of the episodes to play.
   """
 
   position: int
@@ -44,7 +46,7 @@ class Lane(NamedTuple):
 
 
 class _Player:
-  """Plays the episodes of a lane one after another."""
+  """A player of the episodes of a lane, one after another."""
 
   def __init__(
       self,
@@ -61,13 +63,16 @@ class _Player:
     self.length = 0
     self._return, self._success = 0.0, False
     self._seed = seed
-    self._noise_policy = noise_policy  # None: no noise is wanted.
+    self._noise_policy = noise_policy  # None if it acts without noise.
     self._until_success = until_success
     self._episodes = iter(lane.episodes)
     self._shape = environment.observation_spec().shape
 
   def begin(self, place: np.ndarray) -> Optional[np.ndarray]:
-    """The next episode's first observation [D]; None if there is none."""
+    """Begins the next episode; returns its first observation [D], or None.
+
+    The result is None if there are no more episodes.
+    """
     episode = next(self._episodes, None)
     if episode is None:
       self.is_done = True
@@ -90,19 +95,19 @@ class _Player:
     return timestep_checks.first_observation(timestep, self._shape)
 
   def point(self, place: np.ndarray, step: int) -> None:
-    """Says in the shared row that this lane's `step` is what goes on."""
+    """Writes to the shared row that this lane is at `step`."""
     place[progress.TASK] = self.lane.position
     place[progress.EPISODE] = self.episode
     place[progress.STEP] = step
 
   def next_noise(self) -> np.ndarray:
-    """The noise [1, ...] of the coming step."""
+    """Returns the noise [1, ...] of the next step."""
     return next(self._noise)
 
   def count(
       self, reward: np.float32, is_last: bool
   ) -> Optional[pool_episodes.Episode]:
-    """Counts a step; the episode if it ended, by success or by itself."""
+    """Counts a step; returns the episode if it has ended, else None."""
     self.length += 1
     self._return += float(reward)
     self._success |= timestep_checks.as_flag(
@@ -122,7 +127,10 @@ class _Player:
 
 
 class Evaluator:
-  """Keeps a worker's evaluation environments, apart from the training ones."""
+  """A keeper of a worker's evaluation environments, which plays in them.
+
+  Training has environments of its own.
+  """
 
   def __init__(
       self, plan: work_plan.Plan, place: np.ndarray, leash: unroller.Leash
@@ -130,9 +138,10 @@ class Evaluator:
     """Makes an evaluator without environments; they are built when needed.
 
     Args:
-      plan: what all workers agree on.
-      place: this worker's row of `control['progress']`.
-      leash: checked every step.
+      plan: the plan of the pool.
+      place: this worker's row of `control['progress']`, int64
+        [`progress.WIDTH`].
+      leash: the leash, which is checked at every step.
     """
     self._plan = plan
     self._place = place
@@ -152,19 +161,23 @@ class Evaluator:
     """Plays every lane's episodes.
 
     Args:
-      policy: see `networks/acting.py`.
-      parameters: its parameters.
-      lanes: at most one a task.
+      policy: the policy, with the methods of the policies in
+        `networks/acting/`.
+      parameters: the policy's parameters, by name.
+      lanes: the lanes, at most one for each task.
       deterministic: whether to act without noise instead of sampling.
-      until_success: whether an episode ends at its first success as well.
-      seed: of the episodes and of the sampling.
+      until_success: whether an episode also ends at its first success.
+      seed: the seed of the episodes and of the sampling.
 
     Returns:
-      (position of the task, Episode), in the order in which they ended.
+      The pairs (position of the task, Episode), in the order in which the
+      episodes ended.
 
     Raises:
-      timestep_checks.BadValue: on what must not go on; `progress` says where.
-      unroller.Stopped: see `unroller.Leash`.
+      timestep_checks.BadValue: if the policy or an environment returns an
+        invalid value. `progress` says where.
+      unroller.Stopped: if the parent has asked the workers to stop, or has
+        ended.
     """
     if not lanes:
       return []
@@ -185,8 +198,8 @@ class Evaluator:
         parameters, np.array([lane.task_index for lane in lanes], np.int64)
     )
     gate = number_checks.ActionGate(self._plan.action_spec, (len(lanes), 1))
-    # Every lane is a unit of one row of its own, so that its numbers do not
-    # depend on which other lanes the worker has.
+    # Every lane is a unit of one row, so its numbers do not depend on the other
+    # lanes of the worker.
     observation = np.zeros(
         (len(players), 1, self._plan.observation_size), np.float32
     )
@@ -215,7 +228,7 @@ class Evaluator:
       action: np.ndarray,
       observation: np.ndarray,
   ) -> List[Tuple[int, pool_episodes.Episode]]:
-    """Steps every lane that is not done, `observation` [L, 1, D] in place."""
+    """Steps every lane that is not done; updates `observation` [L, 1, D]."""
     reward = np.zeros(len(players), np.float32)
     discount = np.zeros(len(players), np.float32)
     timesteps = {}
@@ -268,7 +281,7 @@ def _draw_noise(policy: Any, rng: np.random.Generator) -> Iterator[np.ndarray]:
 def _gather_noise(
     players: List[_Player], noise: Optional[np.ndarray]
 ) -> np.ndarray:
-  """The coming step's noise [L, 1, ...]; done players keep their last."""
+  """Returns the next step's noise [L, 1, ...]; done players keep their last."""
   if noise is None:  # The first step: every player has an episode.
     return np.stack([player.next_noise() for player in players])
   for row, player in enumerate(players):

@@ -1,4 +1,4 @@
-"""The pool that fits a suite."""
+"""Makes the pool that fits a suite."""
 
 from typing import Union
 
@@ -6,7 +6,7 @@ from distillery.environments import base
 from distillery.environments.pool import batch_pool
 from distillery.environments.pool import process_pool
 
-# The same calls, the same blocks.
+# Both have the same methods and return the same blocks.
 AnyPool = Union[process_pool.Pool, batch_pool.BatchPool]
 
 
@@ -19,19 +19,23 @@ def make_pool(
     seed: int,
     env_timeout_s: float = 60.0,
 ) -> AnyPool:
-  """Environments of the tasks of a suite that are trained on.
+  """Makes a pool of environments of a suite's train tasks.
 
   Args:
-    suite: the tasks. If it has a `make_batch`, they are stepped in this process
-      and no worker is started.
-    envs_per_task: E.
-    unroll_length: T.
-    num_workers: processes; see `process_pool.Pool`.
-    seed: of everything random in training.
-    env_timeout_s: see `process_pool.Pool`; of no effect with a `make_batch`.
+    suite: the suite. If it has a `make_batch`, the environments are stepped in
+      this process and no worker is started.
+    envs_per_task: E, the number of environments of each task.
+    unroll_length: T, the number of steps of each environment in a block.
+    num_workers: the number of worker processes; see `process_pool.Pool`.
+    seed: the seed, which determines everything random in training.
+    env_timeout_s: the seconds after which an environment is reported as
+      hanging; see `process_pool.Pool`. It has no effect with a `make_batch`.
+
+  Returns:
+    The pool.
 
   Raises:
-    ValueError: if an argument is out of range.
+    ValueError: if an argument is out of range, or a task cannot be pickled.
   """
   if suite.make_batch is not None:
     return batch_pool.BatchPool(

@@ -1,4 +1,4 @@
-"""What is checked between a policy and environments, once for all rows."""
+"""Checks numbers between a policy and its environments, for all rows at once."""
 
 from typing import Optional, Tuple
 
@@ -6,22 +6,37 @@ from distillery.environments import timestep_checks
 from dm_env import specs
 import numpy as np
 
-_MAX_EPISODE_STEPS = 100_000  # Of an evaluation.
+_MAX_EPISODE_STEPS = 100_000  # The limit of an episode of evaluation.
 
 
 class BadRow(timestep_checks.BadValue):
-  """A number that must not go on, and the row it was found in."""
+  """An invalid number, and the row that has it.
+
+  Attributes:
+    row: the index of the row.
+  """
 
   def __init__(self, row: int, message: str):
+    """Initialises the error.
+
+    Args:
+      row: the index of the row.
+      message: the description of the fault.
+    """
     super().__init__(message)
     self.row = row
 
 
 class ActionGate:
-  """Checks a policy's actions and makes them fit for environments."""
+  """A gate that checks a policy's actions and clips them for environments."""
 
   def __init__(self, spec: specs.Array, rows: Tuple[int, int]):
-    """Makes a gate for actions of `spec` in rows [U, C]."""
+    """Makes a gate.
+
+    Args:
+      spec: the spec of an action.
+      rows: (U, C), the numbers of units and of rows of each unit.
+    """
     self._num_values = None
     self._bounds = None
     if isinstance(spec, specs.DiscreteArray):
@@ -40,14 +55,19 @@ class ActionGate:
   def __call__(
       self, action: np.ndarray, log_prob: Optional[np.ndarray] = None
   ) -> np.ndarray:
-    """The actions to step with, [U * C, A] in the spec's bounds, or [U * C].
+    """Checks and clips the actions of a step.
 
     Args:
-      action: [U, C, A] float32, or [U, C] integers.
-      log_prob: [U, C] of the actions, None if there is none to check.
+      action: the actions, float32 [U, C, A], or integers [U, C].
+      log_prob: the log-probabilities of the actions, float [U, C], or None if
+        there are none to check.
+
+    Returns:
+      The actions to step with: float32 [U * C, A] within the spec's bounds, or
+      integers [U * C].
 
     Raises:
-      BadRow: if a number is not finite, or an action not a discrete one.
+      BadRow: if a number is not finite, or a discrete action is out of range.
       ValueError: if the actions have another shape.
     """
     if action.shape != self._shape:
@@ -87,10 +107,15 @@ class ActionGate:
 def check_numbers(
     observation: np.ndarray, reward: np.ndarray, discount: np.ndarray
 ) -> None:
-  """Checks what environments returned, observations [N, D], the others [N].
+  """Checks the numbers that N environments returned.
+
+  Args:
+    observation: the observations, float [N, D].
+    reward: the rewards, float [N].
+    discount: the discounts, float [N].
 
   Raises:
-    BadRow: if a number is not finite, or a discount not in [0, 1].
+    BadRow: if a number is not finite, or a discount is not in [0, 1].
   """
   good_discount = (discount >= 0.0) & (discount <= 1.0)
   if (
@@ -124,7 +149,7 @@ def check_numbers(
 
 
 def check_length(num_steps: int) -> None:
-  """Raises a ValueError on an episode of evaluation that may never end."""
+  """Raises ValueError if an episode of evaluation is too long ever to end."""
   if num_steps >= _MAX_EPISODE_STEPS:
     raise ValueError(
         f'the episode has not ended after {num_steps} steps: give '
@@ -133,5 +158,6 @@ def check_length(num_steps: int) -> None:
 
 
 def _all_finite(x: np.ndarray) -> bool:
-  # A quarter of the time of `np.isfinite(x).all()` on arrays this small.
+  # On arrays this small, it takes a quarter of the time of
+  # `np.isfinite(x).all()`.
   return np.count_nonzero(np.isfinite(x)) == x.size
