@@ -110,7 +110,7 @@ class BatchPool:
     self._select(self._policy, parameters)
 
   def _select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
-    # A policy may keep views of the arrays, which the caller may write to later.
+    # Copies: a policy may keep views, and the caller may write to its arrays.
     parameters = {name: array.copy() for name, array in parameters.items()}
     self._selected = policy.select_tasks(parameters, np.arange(self._shape[0]))
     self._parameters = parameters
@@ -122,9 +122,14 @@ class BatchPool:
       restart: whether every environment begins a new episode first.
 
     Returns:
-      Arrays [K, T, E, ...]. For a policy with a memory also 'state', float32
-      [K, E, S], what it was before the first step; it is 0 where an episode
-      begins there, and has to be made 0 wherever `episode_step` is 0.
+      The block, arrays [K, T, E, ...] by name. For a policy with a memory it
+      also has 'state', float32 [K, E, S], the memory before the first step. It
+      is 0 where an episode begins at the first step. A reader of the block must
+      set the memory to 0 wherever `episode_step` is 0.
+
+    Raises:
+      RuntimeError: if there is no policy yet.
+      errors.PoolError: if the policy or the simulator returns an invalid value.
     """
     if self._policy is None:
       raise RuntimeError('BatchPool.collect: call set_policy first')

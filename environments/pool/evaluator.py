@@ -1,4 +1,4 @@
-"""Plays evaluation episodes in a worker: one lane for each task, in parallel."""
+"""Plays evaluation episodes in a worker, with one lane for each task."""
 
 from typing import (
     Any,

@@ -1,4 +1,4 @@
-"""Checks numbers between a policy and its environments, for all rows at once."""
+"""Checks the numbers of policies and environments, for all rows at once."""
 
 from typing import Optional, Tuple
 
@@ -149,7 +149,7 @@ def check_numbers(
 
 
 def check_length(num_steps: int) -> None:
-  """Raises ValueError if an episode of evaluation is too long ever to end."""
+  """Raises ValueError if an evaluation episode seems never to end."""
   if num_steps >= _MAX_EPISODE_STEPS:
     raise ValueError(
         f'the episode has not ended after {num_steps} steps: give '

@@ -1,9 +1,8 @@
-"""Worker processes that roll out many tasks at once.
+"""Rolls out many tasks at once in worker processes.
 
-A worker owns a slice of the environments and a NumPy copy of the policy. It
-rolls out a whole block without speaking to anyone, and writes it into shared
-memory. The numbers are the same, to the last bit, whatever the number of
-workers.
+A worker owns a part of the environments and a NumPy copy of the policy. It
+rolls out a whole block without any communication and writes it to shared
+memory. The numbers do not depend on the number of workers, to the last bit.
 """
 
 from typing import Any, Dict, List, Mapping, Optional, Sequence
@@ -24,10 +23,10 @@ PoolError = errors.PoolError
 
 
 class Pool:
-  """Environments of many tasks, stepped by worker processes.
+  """A pool of environments of many tasks, which worker processes step.
 
   Use it from one thread, and as a context manager or with `close`. After a
-  `PoolError`, or any other exception out of a call that waits for the workers,
+  `PoolError`, or any other exception from a call that waits for the workers,
   the pool is closed.
   """
 
@@ -49,15 +48,17 @@ class Pool:
     import its main module.
 
     Args:
-      tasks: K tasks, in the order of the blocks' task axis.
-      envs_per_task: E, environments of each task.
-      unroll_length: T, steps of each environment in a block.
-      num_workers: processes; more than there are units of work stay idle.
-      seed: everything random in training is a function of it.
-      observation_spec: float32 [D], of every task.
-      action_spec: float32 [A], or a DiscreteArray, of every task.
-      env_timeout_s: an environment that takes longer to be built, to reset or
-        to step is reported as hanging.
+      tasks: the K tasks, in the order of the blocks' task axis.
+      envs_per_task: E, the number of environments of each task.
+      unroll_length: T, the number of steps of each environment in a block.
+      num_workers: the number of worker processes. If there are more workers
+        than units of work, the rest stay idle.
+      seed: the seed, which determines everything random in training.
+      observation_spec: the spec of every task's observation, float32 [D].
+      action_spec: the spec of every task's action, float32 [A] or a
+        DiscreteArray.
+      env_timeout_s: the seconds after which an environment that is being built,
+        reset or stepped is reported as hanging.
 
     Raises:
       ValueError: if an argument is out of range, or a task cannot be pickled.
@@ -97,12 +98,15 @@ class Pool:
     """Gives the workers a policy and its first parameters.
 
     Args:
-      policy: picklable, with the methods of `networks/acting.py`'s policies.
-      parameters: name -> array; `set_parameters` keeps to names and shapes.
+      policy: the policy, which can be pickled and has the methods of the
+        policies in `networks/acting/`.
+      parameters: the policy's parameters, arrays by name. `set_parameters`
+        takes the same names and shapes.
 
     Raises:
-      ValueError: if the policy cannot be pickled, or remembers, or parameters
-        are no arrays of numbers.
+      RuntimeError: if the pool is closed.
+      ValueError: if the policy cannot be pickled or has a memory, or the
+        parameters are not arrays of numbers.
       PoolError: if a worker has failed.
     """
     self._crew.check_open('set_policy')
@@ -114,11 +118,11 @@ class Pool:
     self._version += 1
 
   def set_parameters(self, parameters: Mapping[str, np.ndarray]) -> None:
-    """Gives the workers fresh parameters for the next `collect`.
+    """Gives the workers new parameters for the next `collect`.
 
     Raises:
       RuntimeError: if there is no policy yet, or the pool is closed.
-      ValueError: if names, shapes or types are not those of `set_policy`.
+      ValueError: if names, shapes or dtypes are not those of `set_policy`.
     """
     self._crew.check_open('set_parameters')
     if self._parameters is None:
@@ -132,28 +136,31 @@ class Pool:
     """Rolls out every environment for one block.
 
     Args:
-      restart: whether every environment begins a new episode first. It is
-        always so in the first block, and in the first one after `restore`.
+      restart: whether every environment begins a new episode first. It always
+        does in the first block, and in the first block after `restore`.
 
     Returns:
-      Read-only arrays [K, T, E, ...] in shared memory, valid until the next
+      Read-only arrays in shared memory, by name, valid until the next
       `collect`:
-        observation: float32 [K, T, E, D], which was acted on.
-        action: float32 [K, T, E, A] as the policy drew it; environments get it
-          clipped to the spec's bounds. Or int32 [K, T, E].
-        log_prob: float32, of that action.
-        reward: float32.
-        discount: float32, 0 only where the episode terminated.
-        episode_step: int32, index in the episode, which may have begun blocks
-          ago; 0 the first.
-        episode_end: bool, its last step, by termination or by time limit.
-        next_observation: float32 [K, T, E, D], before any reset.
-        success: bool.
+        observation: the observation before the step, float32 [K, T, E, D].
+        action: the action as the policy drew it, float32 [K, T, E, A] or int32
+          [K, T, E]. Environments get it clipped to the spec's bounds.
+        log_prob: the log-probability of that action, float32 [K, T, E].
+        reward: the reward of the step, float32 [K, T, E].
+        discount: the discount, float32 [K, T, E]; it is 0 only where the
+          episode terminated.
+        episode_step: the index of the step in its episode, from 0, int32
+          [K, T, E]. The episode may have begun in an earlier block.
+        episode_end: whether the step is the last of its episode, by termination
+          or by time limit, bool [K, T, E].
+        next_observation: the observation after the step, before any reset,
+          float32 [K, T, E, D].
+        success: whether the step solved the task, bool [K, T, E].
 
     Raises:
       RuntimeError: if there is no policy yet, or the pool is closed.
-      PoolError: if an environment raises, hangs, returns numbers that are not
-        finite, or a worker dies; at once, and says where.
+      PoolError: if an environment raises, hangs or returns numbers that are not
+        finite, or a worker dies. It is raised at once and says where.
     """
     self._crew.check_open('collect')
     if self._parameters is None:
@@ -167,12 +174,12 @@ class Pool:
     finished = self._crew.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
     self._must_restart = False
-    # By step, task and environment, whoever stepped them.
+    # Sorted by step, task and environment, so independent of the workers.
     self._episodes += [episode for _, _, episode in sorted(sum(finished, []))]
     return dict(self._views)
 
   def episodes(self) -> List[Episode]:
-    """The training episodes that ended since this was last called."""
+    """Returns the training episodes that ended since the last call."""
     episodes, self._episodes = self._episodes, []
     return episodes
 
@@ -187,29 +194,31 @@ class Pool:
       deterministic: bool = True,
       until_success: bool = True,
   ) -> List[Episode]:
-    """Plays evaluation episodes in environments of their own.
+    """Plays evaluation episodes in separate environments.
 
-    Episode i takes variation `i % num_variations`. Training goes on afterwards
-    as if nothing had been. Environments are built when first needed, and kept.
+    Episode i takes variation `i % num_variations`. The evaluation does not
+    change the training that follows. Its environments are built when they are
+    first needed, and kept.
 
     Args:
-      policy: as for `set_policy`; it may be another one.
-      parameters: its parameters.
-      episodes_per_task: number of episodes of each task.
-      seed: everything random in the episodes is a function of it.
-      tasks: what to evaluate; None: the pool's tasks. The policy and the seeds
-        go by a task's index in the pool, or, if it is not one of the pool's, by
-        its position among those of its split in `tasks`.
+      policy: the policy, as for `set_policy`; it may be another one.
+      parameters: the policy's parameters, arrays by name.
+      episodes_per_task: the number of episodes of each task.
+      seed: the seed, which determines everything random in the episodes.
+      tasks: the tasks to evaluate; None stands for the pool's tasks. The policy
+        and the seeds use the index of a task in the pool. For a task that is
+        not in the pool, they use its position among the tasks of its split in
+        `tasks`.
       deterministic: whether to act without noise instead of sampling.
-      until_success: whether an episode ends at its first success as well.
+      until_success: whether an episode also ends at its first success.
 
     Returns:
-      The episodes, by task, then by number.
+      The episodes, ordered by task, then by number.
 
     Raises:
-      ValueError: on an argument out of range.
+      ValueError: if an argument is out of range.
       RuntimeError: if the pool is closed.
-      PoolError: as `collect`.
+      PoolError: if an environment or a worker fails, as in `collect`.
     """
     self._crew.check_open('evaluate')
     argument_checks.check_forgetful(policy)
@@ -242,7 +251,7 @@ class Pool:
     return [episode for _, episode in sorted(sum(finished, []))]
 
   def state(self) -> Dict[str, Any]:
-    """JSON-able counters, between two blocks; see `restore`."""
+    """Returns the counters, JSON-able, between two blocks; see `restore`."""
     self._crew.check_open('state')
     return {
         'num_blocks': self._num_blocks,
@@ -250,13 +259,15 @@ class Pool:
     }
 
   def restore(self, state: Mapping[str, Any]) -> None:
-    """Continues where `state` was taken, with new episodes.
+    """Continues from the counters that `state` returned, with new episodes.
 
-    The blocks that follow are equal to those of the pool that `state` was taken
-    from, if that one went on by `collect(restart=True)`.
+    The next blocks equal those that the first pool would have returned after
+    `state`, if its next call had been `collect(restart=True)`.
 
     Raises:
-      ValueError: if the state is that of other tasks or environments.
+      RuntimeError: if the pool is closed.
+      ValueError: if the state belongs to other numbers of tasks or
+        environments.
     """
     self._crew.check_open('restore')
     control = self._crew.control
@@ -273,7 +284,7 @@ class Pool:
     self._crew.wait_until_ready()
 
   def close(self) -> None:
-    """Ends the workers, within a second; harmless if done before."""
+    """Ends the workers within a second; does nothing if they have ended."""
     self._crew.close()
 
   def __enter__(self) -> 'Pool':

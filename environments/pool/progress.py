@@ -1,17 +1,18 @@
-"""Where a worker is, kept in shared memory.
+"""Defines the shared row in which a worker records its progress.
 
-A worker writes a few integers a step here. So the parent can say in which task
-and step a worker was even if it was killed or hangs; see `pool.errors`.
+A worker writes a few integers to its row at each step. So the parent knows in
+which task and step a worker is, even if it was killed or hangs; see
+`pool.errors`.
 """
 
-# Columns of a worker's row [WIDTH] int64.
+# The columns of a worker's row, int64 [WIDTH].
 PHASE, TASK, ENVIRONMENT, EPISODE, STEP, ROW = range(6)
 WIDTH = 8
-# In ROW while collecting, in EPISODE while evaluating: the policy is acting,
-# for all rows at once.
+# The value of ROW (in training) or EPISODE (in evaluation) while the policy
+# acts, for all rows at once.
 NO_ROW = -1
 
-# Values of PHASE. WAITING is for other workers.
+# The values of PHASE. A worker that is WAITING waits for other workers.
 (
     STARTING,
     BUILDING,

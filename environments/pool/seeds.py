@@ -1,12 +1,12 @@
-"""Seeds of environments, episodes and noise.
+"""Computes the seeds of environments, episodes and noise.
 
-None of them depends on the number of workers, so that the data of a run do
-not either.
+No seed depends on the number of workers. So the data of a run do not depend on
+it either.
 """
 
 import numpy as np
 
-# Streams of random numbers; one apart from the others whatever their indices.
+# The streams of random numbers, which are independent for all their indices.
 (
     _ENVIRONMENT,
     _EPISODE,
@@ -22,34 +22,80 @@ def _sequence(seed: int, *key: int) -> np.random.SeedSequence:
 
 
 def _seed(seed: int, *key: int) -> int:
-  # 31 bits: some simulators take no more.
+  # The seed has 31 bits, as some simulators take no more.
   return int(_sequence(seed, *key).generate_state(1)[0] >> 1)
 
 
 def environment_seed(seed: int, task: int, environment: int) -> int:
-  """What the factory of a training environment is given."""
+  """Returns the seed for the factory of a training environment.
+
+  Args:
+    seed: the seed of the pool.
+    task: the index of the task.
+    environment: the index of the environment among those of its task.
+
+  Returns:
+    The seed, in [0, 2**31).
+  """
   return _seed(seed, _ENVIRONMENT, task, environment)
 
 
 def episode_seed(seed: int, task: int, environment: int, episode: int) -> int:
-  """What `reset` of a training environment is given."""
+  """Returns the seed for the `reset` of a training environment.
+
+  Args:
+    seed: the seed of the pool.
+    task: the index of the task.
+    environment: the index of the environment among those of its task.
+    episode: the number of the episode among those of its environment.
+
+  Returns:
+    The seed, in [0, 2**31).
+  """
   return _seed(seed, _EPISODE, task, environment, episode)
 
 
 def evaluation_environment_seed(seed: int, task: int) -> int:
-  """What the factory of an evaluation environment is given."""
+  """Returns the seed for the factory of an evaluation environment.
+
+  Args:
+    seed: the seed of the pool.
+    task: the index of the task.
+
+  Returns:
+    The seed, in [0, 2**31).
+  """
   return _seed(seed, _EVALUATION_ENVIRONMENT, task)
 
 
 def evaluation_seed(seed: int, task: int, episode: int) -> int:
-  """What `reset` of an evaluation environment is given."""
+  """Returns the seed for the `reset` of an evaluation environment.
+
+  Args:
+    seed: the seed of the evaluation.
+    task: the index of the task.
+    episode: the number of the episode among those of the task.
+
+  Returns:
+    The seed, in [0, 2**31).
+  """
   return _seed(seed, _EVALUATION, task, episode)
 
 
 def noise_generator(
     seed: int, task: int, environment: int, block: int
 ) -> np.random.Generator:
-  """Draws the noise with which one environment acts in one block."""
+  """Makes the generator of the noise for an environment's actions in a block.
+
+  Args:
+    seed: the seed of the pool.
+    task: the index of the task.
+    environment: the index of the environment among those of its task.
+    block: the number of the block.
+
+  Returns:
+    The generator.
+  """
   return np.random.default_rng(
       _sequence(seed, _NOISE, task, environment, block)
   )
@@ -58,7 +104,16 @@ def noise_generator(
 def evaluation_noise_generator(
     seed: int, task: int, episode: int
 ) -> np.random.Generator:
-  """Draws the noise of one evaluation episode."""
+  """Makes the generator of the noise for the actions of an evaluation episode.
+
+  Args:
+    seed: the seed of the evaluation.
+    task: the index of the task.
+    episode: the number of the episode among those of the task.
+
+  Returns:
+    The generator.
+  """
   return np.random.default_rng(
       _sequence(seed, _EVALUATION_NOISE, task, episode)
   )

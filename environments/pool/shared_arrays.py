@@ -1,8 +1,8 @@
-"""Named arrays in memory that two processes share.
+"""Keeps named arrays in memory that processes share.
 
-The segment is anonymous (`memfd_create`): it never has a name in /dev/shm, so
-the kernel frees it with the last process that holds it, however that one ends,
-and a container's small /dev/shm does not limit it.
+The segment is anonymous (`memfd_create`): it never has a name in /dev/shm. So
+the kernel frees it with the last process that holds it, however that process
+ends, and a container's small /dev/shm does not limit it.
 """
 
 import mmap
@@ -15,12 +15,13 @@ from typing import Any, Dict, Iterator, List, Mapping, Tuple, TypeAlias
 import numpy as np
 from numpy import typing as npt
 
-# (name, shape, dtype string, byte offset) of each array.
 # The shape and the dtype of each array, by name.
 Fields: TypeAlias = Mapping[str, Tuple[Tuple[int, ...], npt.DTypeLike]]
+# The name, the shape, the dtype string and the byte offset of each array.
 Layout: TypeAlias = List[Tuple[str, Tuple[int, ...], str, int]]
 
-_ALIGNMENT = 64  # A cache line: two workers never write into the same one.
+# The bytes of a cache line: two arrays never share one.
+_ALIGNMENT = 64
 
 
 def _layout(fields: Fields) -> Tuple[Layout, int]:
@@ -47,7 +48,12 @@ class SharedArrays(Mapping[str, np.ndarray]):
   """
 
   def __init__(self, layout: Layout, descriptor: int):
-    """Maps the segment; `create` and `receive` are the ways to call this."""
+    """Maps a segment; use `create` or `receive` instead.
+
+    Args:
+      layout: the layout of the arrays in the segment.
+      descriptor: the file descriptor of the segment.
+    """
     self._descriptor = descriptor
     self._layout = layout
     memory = mmap.mmap(descriptor, os.fstat(descriptor).st_size)
@@ -60,27 +66,27 @@ class SharedArrays(Mapping[str, np.ndarray]):
 
   @classmethod
   def create(cls, fields: Fields) -> 'SharedArrays':
-    """Makes a segment of zeros that holds `name -> (shape, dtype)`."""
+    """Makes a segment of arrays of zeros with these shapes and dtypes."""
     layout, size = _layout(fields)
     descriptor = _anonymous_file()
     os.ftruncate(descriptor, size)
     return cls(layout, descriptor)
 
   def send(self, pipe: connection.Connection) -> None:
-    """Hands the segment to the process at the pipe's other end."""
+    """Sends the segment to the process at the other end of a pipe."""
     pipe.send(self._layout)
     reduction.send_handle(pipe, self._descriptor, None)
 
   @classmethod
   def receive(cls, pipe: connection.Connection) -> 'SharedArrays':
-    """Maps the segment that the other end sends."""
+    """Receives and maps the segment that the other end of a pipe sends."""
     layout = pipe.recv()
     arrays = cls(layout, reduction.recv_handle(pipe))
     arrays.close()
     return arrays
 
   def close(self) -> None:
-    """Closes the descriptor: no more `send`. The arrays stay."""
+    """Closes the descriptor. The arrays stay, but `send` fails from now on."""
     if self._descriptor >= 0:
       os.close(self._descriptor)
       self._descriptor = -1

@@ -1,10 +1,10 @@
-"""Policies with a memory and policies without, called alike."""
+"""Gives policies with and without a memory the same methods."""
 
 from typing import Any
 
 
 class _Memoryless:
-  """A policy that remembers nothing, called like one that does."""
+  """A policy without a memory that has the methods of one with a memory."""
 
   state_size = 0
 
@@ -36,12 +36,17 @@ def state_size(policy: Any) -> int:
 
 
 def with_memory(policy: Any) -> Any:
-  """A policy whose methods take, and give back, what it remembers.
+  """Returns a policy whose methods take and return the state of its memory.
+
+  A policy whose `state_size` is positive is returned as it is. The methods
+  `sample` and `deterministic` of the result take the state as their last
+  argument, float32 `[U, C, state_size]`, 0 where an episode begins. They return
+  the new state last.
 
   Args:
-    policy: one of `networks/acting`. If its `state_size` is positive, it is
-      returned as it is: its `sample` and `deterministic` take a last argument
-      `[U, C, state_size]` float32, 0 where an episode begins, and return the
-      new one last.
+    policy: the policy, with the methods of the policies in `networks/acting/`.
+
+  Returns:
+    The policy with a memory; its `state_size` may be 0.
   """
   return policy if state_size(policy) else _Memoryless(policy)

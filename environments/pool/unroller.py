@@ -1,7 +1,7 @@
-"""Stepping a worker's environments: the pool's inner loop.
+"""Steps a worker's environments: the inner loop of the pool.
 
 Arrays are allocated once. A step calls the policy once for all units, checks
-everything once for all environments, and writes what came out in place.
+the numbers once for all environments, and writes the results in place.
 """
 
 import os
@@ -19,25 +19,30 @@ import numpy as np
 
 
 class Stopped(Exception):
-  """The parent has asked every worker to stop, or is no more."""
+  """The signal that the parent has asked the workers to stop, or has ended."""
 
 
 class Leash:
-  """Ends a worker that nobody waits for."""
+  """A leash, which ends a worker when its parent stops it or ends."""
 
   def __init__(self, stop: np.ndarray, parent: int):
-    """Watches the shared flag `stop` [1] and the process id of the parent."""
+    """Initialises the leash.
+
+    Args:
+      stop: the shared flag, int64 [1], which the parent sets to 1.
+      parent: the process id of the parent.
+    """
     self._stop = stop
     self._parent = parent
 
   def check(self) -> None:
-    """Raises `Stopped` if the worker is to end. Costs a fifth of a us."""
+    """Raises `Stopped` if the worker should end; it takes 0.2 us."""
     if self._stop[0] or os.getppid() != self._parent:
       raise Stopped
 
 
 class Unroller:
-  """Rolls out a worker's environments for a block at a time."""
+  """A roller of a worker's environments, one block at a time."""
 
   def __init__(
       self,
@@ -49,16 +54,17 @@ class Unroller:
       block: Mapping[str, np.ndarray],
       control: Mapping[str, np.ndarray],
   ):
-    """Allocates what a block needs.
+    """Allocates the arrays of a block.
 
     Args:
-      plan: what all workers agree on.
-      hand: this worker's units.
-      rows: their environments.
-      place: this worker's row of `control['progress']`.
-      leash: checked every step.
-      block: shared arrays of `plan.block_fields()`.
-      control: shared arrays of `plan.control_fields()`.
+      plan: the plan of the pool.
+      hand: the units of this worker.
+      rows: the environments of the units, with their indices.
+      place: this worker's row of `control['progress']`, int64
+        [`progress.WIDTH`].
+      leash: the leash, which is checked at every step.
+      block: the shared arrays of `plan.block_fields()`.
+      control: the shared arrays of `plan.control_fields()`.
     """
     self._plan = plan
     self._rows = rows
@@ -75,22 +81,30 @@ class Unroller:
     length = plan.unroll_length
     self._local: Dict[str, np.ndarray] = {}
     for name, (shape, dtype) in plan.block_fields().items():
-      # One observation more: the last is what the next block begins with.
+      # The next block begins with the last observation, which is one more.
       steps = length + 1 if name == 'observation' else length
       self._local[name] = np.zeros((steps, num_rows) + shape[3:], dtype)
     self._observation = self._local['observation'].reshape(
         (length + 1,) + self._shape + (plan.observation_size,)
     )
-    self._begin = np.zeros(num_rows, np.int64)  # The block's step; negative if
-    # the episode began in an earlier block.
-    self._return = np.zeros(num_rows, np.float64)  # Of earlier blocks.
+    # The block's step at which the episode began; negative if in an earlier
+    # block.
+    self._begin = np.zeros(num_rows, np.int64)
+    # The part of the episode's return from earlier blocks.
+    self._return = np.zeros(num_rows, np.float64)
     self._success = np.zeros(num_rows, np.bool_)
     self._gate = number_checks.ActionGate(plan.action_spec, self._shape)
     self._policy: Any = None
     self._is_fresh = True
 
   def select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
-    """Takes a policy or fresh parameters."""
+    """Sets the policy and its parameters.
+
+    Args:
+      policy: the policy, with the methods of the policies in
+        `networks/acting/`.
+      parameters: the policy's parameters, arrays by name.
+    """
     if self._rows:
       self._place[progress.ROW] = progress.NO_ROW
       self._place[progress.PHASE] = progress.COLLECTING
@@ -100,18 +114,19 @@ class Unroller:
   def unroll(
       self, block: int, restart: bool
   ) -> List[Tuple[int, int, episodes.Episode]]:
-    """Fills this worker's part of the shared block.
+    """Rolls out a block and fills this worker's part of the shared arrays.
 
     Args:
-      block: its number; the acting noise depends on it.
+      block: the number of the block, on which the noise of the actions depends.
       restart: whether every environment begins a new episode first.
 
     Returns:
-      (step of the block, task, Episode) of every episode that ended.
+      The tuple (step of the block, task, Episode) of every episode that ended.
 
     Raises:
-      timestep_checks.BadValue: on what must not go on; `progress` says where.
-      Stopped: see `Leash`.
+      timestep_checks.BadValue: if the policy or an environment returns an
+        invalid value. `progress` says where.
+      Stopped: if the parent has asked the workers to stop, or has ended.
     """
     if not self._rows:
       return []
@@ -168,7 +183,7 @@ class Unroller:
       timestep_checks.check_step(timestep, shape)
       step_type, rewards[i], discounts[i], observations[i] = timestep
       success = environment.success
-      if type(success) is not bool:  # Nearly all are: it saves a call.
+      if type(success) is not bool:  # Nearly all are bools, which saves a call.
         success = timestep_checks.as_flag(success, 'success')
       successes[i] = success
       if step_type == last:
@@ -179,7 +194,7 @@ class Unroller:
     return ended
 
   def _begin_episode(self, row: environment_building.Row, step: int) -> None:
-    """Resets an environment; its episode's first step is the block's `step`."""
+    """Resets an environment; the episode begins at the block's step `step`."""
     episode = int(self._begun[row.task, row.env])
     self._place[progress.ROW] = row.code
     self._place[progress.STEP] = step
@@ -217,7 +232,7 @@ class Unroller:
     )
 
   def _carry_over(self) -> None:
-    """Adds this block's part to the episodes that go on in the next."""
+    """Adds this block's part to the episodes that continue in the next one."""
     length = self._plan.unroll_length
     for row in self._rows:
       i = row.row
@@ -227,7 +242,7 @@ class Unroller:
     self._begin -= length
 
   def _draw_noise(self, block: int) -> np.ndarray:
-    """Noise [T, U, C, ...]; every environment's is its own, padding has 0."""
+    """Draws each environment's own noise [T, U, C, ...]; padding has 0."""
     drawn = [
         self._policy.draw_noise(
             seeds.noise_generator(self._plan.seed, row.task, row.env, block),
@@ -250,7 +265,7 @@ class Unroller:
         self._place[progress.ROW] = row.code
 
   def _publish(self) -> None:
-    """Copies every environment's slice [T, ...] to its place."""
+    """Copies every environment's part [T, ...] to the shared block."""
     length = self._plan.unroll_length
     for name, local in self._local.items():
       shared = self._block[name]

@@ -1,7 +1,6 @@
-"""How work is cut into units, dealt to workers, and seeded.
+"""Cuts a pool's work into units and deals them to workers.
 
-Nothing here depends on the number of workers but `deal`, so that a run's data
-do not either.
+Only the deal depends on the number of workers, so the data of a run do not.
 """
 
 import dataclasses
@@ -14,19 +13,21 @@ from distillery.environments.pool import shared_arrays
 from dm_env import specs
 import numpy as np
 
-# Every call of the policy has this many rows a unit, so that every matrix
-# product has the same shape, and so the same rounding, in every worker.
+# The number of rows of a unit in a call of the policy. It is fixed so that
+# every matrix product has the same shape, and so the same rounding, in every
+# worker.
 _ROWS_PER_UNIT = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-  """A chunk of one task's environments, stepped by one worker.
+  """A unit of work: environments of one task that one worker steps.
 
   Attributes:
-    task: the task's index.
-    environments: indices of the task's environments; a task's last unit may
-      have fewer than the others, and its remaining rows are padding.
+    task: the index of the task.
+    environments: the indices of the environments among those of the task. The
+      last unit of a task may have fewer than the others; its other rows are
+      padding.
   """
 
   task: int
@@ -34,12 +35,20 @@ class Unit:
 
 
 def rows_per_unit(envs_per_task: int) -> int:
-  """C, the rows of a unit, padding included."""
+  """Returns C, the number of rows of a unit, including padding."""
   return min(_ROWS_PER_UNIT, envs_per_task)
 
 
 def make_units(num_tasks: int, envs_per_task: int) -> List[Unit]:
-  """Cuts every task's environments into units of at most C."""
+  """Cuts every task's environments into units of at most C environments.
+
+  Args:
+    num_tasks: K, the number of tasks.
+    envs_per_task: E, the number of environments of each task.
+
+  Returns:
+    The units, ordered by task, then by environment.
+  """
   size = rows_per_unit(envs_per_task)
   return [
       Unit(task, tuple(range(start, min(start + size, envs_per_task))))
@@ -49,14 +58,14 @@ def make_units(num_tasks: int, envs_per_task: int) -> List[Unit]:
 
 
 def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
-  """Deals items to workers, the dearest first, each to the least loaded.
+  """Deals items to workers, the costliest first, each to the least loaded.
 
   Args:
-    costs: of each item, in any unit, not negative.
-    num_workers: at least 1.
+    costs: the cost of each item, at least 0, in any unit.
+    num_workers: the number of workers, at least 1.
 
   Returns:
-    For each worker its items' positions in `costs`, ascending.
+    The positions in `costs` of each worker's items, ascending.
   """
   heap = [(0.0, worker) for worker in range(num_workers)]
   hands: List[List[int]] = [[] for _ in range(num_workers)]
@@ -70,10 +79,19 @@ def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
 def deal_episodes(
     num_tasks: int, episodes_per_task: int, num_workers: int
 ) -> List[Dict[int, Tuple[int, ...]]]:
-  """Deals evaluation episodes: whole tasks, or shares of them if they are few.
+  """Deals evaluation episodes to workers.
+
+  A worker gets whole tasks, or, if there are fewer tasks than workers, a share
+  of a task.
+
+  Args:
+    num_tasks: the number of tasks to evaluate.
+    episodes_per_task: the number of episodes of each task.
+    num_workers: the number of workers.
 
   Returns:
-    For each worker, task position -> its episodes, ascending.
+    For each worker, the numbers of its episodes, ascending, by the position of
+    the task.
   """
   hands: List[Dict[int, Tuple[int, ...]]] = [{} for _ in range(num_workers)]
   for task in range(num_tasks):
@@ -92,16 +110,16 @@ def deal_episodes(
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What a pool's processes agree on from the start.
+  """A plan of a pool, which all its processes share from the start.
 
   Attributes:
-    tasks: K tasks.
-    envs_per_task: E.
-    unroll_length: T, steps of every environment in one block.
-    num_workers: number of processes.
-    seed: of everything random in training.
-    observation_size: D.
-    action_spec: float32 [A], or a DiscreteArray.
+    tasks: the K tasks.
+    envs_per_task: E, the number of environments of each task.
+    unroll_length: T, the number of steps of each environment in a block.
+    num_workers: the number of worker processes.
+    seed: the seed, which determines everything random in training.
+    observation_size: D, the size of an observation.
+    action_spec: the spec of an action, float32 [A] or a DiscreteArray.
   """
 
   tasks: Tuple[base.Task, ...]
@@ -113,7 +131,7 @@ class Plan:
   action_spec: specs.Array
 
   def block_fields(self) -> shared_arrays.Fields:
-    """Shape and dtype of what `Pool.collect` returns."""
+    """Returns the shapes and dtypes of the arrays of `Pool.collect`."""
     steps = (len(self.tasks), self.unroll_length, self.envs_per_task)
     discrete = isinstance(self.action_spec, specs.DiscreteArray)
     return {
@@ -131,12 +149,12 @@ class Plan:
     }
 
   def control_fields(self) -> shared_arrays.Fields:
-    """Shape and dtype of what the processes tell each other while they run.
+    """Returns the shapes and dtypes of the arrays for control of the workers.
 
-    `stop` is set by the parent; `progress` is described in progress.py; `cost`
-    is each task's seconds a step, 0 until measured; `begun` counts episodes;
-    `start` is the block's step at which the current episode began, negative if
-    before the block.
+    The parent sets `stop`. `progress` is described in progress.py. `cost` is
+    the seconds a step of each task, 0 until measured. `begun` counts the
+    episodes of each environment. `start` is the block's step at which the
+    present episode began, negative if in an earlier block.
     """
     environments = (len(self.tasks), self.envs_per_task)
     return {

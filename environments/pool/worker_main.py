@@ -1,7 +1,8 @@
-"""A worker process of the pool: serves its parent until told to stop.
+"""Runs a worker process of the pool, which serves its parent until the end.
 
-Imports nothing but NumPy and what the tasks need. It never outlives its parent:
-the kernel kills it with it where it can, and it looks for itself as well.
+A worker imports only NumPy and the modules that the tasks need. It never
+outlives its parent: the kernel kills both together if it can, and the worker
+also checks its parent itself.
 """
 
 import ctypes
@@ -32,16 +33,17 @@ def main(
     parent: int,
     dies_with_thread: bool,
 ) -> None:
-  """Runs a worker; the target of its process.
+  """Runs a worker; this is the target of its process.
 
   Args:
-    pipe: to the parent.
-    worker: this worker's index.
-    plan: a pickled `work_plan.Plan`, unpickled here so that an error in it is
+    pipe: the pipe to the parent.
+    worker: the index of this worker.
+    plan: the pickled `work_plan.Plan`. It is unpickled here so that an error is
       reported like any other.
-    parent: process id of the parent.
-    dies_with_thread: whether the kernel may be asked to kill this process when
-      the thread that started it ends; only if that is the parent's main one.
+    parent: the process id of the parent.
+    dies_with_thread: whether the kernel should kill this process when the
+      thread that started it ends. This is right only for the parent's main
+      thread.
   """
   follow_parent(dies_with_thread)
   try:
@@ -52,7 +54,7 @@ def main(
     text = ''.join(
         traceback.format_exception(type(error), error, error.__traceback__)
     )
-    # The pool's own checks need no name of an exception.
+    # The messages of the pool's own checks are clear without the name.
     kind = (
         ''
         if isinstance(error, timestep_checks.BadValue)
@@ -61,14 +63,17 @@ def main(
     try:
       pipe.send(('error', f'{kind}{error}', text))
     except OSError:
-      pass  # The parent is gone: there is nobody to tell.
+      pass  # The parent has ended and needs no report.
 
 
 def follow_parent(dies_with_thread: bool) -> None:
-  """Leaves Ctrl-C to the parent, which has blocked it, and ends with it.
+  """Makes this process ignore Ctrl-C and end with its parent.
+
+  The parent handles Ctrl-C, and has blocked the signal until now.
 
   Args:
-    dies_with_thread: see `main`.
+    dies_with_thread: whether the kernel should kill this process when the
+      thread that started it ends; see `main`.
   """
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
@@ -77,13 +82,13 @@ def follow_parent(dies_with_thread: bool) -> None:
 
 
 def _load(data: bytes) -> Any:
-  # Not a file: it comes from this process' own parent, over a pipe that nobody
-  # else can write to.
+  # This is safe: the data come from the parent, over a pipe that no other
+  # process can write to.
   return pickle.loads(data)  # noqa: S301
 
 
 class _Worker:
-  """The state of a worker process, and its commands."""
+  """A worker, with its state and a method for each command."""
 
   def __init__(
       self, pipe: connection.Connection, worker: int, plan: bytes, parent: int
@@ -104,7 +109,7 @@ class _Worker:
     self._version = -1
 
   def run(self) -> None:
-    """Serves commands; builds the environments while there are none."""
+    """Serves commands; builds the environments while no command waits."""
     while True:
       self._leash.check()
       if self._unroller is None and not self._pipe.poll():
@@ -114,7 +119,7 @@ class _Worker:
         getattr(self, f'_on_{command}')(*arguments)
 
   def _prepare(self) -> None:
-    """Builds one environment more."""
+    """Builds the next environment."""
     try:
       next(self._preparation)
     except StopIteration as stop:
@@ -128,8 +133,8 @@ class _Worker:
           self._block,
           self._control,
       )
-      # What lives now lives to the end: the collector need not look at it again
-      # and again while environments step.
+      # The present objects live until the end. The garbage collector need not
+      # visit them again and again while environments step.
       gc.collect()
       gc.freeze()
       self._place[progress.PHASE] = progress.IDLE

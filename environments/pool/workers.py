@@ -33,11 +33,12 @@ from distillery.environments.pool import worker_main
 import numpy as np
 
 _WATCH_S = 1.0
-_START_S = 60.0  # For the interpreter; environments have a limit of their own.
+# The time for the interpreter to start; environments have their own timeout.
+_START_S = 60.0
 
 
 class Crew:
-  """The worker processes of one pool."""
+  """A crew: the worker processes of one pool."""
 
   def __init__(
       self,
@@ -48,12 +49,14 @@ class Crew:
     """Starts the workers, without waiting for them.
 
     Args:
-      plan: what all agree on.
-      block: the segment that they fill.
-      env_timeout_s: seconds that a busy worker may go without a sign of life.
+      plan: the plan of the pool.
+      block: the shared segment that the workers fill; it is closed here.
+      env_timeout_s: the seconds that a busy worker may be without a sign of
+        life.
 
     Raises:
       ValueError: if the plan's tasks cannot be sent to a worker.
+      errors.PoolError: if a worker fails at once.
     """
     pickled = pickling.dump(plan, 'a task')
     self.control = shared_arrays.SharedArrays.create(plan.control_fields())
@@ -62,7 +65,7 @@ class Crew:
     self._members: List[Member] = []
     self._is_ready = [False] * plan.num_workers
     self._evaluation: Optional[errors.Evaluation] = None
-    # Runs at `close`, when the pool is garbage, or at the interpreter's exit.
+    # This runs at `close`, when the pool is garbage, or when Python exits.
     self._finalizer = weakref.finalize(
         self, end, self._members, self.control['stop'], os.getpid()
     )
@@ -70,7 +73,7 @@ class Crew:
       with self._close_on_error(), worker_environment():
         for index in range(plan.num_workers):
           self._members.append(start(index, pickled, env_timeout_s))
-          # They wait in the pipe until the worker has started.
+          # The segments wait in the pipe until the worker has started.
           self._send(index, None, self.control)
           self._send(index, None, block)
     finally:
@@ -83,10 +86,14 @@ class Crew:
       raise RuntimeError(f'Pool.{caller}: the pool is closed')
 
   def tell(self, command: Tuple, segment: shared_arrays.SharedArrays) -> None:
-    """Sends every worker a command that has no answer, with a segment.
+    """Sends every worker a command without an answer.
+
+    Args:
+      command: the name of the command and its arguments.
+      segment: the shared segment to send with it.
 
     Raises:
-      failures.PoolError: if a worker has failed.
+      errors.PoolError: if a worker has failed.
     """
     with self._close_on_error():
       for index in range(len(self._members)):
@@ -100,8 +107,17 @@ class Crew:
   ) -> List[Any]:
     """Sends each worker its command and waits for all the answers.
 
+    Args:
+      commands: the command of each worker: its name and its arguments.
+      segment: the shared segment to send with each command, or None.
+      evaluation: the evaluation that the commands ask for, or None. It locates
+        a worker that fails.
+
+    Returns:
+      The answer of each worker.
+
     Raises:
-      failures.PoolError: as soon as one worker has failed.
+      errors.PoolError: as soon as one worker has failed.
     """
     self._evaluation = evaluation
     with self._close_on_error():
@@ -149,10 +165,10 @@ class Crew:
       ) from None
     except OSError:
       while True:
-        self._receive(index)  # Raises what the worker said last.
+        self._receive(index)  # Raises the error that the worker reported.
 
   def _gather(self, wanted: str, waiting: Set[int]) -> Dict[int, Any]:
-    """The wanted message of each worker in `waiting`, whichever comes first."""
+    """Returns the wanted message of each worker in `waiting`, in any order."""
     answers: Dict[int, Any] = {}
     signs = {i: (b'', time.monotonic()) for i in waiting}
     while waiting:
@@ -171,15 +187,15 @@ class Crew:
     return answers
 
   def _receive(self, index: int) -> Tuple:
-    """A worker's next message.
+    """Returns the next message of a worker.
 
     Raises:
-      failures.PoolError: if it is an error, or there is none to come.
+      errors.PoolError: if the message is an error, or the worker has ended.
     """
     pipe = self._members[index].pipe
     try:
-      # A worker that reports an error and ends gives two signs; the report
-      # counts.
+      # A worker that reports an error and ends gives two signs. Read the report
+      # first.
       message = pipe.recv() if pipe.poll() else None
     except (EOFError, OSError):
       message = None
@@ -218,7 +234,8 @@ class Crew:
     )
 
 
-_STOP_S = 0.7  # Workers stop at their next step; those that do not are killed.
+# Workers stop at their next step. After this time they are killed.
+_STOP_S = 0.7
 _THREAD_VARIABLES = (
     'OMP_NUM_THREADS',
     'OPENBLAS_NUM_THREADS',
@@ -229,7 +246,12 @@ _THREAD_VARIABLES = (
 
 
 class Member(NamedTuple):
-  """A worker's process, and the pipe to it."""
+  """A worker's process and the pipe to it.
+
+  Attributes:
+    process: the process.
+    pipe: the parent's end of the pipe.
+  """
 
   process: multiprocessing.process.BaseProcess
   pipe: connection.Connection
@@ -237,15 +259,17 @@ class Member(NamedTuple):
 
 @contextlib.contextmanager
 def worker_environment() -> Iterator[None]:
-  """What workers inherit: one thread each, no Ctrl-C, and the script's file.
+  """Sets up the process attributes that workers inherit, for a `with` block.
 
-  They compute with small matrices, and there are as many workers as cores.
-  Until a worker ignores Ctrl-C by itself, the signal is blocked. A script from
-  standard input is said to have a file, which they would try to run.
+  Workers get one thread each, as they compute with small matrices, and there
+  are as many workers as cores. Ctrl-C is blocked until a worker ignores it by
+  itself. The main module loses a `__file__` that does not exist, as for a
+  script from standard input; otherwise workers would try to run it.
   """
   main = vars(sys.modules['__main__'])
   no_file = main.pop('__file__', None) if not pickling.main_file() else None
-  # It unblocks SIGINT when it starts, which it would do with the first worker.
+  # The tracker unblocks SIGINT when it starts. Without this line, it would
+  # start with the first worker, after SIGINT is blocked.
   resource_tracker.ensure_running()
   saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
   mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
@@ -264,17 +288,21 @@ def worker_environment() -> Iterator[None]:
 
 
 def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
-  """Starts a worker, without waiting for it; within `worker_environment`.
+  """Starts a worker without waiting for it; call it in `worker_environment`.
 
   Args:
-    index: the worker's index.
-    plan: a pickled `work_plan.Plan`.
-    send_timeout_s: a send to a worker that does not read fails after this time
-      instead of hanging.
+    index: the index of the worker.
+    plan: the pickled `work_plan.Plan`.
+    send_timeout_s: the seconds after which a send fails if the worker does not
+      read.
+
+  Returns:
+    The worker's process and the pipe to it.
   """
   context = multiprocessing.get_context('spawn')
   ours, theirs = context.Pipe()
-  # The kernel would kill the worker at the end of the thread that starts it.
+  # The kernel kills a worker when the thread that started it ends, so this is
+  # right only for the main thread.
   is_main = threading.current_thread() is threading.main_thread()
   process = context.Process(
       target=worker_main.main,
@@ -301,12 +329,19 @@ def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
 
 
 def end(members: List[Member], stop: np.ndarray, owner: int) -> None:
-  """Asks the workers to stop, and kills those that do not in time."""
+  """Asks the workers to stop and kills those that do not stop in time.
+
+  Args:
+    members: the workers; the list is empty afterwards.
+    stop: the shared flag, int64 [1], which is set to 1.
+    owner: the id of the process that started the workers. In any other process
+      this does nothing.
+  """
   if os.getpid() != owner:
-    return  # A forked copy of the program; the workers are not its own.
+    return  # This is a forked copy of the program, which has no workers.
   stop[0] = 1
   for member in members:
-    member.pipe.close()  # Wakes those that wait for a command.
+    member.pipe.close()  # Wakes a worker that waits for a command.
   deadline = time.monotonic() + _STOP_S
   for member in members:
     member.process.join(max(deadline - time.monotonic(), 0.0))
