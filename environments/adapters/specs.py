@@ -38,7 +38,7 @@ def of_action_space(space: Any) -> specs.Array:
   Raises:
     ValueError: unless the space is a Box of floats of shape [A], or a Discrete.
   """
-  from gymnasium import spaces  # As above.
+  from gymnasium import spaces  # The caller has a space, so it is installed.
 
   if isinstance(space, spaces.Discrete):
     return specs.DiscreteArray(int(space.n), np.int32, name='action')

@@ -43,7 +43,7 @@ def action_spec() -> specs.BoundedArray:
 
 
 class DamselEnvironment(base.TaskEnvironment):
-  """One task of DAMSEL.
+  """A task of DAMSEL.
 
   The reward of a step is
 

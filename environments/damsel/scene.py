@@ -73,7 +73,11 @@ _XML = """
 
 
 def scene_spec() -> mujoco.MjSpec:
-  """Returns the spec of the whole scene, with the parts that are only drawn."""
+  """Returns the spec of the whole scene, with the parts that are only drawn.
+
+  Raises:
+    ModuleNotFoundError: if metaworld is not installed.
+  """
   package = importlib.util.find_spec('metaworld')
   if package is None or package.origin is None:
     raise ModuleNotFoundError('metaworld is not installed')

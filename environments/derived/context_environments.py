@@ -131,7 +131,7 @@ class ContextEnvironment(base.TaskEnvironment):
         return timestep
     raise ValueError(
         f'context {self._context}: none of {_MAX_RESETS} resets began in it; '
-        'want a task whose resets are those that the partition was made of'
+        'want the environment of the task that was partitioned'
     )
 
   def step(self, action: Any) -> dm_env.TimeStep:

@@ -51,7 +51,11 @@ _MIN_DISTANCE_TO_FIXED_GOAL = {'sweep-into-v3': 0.15}
 
 
 def task_class(task_name: str) -> Type[Any]:
-  """Returns the stock environment class of a task, e.g. of 'reach-v3'."""
+  """Returns the stock environment class of a task, e.g. of 'reach-v3'.
+
+  Raises:
+    ValueError: if there is no such task.
+  """
   # Imported here, as it takes a second and 40 MB, and the description of a
   # suite does not need it.
   from distillery.environments import rendering  # noqa: F401

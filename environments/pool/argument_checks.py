@@ -139,9 +139,9 @@ def check_forgetful(policy: Any) -> None:
   """Raises ValueError if a policy has a memory, or does not say."""
   if stateful_policies.state_size(policy):
     raise ValueError(
-        f'policy: a {type(policy).__name__} remembers, which is of use in '
-        'suites that are stepped as arrays (make_batch), such as MAZES; want '
-        'one without an LSTM'
+        f'policy: a {type(policy).__name__} remembers earlier steps, which '
+        'only suites that are stepped as arrays (make_batch) support, such as '
+        'MAZES; want a policy without an LSTM'
     )
 
 

@@ -1,8 +1,8 @@
 """Runs a worker process of the pool, which serves its parent until the end.
 
 A worker imports only NumPy and the modules that the tasks need. It never
-outlives its parent: the kernel kills both together if it can, and the worker
-also checks its parent itself.
+outlives its parent: the kernel kills it with its parent where it can, and the
+worker also checks for itself that its parent lives.
 """
 
 import ctypes
