@@ -119,7 +119,7 @@ def tolerance(
 
 
 def _excess(x: float, lower: float, upper: float, margin: float) -> float:
-  """Returns the distance of `x` from the bounds, in margins."""
+  """Returns the distance of an `x` out of bounds from them, in margins."""
   if margin == 0:
     return math.inf
   return float((lower - x if x < lower else x - upper) / margin)

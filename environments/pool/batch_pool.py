@@ -20,7 +20,7 @@ import numpy as np
 
 
 class BatchPool:
-  """Environments of many tasks, stepped as arrays; see `process_pool.Pool`."""
+  """A pool of environments of many tasks that are stepped as arrays."""
 
   def __init__(
       self,

@@ -127,10 +127,7 @@ class _Player:
 
 
 class Evaluator:
-  """A keeper of a worker's evaluation environments, which plays in them.
-
-  Training has environments of its own.
-  """
+  """The part of a worker that evaluates, in environments of its own."""
 
   def __init__(
       self, plan: work_plan.Plan, place: np.ndarray, leash: unroller.Leash

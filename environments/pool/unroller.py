@@ -19,7 +19,7 @@ import numpy as np
 
 
 class Stopped(Exception):
-  """The signal that the parent has asked the workers to stop, or has ended."""
+  """The exception that ends a worker whose parent stops it or has ended."""
 
 
 class Leash:
@@ -42,7 +42,7 @@ class Leash:
 
 
 class Unroller:
-  """A roller of a worker's environments, one block at a time."""
+  """The inner loop of a worker, which rolls out one block at a time."""
 
   def __init__(
       self,

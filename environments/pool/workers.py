@@ -38,7 +38,7 @@ _START_S = 60.0
 
 
 class Crew:
-  """A crew: the worker processes of one pool."""
+  """The worker processes of one pool."""
 
   def __init__(
       self,
