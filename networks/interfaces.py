@@ -4,9 +4,7 @@ from typing import Dict, Optional, Protocol, Sequence
 
 from distillery.networks import acting
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
 class MultiTaskPolicy(Protocol):

@@ -1,11 +1,9 @@
 """Families of policies: their parameters, KL divergence and information."""
 
-from typing import List, NamedTuple, Sequence, Union
+from typing import List, NamedTuple, Sequence, TypeAlias, Union
 
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
 class Gaussian(NamedTuple):
@@ -14,7 +12,7 @@ class Gaussian(NamedTuple):
   mean: tf.Tensor
   std: tf.Tensor
 
-  def kl(self, other: 'Gaussian') -> tf.Tensor:
+  def kl(self, other: 'Parameters') -> tf.Tensor:
     """KL(self || other) in nats, `[...]`.
 
     sum_d log(s_q / s_p) + (s_p^2 + (mu_p - mu_q)^2) / (2 s_q^2) - 1/2, written
@@ -23,6 +21,8 @@ class Gaussian(NamedTuple):
     Raises:
       ValueError: if actions have different sizes.
     """
+    if not isinstance(other, Gaussian):
+      raise ValueError(_other_family(self, other))
     _check_sizes(self.mean, other.mean)
     shift = (self.mean - other.mean) / other.std
     log_ratio = tf.math.log(self.std / other.std)
@@ -45,12 +45,14 @@ class Categorical(NamedTuple):
 
   logits: tf.Tensor
 
-  def kl(self, other: 'Categorical') -> tf.Tensor:
+  def kl(self, other: 'Parameters') -> tf.Tensor:
     """Returns KL(self || other) in nats, `[...]`.
 
     Raises:
       ValueError: if there are different numbers of actions.
     """
+    if not isinstance(other, Categorical):
+      raise ValueError(_other_family(self, other))
     _check_sizes(self.logits, other.logits)
     log_prob = tf.nn.log_softmax(self.logits)
     return tf.reduce_sum(
@@ -65,6 +67,17 @@ class Categorical(NamedTuple):
     return [prob * (logits - mean)]
 
 
+# The parameters of a policy of either family.
+Parameters: TypeAlias = Union[Gaussian, Categorical]
+
+
+def _other_family(policy: Parameters, other: Parameters) -> str:
+  return (
+      f'kl: one policy is {type(policy).__name__} and the other is '
+      f'{type(other).__name__}; both must be of one family.'
+  )
+
+
 def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
   """Refuses different last axes; those before may be broadcast on purpose."""
   one, other = (tf.TensorShape(x.shape)[-1:] for x in (first, second))
@@ -76,7 +89,7 @@ def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
     )
 
 
-def parameters(policy: tfd.Distribution) -> Union[Gaussian, Categorical]:
+def parameters(policy: tfd.Distribution) -> Parameters:
   """A distribution's parameters as they are now, as tensors.
 
   A distribution may hold variables, and would change with them.

@@ -8,9 +8,7 @@ from distillery.ops import families
 from distillery.ops import regions
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 # What `TrustRegionResult.failure` indexes: where a NaN or infinity was first.
 FAILURES = ('', 'loss', 'gradient', 'Fisher product', 'step')

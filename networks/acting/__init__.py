@@ -6,7 +6,7 @@ environments of one task, `[U, C, D]`. Products are made unit by unit: a row's
 result does not depend on the others in the call.
 """
 
-from typing import Any, Dict, Protocol, Tuple, Type, Union
+from typing import Any, Callable, Dict, Protocol, Tuple, Type, Union
 
 from distillery.networks.acting import columns
 from distillery.networks.acting import latent
@@ -90,7 +90,7 @@ def from_json(content: Dict[str, Any]) -> AnyPolicy:
   Raises:
     ValueError: if there is no such class.
   """
-  fields = {
+  fields: Dict[str, Any] = {
       name: tuple(value) if isinstance(value, list) else value
       for name, value in content.items()
   }
@@ -119,7 +119,7 @@ def register(policy_class: Type[AnyPolicy]) -> Type[AnyPolicy]:
   return policy_class
 
 
-_POLICIES = {
+_POLICIES: Dict[str, Callable[..., AnyPolicy]] = {
     kind.__name__: kind
     for kind in (
         columns.ColumnPolicy,

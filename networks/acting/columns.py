@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any, Dict, NamedTuple, Optional, Tuple
 
-from distillery.networks.acting import columns
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
 import numpy as np
@@ -68,7 +67,7 @@ class ColumnPolicy:
 
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
-  ) -> columns.Selected:
+  ) -> Selected:
     """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
     if self.which == 'task' or self.shared_observes_task:
       task_index = perceptron.checked_tasks(
@@ -79,9 +78,9 @@ class ColumnPolicy:
         np.exp(parameters['shared/log_std']),
     )
     if self.which == 'shared':  # A held-out task has no column of its own.
-      return columns.Selected(*shared, task=None, task_std=None)
+      return Selected(*shared, task=None, task_std=None)
     std = 'max_log_std' if self.architecture == 'two_column' else 'log_std'
-    return columns.Selected(
+    return Selected(
         *shared,
         self._select_task(parameters, task_index),
         np.exp(parameters[f'task/{std}'][task_index]),
@@ -98,7 +97,7 @@ class ColumnPolicy:
 
   def sample(
       self,
-      selected: columns.Selected,
+      selected: Selected,
       observation: np.ndarray,
       noise: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray]:
@@ -124,7 +123,7 @@ class ColumnPolicy:
     return mean + std * noise, log_prob.sum(axis=-1)
 
   def deterministic(
-      self, selected: columns.Selected, observation: np.ndarray
+      self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
     """What to do without noise, `[U, C, A]` (`[U, C]` int32 if discrete).
 
@@ -186,8 +185,8 @@ class ColumnPolicy:
     )
     return perceptron.perceptron(x, column.weights, column.biases, np.tanh)
 
-  def _logits(self, selected: columns.Selected, observation) -> np.ndarray:
-    if self.which == 'shared':
+  def _logits(self, selected: Selected, observation) -> np.ndarray:
+    if selected.task is None:
       return self._forward(selected.shared, observation)
     g = self._forward(selected.task, observation)
     if self.architecture == 'separate':
@@ -195,9 +194,9 @@ class ColumnPolicy:
     return self.alpha * self._forward(selected.shared, observation) + g
 
   def _mean_and_std(
-      self, selected: columns.Selected, observation
+      self, selected: Selected, observation
   ) -> Tuple[np.ndarray, np.ndarray]:
-    if self.which == 'shared':
+    if selected.task is None or selected.task_std is None:
       return self._forward(selected.shared, observation), selected.shared_std
     g = self._forward(selected.task, observation)
     if self.architecture == 'separate':

@@ -203,9 +203,12 @@ def _linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
 
 def _patches(x: np.ndarray) -> np.ndarray:
   """What lies under a convolution, `[U, C, H, W, F]` to `[U, C, P, 9 F]`."""
-  windows = np.lib.stride_tricks.sliding_window_view(
+  view = np.lib.stride_tricks.sliding_window_view
+  # NumPy's declaration knows a single axis; the function takes several.
+  windows = view(  # type: ignore[call-overload]
       x, (_KERNEL, _KERNEL), axis=(2, 3)
-  )[:, :, ::_STRIDE, ::_STRIDE]
+  )
+  windows = windows[:, :, ::_STRIDE, ::_STRIDE]
   # [U, C, rows, columns, F, 3, 3]: the channel last, as in the other twin.
   windows = np.moveaxis(windows, 4, 6)
   return windows.reshape(*x.shape[:2], windows.shape[2] * windows.shape[3], -1)

@@ -161,7 +161,7 @@ class SquashedPolicy:
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
     """From the unit box to the bounds."""
-    low, high = np.float32(self.low), np.float32(self.high)
+    low, high = np.array([self.low, self.high], np.float32)
     return low + 0.5 * (high - low) * (action + 1.0)
 
 

@@ -9,9 +9,7 @@ from distillery.ops import gaussians
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 _ARCHITECTURES = ('shared', 'separate', 'two_column')
 

@@ -9,9 +9,7 @@ from distillery.ops import checks
 import numpy as np
 import sonnet as snt
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 ARCHITECTURES = ('multi_head', 'separate')
 

@@ -122,3 +122,13 @@ def test_policies_of_other_actions_have_no_divergence():
     )
   with pytest.raises(ValueError, match='want last axes that are equal'):
     families.Categorical(zeros).kl(families.Categorical(zeros[:, :1]))
+
+
+def test_policies_of_different_families_have_no_divergence():
+  zeros = tf.zeros([2, 3])
+  gaussian = families.Gaussian(zeros, zeros + 1.0)
+  categorical = families.Categorical(zeros)
+  with pytest.raises(ValueError, match='one policy is Gaussian and the other'):
+    gaussian.kl(categorical)
+  with pytest.raises(ValueError, match='one policy is Categorical and the oth'):
+    categorical.kl(gaussian)
