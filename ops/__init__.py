@@ -1,10 +1,10 @@
 """Pure mathematics on tensors: no state, no environment, no agent.
 
-The shape alphabet used by every docstring of this library:
+All docstrings of this library use the same letters for shapes:
 
-  K tasks, E environments of a task, T time steps of an unroll, N samples of a
+  K tasks, E environments per task, T time steps of an unroll, N samples per
   task (usually T * E), D observation size, A action size, H hidden units.
 
-Arrays that hold several tasks carry the task axis first: `[K, N, ...]`, or
-`[K, T, E, ...]` where they come from a rollout.
+In an array of several tasks the task axis comes first: `[K, N, ...]`, or
+`[K, T, E, ...]` if the array comes from a rollout.
 """

@@ -1,4 +1,4 @@
-"""Advantages and value targets of unrolls that may hold episode ends."""
+"""Advantages and value targets of unrolls that may contain episode ends."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ import tensorflow_probability as tfp
 
 
 class Advantages(NamedTuple):
-  """Unreduced results of `generalized_advantages`, both `[K, T, ...]`."""
+  """The unreduced results of `generalized_advantages`, both `[K, T, ...]`."""
 
-  advantage: tf.Tensor
-  value_target: tf.Tensor
+  advantage: tf.Tensor  # A_t.
+  value_target: tf.Tensor  # A_t + V(s_t).
 
 
 def generalized_advantages(
@@ -29,24 +29,25 @@ def generalized_advantages(
     delta_t = r_t + gamma d_t V(s_{t+1}) - V(s_t)
     A_t     = delta_t + gamma lambda d_t (1 - end_t) A_{t+1},   A_T = 0
 
-  A termination has d_t = 0 and bootstraps from nothing. A truncation has
+  A termination has d_t = 0, so no later value is added. A truncation has
   d_t = 1 and end_t = 1: it bootstraps from the value of the episode's own last
-  observation, and the recursion does not run on into the next episode. The end
-  of the unroll is treated like a truncation.
+  observation, and the recursion stops before the next episode. The end of the
+  unroll is treated like a truncation.
 
-  Limits: lambda = 0 gives the one-step error delta_t; lambda = 1 the n-step
-  return up to the end of the unroll (or episode) minus V(s_t), which is the
-  advantage of A3C.
+  Limits: lambda = 0 gives the one-step error delta_t. lambda = 1 gives the
+  n-step return up to the end of the unroll (or episode) minus V(s_t), which is
+  the advantage of A3C.
 
   Args:
-    reward: `[K, T, ...]`, reward of step t.
-    discount: `[K, T, ...]`, 0 where step t terminated the task, else 1.
-    episode_end: `[K, T, ...]` bool, true at the last step of an episode,
-      whether it terminated or was truncated.
-    value: `[K, T, ...]`, V(s_t).
-    next_value: `[K, T, ...]`, V(s_{t+1}), of the observation before any reset.
-    gamma: discount factor, in [0, 1].
-    lambda_: in [0, 1].
+    reward: the reward of step t, `[K, T, ...]`.
+    discount: d_t, 0 where step t terminated the task and 1 elsewhere,
+      `[K, T, ...]`.
+    episode_end: end_t, true at the last step of an episode, after a termination
+      as well as a truncation, `[K, T, ...]` bool.
+    value: V(s_t), `[K, T, ...]`.
+    next_value: V(s_{t+1}) of the observation before any reset, `[K, T, ...]`.
+    gamma: the discount factor, in [0, 1].
+    lambda_: the decay of the errors of later steps, in [0, 1].
 
   Returns:
     `Advantages`; the value target is A_t + V(s_t). No gradient flows through
@@ -73,7 +74,7 @@ def generalized_advantages(
   )
 
   # A_t = delta_t + carry_t A_{t+1} is a chain of affine maps, and composing
-  # affine maps is associative: log T batched steps instead of T small ones.
+  # affine maps is associative: log T batched steps replace T small ones.
   def compose(later, earlier):
     delta_l, carry_l = later
     delta_e, carry_e = earlier
@@ -87,24 +88,28 @@ def generalized_advantages(
 
 
 class Standardized(NamedTuple):
-  """Results of `standardize`."""
+  """The results of `standardize`."""
 
-  advantage: tf.Tensor  # [K, N], mean 0 and deviation 1 in each row.
-  scale: tf.Tensor  # [K, 1], what it was multiplied by.
+  advantage: tf.Tensor  # [K, N]; each row has mean 0, deviation 1.
+  scale: tf.Tensor  # [K, 1], the factor of each row.
 
 
 def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
-  """Centres each task's advantages `[K, N]` and divides by their deviation.
+  """Standardizes each task's advantages to mean 0 and deviation 1.
 
-  For each task by itself, so that one with large rewards has no larger say than
-  the others. A deviation below `min_std` counts as that.
+  Each task is standardized by itself, so that a task with large rewards has no
+  more weight than the others. A deviation below `min_std` is replaced by it.
 
   Args:
-    advantage: of each task's samples, `[K, N]`.
-    min_std: the least deviation to divide by.
+    advantage: the advantages of each task's samples, `[K, N]`.
+    min_std: the least standard deviation to divide by, in the unit of the
+      advantages, > 0.
+
+  Returns:
+    `Standardized`: the new advantages and the factors that scaled them.
 
   Raises:
-    ValueError: if the advantages have another shape.
+    ValueError: if the advantages are not a matrix.
   """
   checks.has_shape('standardize', [None, None], advantage=advantage)
   mean, variance = tf.nn.moments(advantage, axes=[1], keepdims=True)
@@ -113,11 +118,15 @@ def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
 
 
 def explained(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
-  """Returns the share of the targets' variance that values explain, `[K]`.
+  """Returns the share of the targets' variance that the values explain.
 
   Args:
-    value: of each task's samples, `[K, N]`.
-    value_target: what they should be, `[K, N]`.
+    value: the predicted values of each task's samples, `[K, N]`.
+    value_target: the values that would be right, `[K, N]`.
+
+  Returns:
+    1 - Var(value_target - value) / Var(value_target), `[K]`. It is at most 1,
+    and negative if a constant would predict better.
 
   Raises:
     ValueError: if the shapes disagree.

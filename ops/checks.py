@@ -1,7 +1,7 @@
-"""Refusals that name what was wrong, before any arithmetic.
+"""Checks of shapes, with errors that name the argument that is wrong.
 
-They look at static shapes: in a `tf.function` they cost nothing but when it is
-traced.
+They look at static shapes. Inside a `tf.function` they cost time only while it
+is traced.
 """
 
 from typing import Any, Optional, Sequence
@@ -10,14 +10,14 @@ import tensorflow as tf
 
 
 def same_shape(op: str, **tensors: Any) -> None:
-  """Refuses tensors whose static shapes cannot be equal.
+  """Checks that the static shapes of all tensors can be equal.
 
-  Broadcasting `[B]` against `[B, 1]` is silent and gives `[B, B]`.
+  Otherwise TensorFlow silently broadcasts `[B]` against `[B, 1]` to `[B, B]`.
 
   Args:
-    op: name of the calling operation, for the message.
-    **tensors: tensors by argument name, or distributions, whose batch shape
-      counts.
+    op: the name of the calling operation, for the message.
+    **tensors: the tensors by argument name; for a distribution, its batch shape
+      is compared.
 
   Raises:
     ValueError: if two static shapes disagree.
@@ -34,15 +34,16 @@ def same_shape(op: str, **tensors: Any) -> None:
 
 
 def has_shape(op: str, shape: Sequence[Optional[int]], **tensors: Any) -> None:
-  """Refuses tensors whose static shapes are not as an operation needs them.
+  """Checks that the static shapes of all tensors agree with a given shape.
 
   Args:
-    op: name of the calling operation, for the message.
-    shape: what is wanted; None stands for any number.
-    **tensors: tensors by argument name.
+    op: the name of the calling operation, for the message.
+    shape: the shape that is needed; None stands for any number.
+    **tensors: the tensors by argument name; for a distribution, its batch shape
+      is compared.
 
   Raises:
-    ValueError: if a static shape is another one.
+    ValueError: if a static shape disagrees with it.
   """
   for name, tensor in tensors.items():
     if not _shape(tensor).is_compatible_with(shape):
@@ -53,14 +54,16 @@ def has_shape(op: str, shape: Sequence[Optional[int]], **tensors: Any) -> None:
 
 
 def action_of(op: str, policy: Any, action: tf.Tensor) -> None:
-  """Refuses actions that are not one for each of a policy's states.
+  """Checks that there is one action for each state of a policy.
 
-  `policy.log_prob` broadcasts: `[N, A]` would be taken for all tasks' actions.
+  `policy.log_prob` broadcasts: it would silently use actions `[N, A]` for every
+  task.
 
   Args:
-    op: name of the calling operation, for the message.
+    op: the name of the calling operation, for the message.
     policy: a distribution of actions.
-    action: of its batch shape, followed by its event shape.
+    action: the actions; their shape must be the policy's batch shape followed
+      by its event shape.
 
   Raises:
     ValueError: if the static shapes disagree.

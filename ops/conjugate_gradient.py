@@ -1,4 +1,4 @@
-"""Linear systems that are known by their products alone."""
+"""Linear systems whose matrices are given only as products with vectors."""
 
 import functools
 from typing import Callable, Tuple
@@ -22,28 +22,30 @@ def conjugate_gradient(
     a  = r^T r / p^T A p       x' = x + a p      r' = r - a A p
     p' = r' + (r'^T r' / r^T r) p
 
-  Each system has its own a. One whose r^T r fell below `tolerance` stays as it
-  is while the others go on, and so does one that meets a direction without
-  curvature (p^T A p <= 0). All but the product is in float64: P numbers are few
-  beside what a product costs.
+  Each system has its own a. A system stops when its r^T r is below `tolerance`
+  or when it meets a direction without curvature (p^T A p <= 0); its x then
+  stays the same while the other systems continue. Everything except the product
+  is computed in float64, since vectors of P numbers are cheap beside a product.
 
   In exact arithmetic every residual is orthogonal to all earlier ones. Rounding
-  in the product brings back directions that were solved, and later iterations
-  are spent on them again. So each residual is made orthogonal to the earlier
-  ones, which are kept: `[K, num_iterations, P]` float64.
+  errors in the product bring back directions that were already solved, and
+  later iterations are wasted on them. So each residual is made orthogonal to
+  the earlier ones, which are kept: `[K, num_iterations, P]` float64.
 
   Args:
-    product: v to A v, both `[K, P]` and of b's type; row k by A_k alone.
-    b: right-hand sides, `[K, P]`, floating.
-    num_iterations: largest number of products, >= 1.
-    tolerance: of the squared norm of the residual, in units of b squared.
+    product: a function from v to A v, both `[K, P]` and of b's dtype; A_k alone
+      is applied to row k.
+    b: the right-hand sides, `[K, P]`, of a floating dtype.
+    num_iterations: the largest number of products, >= 1.
+    tolerance: the squared norm of the residual below which a system is solved,
+      in units of b squared.
 
   Returns:
     x and A x = b - r, both `[K, P]` float64; the latter costs no product. A NaN
-    in a system's b or products spoils that system's x and no other.
+    in a system's b or products spoils the x of that system only.
 
   Raises:
-    ValueError: if b is not a matrix, products have another shape than b, or
+    ValueError: if b is not a matrix, the products have another shape than b, or
       num_iterations is below 1.
   """
   if b.shape.rank != 2:
@@ -78,13 +80,16 @@ def conjugate_gradient(
 
 
 def _iteration(product, tolerance, x, r, p, square, active, earlier):
-  """One iteration; `earlier` `[K, I, P]` holds the residuals before r."""
+  """Computes one iteration of `conjugate_gradient`.
+
+  `earlier` `[K, I, P]` holds the normalised residuals before r.
+  """
   unit = tf.math.divide_no_nan(r, tf.sqrt(square)[:, tf.newaxis])
   earlier = tf.concat([earlier, unit[:, tf.newaxis]], axis=1)
   a_p = product(p)
   checks.same_shape('conjugate_gradient', b=r, product=a_p)
   curvature = _dot(p, a_p)
-  # Negated, so that a NaN goes on and is seen in x.
+  # Negated, so that a system with a NaN stays active and x shows the NaN.
   active &= ~(curvature <= 0.0)
   size = (square / tf.where(active, curvature, 1.0))[:, tf.newaxis]
   moves = active[:, tf.newaxis]
@@ -98,7 +103,7 @@ def _iteration(product, tolerance, x, r, p, square, active, earlier):
 
 
 def _orthogonal(r: tf.Tensor, units: tf.Tensor) -> tf.Tensor:
-  """r `[K, P]` without its parts along the orthonormal units `[K, I, P]`."""
+  """Removes from r `[K, P]` its parts along orthonormal units `[K, I, P]`."""
   parts = tf.linalg.matvec(units, r)
   return r - tf.linalg.matvec(units, parts, transpose_a=True)
 

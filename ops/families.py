@@ -1,4 +1,4 @@
-"""Families of policies: their parameters, KL divergence and information."""
+"""Families of policies: parameters, KL divergence, Fisher information."""
 
 from typing import List, NamedTuple, Sequence, TypeAlias, Union
 
@@ -7,19 +7,19 @@ from tensorflow_probability import distributions as tfd
 
 
 class Gaussian(NamedTuple):
-  """Independent normal actions; mean and std (> 0) are both `[..., A]`."""
+  """The parameters of independent normal actions, both `[..., A]`."""
 
   mean: tf.Tensor
-  std: tf.Tensor
+  std: tf.Tensor  # The standard deviations, > 0.
 
   def kl(self, other: 'Parameters') -> tf.Tensor:
-    """KL(self || other) in nats, `[...]`.
+    """Returns KL(self || other) in nats, `[...]`.
 
     sum_d log(s_q / s_p) + (s_p^2 + (mu_p - mu_q)^2) / (2 s_q^2) - 1/2, written
-    so that nothing large cancels when the two are close.
+    so that no large terms cancel when the two policies are close.
 
     Raises:
-      ValueError: if actions have different sizes.
+      ValueError: if the other policy is of another family or action size.
     """
     if not isinstance(other, Gaussian):
       raise ValueError(_other_family(self, other))
@@ -34,14 +34,17 @@ class Gaussian(NamedTuple):
     )
 
   def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
-    """Fisher information of (mean, std) times a change of them."""
+    """Multiplies a change of (mean, std) by their Fisher information.
+
+    The change and the result are lists of two tensors `[..., A]`.
+    """
     mean, std = tangent
     precision = 1.0 / tf.square(self.std)
     return [precision * mean, 2.0 * precision * std]
 
 
 class Categorical(NamedTuple):
-  """Discrete actions; logits `[..., A]`."""
+  """The parameters of discrete actions: logits `[..., A]`."""
 
   logits: tf.Tensor
 
@@ -49,7 +52,7 @@ class Categorical(NamedTuple):
     """Returns KL(self || other) in nats, `[...]`.
 
     Raises:
-      ValueError: if there are different numbers of actions.
+      ValueError: if the other policy is of another family or number of actions.
     """
     if not isinstance(other, Categorical):
       raise ValueError(_other_family(self, other))
@@ -60,7 +63,10 @@ class Categorical(NamedTuple):
     )
 
   def metric(self, tangent: Sequence[tf.Tensor]) -> List[tf.Tensor]:
-    """Fisher information of the logits times a change of them."""
+    """Multiplies a change of the logits by their Fisher information.
+
+    The change and the result are lists of one tensor `[..., A]`.
+    """
     (logits,) = tangent
     prob = tf.nn.softmax(self.logits)
     mean = tf.reduce_sum(prob * logits, axis=-1, keepdims=True)
@@ -79,7 +85,7 @@ def _other_family(policy: Parameters, other: Parameters) -> str:
 
 
 def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
-  """Refuses different last axes; those before may be broadcast on purpose."""
+  """Checks that the last axes are equal; the others may be broadcast."""
   one, other = (tf.TensorShape(x.shape)[-1:] for x in (first, second))
   if not one.is_compatible_with(other):
     raise ValueError(
@@ -90,15 +96,15 @@ def _check_sizes(first: tf.Tensor, second: tf.Tensor) -> None:
 
 
 def parameters(policy: tfd.Distribution) -> Parameters:
-  """A distribution's parameters as they are now, as tensors.
+  """Returns a distribution's parameters at this moment, as tensors.
 
-  A distribution may hold variables, and would change with them.
+  A distribution may hold variables and would change together with them.
 
   Args:
     policy: Independent(Normal) with an event of one axis, or Categorical.
 
   Raises:
-    ValueError: if it is of another family.
+    ValueError: if the policy is of another family.
   """
   if isinstance(policy, tfd.Categorical):
     return Categorical(tf.convert_to_tensor(policy.logits_parameter()))

@@ -1,4 +1,4 @@
-"""Diagonal Gaussians that multiply."""
+"""Diagonal Gaussians and their products."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 class DiagGaussian(NamedTuple):
-  """Mean and standard deviation, both `[..., A]`."""
+  """The mean and standard deviation of a Gaussian, both `[..., A]`."""
 
   mean: tf.Tensor
   std: tf.Tensor
@@ -21,7 +21,7 @@ def tempered_product(
     *,
     alpha: float,
 ) -> DiagGaussian:
-  """The Gaussian proportional to prior^alpha * exp(a quadratic advantage).
+  """Returns the Gaussian proportional to prior^alpha * exp(advantage).
 
   Distral's task policy (Teh et al. 2017, equation 6) for continuous actions:
   with pi_0 = N(mu_0, s_0^2) and beta f(a) = -1/2 kappa (a - m)^2,
@@ -30,18 +30,18 @@ def tempered_product(
     1 / s^2 = alpha / s_0^2 + kappa
     mu      = (alpha mu_0 / s_0^2 + eta) s^2,           eta = kappa m
 
-  The advantage is given by eta and kappa, so it stays smooth at kappa = 0. It
-  can only sharpen: s <= s_0 / sqrt(alpha).
+  The quadratic advantage is given by eta and kappa, so it stays smooth at
+  kappa = 0. It can only narrow the policy: s <= s_0 / sqrt(alpha).
 
   Args:
     prior_mean: mu_0, `[..., A]`.
     prior_std: s_0 > 0, `[..., A]`.
-    natural_mean: eta, `[..., A]`, any sign.
-    precision: kappa >= 0, `[..., A]`; > 0 if alpha is 0.
-    alpha: power of the prior, in [0, 1].
+    natural_mean: eta of any sign, `[..., A]`.
+    precision: kappa >= 0, or > 0 if alpha is 0, `[..., A]`.
+    alpha: the power of the prior, in [0, 1].
 
   Returns:
-    Mean and standard deviation of the product, `[..., A]`. Gradients reach
+    The mean and standard deviation of the product, `[..., A]`. Gradients reach
     every tensor argument.
 
   Raises:
@@ -65,19 +65,20 @@ def tempered_product(
 
 
 def product(mean: tf.Tensor, variance: tf.Tensor) -> DiagGaussian:
-  """The Gaussian proportional to a product of N Gaussians.
+  """Returns the Gaussian proportional to the product of N Gaussians.
 
     1 / s^2 = sum_n 1 / s_n^2,   mu = s^2 sum_n mu_n / s_n^2
 
-  The posterior of PEARL's latent (Rakelly et al. 2019, equation 2): whatever
-  the order of the factors.
+  This is the posterior of PEARL's latent (Rakelly et al. 2019, equation 2). The
+  order of the factors does not matter.
 
   Args:
-    mean: mu_n, `[..., N, L]`.
-    variance: s_n^2 > 0, same shape.
+    mean: the means mu_n, `[..., N, L]`.
+    variance: the variances s_n^2 > 0, `[..., N, L]`.
 
   Returns:
-    `[..., L]`. Gradients reach both.
+    The mean and standard deviation of the product, `[..., L]`. Gradients reach
+    both arguments.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -91,16 +92,19 @@ def product(mean: tf.Tensor, variance: tf.Tensor) -> DiagGaussian:
 
 
 def kl_from_standard(gaussian: DiagGaussian) -> tf.Tensor:
-  """KL( N(mu, s^2) || N(0, 1) ) = sum_l (mu^2 + s^2 - 1) / 2 - log s.
+  """Returns the KL divergence of a Gaussian from the standard normal.
+
+    KL( N(mu, s^2) || N(0, 1) ) = sum_l (mu^2 + s^2 - 1) / 2 - log s
 
   Args:
-    gaussian: `[..., L]`.
+    gaussian: the Gaussian, `[..., L]`.
 
   Returns:
-    `[...]`, nats. Gradients reach mean and standard deviation.
+    The divergence in nats, `[...]`. Gradients reach mean and standard
+    deviation.
 
   Raises:
-    ValueError: if mean and deviation have different shapes.
+    ValueError: if mean and standard deviation have different shapes.
   """
   checks.same_shape('kl_from_standard', mean=gaussian.mean, std=gaussian.std)
   return tf.reduce_sum(

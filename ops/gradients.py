@@ -10,19 +10,22 @@ def clip_by_task_norm(
 ) -> List[tf.Tensor]:
   """Clips each task's gradient by its own norm over all variables.
 
-  One norm over all tasks would let a task with a large gradient stop the rest.
+  With one norm over all tasks, a task with a large gradient would stop the
+  others from learning.
 
   Args:
-    gradients: of variables with a leading task axis: each `[K, ...]`, or
-      `[C * K, ...]` of C copies, one after the other, of such variables.
-    max_norm: largest Euclidean norm of a task's gradient, > 0.
+    gradients: the gradients of variables with a leading task axis, each
+      `[K, ...]`; or `[C * K, ...]` for C copies of such variables, one copy
+      after the other.
+    max_norm: the largest Euclidean norm of a task's gradient, > 0.
     num_tasks: K.
 
   Returns:
     The clipped gradients, in the same order and shapes.
 
   Raises:
-    ValueError: if a leading axis is no multiple of K, or max_norm not positive.
+    ValueError: if a leading axis is no multiple of K, or max_norm is not
+      positive.
   """
   if not max_norm > 0.0:
     raise ValueError(f'max_norm must be positive, got {max_norm}.')
@@ -32,7 +35,7 @@ def clip_by_task_norm(
           f'gradients: one has shape {gradient.shape}, want a leading axis of '
           f'a multiple of {num_tasks}, the number of tasks.'
       )
-  # [C, K, ...], whatever C.
+  # [C, K, ...] for any C.
   split = [tf.reshape(g, [-1, num_tasks, *g.shape[1:]]) for g in gradients]
   square = tf.add_n(
       [

@@ -11,21 +11,25 @@ def orders(
     num_epochs: int,
     num_minibatches: int,
 ) -> tf.Tensor:
-  """Which samples each gradient step takes, a shuffle a pass and task.
+  """Draws the samples that each gradient step uses.
+
+  Every pass shuffles the samples of every task anew.
 
   Args:
-    seed: int `[2]`; the same seed gives the same orders.
+    seed: the random seed, `[2]` of integers; the same seed gives the same
+      orders.
     num_tasks: K.
     num_samples: N, a multiple of num_minibatches.
-    num_epochs: passes; each takes every sample once.
-    num_minibatches: gradient steps of a pass.
+    num_epochs: the number of passes; each uses every sample once.
+    num_minibatches: the number of gradient steps in a pass.
 
   Returns:
-    int32 `[num_epochs * num_minibatches, K, N / num_minibatches]`, indices for
-    `tf.gather(x, orders[i], batch_dims=1)` of `[K, N, ...]`.
+    int32 `[num_epochs * num_minibatches, K,
+    N / num_minibatches]`, the indices for `tf.gather(x, orders[i],
+    batch_dims=1)` where x is `[K, N, ...]`.
 
   Raises:
-    ValueError: if num_samples is no such multiple.
+    ValueError: if num_samples is not a multiple of num_minibatches.
   """
   if num_samples % num_minibatches:
     raise ValueError(

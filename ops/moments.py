@@ -1,4 +1,4 @@
-"""Mean and variance of samples that come batch by batch."""
+"""The mean and variance of samples that arrive batch by batch."""
 
 from typing import NamedTuple
 
@@ -7,19 +7,23 @@ import tensorflow as tf
 
 
 class Moments(NamedTuple):
-  """Of all samples so far."""
+  """The moments of all samples seen so far."""
 
-  count: tf.Tensor  # float32 []
-  mean: tf.Tensor  # any shape
-  variance: tf.Tensor  # the mean's
+  count: tf.Tensor  # The number of samples, float32 [].
+  mean: tf.Tensor  # The mean, of any shape.
+  variance: tf.Tensor  # The variance, of the mean's shape.
 
 
 def merged(before: Moments, batch: Moments) -> Moments:
-  """Those of two sets of samples together (Chan et al. 1983).
+  """Returns the moments of two sets of samples together (Chan et al. 1983).
 
   Args:
-    before: of one set; its count may be 0.
-    batch: of the other.
+    before: the moments of one set.
+    batch: the moments of the other set, of the same shape. One count may be 0,
+      but not both.
+
+  Returns:
+    The moments of both sets, of the same shape.
 
   Raises:
     ValueError: if the shapes disagree.

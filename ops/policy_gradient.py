@@ -1,4 +1,4 @@
-"""Score-function losses."""
+"""Losses whose gradient is the policy gradient."""
 
 from typing import NamedTuple
 
@@ -9,19 +9,20 @@ import tensorflow as tf
 def surrogate(
     log_prob: tf.Tensor, behaviour_log_prob: tf.Tensor, advantage: tf.Tensor
 ) -> tf.Tensor:
-  """The importance-weighted advantage (Schulman et al. 2015, eq. 14), negated.
+  """Returns the importance-weighted advantage, negated and unreduced.
 
     loss = -pi(a|s) / mu(a|s) A
 
-  At pi = mu its gradient is that of -log pi(a|s) A.
+  This is equation 14 of Schulman et al. (2015), negated. At pi = mu its
+  gradient is the gradient of -log pi(a|s) A.
 
   Args:
     log_prob: log pi(a|s) of the policy that learns; any shape.
     behaviour_log_prob: log mu(a|s) of the policy that acted; same shape.
-    advantage: A; same shape.
+    advantage: the advantage A; same shape.
 
   Returns:
-    The loss, unreduced. The gradient reaches `log_prob` alone.
+    The loss, of the same shape. The gradient reaches `log_prob` alone.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -38,7 +39,13 @@ def surrogate(
 
 
 class ClippedSurrogate(NamedTuple):
-  """Unreduced loss and diagnostics, all of the arguments' shape."""
+  """The unreduced loss and diagnostics, all of the arguments' shape.
+
+  Attributes:
+    loss: the loss to minimise.
+    log_ratio: log pi(a|s) - log mu(a|s), without a gradient.
+    is_clipped: true where the ratio is outside [1 - eps, 1 + eps].
+  """
 
   loss: tf.Tensor
   log_ratio: tf.Tensor
@@ -52,19 +59,20 @@ def clipped_surrogate(
     *,
     clip_ratio: float,
 ) -> ClippedSurrogate:
-  """PPO's clipped surrogate (Schulman et al. 2017, equation 7), to minimise.
+  """Returns PPO's clipped surrogate, negated so that it is minimised.
 
     w    = pi(a|s) / mu(a|s)
     loss = -min(w A, clip(w, 1 - eps, 1 + eps) A)
 
-  At pi = mu its gradient is that of -log pi(a|s) A, so one update a batch is
-  plain advantage actor-critic.
+  This is equation 7 of Schulman et al. (2017), negated. At pi = mu its gradient
+  is the gradient of -log pi(a|s) A, so with one update per batch it is plain
+  advantage actor-critic.
 
   Args:
     log_prob: log pi(a|s) of the policy that learns; any shape.
     behaviour_log_prob: log mu(a|s) of the policy that acted; same shape.
-    advantage: A; same shape.
-    clip_ratio: eps > 0.
+    advantage: the advantage A; same shape.
+    clip_ratio: eps, how far the ratio may be from 1 before it is clipped, > 0.
 
   Returns:
     `ClippedSurrogate`. The gradient reaches `log_prob` alone.

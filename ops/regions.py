@@ -1,9 +1,9 @@
-"""Variables and samples of K regions as matrices with a row a region.
+"""Variables and samples of K regions as matrices with one row per region.
 
-A region is one policy with its own samples, gradient, step and verdict. With
-K > 1 every variable and every batch has a leading axis of K, and row k of the
-one goes with row k of the other. With K = 1 the variables may have any shape
-and all samples, of however many tasks, are pooled.
+A region is one policy with its own samples, gradient, step and acceptance test.
+With K > 1 every variable and every batch has a leading axis of K, and row k of
+a batch belongs to row k of the variables. With K = 1 the variables may have any
+shape, and the samples of all tasks are pooled.
 """
 
 from typing import List, Sequence
@@ -12,7 +12,14 @@ import tensorflow as tf
 
 
 def flatten(tensors: Sequence[tf.Tensor], num_regions: int) -> tf.Tensor:
-  """All tensors (or variables) as one matrix `[K, P]`.
+  """Joins all tensors (or variables) to one matrix.
+
+  Args:
+    tensors: the tensors, each `[K, ...]`, or of any shape if K = 1.
+    num_regions: K.
+
+  Returns:
+    `[K, P]`, where P is the number of elements per region.
 
   Raises:
     ValueError: if K > 1 and a tensor's leading axis is not K.
@@ -31,7 +38,15 @@ def flatten(tensors: Sequence[tf.Tensor], num_regions: int) -> tf.Tensor:
 
 
 def unflatten(flat: tf.Tensor, like: Sequence[tf.Variable]) -> List[tf.Tensor]:
-  """The inverse of `flatten`: `[K, P]` to tensors of the shapes of `like`."""
+  """Splits a matrix into tensors: the inverse of `flatten`.
+
+  Args:
+    flat: the matrix, `[K, P]`.
+    like: the variables whose shapes the tensors get, in order.
+
+  Returns:
+    The tensors, one for each variable of `like`.
+  """
   sizes = [variable.shape.num_elements() // flat.shape[0] for variable in like]
   return [
       tf.reshape(part, variable.shape)
@@ -40,16 +55,29 @@ def unflatten(flat: tf.Tensor, like: Sequence[tf.Variable]) -> List[tf.Tensor]:
 
 
 def assign(variables: Sequence[tf.Variable], flat: tf.Tensor) -> None:
-  """Sets the variables to what `flatten` made of them, bit for bit."""
+  """Assigns the rows of a matrix to variables: undoes `flatten` exactly.
+
+  Args:
+    variables: the variables to set.
+    flat: their new values as `flatten` orders them, `[K, P]`.
+  """
   for variable, value in zip(variables, unflatten(flat, variables)):
     variable.assign(value)
 
 
 def mean(x: tf.Tensor, num_regions: int) -> tf.Tensor:
-  """Mean over each region's samples, `[K, ...]` to `[K]` float64.
+  """Returns the mean over each region's samples.
 
-  With one region it is over everything. In float32 the rounding of a sum over
-  a large batch can be as large as the gain that a line search has to see.
+  With one region it is the mean over everything. In float32 the rounding error
+  of a sum over a large batch can be as large as the improvement that a line
+  search has to see.
+
+  Args:
+    x: a number for each sample, `[K, ...]`, or of any shape if K = 1.
+    num_regions: K.
+
+  Returns:
+    The means, `[K]` float64.
 
   Raises:
     ValueError: if K > 1 and the leading axis is not K.

@@ -1,8 +1,9 @@
-"""Soft actor-critic's losses (Haarnoja et al. 2018b), task by task.
+"""Soft actor-critic's losses (Haarnoja et al. 2018b), one for each task.
 
-Q is that of twin critics, `[2, K, N]`; everything else is `[K, N]`, task-major;
-temperatures are each task's own, `[K]`. A loss is a mean over a task's N
-transitions, `[K]`, so that tasks weigh the same whatever is done next.
+The values Q of the twin critics are `[2, K, N]`, the temperatures are `[K]`,
+one for each task, and everything else is task-major `[K, N]`. A loss is the
+mean over a task's N transitions, `[K]`, so that all tasks have the same weight
+in whatever follows.
 """
 
 from distillery.ops import checks
@@ -18,21 +19,21 @@ def critic_target(
     *,
     gamma: float,
 ) -> tf.Tensor:
-  """What Q(s, a) is to be (equations 3 and 6).
+  """Returns the target y of Q(s, a) (equations 3 and 6).
 
     y = r + gamma d ( min_c Q'_c(s', a') - alpha log pi(a'|s') ),  a' ~ pi(.|s')
 
   Args:
-    reward: r, `[K, N]`.
+    reward: the reward r, `[K, N]`.
     discount: d, 0 where s' is terminal and 1 elsewhere, also where an episode
-      was truncated; `[K, N]`.
-    next_q: of the target critics, `[2, K, N]`.
-    next_log_prob: `[K, N]`.
+      was truncated, `[K, N]`.
+    next_q: Q'_c(s', a') of the target critics, `[2, K, N]`.
+    next_log_prob: log pi(a'|s'), `[K, N]`.
     temperature: alpha, `[K]`.
-    gamma: the discount factor.
+    gamma: the discount factor, in [0, 1].
 
   Returns:
-    y `[K, N]`. No gradient passes.
+    y, `[K, N]`. No gradient flows through it.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -55,14 +56,16 @@ def critic_target(
 
 
 def critic_loss(q: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-  """sum_c mean_n (Q_c(s, a) - y)^2 (equation 5 of both critics).
+  """Returns the squared errors of both critics (equation 5).
+
+    sum_c mean_n (Q_c(s, a) - y)^2
 
   Args:
-    q: `[2, K, N]`.
+    q: Q_c(s, a) of the critics, `[2, K, N]`.
     target: y, `[K, N]`.
 
   Returns:
-    `[K]`. The gradient reaches `q` alone.
+    The loss, `[K]`. The gradient reaches `q` alone.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -77,16 +80,18 @@ def critic_loss(q: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 def actor_loss(
     q: tf.Tensor, log_prob: tf.Tensor, temperature: tf.Tensor
 ) -> tf.Tensor:
-  """mean_n alpha log pi(a|s) - min_c Q_c(s, a), a ~ pi(.|s) (equation 9).
+  """Returns the loss of the policy (equation 9).
+
+    mean_n alpha log pi(a|s) - min_c Q_c(s, a),   a ~ pi(.|s)
 
   Args:
-    q: of the policy's own, reparameterised actions, `[2, K, N]`. Who minimises
-      differentiates the policy's variables alone.
-    log_prob: of these actions, `[K, N]`.
+    q: Q_c(s, a) of the policy's own, reparameterised actions, `[2, K, N]`. The
+      caller must differentiate with respect to the policy's variables alone.
+    log_prob: log pi(a|s) of these actions, `[K, N]`.
     temperature: alpha, `[K]`.
 
   Returns:
-    `[K]`. No gradient reaches the temperature.
+    The loss, `[K]`. No gradient reaches the temperature.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -103,18 +108,20 @@ def actor_loss(
 def temperature_loss(
     log_temperature: tf.Tensor, log_prob: tf.Tensor, *, target_entropy: float
 ) -> tf.Tensor:
-  """-log alpha (mean_n log pi(a|s) + H) (equation 18, of log alpha).
+  """Returns the loss of the temperature (equation 18, with log alpha).
 
-  alpha grows while the entropy -log pi is below its target H, usually minus the
-  number of action dimensions.
+    -log alpha (mean_n log pi(a|s) + H)
+
+  alpha grows while the entropy -log pi is below its target H, which is usually
+  minus the number of action dimensions.
 
   Args:
     log_temperature: log alpha, `[K]`.
-    log_prob: of the policy's actions, `[K, N]`.
-    target_entropy: H, nats.
+    log_prob: log pi(a|s) of the policy's actions, `[K, N]`.
+    target_entropy: H, in nats.
 
   Returns:
-    `[K]`. The gradient reaches `log_temperature` alone.
+    The loss, `[K]`. The gradient reaches `log_temperature` alone.
 
   Raises:
     ValueError: if the shapes disagree.

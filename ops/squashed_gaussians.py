@@ -10,7 +10,7 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class SquashedSample(NamedTuple):
-  """Actions and their log-probabilities."""
+  """The actions drawn from a policy, and their log-probabilities."""
 
   action: tf.Tensor  # [..., A], in [-1, 1].
   log_prob: tf.Tensor  # [...]
@@ -19,21 +19,23 @@ class SquashedSample(NamedTuple):
 def sample(
     mean: tf.Tensor, log_std: tf.Tensor, noise: tf.Tensor
 ) -> SquashedSample:
-  """a = tanh(u), u = mean + std noise, and log pi(a) (Haarnoja et al. 2018).
+  """Draws actions a = tanh(u) and computes log pi(a).
 
+    u = mean + std noise
     log pi(a) = sum_i log N(u_i; mean_i, std_i^2) - log(1 - tanh(u_i)^2)
 
-  (appendix C, equation 21), the last term as 2 (log 2 - u - softplus(-2 u)),
-  which is exact where tanh has long rounded to 1.
+  This is equation 21 of Haarnoja et al. (2018, appendix C). The last term is
+  computed as 2 (log 2 - u - softplus(-2 u)), which stays exact where tanh is
+  rounded to 1.
 
   Args:
-    mean: of u, `[..., A]`.
-    log_std: of u; same shape.
-    noise: standard normal; same shape.
+    mean: the mean of u, `[..., A]`.
+    log_std: the logarithm of the standard deviation of u, `[..., A]`.
+    noise: standard normal noise, `[..., A]`.
 
   Returns:
-    `SquashedSample`. Gradients reach mean and log_std, through the action too:
-    it is reparameterised.
+    `SquashedSample`. Gradients reach mean and log_std, also through the action,
+    which is reparameterised.
 
   Raises:
     ValueError: if the shapes disagree.

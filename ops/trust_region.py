@@ -1,4 +1,4 @@
-"""Trust-region steps of K regions at once (what a region is: `ops.regions`)."""
+"""Trust-region steps of K regions at once (see `ops.regions`)."""
 
 import functools
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-# What `TrustRegionResult.failure` indexes: where a NaN or infinity was first.
+# The places where a NaN or infinity may first appear, in the order of the
+# computation. `TrustRegionResult.failure` is an index into this tuple.
 FAILURES = ('', 'loss', 'gradient', 'Fisher product', 'step')
 
 _ZERO = tf.UnconnectedGradients.ZERO
@@ -20,18 +21,21 @@ _tape = functools.partial(
 
 
 class TrustRegionResult(NamedTuple):
-  """Of the variables that were kept, each `[K]`.
+  """The outcome of a step for each region; every field is `[K]`.
 
   Attributes:
-    kl: mean KL(old || kept) of a region's samples, nats, float64; 0 if the old
-      variables were kept.
-    improvement: loss before less loss after, float64; likewise.
-    step_norm: Euclidean norm of the variables' change, float64; likewise.
-    accepted: whether the region moved; bool.
-    num_backtracks: how often the step was shortened, int32. `max_backtracks` if
-      no length would do; 0 if there was no step to try.
-    failure: index into `FAILURES`, int32; 0 if all was finite. A region that
-      failed did not move. See `failure_message`.
+    kl: the mean KL(old || kept) of a region's samples in nats, float64; 0 if
+      the region did not move.
+    improvement: the loss before minus the loss after, float64; 0 if the region
+      did not move.
+    step_norm: the Euclidean norm of the variables' change, float64; 0 if the
+      region did not move.
+    accepted: true if the region moved, bool.
+    num_backtracks: the number of times that the step was shortened, int32. It
+      is `max_backtracks` if no length was accepted, and 0 if there was no step
+      to try.
+    failure: an index into `FAILURES`, int32; 0 if everything was finite. A
+      region with a failure did not move. See `failure_message`.
   """
 
   kl: tf.Tensor
@@ -43,7 +47,10 @@ class TrustRegionResult(NamedTuple):
 
 
 def failure_message(failure: np.ndarray) -> str:
-  """What `[K]` failures say: 'gradient of region 3'; '' if there is none."""
+  """Describes `[K]` failures in words, as 'gradient of region 3'.
+
+  The result is '' if there is no failure.
+  """
   return ', '.join(
       f'{FAILURES[int(code)]} of region {k}'
       for k, code in enumerate(np.asarray(failure))
@@ -58,25 +65,28 @@ def fisher_vector_product(
     damping: float,
     num_regions: int,
 ) -> Callable[[tf.Tensor], tf.Tensor]:
-  """Makes v to (F_k + damping) v_k, at the present variables.
+  """Makes the function from v_k to (F_k + damping) v_k.
 
     F = mean_n J_n^T M_n J_n
 
-  with J the derivative of the distribution's parameters and M their Fisher
-  information: 1 / s^2 for a mean, 2 / s^2 for a standard deviation s,
-  diag(p) - p p^T for logits (Martens 2020, section 9). It is the Hessian of the
-  mean KL(old || new) at new = old, by first derivatives alone. The policy is
-  evaluated once, here, and not once a product.
+  Here J is the derivative of the distribution's parameters with respect to the
+  variables, at their present values, and M is the Fisher information of the
+  parameters: 1 / s^2 for a mean, 2 / s^2 for a standard deviation s, diag(p) -
+  p p^T for logits (Martens 2020, section 9). F is the Hessian of the mean
+  KL(old || new) at new = old, but needs first derivatives alone. The policy is
+  evaluated once, here, and not in every product.
 
   Args:
-    policy: the distribution at the present variables: Independent(Normal) or
-      Categorical, batch shape `[K, N]` (any, if K = 1).
-    variables: to differentiate by; each `[K, ...]` (any shape, if K = 1).
-    damping: added to the diagonal, >= 0.
+    policy: a function that returns the distribution at the present variables:
+      Independent(Normal) or Categorical, of batch shape `[K, N]` (any shape if
+      K = 1).
+    variables: the variables of the derivative, each `[K, ...]` (any shape if
+      K = 1).
+    damping: the number that is added to the diagonal, >= 0.
     num_regions: K.
 
   Returns:
-    A function of `[K, P]` to `[K, P]`, P as in `regions.flatten`.
+    A function from `[K, P]` to `[K, P]`, where P is as in `regions.flatten`.
 
   Raises:
     ValueError: if the distribution is of another family, or a leading axis is
@@ -90,9 +100,12 @@ def fisher_vector_product(
 
 
 def _fisher_product(tape, parameters, variables, damping, num_regions):
-  """See `fisher_vector_product`; `tape` saw variables become parameters."""
-  # J^T w is linear in w, so its derivative by w is J whatever w is: a product
-  # J v by going backwards twice, where only the second time depends on v.
+  """Makes the function that `fisher_vector_product` describes.
+
+  `tape` recorded how the parameters were computed from the variables.
+  """
+  # J^T w is linear in w, so its derivative by w is J for any w. Hence two
+  # backward passes give a product J v, and only the second depends on v.
   weights = [tf.zeros_like(parameter) for parameter in parameters]
   with _tape() as dual:
     dual.watch(weights)
@@ -102,7 +115,7 @@ def _fisher_product(tape, parameters, variables, damping, num_regions):
         output_gradients=weights,
         unconnected_gradients=_ZERO,
     )
-  regions.flatten(parameters, num_regions)  # Refuses what has no axis of K.
+  regions.flatten(parameters, num_regions)  # Checks the axis of K.
   action_size = parameters[0].shape[-1]
   num_samples = tf.size(parameters[0]) // (action_size * num_regions)
 
@@ -144,28 +157,35 @@ def trust_region_step(
 
     (F + damping) x = dloss/dv,    step = x sqrt(2 max_kl / x^T (F + damping) x)
 
-  and the variables become v - ratio^j step with the least j for which the loss
-  has fallen and mean KL(old || new) <= max_kl. Where there is none up to
-  `max_backtracks`, the old ones come back, bit for bit. The gradient is scaled
-  to norm 1 for the solution, which leaves the step as it is.
+  The variables become v - ratio^j step, with the least j for which the loss has
+  fallen and mean KL(old || new) <= max_kl. If no j up to `max_backtracks`
+  satisfies both conditions, the region's old variables come back, bit for bit.
+  For the solution the gradient is scaled to norm 1, which does not change the
+  step.
 
   Args:
-    variables: what moves; `[K, ...]` (any shape, if K = 1).
-    policy: as in `fisher_vector_product`; evaluated again and again.
-    loss: from what `policy` gave to all that is to be minimised, `[K]`; best by
-      `regions.mean`. Neither it nor the policy of a region may depend on
-      another region's variables: hold copies of those.
-    max_kl: delta, > 0, nats.
-    damping: added to the diagonal of F, >= 0.
-    cg_iterations: most products of the solution, >= 1.
-    backtrack_ratio: ratio, in (0, 1).
-    max_backtracks: >= 0.
+    variables: the variables to move, each `[K, ...]` (any shape if K = 1).
+    policy: a function that returns the distribution, as in
+      `fisher_vector_product`; it is called for every candidate.
+    loss: a function from the result of `policy` to the loss `[K]`, usually a
+      `regions.mean`. Neither the loss nor the policy of a region may depend on
+      another region's variables; if they need them, give them copies.
+    max_kl: delta, the largest mean KL divergence in nats, > 0.
+    damping: the number that is added to the diagonal of F, >= 0.
+    cg_iterations: the largest number of products for the solution, >= 1.
+    backtrack_ratio: the ratio of successive step lengths, in (0, 1).
+    max_backtracks: the largest number of times that a step is shortened, >= 0.
     num_regions: K.
-    project: brings variables back into their range; called before a candidate
-      is judged, so that what is kept is what was judged.
+    project: a function that brings the variables back into their range. It is
+      called before a candidate is judged, so that the variables that are kept
+      are the ones that were judged.
 
   Returns:
-    `TrustRegionResult`. A NaN raises nothing here: see its `failure`.
+    `TrustRegionResult`. A NaN raises no error; see its `failure`.
+
+  Raises:
+    ValueError: if the distribution is of another family, the loss is not `[K]`,
+      or a leading axis is not K.
   """
   variables = list(variables)
   with _tape() as tape:
@@ -200,7 +220,7 @@ def trust_region_step(
 
 
 def _gradient(tape, loss, variables, num_regions):
-  """The gradient `[K, P]`, and the loss as float64."""
+  """Returns the gradient `[K, P]`, and the loss as float64."""
   if not loss.shape.is_compatible_with([num_regions]):
     raise ValueError(
         f'loss must be of shape [{num_regions}], one number a '
@@ -213,7 +233,7 @@ def _gradient(tape, loss, variables, num_regions):
 
 
 def _natural_step(product, gradient, max_kl, num_iterations):
-  """The full step `[K, P]`, and what may not be finite, stage by stage."""
+  """Returns the full step `[K, P]`, and the last two stages of `FAILURES`."""
   norm = tf.norm(tf.cast(gradient, tf.float64), axis=1, keepdims=True)
   unit = tf.math.divide_no_nan(tf.cast(gradient, tf.float64), norm)
   x, fisher_x = conjugate_gradient.conjugate_gradient(
@@ -231,7 +251,7 @@ def _natural_step(product, gradient, max_kl, num_iterations):
 
 
 def _first_failure(*stages: tf.Tensor) -> tf.Tensor:
-  """Index into `FAILURES`, `[K]`, of the first stage that is not finite."""
+  """Returns `[K]` indices into `FAILURES` of the first stage not finite."""
   is_finite = tf.stack(
       [
           tf.reduce_all(
@@ -255,7 +275,7 @@ def _line_search(
     project,
     failure,
 ) -> TrustRegionResult:
-  """Tries ever shorter steps, all regions at once; leaves what is kept."""
+  """Tries shorter and shorter steps and keeps the accepted ones."""
   old = regions.flatten(variables, step.shape[0])
 
   def trial(j, pending, kept, kl, loss, num_backtracks):
