@@ -1,4 +1,7 @@
-"""What agents ask of a network; protocols, so that it inherits nothing."""
+"""The interfaces that agents need of a network.
+
+They are protocols, so a network does not have to inherit from them.
+"""
 
 from typing import Dict, Optional, Protocol, Sequence
 
@@ -10,13 +13,15 @@ from tensorflow_probability import distributions as tfd
 class MultiTaskPolicy(Protocol):
   """K task policies and one policy that all tasks share.
 
-  Observations are task-major, `[K, N, D]` float32; the distributions that come
-  back have batch shape `[K, N]`. The two sets of variables do not overlap.
-  Gradients of `task` may reach `shared_variables` (they do in Distral's two
-  columns): who must hold one set fixed differentiates the other alone.
+  Observations are task-major, `[K, N, D]` float32, and the returned
+  distributions have batch shape `[K, N]`. The two sets of variables do not
+  overlap. Gradients of `task` may reach `shared_variables` (in Distral's two
+  columns they do). To hold one set fixed, differentiate with respect to the
+  other set alone.
 
-  `origin` `[K, N]` int32 says which task an observation came from, for a policy
-  that is shown the task and asked about states of others; None: row k's own.
+  `origin` `[K, N]` int32 is the task that each observation came from. A policy
+  that observes the task needs it for states of other tasks. None means that the
+  observations of row k came from task k.
   """
 
   num_tasks: int
@@ -24,21 +29,37 @@ class MultiTaskPolicy(Protocol):
   def shared(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
   ) -> tfd.Distribution:
-    """pi_0(.|s)."""
+    """Returns the shared policy pi_0(.|s).
+
+    Args:
+      observation: the states s, `[K, N, D]`.
+      origin: the task that each state came from, `[K, N]` int32; None: row k's.
+
+    Returns:
+      A distribution of actions with batch shape `[K, N]`.
+    """
 
   def task(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
   ) -> tfd.Distribution:
-    """pi_k(.|s) of row k, wherever s came from."""
+    """Returns the policy pi_k(.|s) of row k, also for states of other tasks.
+
+    Args:
+      observation: the states s, `[K, N, D]`.
+      origin: the task that each state came from, `[K, N]` int32; None: row k's.
+
+    Returns:
+      A distribution of actions with batch shape `[K, N]`.
+    """
 
   def shared_variables(self) -> Sequence[tf.Variable]:
-    """Trainable variables of the shared policy."""
+    """Returns the trainable variables of the shared policy."""
 
   def task_variables(self) -> Sequence[tf.Variable]:
-    """Trainable variables of the task policies, each `[K, ...]`."""
+    """Returns the trainable variables of the task policies, each `[K, ...]`."""
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, all that `networks.acting` needs to act without TensorFlow."""
+    """Returns by name the variables that the policy in NumPy needs."""
 
   def acting_policy(
       self,
@@ -47,42 +68,49 @@ class MultiTaskPolicy(Protocol):
       high: Sequence[float] = (),
       noise_color: float = 0.0,
   ) -> acting.ActingPolicy:
-    """The same policy in NumPy, 'task' or 'shared'.
+    """Returns the same policy in NumPy.
 
     Args:
-      which: 'task' (pi_k) or 'shared' (pi_0).
-      low: bounds that the environment clips continuous actions to, A numbers;
-        empty: it does not.
-      high: likewise.
-      noise_color: of a Gaussian policy's noise, see
+      which: 'task' for pi_k, 'shared' for pi_0.
+      low: the A lower bounds to which the environment clips continuous actions;
+        empty if it does not clip them.
+      high: the A upper bounds, or empty.
+      noise_color: the color of a Gaussian policy's noise, >= 0; see
         `acting.gaussian.colored_noise`.
+
+    Returns:
+      A policy that acts with the values of `acting_variables`.
     """
 
   def observe(self, observation: tf.Tensor) -> None:
-    """Updates statistics of the observations, if it has any, `[K, N, D]`."""
+    """Updates the statistics of observations, if there are any.
+
+    The observations are `[K, N, D]`.
+    """
 
   def project(self, max_std: Optional[tf.Tensor] = None) -> None:
-    """Puts the variables back into their ranges, after a step.
+    """Moves the variables back into their ranges, after a step.
 
     Args:
-      max_std: upper bound of the standard deviation of what acts now, if that
-        is Gaussian, float32 []; None: the one that it was made with.
+      max_std: the upper bound of the standard deviation of the policy that acts
+        now, if it is Gaussian, float32 []; None: the bound that the policy was
+        made with.
     """
 
   def reset_tasks(self) -> None:
-    """Makes every pi_k pi_0, as nearly as the architecture can.
+    """Makes every pi_k equal to pi_0, as nearly as the architecture allows.
 
     Raises:
-      ValueError: if it cannot.
+      ValueError: if the architecture does not allow it.
     """
 
 
 class MultiTaskValue(Protocol):
-  """K state values."""
+  """The values of the states of K tasks."""
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
-    """V_k(s): `[K, N, D]` to `[K, N]`."""
+    """Returns the values V_k(s), `[K, N]`, of states `[K, N, D]`."""
 
   @property
   def trainable_variables(self) -> Sequence[tf.Variable]:
-    """Variables with a leading task axis."""
+    """Returns the trainable variables, each with a leading task axis."""

@@ -11,7 +11,10 @@ import tensorflow as tf
 
 
 class StackedValue(snt.Module):
-  """V_k(s), one network a task; implements `interfaces.MultiTaskValue`."""
+  """The values V_k(s), with one network for each task.
+
+  Implements `networks.interfaces.MultiTaskValue`.
+  """
 
   def __init__(
       self,
@@ -29,12 +32,14 @@ class StackedValue(snt.Module):
     Args:
       num_tasks: K.
       observation_size: D.
-      hidden_sizes: of each network.
-      scale: the networks' outputs are multiplied by it. 1 / (1 - gamma) lets
-        them put out values of the size of a reward.
-      min_observation_std: floor of the observations' standard deviation.
-      seed: of the initial weights; another than that of the policy beside it.
-      name: of the module.
+      hidden_sizes: the number of units of each hidden layer.
+      scale: the factor that the networks' outputs are multiplied by. With
+        1 / (1 - gamma) the outputs themselves have the size of a reward.
+      min_observation_std: the least standard deviation that observations are
+        divided by, in the observation's unit, > 0.
+      seed: the seed of the initial weights; it must differ from the seed of the
+        policy that is used with it.
+      name: the name of the module.
     """
     super().__init__(name=name)
     self.scale = scale
@@ -55,13 +60,16 @@ class StackedValue(snt.Module):
     )
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N]`, in units of (scaled) return."""
+    """Returns the values `[K, N]` of observations `[K, N, D]`.
+
+    Their unit is the unit of the (scaled) return.
+    """
     return self.scale * tf.squeeze(
         self._net(self._normalizer(observation)), axis=-1
     )
 
   def observe(self, observation: tf.Tensor) -> None:
-    """Updates the observation statistics with `[K, N, D]`."""
+    """Updates the statistics with observations `[K, N, D]`."""
     self._normalizer.update(observation)
 
 
@@ -72,30 +80,32 @@ _MEMORY = 0.5
 
 
 class LinearValue(snt.Module):
-  """V_k(s_t) = w_k phi(s_t, t), by ridge regression for each task alone.
+  """The values V_k(s_t) = w_k phi(s_t, t), fitted by ridge regression.
 
     phi(o, t) = [o, o^2, t/100, (t/100)^2, (t/100)^3, 1],  |o| <= 10
 
-  The baseline of Duan et al. (2016, section 5), with t the index of the step
-  within its episode. t makes a fixed horizon observable, so with it V = 0
-  after the last step of an episode contradicts nothing, however the episode
-  ended. Before the first fit V is 0.
+  This is the baseline of Duan et al. (2016, section 5), for each task alone; t
+  is the index of the step within its episode. Since t makes a fixed horizon
+  observable, V = 0 after the last step of an episode is consistent, whether the
+  episode was terminated or truncated. Before the first fit V is 0.
 
-  A fit sees the very returns it is asked to predict: use the values of a batch
-  first, and fit to that batch afterwards, or advantages are biased to zero.
+  A fit sees the very returns that it is asked to predict. So use the values of
+  a batch first, and fit to that batch afterwards; otherwise advantages are
+  biased towards zero.
 
-  Unlike theirs it does not forget all that it saw before the last batch. What
-  is drawn once an episode, like a goal, takes as few values in a batch as that
-  has episodes; ten of them leave such features free to explain anything, and
-  the next batch may be predicted worse than by its mean. On MT10 with a fixed
-  policy and 5,000 steps a task, the mean over tasks of the variance explained
-  (taken to be -1 where it was less) was .13 with a batch alone and a ridge of
-  1e-5, .43 with a ridge of 1, .54 with that and the memory. A longer memory
-  explains more (.57 with .8), but of a policy that is long gone.
+  Unlike the original, this value does not forget everything before the last
+  batch. A quantity that is drawn once per episode, such as a goal, has as few
+  values in a batch as the batch has episodes. With ten of them such features
+  can explain anything, and the next batch may be predicted worse than by its
+  mean. On MT10 with a fixed policy and 5,000 steps per task, the mean over
+  tasks of the explained variance (counted as -1 where it was less) was .13 with
+  one batch alone and a ridge of 1e-5, .43 with a ridge of 1, and .54 with that
+  ridge and the memory. A longer memory explains more (.57 with .8), but it
+  describes policies that are long out of date.
 
-  Weights and arithmetic are float64: squares and cubes of very different size
-  nearly cancel. The weights are variables, so that a checkpoint holds them,
-  and not trainable.
+  Weights and arithmetic are float64, since squares and cubes of very different
+  size nearly cancel. The weights are variables, so that a checkpoint holds
+  them, but they are not trainable.
   """
 
   def __init__(
@@ -106,7 +116,7 @@ class LinearValue(snt.Module):
     Args:
       num_tasks: K.
       observation_size: D.
-      name: of the module.
+      name: the name of the module.
     """
     super().__init__(name=name)
     size = 2 * observation_size + 4
@@ -120,17 +130,18 @@ class LinearValue(snt.Module):
     )
 
   def __call__(self, observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
-    """V of states.
+    """Predicts the values of states.
 
     Args:
-      observation: `[K, N, D]`.
-      step: index of the step within its episode, `[K, N]`; the first is 0.
+      observation: the observations, `[K, N, D]`.
+      step: the index of each step within its episode, `[K, N]`; the first is 0.
 
     Returns:
-      `[K, N]` float32, in units of the targets. No gradient reaches anything.
+      The values, `[K, N]` float32, in the unit of the targets. No gradient
+      flows through them.
 
     Raises:
-      ValueError: if the shapes are others.
+      ValueError: if the shapes are wrong.
     """
     self._check(observation, step=step)
     value = tf.matmul(_features(observation, step), self.weights)
@@ -139,20 +150,20 @@ class LinearValue(snt.Module):
   def fit(
       self, observation: tf.Tensor, step: tf.Tensor, target: tf.Tensor
   ) -> None:
-    """Adds a batch, and solves for the weights of each task.
+    """Adds a batch and computes the new weights of each task.
 
       w = argmin sum_i .5^i sum_n (target_in - w phi_in)^2 + |w|^2
 
-    with i the age of a batch, in fits. If data of a task are not finite, its
-    weights become NaN.
+    Here i is the age of a batch: the number of fits since it was added. If a
+    task's data are not finite, its weights become NaN.
 
     Args:
-      observation: `[K, N, D]`.
-      step: index of the step within its episode, `[K, N]`.
-      target: what V should be, `[K, N]`.
+      observation: the observations, `[K, N, D]`.
+      step: the index of each step within its episode, `[K, N]`; the first is 0.
+      target: the values that would be right, `[K, N]`.
 
     Raises:
-      ValueError: if the shapes are others.
+      ValueError: if the shapes are wrong.
     """
     self._check(observation, step=step, target=target)
     phi = _features(observation, step)  # [K, N, F]
@@ -199,9 +210,18 @@ def _features(observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
 
 
 class Temperatures(snt.Module):
-  """alpha of each task, `[K]`: how much a nat of entropy is worth in reward."""
+  """The temperatures alpha of the tasks, `[K]`.
+
+  A temperature is the worth of one nat of entropy, in units of reward.
+  """
 
   def __init__(self, num_tasks: int, initial: float):
+    """Makes the variable.
+
+    Args:
+      num_tasks: K.
+      initial: the initial temperature of every task, > 0.
+    """
     super().__init__(name='temperatures')
     self.log = tf.Variable(
         tf.math.log(tf.fill([num_tasks], float(initial))), name='log'
@@ -215,7 +235,7 @@ _OUTPUT_SCALE = 1e-3
 
 
 class TwinCritics(snt.Module):
-  """Q_1 and Q_2 of each task (Fujimoto et al. 2018)."""
+  """The critics Q_1 and Q_2 of each task (Fujimoto et al. 2018)."""
 
   def __init__(
       self,
@@ -229,7 +249,20 @@ class TwinCritics(snt.Module):
       seed: Union[int, np.random.SeedSequence],
       name: str = 'twin_critics',
   ):
-    """Makes all variables; see `SquashedPolicy` for the arguments."""
+    """Makes all variables.
+
+    Args:
+      num_tasks: K.
+      observation_size: D.
+      action_size: A.
+      architecture: how tasks share layers: 'shared', 'multi_head' or
+        'separate', see `layers.perceptrons.TaskMLP`.
+      observes_task: True to append the task's one-hot to the input.
+      hidden_sizes: the number of units of each hidden layer; at least one
+        layer.
+      seed: the seed of the initial weights.
+      name: the name of the module.
+    """
     super().__init__(name=name)
     self._net = perceptrons.TaskMLP(
         num_tasks,
@@ -245,12 +278,27 @@ class TwinCritics(snt.Module):
     )
 
   def __call__(self, observation: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` and actions of the unit box `[K, N, A]` to Q `[2, K, N]`."""
+    """Returns the values of actions.
+
+    Args:
+      observation: the observations, `[K, N, D]`.
+      action: the actions in the unit box [-1, 1]^A, `[K, N, A]`.
+
+    Returns:
+      Q_1 and Q_2, `[2, K, N]`.
+    """
     return tf.squeeze(
         self._net(tf.concat([observation, action], axis=-1)), axis=-1
     )
 
   def follow(self, other: 'TwinCritics', rate: float) -> None:
-    """Moves every variable by a share `rate` of the way to those of another."""
+    """Moves every variable towards the same variable of other critics.
+
+      own + rate (other - own)
+
+    Args:
+      other: the critics to follow, of the same shape.
+      rate: the share of the distance to move, in [0, 1].
+    """
     for own, source in zip(self.trainable_variables, other.trainable_variables):
       own.assign_add(rate * (source - own))

@@ -1,4 +1,4 @@
-"""What a policy of columns is made of."""
+"""The building block of policies that are made of columns."""
 
 import math
 from typing import Dict, Optional, Sequence
@@ -10,13 +10,16 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# Least precision that a fresh column adds, in units of 1 / action^2: with less,
-# the softplus behind it would hardly pass a gradient.
+# The least precision that a fresh column adds, in units of 1 / action^2. With
+# less, hardly any gradient would pass through the softplus after it.
 _MIN_INITIAL_PRECISION = 0.01
 
 
 class Column(snt.Module):
-  """Perceptrons of standardised observations: one a task, or one for all."""
+  """Perceptrons on standardised observations.
+
+  There is one perceptron for each task, or one for all tasks.
+  """
 
   def __init__(
       self,
@@ -33,15 +36,15 @@ class Column(snt.Module):
     """Makes all variables.
 
     Args:
-      num_networks: 1, which all rows go through, or K.
+      num_networks: 1 to send all rows through one network, or K.
       num_tasks: K.
-      observation_normalizer: of observations `[K, N, D]`; others may have it
-        too.
-      observes_task: whether the task's one-hot follows the observation.
-      hidden_sizes: units of each hidden layer.
-      output_size: units of the last layer.
-      rng: the initial weights are drawn from it.
-      name: of the module.
+      observation_normalizer: the normalizer of observations `[K, N, D]`;
+        columns may share it.
+      observes_task: True to append the task's one-hot to the observation.
+      hidden_sizes: the number of units of each hidden layer.
+      output_size: the number of units of the last layer.
+      rng: the generator that the initial weights are drawn from.
+      name: the name of the module.
     """
     super().__init__(name=name)
     self.observes_task = observes_task
@@ -62,15 +65,18 @@ class Column(snt.Module):
   def __call__(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
   ) -> tf.Tensor:
-    """Puts out `[K, N, output_size]`.
+    """Computes the outputs of the column.
 
     Args:
-      observation: `[K, N, D]`.
-      origin: `[K, N]` int32, the task that an observation came from: its
-        one-hot is shown. None: row k's is that of task k.
+      observation: the observations, `[K, N, D]`.
+      origin: the task that each observation came from, whose one-hot is
+        appended, `[K, N]` int32; None: row k came from task k.
+
+    Returns:
+      The outputs, `[K, N, output_size]`.
 
     Raises:
-      ValueError: if the shapes are others.
+      ValueError: if the shapes are wrong.
     """
     checks.has_shape(
         self.name, [self._num_tasks, None, None], observation=observation
@@ -91,10 +97,10 @@ class Column(snt.Module):
     return tf.reshape(y, [self._num_tasks, -1, y.shape[-1]])
 
   def copy(self, other: 'Column') -> None:
-    """Every network becomes the only one of `other`.
+    """Sets every network to the only network of `other`.
 
     Raises:
-      ValueError: if they do not see the same.
+      ValueError: if the two columns do not have the same inputs.
     """
     is_pooled = self._normalizer is other._normalizer
     if not is_pooled or self.observes_task != other.observes_task:
@@ -108,12 +114,15 @@ class Column(snt.Module):
       own.assign(tf.broadcast_to(source, own.shape))
 
   def zero_last_layer(self) -> None:
-    """Makes every output 0, whatever the observation."""
+    """Makes every output 0, for any observation."""
     for variable in (self._net.weights[-1], self._net.biases[-1]):
       variable.assign(tf.zeros_like(variable))
 
   def acting_variables(self, prefix: str) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting` needs."""
+    """Returns by name the variables that `networks.acting` needs.
+
+    The names start with the prefix and '/'.
+    """
     named = {
         f'{prefix}/mean': self._normalizer.mean,
         f'{prefix}/inverse_std': self._normalizer.inverse_std,
@@ -127,12 +136,20 @@ class Column(snt.Module):
 
 
 def precision_offset(alpha: float, std: float) -> float:
-  """What a fresh column's zeros are shifted by before the softplus.
+  """Returns the offset that is added to a column's outputs before the softplus.
 
-  A fresh column leaves pi_0's deviation s as it is: alpha / s^2 + kappa =
-  1 / s^2. Were kappa 0, pi_k would be wider than pi_0 by sqrt(1 / alpha), and
-  the KL cost would widen pi_0 in turn, step by step to its bound.
+  The outputs of a fresh column are nearly 0. With this offset it leaves pi_0's
+  standard deviation s as it is: alpha / s^2 + kappa = 1 / s^2. With kappa = 0,
+  pi_k would be wider than pi_0 by sqrt(1 / alpha), and the KL cost would then
+  widen pi_0 step by step, up to its bound.
+
+  Args:
+    alpha: the power of pi_0 in the task policy, in [0, 1].
+    std: the initial standard deviation s of pi_0, in units of the action, > 0.
+
+  Returns:
+    The offset: the inverse of the softplus at kappa.
   """
   precision = max((1.0 - alpha) / std**2, _MIN_INITIAL_PRECISION)
-  # The inverse of the softplus: log(e^x - 1), whatever x > 0.
+  # The inverse of the softplus: log(e^x - 1) for x > 0.
   return precision + math.log(-math.expm1(-precision))

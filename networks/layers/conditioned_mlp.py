@@ -1,4 +1,4 @@
-"""Perceptrons whose rows come with a vector of their task's."""
+"""Perceptrons whose rows are joined with a vector of their task."""
 
 from typing import Dict, Sequence, Union
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class ConditionedMLP(snt.Module):
-  """f(x, z): one function of rows x and of a vector z that M tasks each have.
+  """A function f(x, z) of rows x and of one vector z for each of M tasks.
 
   ReLU between layers, none after the last.
   """
@@ -28,13 +28,13 @@ class ConditionedMLP(snt.Module):
     """Makes all variables.
 
     Args:
-      input_size: D, of x.
-      condition_size: L, of z; 0: there is none.
-      hidden_sizes: units of each hidden layer.
+      input_size: D, the size of x.
+      condition_size: L, the size of z; 0 if there is no z.
+      hidden_sizes: the number of units of each hidden layer.
       output_size: O.
-      output_scale: bound of the last layer's initial weights.
-      seed: of the initial weights.
-      name: of the module.
+      output_scale: the bound of the last layer's initial weights.
+      seed: the seed of the initial weights.
+      name: the name of the module.
     """
     super().__init__(name=name)
     self._condition_size = condition_size
@@ -50,10 +50,17 @@ class ConditionedMLP(snt.Module):
     )
 
   def __call__(self, x: tf.Tensor, condition: tf.Tensor) -> tf.Tensor:
-    """`[M, N, D]` and `[M, L]`, row m with vector m, to `[M, N, O]`.
+    """Computes f(x, z), where row m of x goes with vector m.
+
+    Args:
+      x: the rows, `[M, N, D]`.
+      condition: the vectors z, `[M, L]`.
+
+    Returns:
+      The outputs, `[M, N, O]`.
 
     Raises:
-      ValueError: if the numbers of tasks, or the vector's size, are not right.
+      ValueError: if the numbers of tasks differ, or z has the wrong size.
     """
     if (
         condition.shape[-1] != self._condition_size
@@ -73,7 +80,7 @@ class ConditionedMLP(snt.Module):
     return tf.reshape(y, [num_tasks, num_rows, y.shape[-1]])
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what a NumPy twin needs, layer by layer."""
+    """Returns by name the variables that a NumPy twin needs."""
     return {
         f'{kind}{i}': variable
         for kind, variables in (

@@ -5,29 +5,29 @@ from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
 
-# In units of standard deviations. An entry that hardly varied so far may move
-# by many; beyond this it says nothing more.
+# The bound of standardised entries, in standard deviations. An entry that hardly
+# varied so far may suddenly move by many; larger moves carry no information.
 MAX_DEVIATION = 5.0
 
 
 class RunningNormalizer(snt.Module):
-  """(x - mean) / std of all that was seen, in G independent groups.
+  """The standardisation (x - mean) / std, in G independent groups.
 
-  Mean and variance are those of every sample given to `update`, merged batch
-  by batch (Chan et al. 1983). They change in `update` alone, so a forward pass
-  is the same function for whoever acts and whoever learns.
+  Mean and variance are computed over all samples that were given to `update`,
+  merged batch by batch (Chan et al. 1983). They change in `update` alone, so a
+  forward pass is the same function for the actor and for the learner.
   """
 
   def __init__(self, num_groups: int, size: int, *, min_std: float, name: str):
     """Makes the variables.
 
     Args:
-      num_groups: G; the tasks' own statistics are kept apart with G = K, pooled
-        with G = 1.
-      size: D, entries of an observation.
-      min_std: floor of the standard deviation, in units of the observation. An
-        entry that never varied is divided by it.
-      name: of the module.
+      num_groups: G; K for separate statistics of each task, 1 for statistics of
+        all tasks together.
+      size: D, the number of entries of an observation.
+      min_std: the least standard deviation to divide by, in the unit of the
+        observation, > 0. An entry that never varied is divided by it.
+      name: the name of the module.
     """
     super().__init__(name=name)
     self._min_std = min_std
@@ -42,10 +42,10 @@ class RunningNormalizer(snt.Module):
     )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N, D]`, within +-`MAX_DEVIATION`.
+    """Standardises `[K, N, D]`, and clips it to +-`MAX_DEVIATION`.
 
     Raises:
-      ValueError: if the shape is another one.
+      ValueError: if the shape is wrong.
     """
     self._check(x)
     return tf.clip_by_value(
@@ -53,10 +53,10 @@ class RunningNormalizer(snt.Module):
     )
 
   def update(self, x: tf.Tensor) -> None:
-    """Takes in a batch `[K, N, D]`; pooled over K if there is one group.
+    """Adds a batch `[K, N, D]` to the statistics.
 
     Raises:
-      ValueError: if the shape is another one.
+      ValueError: if the shape is wrong.
     """
     self._check(x)
     num_groups, _, size = self.mean.shape

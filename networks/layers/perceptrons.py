@@ -9,11 +9,12 @@ import tensorflow as tf
 
 
 class StackedMLP(snt.Module):
-  """K multi-layer perceptrons of equal shape, applied by batched products.
+  """K multi-layer perceptrons of equal shape, computed by batched products.
 
-  Maps `[K, N, D]` to `[K, N, output_size]`; row k goes through network k
-  alone. `[1, N, D]` goes through all of them. tanh or ReLU between layers, none
-  after the last. With `num_tasks=1` it is an ordinary perceptron.
+  Maps `[K, N, D]` to `[K, N, output_size]`; row k goes through network k alone.
+  An input `[1, N, D]` goes through all networks. The activation is between the
+  layers, and not after the last. With `num_tasks=1` it is an ordinary
+  perceptron.
   """
 
   def __init__(
@@ -28,20 +29,22 @@ class StackedMLP(snt.Module):
       name: str,
       activation: str = 'tanh',
   ):
-    """Makes all variables at once (none is created by the first call).
+    """Makes all variables at once, before the first call.
 
     Args:
       num_tasks: K.
       input_size: D.
-      hidden_sizes: units of each hidden layer.
-      output_size: units of the last layer.
-      output_scale: the last layer's weights are multiplied by it.
-      rng: the initial weights are drawn from it. Networks that are given the
-        same one differ; those given two of the same seed begin alike.
-      name: of the module; prefixes the variables' names.
+      hidden_sizes: the number of units of each hidden layer.
+      output_size: the number of units of the last layer.
+      output_scale: the factor of the last layer's orthogonal weights for
+        'tanh'; the bound of its uniform weights for 'relu'.
+      rng: the generator that the initial weights are drawn from. Networks that
+        share a generator differ; networks with two generators of the same seed
+        start with the same weights.
+      name: the name of the module, which also prefixes the variables' names.
       activation: 'tanh', with orthogonal initial weights; or 'relu', with
-        uniform ones, whose variance is 2 / fan_in (He et al. 2015), within
-        [-1, 1] in the last layer.
+        uniform initial weights of variance 2 / fan_in (He et al. 2015), except
+        in the last layer.
     """
     super().__init__(name=name)
     self._activation = {'tanh': tf.tanh, 'relu': tf.nn.relu}[activation]
@@ -71,7 +74,7 @@ class StackedMLP(snt.Module):
 def _orthogonal(
     rng: np.random.Generator, rows: int, cols: int, scale: Optional[float]
 ) -> np.ndarray:
-  """A matrix whose shorter side is orthogonal (Saxe et al. 2014)."""
+  """Draws a matrix with orthogonal rows or columns (Saxe et al. 2014)."""
   normal = rng.standard_normal((max(rows, cols), min(rows, cols)))
   q, r = np.linalg.qr(normal)
   q *= np.sign(np.diag(r))
@@ -87,7 +90,8 @@ def _uniform(
   return rng.uniform(-bound, bound, (rows, cols))
 
 
-# Of a layer, by activation; None is the scale of all layers but the last.
+# The functions that draw a layer's weights, by activation. Their scale is None
+# for all layers except the last.
 _initial = {'tanh': _orthogonal, 'relu': _uniform}
 
 
@@ -95,17 +99,18 @@ ARCHITECTURES = ('shared', 'multi_head', 'separate')
 
 
 class TaskMLP(snt.Module):
-  """C copies of a function of each task, `[K, N, D]` to `[C, K, N, O]`.
+  """C copies of a function for each task, `[K, N, D]` to `[C, K, N, O]`.
 
-  | architecture | what task k's rows go through                        |
+  | architecture | network of task k's rows                             |
   |--------------|------------------------------------------------------|
-  | 'shared'     | one network                                          |
-  | 'multi_head' | one network, but for the last layer, which is task   |
-  |              | k's (Yu et al. 2020, multi-task multi-head)          |
-  | 'separate'   | a network of task k's                                |
+  | 'shared'     | one network for all tasks                            |
+  | 'multi_head' | one network for all tasks, except the last layer,    |
+  |              | which is task k's (Yu et al. 2020, multi-task        |
+  |              | multi-head)                                          |
+  | 'separate'   | task k's own network                                 |
 
-  ReLU between layers. Copies, like twin critics, differ in their initial
-  weights and are one product.
+  ReLU between layers. The copies, such as twin critics, differ in their initial
+  weights, and are computed by one product.
   """
 
   def __init__(
@@ -127,17 +132,18 @@ class TaskMLP(snt.Module):
     Args:
       num_tasks: K.
       input_size: D.
-      hidden_sizes: units of each hidden layer; at least one.
+      hidden_sizes: the number of units of each hidden layer; at least one
+        layer.
       output_size: O.
       architecture: one of `ARCHITECTURES`.
-      observes_task: whether the task's one-hot follows the input.
+      observes_task: True to append the task's one-hot to the input.
       num_copies: C.
-      output_scale: bound of the last layer's initial weights.
-      rng: the initial weights are drawn from it.
-      name: of the module.
+      output_scale: the bound of the last layer's initial weights.
+      rng: the generator that the initial weights are drawn from.
+      name: the name of the module.
 
     Raises:
-      ValueError: if there is no such architecture, or no hidden layer.
+      ValueError: if the architecture is unknown, or there is no hidden layer.
     """
     super().__init__(name=name)
     if architecture not in ARCHITECTURES:
@@ -163,7 +169,7 @@ class TaskMLP(snt.Module):
         trunk_sizes[1:-1],
         trunk_sizes[-1],
         activation='relu',
-        # A hidden layer like the others.
+        # The trunk's last layer is a hidden layer like the others.
         output_scale=np.sqrt(6.0 / trunk_sizes[-2]),
         rng=rng,
         name='trunk',
@@ -180,10 +186,10 @@ class TaskMLP(snt.Module):
     )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]`, row k of task k, to `[C, K, N, O]`.
+    """Maps `[K, N, D]`, where row k is of task k, to `[C, K, N, O]`.
 
     Raises:
-      ValueError: if the shape is another one.
+      ValueError: if the shape is wrong.
     """
     num_copies, num_tasks = self._num_copies, self._num_tasks
     checks.has_shape(self.name, [num_tasks, None, self._input_size], x=x)
@@ -205,7 +211,7 @@ class TaskMLP(snt.Module):
     return tf.reshape(y, [num_copies, num_tasks, num_rows, y.shape[-1]])
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting.squashed` needs, layer by layer."""
+    """Returns by name the variables that `networks.acting.squashed` needs."""
     weights = [*self._trunk.weights, *self._heads.weights]
     biases = [*self._trunk.biases, *self._heads.biases]
     return {

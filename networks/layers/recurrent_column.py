@@ -1,4 +1,4 @@
-"""What a policy with a memory is made of: convolution, perceptron, LSTM."""
+"""The building block of policies with a memory: an LSTM after a perceptron."""
 
 from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
@@ -10,23 +10,31 @@ KERNEL, STRIDE = 3, 2
 
 
 class Inputs(NamedTuple):
-  """An observation's parts, `[K, T, E, ...]`."""
+  """The two parts of an observation, `[K, T, E, ...]`."""
 
-  image: Optional[tf.Tensor]  # [..., rows * columns, channels]
-  rest: tf.Tensor  # [..., R]
+  # The image, [..., rows * columns, channels]; None if there is none.
+  image: Optional[tf.Tensor]
+  rest: tf.Tensor  # The other entries, [..., R].
 
 
 class Memory(NamedTuple):
-  """What is remembered after each step, `[K, T, E, H]` each."""
+  """The state of the LSTM after each step, `[K, T, E, H]` each."""
 
   h: tf.Tensor
   c: tf.Tensor
 
 
 def conv_indices(rows: int, columns: int) -> np.ndarray:
-  """Flat places of the pixels under a convolution, `[P, KERNEL^2]`.
+  """Returns the flat indices of the pixels under a convolution.
 
-  3 x 3 with stride 2 and no padding, over an image of that size.
+  The convolution is 3 x 3 with stride 2 and no padding.
+
+  Args:
+    rows: the number of rows of the image.
+    columns: the number of columns of the image.
+
+  Returns:
+    The indices of each of the P patches, `[P, KERNEL^2]` of integers.
   """
   return np.array(
       [
@@ -42,14 +50,23 @@ def conv_indices(rows: int, columns: int) -> np.ndarray:
 
 
 def conv_size(size: int) -> int:
-  """What is left of a side after a convolution."""
+  """Returns the length of a side after a convolution, in pixels."""
   return (size - KERNEL) // STRIDE + 1
 
 
 def split(
     observation: tf.Tensor, image_shape: Optional[Tuple[int, int, int]]
 ) -> Inputs:
-  """Takes the image out of observations `[..., D]`."""
+  """Splits observations into the image and the rest.
+
+  Args:
+    observation: the observations, `[..., D]`.
+    image_shape: the rows, columns and channels of the image that an observation
+      starts with; None if there is no image.
+
+  Returns:
+    `Inputs`, with the leading axes of the observations.
+  """
   if image_shape is None:
     return Inputs(None, observation)
   rows, columns, channels = image_shape
@@ -60,14 +77,14 @@ def split(
 
 
 class RecurrentColumn(snt.Module):
-  """Networks with a memory: one a task, or one for all.
+  """Networks with a memory: one for each task, or one for all tasks.
 
   image -> convolutions -> perceptron, then with the rest of the observation
   (previous action and reward) -> LSTM -> linear layer. Without an image the
   perceptron takes the whole observation. ReLU between layers.
 
   Attributes:
-    weights: variables by name, each `[1, ...]` or `[K, ...]`.
+    weights: the variables by name, each `[1, ...]` or `[K, ...]`.
   """
 
   def __init__(
@@ -83,7 +100,20 @@ class RecurrentColumn(snt.Module):
       rng: np.random.Generator,
       name: str,
   ):
-    """Makes all variables; see `recurrent.RecurrentColumnPolicy`.
+    """Makes all variables.
+
+    Args:
+      num_networks: 1 to send all rows through one network, or K.
+      observation_size: D.
+      image_shape: the rows, columns and channels of the image that an
+        observation starts with; None if there is no image.
+      conv_channels: the number of channels of each convolution, 3 x 3 with
+        stride 2.
+      hidden_sizes: the number of units of each layer of the perceptron.
+      lstm_size: H.
+      output_size: the number of units of the last layer.
+      rng: the generator that the initial weights are drawn from.
+      name: the name of the module.
 
     Raises:
       ValueError: if the image is too small for its convolutions.
@@ -138,12 +168,16 @@ class RecurrentColumn(snt.Module):
   def remember(
       self, inputs: Inputs, state: Tuple[tf.Tensor, tf.Tensor], keep: tf.Tensor
   ) -> Memory:
-    """Goes through T steps.
+    """Runs the LSTM through T steps.
 
     Args:
-      inputs: `[K, T, E, ...]`.
+      inputs: the observations, `[K, T, E, ...]`.
       state: h and c before the first step, `[K, E, H]` each.
-      keep: `[K, T, E]`, 0 where what was remembered is forgotten, else 1.
+      keep: 0 for a step that forgets all earlier steps, and 1 otherwise,
+        `[K, T, E]`.
+
+    Returns:
+      h and c after each step.
     """
     gates = self._input_gates(inputs)  # [G, T, B, 4 H]
     h, c = (self._stack(x) for x in state)  # [G, B, H]
@@ -161,11 +195,14 @@ class RecurrentColumn(snt.Module):
     )
 
   def remember_next(self, inputs: Inputs, memory: Memory) -> tf.Tensor:
-    """h one step after each of the T, `[K, T, E, H]`.
+    """Returns h after one further step, for each of the T steps.
 
     Args:
-      inputs: of the observations that followed, before any reset.
-      memory: after each of the T steps.
+      inputs: the next observations, before any reset, `[K, T, E, ...]`.
+      memory: h and c after each of the T steps.
+
+    Returns:
+      h after the next observation, `[K, T, E, H]`.
     """
     gates = self._input_gates(inputs)
     h, c = (self._stack(x) for x in memory)  # [G, T, B, H]
@@ -178,12 +215,12 @@ class RecurrentColumn(snt.Module):
     return self._unstack(tf.reshape(later, h.shape), inputs.rest.shape[:3])
 
   def output(self, h: tf.Tensor) -> tf.Tensor:
-    """The last layer, `[K, T, E, H]` to `[K, T, E, output_size]`."""
+    """Applies the last layer, `[K, T, E, H]` to `[K, T, E, output_size]`."""
     y = self._linear('output', self._stack(h))
     return self._unstack(y, h.shape[:3])
 
   def _input_gates(self, inputs: Inputs) -> tf.Tensor:
-    """What the LSTM's gates get of the inputs, `[G, T, B, 4 H]`."""
+    """Returns the inputs' share of the LSTM's gates, `[G, T, B, 4 H]`."""
     rest = self._stack(inputs.rest)
     x = rest
     if inputs.image is not None:
@@ -204,14 +241,17 @@ class RecurrentColumn(snt.Module):
     return self.weights['lstm/w'][:, -self._lstm_size :]
 
   def _linear(self, name: str, x: tf.Tensor) -> tf.Tensor:
-    """`[G, T, B, ..., D]` by the layer's `[G, D, O]`."""
+    """Multiplies `[G, T, B, ..., D]` by a layer's `[G, D, O]`."""
     weight, bias = self.weights[f'{name}/w'], self.weights[f'{name}/b']
     return _matmul(x, weight) + tf.reshape(
         bias, [bias.shape[0]] + [1] * (x.shape.rank - 2) + [bias.shape[-1]]
     )
 
   def _stack(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, E, H]` or `[K, T, E, ...]` for G networks; all tasks' rows if 1."""
+    """Arranges the rows of `[K, E, H]` or `[K, T, E, ...]` for G networks.
+
+    With one network, the rows of all tasks become rows of that network.
+    """
     if self._num_networks > 1 or x.shape[0] == 1:
       return x
     if x.shape.rank == 3:
@@ -220,7 +260,7 @@ class RecurrentColumn(snt.Module):
     return tf.reshape(x, [1, x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]])
 
   def _unstack(self, x: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
-    """The way back: `[G, T, B, F]` to `[K, T, E, F]`."""
+    """Undoes `_stack`: `[G, T, B, F]` to `[K, T, E, F]`."""
     if list(x.shape[:3]) == list(shape):
       return x
     num_tasks, num_steps, num_envs = shape
@@ -229,15 +269,17 @@ class RecurrentColumn(snt.Module):
 
 
 def _matmul(x: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-  """`[G, ..., D]` by `[G, D, O]` as one product."""
+  """Multiplies `[G, ..., D]` by `[G, D, O]` in one product."""
   flat = tf.reshape(x, [x.shape[0], -1, x.shape[-1]])
   return tf.reshape(tf.matmul(flat, weight), [*x.shape[:-1], weight.shape[-1]])
 
 
 def _cell(gates: tf.Tensor, c: tf.Tensor) -> Tuple[tf.Tensor, tf.Tensor]:
-  """An LSTM's h and c (Hochreiter and Schmidhuber 1997; Gers et al. 2000).
+  """Returns h and c of an LSTM after a step.
 
-  The forget gate begins open: 1 is added to it (Jozefowicz et al. 2015).
+  The cell is that of Hochreiter and Schmidhuber (1997) with the forget gate of
+  Gers et al. (2000). 1 is added to the forget gate, so that it is open at first
+  (Jozefowicz et al. 2015).
   """
   i, f, g, o = tf.split(gates, 4, axis=-1)
   c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(g)
