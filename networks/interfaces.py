@@ -59,7 +59,7 @@ class MultiTaskPolicy(Protocol):
     """Returns the trainable variables of the task policies, each `[K, ...]`."""
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """Returns by name the variables that the policy in NumPy needs."""
+    """Returns the variables that the policy in NumPy needs, by name."""
 
   def acting_policy(
       self,

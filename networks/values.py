@@ -262,6 +262,9 @@ class TwinCritics(snt.Module):
         layer.
       seed: the seed of the initial weights.
       name: the name of the module.
+
+    Raises:
+      ValueError: if the architecture is unknown, or there is no hidden layer.
     """
     super().__init__(name=name)
     self._net = perceptrons.TaskMLP(

@@ -1,9 +1,10 @@
 """Policies in NumPy, for the processes that step environments.
 
-The forward passes of the Sonnet modules, equal within 1e-5. TensorFlow costs 5
-to 15 times as much at a simulator's batch sizes. Rows come in U units of C
-environments of one task, `[U, C, D]`. Products are made unit by unit: a row's
-result does not depend on the others in the call.
+They compute the forward passes of the Sonnet modules, equal within 1e-5. At the
+batch sizes of a simulator TensorFlow takes 5 to 15 times as long. Rows come in
+U units of C environments of one task, `[U, C, D]`. Products are computed unit
+by unit, so that the result of a row does not depend on the other rows in the
+call.
 """
 
 from typing import Any, Callable, Dict, Protocol, Tuple, Type, Union
@@ -17,17 +18,20 @@ import numpy as np
 
 
 class _Policy(Protocol):
-  """What policies with a memory and policies without have in common."""
+  """The common part of policies with a memory and policies without."""
 
   @property
   def state_size(self) -> int:
-    """S, how many numbers are remembered of an environment; 0: no memory.
+    """Returns S, the size of an environment's memory; 0 if there is none.
 
-    A property or an attribute of the class, see `register`.
+    It is a property, or an attribute of the class; see `register`.
     """
 
   def to_json(self) -> Dict[str, Any]:
-    """What checkpoints keep of it, see `from_json` and `register`."""
+    """Returns the fields that checkpoints store for this policy.
+
+    `from_json` makes the policy from them; see also `register`.
+    """
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
     """Returns the number of tasks K and the size D of an observation."""
@@ -35,35 +39,76 @@ class _Policy(Protocol):
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ):
-    """Gathers what the tasks `[U]` need; called once a parameter refresh."""
+    """Gathers the parameters of some tasks.
+
+    It is called once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The argument `selected` of `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if the task matters and an index is not an integer in [0, K).
+    """
 
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """The randomness of an unroll, `[num_steps, num_rows, ...]` float32."""
+    """Draws the noise of an unroll.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, ...]` float32.
+    """
 
 
 class ActingPolicy(_Policy, Protocol):
-  """A policy in NumPy, for the processes that step environments. Picklable.
+  """A policy in NumPy without a memory, for processes that step environments.
 
-  Rows come in units, see above. Parameters are a flat dict of float32 arrays.
-  `state_size` is 0.
+  It can be pickled. Rows come in units, see the module's docstring. Parameters
+  are a flat dict of float32 arrays. `state_size` is 0.
   """
 
   def sample(
       self, selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """`[U, C, D]`, `[U, C, ...]` to action `[U, C, A]`, log-prob `[U, C]`."""
+    """Draws actions.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, ...]`.
+
+    Returns:
+      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete), and their
+      log-probabilities, `[U, C]` float32.
+    """
 
   def deterministic(self, selected, observation: np.ndarray) -> np.ndarray:
-    """What to do without noise, `[U, C, A]` (int32 `[U, C]` if discrete)."""
+    """Returns the actions that the policy takes without noise.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+
+    Returns:
+      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete).
+    """
 
 
 class StatefulPolicy(_Policy, Protocol):
-  """An `ActingPolicy` with a memory, which its caller keeps.
+  """A policy like `ActingPolicy`, with a memory that the caller keeps.
 
-  It takes the state `[U, C, S]` float32, 0 where an episode begins, as its last
-  argument, and returns the new one last. `state_size`, S, is positive.
+  Its methods take the state `[U, C, S]` float32, 0 where an episode begins, as
+  their last argument, and return the new state last. `state_size`, S, is
+  positive.
   """
 
   def sample(
@@ -73,22 +118,42 @@ class StatefulPolicy(_Policy, Protocol):
       noise: np.ndarray,
       state: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Returns what `ActingPolicy.sample` does, and the new state."""
+    """Draws actions and updates the state.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, ...]`.
+      state: the state before the step, `[U, C, S]` float32.
+
+    Returns:
+      The actions and log-probabilities as in `ActingPolicy.sample`, and the new
+      state.
+    """
 
   def deterministic(
       self, selected, observation: np.ndarray, state: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Returns what `ActingPolicy.deterministic` does, and the new state."""
+    """Returns the actions without noise, and the new state.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      state: the state before the step, `[U, C, S]` float32.
+
+    Returns:
+      The actions as in `ActingPolicy.deterministic`, and the new state.
+    """
 
 
 AnyPolicy = Union[ActingPolicy, StatefulPolicy]
 
 
 def from_json(content: Dict[str, Any]) -> AnyPolicy:
-  """Makes a policy of a registered class from what its `to_json` gave.
+  """Makes a policy of a registered class from the result of its `to_json`.
 
   Raises:
-    ValueError: if there is no such class.
+    ValueError: if the class is unknown.
   """
   fields: Dict[str, Any] = {
       name: tuple(value) if isinstance(value, list) else value
@@ -101,10 +166,13 @@ def from_json(content: Dict[str, Any]) -> AnyPolicy:
 
 
 def register(policy_class: Type[AnyPolicy]) -> Type[AnyPolicy]:
-  """Lets `from_json`, which imports nothing, make policies of this class.
+  """Registers a class of policies, so that `from_json` can make them.
+
+  `from_json` finds classes by their names and imports nothing.
 
   Raises:
-    ValueError: if another class has that name, or this one no `state_size`.
+    ValueError: if another class has the same name, or the class has no
+      `state_size`.
   """
   name = policy_class.__name__
   if _POLICIES.get(name, policy_class) is not policy_class:

@@ -11,34 +11,44 @@ _LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Selected(NamedTuple):
-  """What U units need of the parameters."""
+  """The parameters that U units need.
+
+  Attributes:
+    shared: the weights of the shared column.
+    shared_std: the standard deviation of pi_0, `[A]`.
+    task: the weights of the task columns; None if pi_0 acts.
+    task_std: the standard deviation of pi_k, or its upper bound if there are
+      two columns, `[U, 1, A]`; None if pi_0 acts.
+  """
 
   shared: perceptron.Column
-  shared_std: np.ndarray  # [A]
+  shared_std: np.ndarray
   task: Optional[perceptron.Column]
-  task_std: Optional[np.ndarray]  # [U, 1, A]; of two columns, its bound
+  task_std: Optional[np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class ColumnPolicy:
-  """The NumPy twin of `networks.columns.ColumnPolicy`.
+  """The NumPy twin of `networks.policies.columns.ColumnPolicy`.
 
   Attributes:
-    which: 'task' acts with pi_k, 'shared' with pi_0.
+    which: 'task' to act with pi_k, 'shared' to act with pi_0.
     architecture: 'shared', 'separate' or 'two_column'.
-    is_discrete: whether actions are discrete.
+    is_discrete: True if actions are discrete.
     action_size: A; the number of actions if they are discrete.
-    alpha: power of pi_0 in the two-column task policy.
-    num_layers: layers of a column.
-    shared_observes_task: whether the shared column sees the task's one-hot.
-    precision_offset: added to a column's precision before the softplus.
-    max_deviation: normalised observations are clipped to it.
-    low: A lower bounds that the environment clips continuous actions to; empty:
-      it does not clip them.
-    high: A upper bounds.
-    noise_color: of a Gaussian policy's noise over the steps of an unroll, see
-      `acting.gaussian.colored_noise`; log-probabilities are each step's alone.
-    task_observes_task: whether the tasks' columns see the task's one-hot.
+    alpha: the power of pi_0 in the two-column task policy, in [0, 1].
+    num_layers: the number of layers of a column.
+    shared_observes_task: True if the shared column sees the task's one-hot.
+    precision_offset: the number that is added to a column's precision before
+      the softplus.
+    max_deviation: the bound that standardised observations are clipped to.
+    low: the A lower bounds to which the environment clips continuous actions;
+      empty if it does not clip them.
+    high: the A upper bounds, or empty.
+    noise_color: the color of a Gaussian policy's noise over the steps of an
+      unroll, see `acting.gaussian.colored_noise`. Log-probabilities are
+      computed for each step alone.
+    task_observes_task: True if the task columns see the task's one-hot.
   """
 
   which: str
@@ -58,7 +68,7 @@ class ColumnPolicy:
   state_size = 0  # No memory.
 
   def to_json(self) -> Dict[str, Any]:
-    """What `from_json` makes this policy from."""
+    """Returns the fields that `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -68,7 +78,20 @@ class ColumnPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    """Gathers the parameters of the tasks of U units.
+
+    Call it once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The parameters for `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if the task matters and an index is not an integer in [0, K).
+    """
     if self.which == 'task' or self.shared_observes_task:
       task_index = perceptron.checked_tasks(
           task_index, self.sizes(parameters)[0]
@@ -89,7 +112,16 @@ class ColumnPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Normal, or Gumbel if discrete: `[num_steps, num_rows, A]`."""
+    """Draws the noise of an unroll: normal, or Gumbel if actions are discrete.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, A]` float32.
+    """
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
@@ -104,12 +136,12 @@ class ColumnPolicy:
     """Draws actions.
 
     Args:
-      selected: from `select_tasks`.
-      observation: `[U, C, D]` float32.
-      noise: `[U, C, A]` of `draw_noise`.
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
 
     Returns:
-      Actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete), and their
+      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete), and their
       log-probabilities, `[U, C]` float32.
     """
     if self.is_discrete:
@@ -125,12 +157,19 @@ class ColumnPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """What to do without noise, `[U, C, A]` (`[U, C]` int32 if discrete).
+    """Returns the actions that the policy takes without noise.
 
-    The most likely discrete action; the mean of what the environment executes,
-    E[clip(a, low, high)], if actions are continuous. Where the noise is wide
-    the mean of the Gaussian itself, clipped, pushes harder than the policy ever
-    did on average, and overshoots.
+    A discrete action is the most likely one. A continuous action is the mean of
+    the actions that the environment executes, E[clip(a, low, high)]. The
+    clipped mean of the Gaussian itself would not do: where the noise is wide,
+    it pushes harder than the policy ever did on average, and overshoots.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+
+    Returns:
+      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete).
     """
     if self.is_discrete:
       return np.argmax(self._logits(selected, observation), axis=-1).astype(
@@ -146,8 +185,8 @@ class ColumnPolicy:
     )
 
   def _select_shared(self, parameters, task_index) -> perceptron.Column:
-    # Weights that all units share stay views; the one-hot of the task selects
-    # a row of the first layer, which is added to the bias instead.
+    # Weights that all units share stay views. The task's one-hot selects a row
+    # of the first layer, so that row is added to the bias instead.
     weights = [parameters[f'shared/w{i}'][0] for i in range(self.num_layers)]
     biases = [parameters[f'shared/b{i}'] for i in range(self.num_layers)]
     mean = parameters['shared/mean']
@@ -161,7 +200,7 @@ class ColumnPolicy:
 
   def _select_task(self, parameters, task_index) -> perceptron.Column:
     mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
-    if len(mean) > 1:  # Not one row, of statistics that are pooled.
+    if len(mean) > 1:  # One row would be the pooled statistics.
       mean, inverse_std = mean[task_index], inverse_std[task_index]
     weights, biases = (
         [
@@ -201,7 +240,7 @@ class ColumnPolicy:
     g = self._forward(selected.task, observation)
     if self.architecture == 'separate':
       return g, selected.task_std
-    # ops.gaussians.tempered_product.
+    # The same as ops.gaussians.tempered_product.
     natural_mean, raw = np.split(g, 2, axis=-1)
     prior_precision = self.alpha / np.square(selected.shared_std)
     precision = prior_precision + np.logaddexp(

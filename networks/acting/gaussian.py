@@ -1,4 +1,4 @@
-"""What acting with a Gaussian policy takes, in NumPy."""
+"""Functions for acting with a Gaussian policy, in NumPy."""
 
 import math
 from typing import Tuple
@@ -9,28 +9,29 @@ import numpy as np
 def colored_noise(
     rng: np.random.Generator, shape: Tuple[int, ...], color: float
 ) -> np.ndarray:
-  """Standard normal noise whose steps are correlated in time.
+  """Draws standard normal noise that is correlated over time.
 
-  Its power at the frequency f is proportional to f^-color, so that 0 is white,
-  1 pink and 2 red. Every entry by itself is a standard normal, whatever the
-  color; what changes is that an action keeps leaning to one side for a while,
-  and so gets somewhere. On-policy, 0.5 did best over many tasks (Hollenstein
-  et al. 2024, "Colored Noise in PPO").
+  Its power at the frequency f is proportional to f^-color: 0 is white noise, 1
+  pink and 2 red. Each entry by itself is standard normal, for any color. But
+  the actions lean to one side for a while, and so explore further. On-policy,
+  0.5 did best over many tasks (Hollenstein et al. 2024, "Colored Noise in
+  PPO").
 
   Args:
-    rng: what it is drawn from.
-    shape: `[T, ...]`, time first; entries at one time are independent.
-    color: the exponent, not negative.
+    rng: the generator that the noise is drawn from.
+    shape: the shape `[T, ...]`, time first; entries at one time are
+      independent.
+    color: the exponent, >= 0.
 
   Returns:
-    float32 `[T, ...]`.
+    The noise, `[T, ...]` float32.
   """
   white = rng.standard_normal(shape, dtype=np.float32)
   num_steps = shape[0]
   if not color or num_steps < 2:
     return white
   frequency = np.abs(np.fft.fftfreq(num_steps))
-  frequency[0] = 1.0 / num_steps  # What lasts longer is one with the slowest.
+  frequency[0] = 1.0 / num_steps  # The mean counts as the slowest.
   amplitude = frequency ** (-0.5 * color)
   amplitude /= np.sqrt(np.mean(np.square(amplitude)))
   half = amplitude[: num_steps // 2 + 1].reshape([-1] + [1] * (len(shape) - 1))
@@ -42,20 +43,31 @@ def colored_noise(
 def clipped_mean(
     mean: np.ndarray, std: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> np.ndarray:
-  """E[clip(a, low, high)] for a ~ N(mean, std^2), float32.
+  """Returns the mean of a Gaussian that is clipped to bounds.
 
-  With Phi and phi the standard normal's distribution function and density,
-  z_l = (low - mean) / std, z_h = (high - mean) / std:
+  This is E[clip(a, low, high)] for a ~ N(mean, std^2). With Phi and phi the
+  distribution function and density of the standard normal, z_l = (low -
+  mean) / std and z_h = (high - mean) / std, it is
 
     mean (Phi(z_h) - Phi(z_l)) + std (phi(z_l) - phi(z_h))
       + low Phi(z_l) + high (1 - Phi(z_h))
+
+  Args:
+    mean: the mean before the clipping, `[..., A]`.
+    std: the standard deviation before the clipping, > 0, `[..., A]` or a shape
+      that broadcasts to it.
+    low: the lower bounds, which may be infinite, `[A]`.
+    high: the upper bounds, which may be infinite, `[A]`.
+
+  Returns:
+    The mean after the clipping, `[..., A]` float32.
   """
   mean, std = mean.astype(np.float64), std.astype(np.float64)
   z_low, z_high = (low - mean) / std, (high - mean) / std
   below, above = (0.5 * _erfc(z / np.sqrt(2.0)) for z in (-z_low, z_high))
   density = np.exp(-0.5 * z_low**2) - np.exp(-0.5 * z_high**2)
   inside = mean * (1.0 - below - above) + std * density / np.sqrt(2.0 * np.pi)
-  # An infinite bound is never reached: 0, not infinity times 0.
+  # An infinite bound is never reached: its term is 0, not infinity times 0.
   low, high = (np.where(np.isfinite(x), x, 0.0) for x in (low, high))
   return (inside + low * below + high * above).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Latent-conditioned policies in NumPy."""
+"""Acts with a policy that depends on a latent of the task, in NumPy."""
 
 import dataclasses
 import math
@@ -7,31 +7,32 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
 from distillery.networks.acting import perceptron
 import numpy as np
 
-_MAX_DEVIATION = 5.0  # normalizer.MAX_DEVIATION.
+_MAX_DEVIATION = 5.0  # The same as normalizer.MAX_DEVIATION.
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
-  """What U units need of the parameters."""
+  """The parameters that U units need."""
 
-  mean: np.ndarray  # [D], of observations
-  inverse_std: np.ndarray  # [D]
-  weights: List[np.ndarray]  # [D, H]
-  biases: List[np.ndarray]  # [U, 1, H], then [1, H]
+  mean: np.ndarray  # The mean of the observations, [D].
+  inverse_std: np.ndarray  # 1 / their standard deviation, [D].
+  weights: List[np.ndarray]  # Each layer's weights, [D, H].
+  biases: List[np.ndarray]  # [U, 1, H] in the first layer, then [1, H].
 
 
 @dataclasses.dataclass(frozen=True)
 class LatentPolicy:
-  """pi(a | s, z_k): a deterministic action, and noise around it.
+  """The policy pi(a | s, z_k): a deterministic action plus noise.
 
-  An `acting.ActingPolicy`.
+  It is an `acting.ActingPolicy`.
 
   Attributes:
-    latents: the parameter that holds each task's z, `[K, L]`.
-    num_layers: of the network.
-    noise_std: of the Gaussian noise, in the unit box; 0: none.
-    low: A lower bounds of actions, finite.
-    high: A upper bounds.
+    latents: the name of the parameter that holds each task's z, `[K, L]`.
+    num_layers: the number of layers of the network.
+    noise_std: the standard deviation of the Gaussian noise in the unit
+      box, >= 0.
+    low: the A lower bounds of actions, finite.
+    high: the A upper bounds of actions, finite.
   """
 
   latents: str
@@ -43,7 +44,7 @@ class LatentPolicy:
   state_size = 0  # No memory.
 
   def to_json(self) -> Dict[str, Any]:
-    """What `acting.from_json` makes this policy from."""
+    """Returns the fields that `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -53,12 +54,25 @@ class LatentPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers what the tasks `[U]` need; once a parameter refresh."""
+    """Gathers the parameters of the tasks of U units.
+
+    Call it once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The parameters for `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if an index is not an integer in [0, K).
+    """
     weights, biases = (
         [parameters[f'policy/{kind}{i}'][0] for i in range(self.num_layers)]
         for kind in 'wb'
     )
-    # What a latent adds to the first layer is a bias of the task's.
+    # A latent adds a constant of the task to the first layer: a bias.
     latent = parameters[self.latents]
     latent = latent[perceptron.checked_tasks(task_index, len(latent))]
     size = weights[0].shape[0] - latent.shape[-1]
@@ -74,7 +88,16 @@ class LatentPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Standard normal, `[num_steps, num_rows, A]`."""
+    """Draws the noise of an unroll: standard normal.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, A]` float32.
+    """
     return rng.standard_normal(
         (num_steps, num_rows, len(self.low)), dtype=np.float32
     )
@@ -82,9 +105,19 @@ class LatentPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """`[U, C, D]`, `[U, C, A]` to actions `[U, C, A]`, log-probs `[U, C]`.
+    """Draws actions.
 
-    Actions stay within the bounds; log-probabilities are those of the noise.
+    The actions stay within the bounds. The log-probabilities are those of the
+    noise.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
+
+    Returns:
+      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
+      float32.
     """
     action = (
         self._unit_action(selected, observation)
@@ -96,7 +129,15 @@ class LatentPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """What to do without noise, `[U, C, A]`."""
+    """Returns the actions that the policy takes without noise.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+
+    Returns:
+      The actions, `[U, C, A]` float32.
+    """
     return self._stretch(self._unit_action(selected, observation))
 
   def _unit_action(
@@ -110,7 +151,7 @@ class LatentPolicy:
     )
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
-    """From the unit box to the bounds."""
+    """Maps actions from the unit box to the bounds."""
     low, high = np.array([self.low, self.high], np.float32)
     return low + 0.5 * (high - low) * (action + 1.0)
 
@@ -118,7 +159,19 @@ class LatentPolicy:
 def standardized(
     x: np.ndarray, mean: np.ndarray, inverse_std: np.ndarray
 ) -> np.ndarray:
-  """Observations as the networks see them, float32."""
+  """Standardises observations as the networks of the agent do.
+
+  Args:
+    x: the observations, `[..., D]`.
+    mean: the mean of each entry, `[D]`.
+    inverse_std: 1 / standard deviation of each entry, `[D]`.
+
+  Returns:
+    The standardised observations, `[..., D]` float32.
+
+  Raises:
+    ValueError: if the observations have another size.
+  """
   return perceptron.standardized(x, mean, inverse_std, _MAX_DEVIATION).astype(
       np.float32
   )
@@ -127,7 +180,15 @@ def standardized(
 def encode(
     parameters: Mapping[str, np.ndarray], features: np.ndarray
 ) -> np.ndarray:
-  """What an encoder among the parameters makes of features `[..., X]`."""
+  """Applies the encoder that is among the parameters.
+
+  Args:
+    parameters: the parameters by name; the encoder's start with 'encoder/'.
+    features: the inputs of the encoder, `[..., X]`.
+
+  Returns:
+    The outputs of the encoder, `[..., Y]`.
+  """
   layers = sum(name.startswith('encoder/w') for name in parameters)
   weights, biases = (
       [parameters[f'encoder/{kind}{i}'][0] for i in range(layers)]

@@ -1,4 +1,4 @@
-"""Acting with a head for each task, in NumPy."""
+"""Acts with a policy that has one head for each task, in NumPy."""
 
 import dataclasses
 import math
@@ -12,29 +12,31 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
-  """What U units need of the parameters."""
+  """The parameters that U units need."""
 
-  mean: np.ndarray  # Of observations, [U, 1, D] or [1, 1, D].
-  inverse_std: np.ndarray
+  # The mean of the observations, [U, 1, D] or [1, 1, D].
+  mean: np.ndarray
+  inverse_std: np.ndarray  # 1 / their standard deviation, of the same shape.
   weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them.
-  biases: List[np.ndarray]
-  std: np.ndarray  # [U, 1, A]
+  biases: List[np.ndarray]  # [U, 1, H], or [1, H] if all units share them.
+  std: np.ndarray  # The standard deviation of actions, [U, 1, A].
 
 
 @dataclasses.dataclass(frozen=True)
 class MultiHeadPolicy:
-  """The NumPy twin of `networks.multi_head.MultiHeadPolicy`.
+  """The NumPy twin of `networks.policies.multi_head.MultiHeadPolicy`.
 
   Attributes:
     action_size: A.
-    num_layers: of a network.
-    max_deviation: normalised observations are clipped to it.
-    noise_color: see `acting.gaussian.colored_noise`; log-probabilities are each
-      step's alone.
-    low: A lower bounds that the environment clips actions to; empty: it does
-      not clip them.
-    high: A upper bounds.
-    prefix: of the parameters' names.
+    num_layers: the number of layers of a network.
+    max_deviation: the bound that standardised observations are clipped to.
+    noise_color: the color of the noise over the steps of an unroll, see
+      `acting.gaussian.colored_noise`. Log-probabilities are computed for each
+      step alone.
+    low: the A lower bounds to which the environment clips actions; empty if it
+      does not clip them.
+    high: the A upper bounds, or empty.
+    prefix: the prefix of the parameters' names.
   """
 
   action_size: int
@@ -48,7 +50,7 @@ class MultiHeadPolicy:
   state_size = 0  # No memory.
 
   def to_json(self) -> Dict[str, Any]:
-    """What `acting.from_json` makes this policy from."""
+    """Returns the fields that `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -61,7 +63,20 @@ class MultiHeadPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    """Gathers the parameters of the tasks of U units.
+
+    Call it once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The parameters for `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if an index is not an integer in [0, K).
+    """
     task_index = perceptron.checked_tasks(task_index, self.sizes(parameters)[0])
 
     def layers(kind: str) -> List[np.ndarray]:
@@ -90,7 +105,16 @@ class MultiHeadPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Normal noise, `[num_steps, num_rows, A]` float32."""
+    """Draws the noise of an unroll: normal.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, A]` float32.
+    """
     return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color
     )
@@ -98,7 +122,17 @@ class MultiHeadPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """`[U, C, D]`, `[U, C, A]` to action `[U, C, A]`, log-prob `[U, C]`."""
+    """Draws actions.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
+
+    Returns:
+      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
+      float32.
+    """
     log_prob = -(0.5 * np.square(noise) + np.log(selected.std) + 0.5 * _LOG_2PI)
     action = self._mean(selected, observation) + selected.std * noise
     return action, log_prob.sum(axis=-1)
@@ -106,7 +140,15 @@ class MultiHeadPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """The mean of what the environment executes, `[U, C, A]`."""
+    """Returns the mean of the actions that the environment executes.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+
+    Returns:
+      The actions, `[U, C, A]` float32.
+    """
     mean = self._mean(selected, observation)
     return (
         mean

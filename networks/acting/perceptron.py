@@ -1,4 +1,4 @@
-"""What acting policies are made of, in NumPy."""
+"""The building blocks of acting policies, in NumPy."""
 
 from typing import Callable, List, NamedTuple, Sequence
 
@@ -6,24 +6,28 @@ import numpy as np
 
 
 class Column(NamedTuple):
-  """One column's weights for U units."""
+  """The weights of one column for U units."""
 
-  mean: np.ndarray  # [U, 1, D]
-  inverse_std: np.ndarray  # [U, 1, D]
-  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
-  biases: List[np.ndarray]  # [U, 1, H]
+  mean: np.ndarray  # The mean of the observations, [U, 1, D].
+  inverse_std: np.ndarray  # 1 / their standard deviation, [U, 1, D].
+  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them.
+  biases: List[np.ndarray]  # [U, 1, H].
 
 
 def checked_tasks(task_index: np.ndarray, num_tasks: float) -> np.ndarray:
-  """Returns indices of tasks as int64, once they are known to be some.
+  """Returns indices of tasks as int64, after checking that they are valid.
+
+  NumPy would read -1 as the last task and True as a mask.
 
   Args:
-    task_index: `[U]` integers.
-    num_tasks: K; infinity: it is not known.
+    task_index: the indices, `[U]` integers.
+    num_tasks: K; infinity if it is unknown.
+
+  Returns:
+    The indices, `[U]` int64.
 
   Raises:
-    ValueError: if they are no integers, or one is not in [0, K). NumPy takes
-      -1 for the last task and True for a mask.
+    ValueError: if an index is not an integer in [0, K).
   """
   index = np.asarray(task_index)
   is_wrong = np.ones(index.shape, bool)
@@ -38,7 +42,7 @@ def checked_tasks(task_index: np.ndarray, num_tasks: float) -> np.ndarray:
 
 
 def relu(x: np.ndarray) -> np.ndarray:
-  """max(x, 0)."""
+  """Returns max(x, 0)."""
   return np.maximum(x, 0.0)
 
 
@@ -48,16 +52,23 @@ def standardized(
     inverse_std: np.ndarray,
     max_deviation: float,
 ) -> np.ndarray:
-  """The NumPy twin of `normalizer.RunningNormalizer`.
+  """Standardises observations.
+
+  This is the NumPy twin of `networks.layers.normalizer.RunningNormalizer`.
 
   Args:
-    x: observations, `[..., D]`.
-    mean: of each entry, `[D]` or `[U, 1, D]`.
-    inverse_std: same shape.
-    max_deviation: what comes out is clipped to it.
+    x: the observations, `[..., D]`.
+    mean: the mean of each entry, `[D]` or `[U, 1, D]`.
+    inverse_std: 1 / standard deviation of each entry, of the mean's shape.
+    max_deviation: the bound that the results are clipped to, in standard
+      deviations.
+
+  Returns:
+    The standardised observations, `[..., D]`.
 
   Raises:
-    ValueError: if observations have another size, such as 1.
+    ValueError: if the observations have another size (a size of 1 would be
+      broadcast).
   """
   if x.shape[-1] != mean.shape[-1]:
     raise ValueError(
@@ -73,13 +84,20 @@ def perceptron(
     biases: Sequence[np.ndarray],
     activation: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-  """The twin of `perceptrons.StackedMLP`: nothing after the last layer.
+  """Applies a perceptron, without an activation after the last layer.
+
+  This is the NumPy twin of `networks.layers.perceptrons.StackedMLP`.
 
   Args:
-    x: `[U, C, D]`.
-    weights: of each layer `[U, D, H]`, or `[D, H]` if all units share them.
-    biases: likewise, `[U, 1, H]` or `[1, H]`.
-    activation: between layers.
+    x: the inputs, `[U, C, D]`.
+    weights: the weights of each layer, `[U, D, H]`, or `[D, H]` if all units
+      share them.
+    biases: the biases of each layer, `[U, 1, H]`, or `[1, H]` if all units
+      share them.
+    activation: the function between layers.
+
+  Returns:
+    The outputs of the last layer, `[U, C, H]`.
   """
   for i, (weight, bias) in enumerate(zip(weights, biases)):
     if i > 0:

@@ -1,4 +1,4 @@
-"""Acting with a policy that has a memory, in NumPy."""
+"""Acts with a policy that has a memory, in NumPy."""
 
 import dataclasses
 import math
@@ -9,24 +9,25 @@ import numpy as np
 
 _KERNEL, _STRIDE = 3, 2
 
-# By name; each [D, O], that all units share, or [U, D, O].
+# A column's weights by name, each [D, O] if all units share it, or [U, D, O].
 Weights = Dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class RecurrentPolicy:
-  """The NumPy twin of `networks.recurrent.RecurrentColumnPolicy`.
+  """The NumPy twin of `networks.policies.recurrent.RecurrentColumnPolicy`.
 
-  An `acting.StatefulPolicy`.
+  It is an `acting.StatefulPolicy`.
 
   Attributes:
-    which: 'task' acts with pi_k, 'shared' with pi_0.
+    which: 'task' to act with pi_k, 'shared' to act with pi_0.
     architecture: 'shared', 'separate' or 'two_column'.
-    alpha: power of pi_0 in the two-column task policy.
+    alpha: the power of pi_0 in the two-column task policy, in [0, 1].
     num_actions: A.
-    image_shape: of the image that an observation begins with; empty: none.
-    num_conv: convolutions.
-    num_hidden: layers of the perceptron.
+    image_shape: the rows, columns and channels of the image that an observation
+      starts with; empty if there is no image.
+    num_conv: the number of convolutions.
+    num_hidden: the number of layers of the perceptron.
     lstm_size: H.
   """
 
@@ -41,17 +42,18 @@ class RecurrentPolicy:
 
   @property
   def state_size(self) -> int:
-    """S: h and c of each column."""
+    """Returns S, the size of an environment's state: h and c of each column."""
     return 2 * self.lstm_size * (1 if self.architecture == 'shared' else 2)
 
   def to_json(self) -> Dict[str, Any]:
-    """What `acting.from_json` makes this policy from."""
+    """Returns the fields that `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
     """Returns the number of tasks K and the size D of an observation.
 
-    K is infinite if all tasks share one column, which does not tell them apart.
+    K is infinite if all tasks share one column, as the parameters then do not
+    depend on it.
     """
     num_tasks = (
         np.inf
@@ -74,7 +76,20 @@ class RecurrentPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Dict[str, Weights]:
-    """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    """Gathers the parameters of the tasks of U units.
+
+    Call it once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The weights of each column by name, for `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if the task matters and an index is not an integer in [0, K).
+    """
     selected = {
         'shared': {
             name.partition('/')[2]: value[0]
@@ -96,7 +111,16 @@ class RecurrentPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Gumbel noise, `[num_steps, num_rows, A]`."""
+    """Draws the noise of an unroll: Gumbel.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, A]` float32.
+    """
     return rng.gumbel(size=(num_steps, num_rows, self.num_actions)).astype(
         np.float32
     )
@@ -108,17 +132,17 @@ class RecurrentPolicy:
       noise: np.ndarray,
       state: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws actions.
+    """Draws actions and updates the state.
 
     Args:
-      selected: from `select_tasks`.
-      observation: `[U, C, D]` float32.
-      noise: `[U, C, A]` of `draw_noise`.
-      state: `[U, C, S]`.
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
+      state: the state before the step, `[U, C, S]` float32.
 
     Returns:
-      Actions `[U, C]` int32, their log-probabilities `[U, C]` and the new
-      state.
+      The actions `[U, C]` int32, their log-probabilities `[U, C]` float32, and
+      the new state `[U, C, S]`.
     """
     logits, state = self._logits(selected, observation, state)
     action = np.argmax(logits + noise, axis=-1)
@@ -132,7 +156,16 @@ class RecurrentPolicy:
       observation: np.ndarray,
       state: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """The most likely actions `[U, C]` int32, and the new state."""
+    """Returns the most likely actions and the new state.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      state: the state before the step, `[U, C, S]` float32.
+
+    Returns:
+      The actions `[U, C]` int32, and the new state `[U, C, S]`.
+    """
     logits, state = self._logits(selected, observation, state)
     return np.argmax(logits, axis=-1).astype(np.int32), state
 
@@ -146,7 +179,7 @@ class RecurrentPolicy:
       if self.architecture == 'two_column':
         logits = self.alpha * shared + own
       memory += more
-    # Columns that do not act remember nothing.
+    # The state of columns that do not act stays 0.
     memory += [np.zeros_like(part) for part in parts[len(memory) :]]
     return logits, np.concatenate(memory, axis=-1)
 
@@ -157,7 +190,10 @@ class RecurrentPolicy:
       h: np.ndarray,
       c: np.ndarray,
   ) -> List[np.ndarray]:
-    """Logits, h and c after a step; recurrent_column.RecurrentColumn."""
+    """Returns the logits, h and c of a column after a step.
+
+    This is the NumPy twin of `recurrent_column.RecurrentColumn`.
+    """
     rest = x = observation
     if self.num_conv:
       rows, columns, channels = self.image_shape
@@ -178,7 +214,7 @@ class RecurrentPolicy:
     parts = [h] if x is rest else [rest, h]
     gates = _linear(weights, 'lstm', np.concatenate([x, *parts], axis=-1))
     size = self.lstm_size
-    gates[..., size : 2 * size] += 1.0  # The forget gate's.
+    gates[..., size : 2 * size] += 1.0  # The forget gate.
     sigmoid = 0.5 * np.tanh(0.5 * gates) + 0.5
     i, f, o = (sigmoid[..., k * size : (k + 1) * size] for k in (0, 1, 3))
     c = f * c + i * np.tanh(gates[..., 2 * size : 3 * size])
@@ -191,7 +227,7 @@ def _relu(x: np.ndarray) -> np.ndarray:
 
 
 def _linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
-  """`[U, C, ..., D]` by `[D, O]`, or each unit by its own `[U, D, O]`."""
+  """Multiplies `[U, C, ..., D]` by `[D, O]`, or unit by unit by `[U, D, O]`."""
   weight, bias = weights[f'{name}/w'], weights[f'{name}/b']
   lead = x.shape[:-1]
   if weight.ndim == 2:
@@ -202,13 +238,16 @@ def _linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
 
 
 def _patches(x: np.ndarray) -> np.ndarray:
-  """What lies under a convolution, `[U, C, H, W, F]` to `[U, C, P, 9 F]`."""
+  """Returns the pixels under a convolution.
+
+  Maps `[U, C, H, W, F]` to `[U, C, P, 9 F]`.
+  """
   view = np.lib.stride_tricks.sliding_window_view
   # NumPy's declaration knows a single axis; the function takes several.
   windows = view(  # type: ignore[call-overload]
       x, (_KERNEL, _KERNEL), axis=(2, 3)
   )
   windows = windows[:, :, ::_STRIDE, ::_STRIDE]
-  # [U, C, rows, columns, F, 3, 3]: the channel last, as in the other twin.
+  # [U, C, rows, columns, F, 3, 3]; the channel goes last, as in TensorFlow.
   windows = np.moveaxis(windows, 4, 6)
   return windows.reshape(*x.shape[:2], windows.shape[2] * windows.shape[3], -1)

@@ -1,4 +1,4 @@
-"""Squashed Gaussian policies in NumPy, for who steps environments."""
+"""Acts with a squashed Gaussian policy, in NumPy."""
 
 import dataclasses
 import math
@@ -12,35 +12,37 @@ _LOG_2, _LOG_2PI = math.log(2.0), math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
-  """What U units need of the parameters."""
+  """The parameters that U units need."""
 
-  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them
-  biases: List[np.ndarray]  # [U, 1, H], or [1, H]
-  is_uniform: bool
+  weights: List[np.ndarray]  # [U, D, H], or [D, H] if all units share them.
+  biases: List[np.ndarray]  # [U, 1, H], or [1, H] if all units share them.
+  is_uniform: bool  # True while actions are uniformly random.
 
 
 @dataclasses.dataclass(frozen=True)
 class SquashedPolicy:
   """The NumPy twin of `networks.policies.squashed.SquashedPolicy`.
 
-  An `acting.ActingPolicy`. Log-probabilities are those of actions in the unit
-  box, before it is stretched to the bounds.
+  It is an `acting.ActingPolicy`. Log-probabilities are those of actions in the
+  unit box, before the box is stretched to the bounds.
 
   Attributes:
     num_tasks: K.
     action_size: A.
-    num_layers: of the network.
-    observes_task: whether the network sees the task's one-hot.
-    low: A lower bounds of actions, finite.
-    high: A upper bounds.
-    min_log_std: what the logarithm of the standard deviation is clipped to.
-    max_log_std: likewise.
-    latents: the parameter that holds each task's latent, `[K, L]`, which
-      follows the observation; empty: there is none.
-    noise_color: of the noise over the steps of an unroll, see
-      `acting.gaussian.colored_noise`; log-probabilities are each step's own.
-    is_noisy: whether `sample` draws; else it takes the squashed mean, and
-      log-probabilities are those of the mean.
+    num_layers: the number of layers of the network.
+    observes_task: True if the network sees the task's one-hot.
+    low: the A lower bounds of actions, finite.
+    high: the A upper bounds of actions, finite.
+    min_log_std: the lower bound that the logarithm of the standard deviation is
+      clipped to.
+    max_log_std: the upper bound that it is clipped to.
+    latents: the name of the parameter that holds each task's latent, `[K, L]`,
+      which follows the observation; '' if there is none.
+    noise_color: the color of the noise over the steps of an unroll, see
+      `acting.gaussian.colored_noise`. Log-probabilities are computed for each
+      step alone.
+    is_noisy: True to let `sample` draw actions; False to let it return the
+      squashed mean and the log-probability of the mean.
   """
 
   num_tasks: int
@@ -58,7 +60,7 @@ class SquashedPolicy:
   state_size = 0  # No memory.
 
   def to_json(self) -> Dict[str, Any]:
-    """What `acting.from_json` makes this policy from."""
+    """Returns the fields that `acting.from_json` makes this policy from."""
     return {'class': type(self).__name__, **dataclasses.asdict(self)}
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -74,7 +76,20 @@ class SquashedPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the weights of the tasks `[U]`; once a parameter refresh."""
+    """Gathers the parameters of the tasks of U units.
+
+    Call it once for each refresh of the parameters.
+
+    Args:
+      parameters: the policy's parameters by name, float32.
+      task_index: the task of each unit, `[U]` integers.
+
+    Returns:
+      The parameters for `sample` and `deterministic`.
+
+    Raises:
+      ValueError: if the task matters and an index is not an integer in [0, K).
+    """
     has_heads = len(parameters[f'w{self.num_layers - 1}']) > 1
     if has_heads or self.observes_task or self.latents:
       task_index = perceptron.checked_tasks(
@@ -86,7 +101,7 @@ class SquashedPolicy:
     )
     first_bias = None
     if self.observes_task:
-      # The one-hot selects a row of the first layer: a bias of the task's.
+      # The one-hot selects a row of the first layer, which acts as a bias.
       size = weights[0].shape[1] - self.num_tasks
       own = task_index if len(weights[0]) > 1 else 0
       first_bias = weights[0][own, size + task_index][:, np.newaxis] + (
@@ -100,7 +115,7 @@ class SquashedPolicy:
     if first_bias is not None:
       biases[0] = first_bias
     if self.latents:
-      # What a latent adds to the first layer is a bias of the task's as well.
+      # A latent also adds a constant of the task to the first layer: a bias.
       latent = parameters[self.latents][task_index]
       size = weights[0].shape[0] - latent.shape[-1]
       biases[0] = (latent @ weights[0][size:] + biases[0])[:, np.newaxis]
@@ -114,7 +129,16 @@ class SquashedPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Standard normal, `[num_steps, num_rows, A]`."""
+    """Draws the noise of an unroll: normal.
+
+    Args:
+      rng: the generator that the noise is drawn from.
+      num_steps: the number of steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      The noise, `[num_steps, num_rows, A]` float32.
+    """
     return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color
     )
@@ -122,12 +146,21 @@ class SquashedPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """`[U, C, D]`, `[U, C, A]` to actions `[U, C, A]`, log-probs `[U, C]`.
+    """Draws actions.
 
-    Uniform in the box as long as the parameters say so.
+    They are uniform in the box as long as the parameter 'is_uniform' is 1.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
+
+    Returns:
+      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
+      float32.
     """
     if selected.is_uniform and self.is_noisy:
-      # The normal distribution function of a normal is uniform.
+      # The distribution function of a variable, applied to it, is uniform.
       action = _erf(noise / math.sqrt(2.0)).astype(np.float32)
       log_prob = np.full(
           noise.shape[:-1], -self.action_size * _LOG_2, np.float32
@@ -146,7 +179,15 @@ class SquashedPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """The squashed mean, `[U, C, A]`."""
+    """Returns the squashed mean of the policy.
+
+    Args:
+      selected: the result of `select_tasks`.
+      observation: the observations, `[U, C, D]` float32.
+
+    Returns:
+      The actions, `[U, C, A]` float32.
+    """
     mean, _ = self._mean_and_log_std(selected, observation)
     return self._stretch(np.tanh(mean))
 
@@ -160,7 +201,7 @@ class SquashedPolicy:
     return mean, np.clip(log_std, self.min_log_std, self.max_log_std)
 
   def _stretch(self, action: np.ndarray) -> np.ndarray:
-    """From the unit box to the bounds."""
+    """Maps actions from the unit box to the bounds."""
     low, high = np.array([self.low, self.high], np.float32)
     return low + 0.5 * (high - low) * (action + 1.0)
 

@@ -119,7 +119,7 @@ class Column(snt.Module):
       variable.assign(tf.zeros_like(variable))
 
   def acting_variables(self, prefix: str) -> Dict[str, tf.Variable]:
-    """Returns by name the variables that `networks.acting` needs.
+    """Returns the variables that `networks.acting` needs, by name.
 
     The names start with the prefix and '/'.
     """

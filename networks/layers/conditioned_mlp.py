@@ -80,7 +80,7 @@ class ConditionedMLP(snt.Module):
     return tf.reshape(y, [num_tasks, num_rows, y.shape[-1]])
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """Returns by name the variables that a NumPy twin needs."""
+    """Returns the variables that a NumPy twin needs, by name."""
     return {
         f'{kind}{i}': variable
         for kind, variables in (

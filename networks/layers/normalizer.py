@@ -5,8 +5,8 @@ from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
 
-# The bound of standardised entries, in standard deviations. An entry that hardly
-# varied so far may suddenly move by many; larger moves carry no information.
+# The bound of standardised entries, in standard deviations. An entry that has
+# hardly varied may suddenly move by many; larger moves carry no information.
 MAX_DEVIATION = 5.0
 
 

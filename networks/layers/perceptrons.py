@@ -211,7 +211,7 @@ class TaskMLP(snt.Module):
     return tf.reshape(y, [num_copies, num_tasks, num_rows, y.shape[-1]])
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """Returns by name the variables that `networks.acting.squashed` needs."""
+    """Returns the variables that `networks.acting.squashed` needs, by name."""
     weights = [*self._trunk.weights, *self._heads.weights]
     biases = [*self._trunk.biases, *self._heads.biases]
     return {

@@ -1,4 +1,4 @@
-"""Policies of K tasks made of columns: all for one, one each, or both."""
+"""Policies of K tasks made of columns: a shared one, one per task, or both."""
 
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
@@ -15,7 +15,7 @@ _ARCHITECTURES = ('shared', 'separate', 'two_column')
 
 
 class StdRange(NamedTuple):
-  """Standard deviation of a Gaussian policy, in units of the action."""
+  """The standard deviation of a Gaussian policy, in units of the action."""
 
   initial: float
   minimum: float
@@ -23,7 +23,9 @@ class StdRange(NamedTuple):
 
 
 class ColumnPolicy(snt.Module):
-  """A shared column h and K task columns g_k (Teh et al. 2017, table 1).
+  """A policy with a shared column h and K task columns g_k.
+
+  See Teh et al. (2017, table 1).
 
   | architecture | task policy pi_k                           | pi_0       |
   |--------------|--------------------------------------------|------------|
@@ -31,15 +33,15 @@ class ColumnPolicy(snt.Module):
   | 'separate'   | from g_k alone                             | from h     |
   | 'two_column' | prop. to pi_0^alpha exp(g_k), g = beta f_k | from h     |
 
-  Discrete actions: columns put out logits, and pi_k = softmax(alpha h + g_k).
-  Continuous ones: h puts out the mean of pi_0, whose standard deviation is a
-  free vector; g_k puts out a quadratic advantage, see
-  `ops.gaussians.tempered_product`; a bound cuts off pi_k's. Columns work in
-  units of the policy's exponent (g = beta f), so that their learning rate does
-  not scale with beta.
+  Discrete actions: the columns put out logits, and pi_k = softmax(alpha h +
+  g_k). Continuous actions: h puts out the mean of pi_0, whose standard
+  deviation is a free vector. g_k puts out a quadratic advantage, see
+  `ops.gaussians.tempered_product`, and the standard deviation of pi_k has an
+  upper bound. Columns work in units of the policy's exponent (g = beta f), so
+  that their learning rate does not scale with beta.
 
-  Implements `networks.interfaces.MultiTaskPolicy`; `networks.acting` holds the
-  same forward pass in NumPy.
+  Implements `networks.interfaces.MultiTaskPolicy`; `networks.acting.columns`
+  holds the same forward pass in NumPy.
   """
 
   def __init__(
@@ -65,18 +67,25 @@ class ColumnPolicy(snt.Module):
       num_tasks: K.
       observation_size: D.
       action_size: A; the number of actions if they are discrete.
-      is_discrete: whether actions are discrete.
+      is_discrete: True if actions are discrete.
       architecture: 'shared', 'separate' or 'two_column'.
-      alpha: power of pi_0 in the two-column task policy, in [0, 1], not 0 if
-        actions are continuous.
-      hidden_sizes: of each column.
-      shared_observes_task: whether the shared column sees the task's one-hot.
-      std: initial value and bounds of pi_0's standard deviation.
-      min_observation_std: floor of the observations' standard deviation.
-      seed: of the initial weights.
-      task_observes_task: whether the tasks' columns see the one-hot too.
-      pooled_normalizer: whether theirs are standardised by the statistics of
-        all tasks; those of their own mean nothing in the states of others.
+      alpha: the power of pi_0 in the two-column task policy, in [0, 1]; not 0
+        if actions are continuous.
+      hidden_sizes: the number of units of each hidden layer of a column.
+      shared_observes_task: True to show the task's one-hot to the shared
+        column.
+      std: the initial value and the bounds of pi_0's standard deviation.
+      min_observation_std: the least standard deviation that observations are
+        divided by, in the observation's unit, > 0.
+      seed: the seed of the initial weights.
+      task_observes_task: True to show the one-hot to the task columns too.
+      pooled_normalizer: True to standardise the inputs of the task columns by
+        the statistics of all tasks together. A task's own statistics are
+        meaningless for states of other tasks.
+
+    Raises:
+      ValueError: if the architecture is unknown, or alpha is 0 where it must
+        not be.
     """
     super().__init__(name='column_policy')
     _check_architecture(architecture, alpha, is_discrete)
@@ -124,7 +133,7 @@ class ColumnPolicy(snt.Module):
         tf.fill([self.action_size], tf.math.log(std.initial)),
         name='shared_log_std',
     )
-    # Of two columns, only its bound, which `project` sets.
+    # With two columns this is only the bound, which `project` sets.
     is_bound = self.architecture == 'two_column'
     self._task_std_name = 'max_log_std' if is_bound else 'log_std'
     self._task_log_std = tf.Variable(
@@ -139,12 +148,15 @@ class ColumnPolicy(snt.Module):
   def shared(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
   ) -> tfd.Distribution:
-    """pi_0(.|s), batch shape `[K, N]`.
+    """Returns the shared policy pi_0(.|s).
 
     Args:
-      observation: `[K, N, D]`.
-      origin: `[K, N]` int32, the task that an observation came from, whose
-        one-hot is shown to a column that observes it; None: row k's own.
+      observation: the states s, `[K, N, D]`.
+      origin: the task that each state came from, whose one-hot is shown to a
+        column that observes it, `[K, N]` int32; None: row k's.
+
+    Returns:
+      A distribution of actions with batch shape `[K, N]`.
     """
     h = self._shared_column(observation, origin)
     if self.is_discrete:
@@ -154,7 +166,16 @@ class ColumnPolicy(snt.Module):
   def task(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
   ) -> tfd.Distribution:
-    """pi_k(.|s) of row k, wherever s came from; otherwise as `shared`."""
+    """Returns the policy pi_k(.|s) of row k, also for states of other tasks.
+
+    Args:
+      observation: the states s, `[K, N, D]`.
+      origin: the task that each state came from, whose one-hot is shown to a
+        column that observes it, `[K, N]` int32; None: row k's.
+
+    Returns:
+      A distribution of actions with batch shape `[K, N]`.
+    """
     if self.architecture == 'shared':
       return self.shared(observation, origin)
     g = self._task_columns(observation, origin)
@@ -178,12 +199,15 @@ class ColumnPolicy(snt.Module):
     )
 
   def shared_variables(self) -> List[tf.Variable]:
-    """What pi_0 depends on and a gradient step may move."""
+    """Returns the variables of pi_0 that a gradient step may move."""
     log_std = [] if self.is_discrete else [self._shared_log_std]
     return list(self._shared_column.trainable_variables) + log_std
 
   def task_variables(self) -> List[tf.Variable]:
-    """What the columns g_k add; each `[K, ...]`. Empty if all is shared."""
+    """Returns the trainable variables of the columns g_k, each `[K, ...]`.
+
+    The list is empty if the tasks share one policy.
+    """
     if self.architecture == 'shared':
       return []
     own_std = self.architecture == 'separate' and not self.is_discrete
@@ -191,7 +215,7 @@ class ColumnPolicy(snt.Module):
     return list(self._task_columns.trainable_variables) + log_std
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting.ColumnPolicy` needs."""
+    """Returns the variables that the policy in NumPy needs, by name."""
     return {
         'shared/log_std': self._shared_log_std,
         f'task/{self._task_std_name}': self._task_log_std,
@@ -206,7 +230,19 @@ class ColumnPolicy(snt.Module):
       high: Sequence[float] = (),
       noise_color: float = 0.0,
   ) -> acting_columns.ColumnPolicy:
-    """The NumPy twin, see `interfaces.MultiTaskPolicy`."""
+    """Returns the same policy in NumPy.
+
+    Args:
+      which: 'task' for pi_k, 'shared' for pi_0.
+      low: the A lower bounds to which the environment clips continuous actions;
+        empty if it does not clip them.
+      high: the A upper bounds, or empty.
+      noise_color: the color of a Gaussian policy's noise, >= 0; see
+        `acting.gaussian.colored_noise`.
+
+    Returns:
+      A policy that acts with the values of `acting_variables`.
+    """
     return acting_columns.ColumnPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture,
@@ -224,19 +260,25 @@ class ColumnPolicy(snt.Module):
     )
 
   def observe(self, observation: tf.Tensor) -> None:
-    """Updates the observation statistics with `[K, N, D]`."""
+    """Updates the statistics with observations `[K, N, D]`."""
     self._shared_normalizer.update(observation)
     if self._task_normalizer is not self._shared_normalizer:
       self._task_normalizer.update(observation)
 
   def project(self, max_std: Optional[tf.Tensor] = None) -> None:
-    """Puts the standard deviations back into their range, or up to `max_std`.
+    """Moves the standard deviations into their range, or below `max_std`.
 
-    Not in the forward pass, where a clipped parameter would get no gradient.
+    This is not part of the forward pass, where a clipped parameter would get no
+    gradient.
 
-    Of two columns, `max_std` bounds pi_k alone, in the forward pass: where the
-    bound is the smaller, it is the width, and gradients move the mean alone.
-    A narrow pi_0 would weigh ever more in pi_k's mean, by alpha / s_0^2.
+    With two columns, `max_std` bounds pi_k alone, and does so in the forward
+    pass: where the bound is the smaller, it is the standard deviation, and
+    gradients move the mean alone. If pi_0 became narrow too, it would weigh
+    more and more in pi_k's mean, by alpha / s_0^2.
+
+    Args:
+      max_std: the upper bound of the standard deviation of the policy that acts
+        now, float32 []; None: the maximum of the range.
     """
     low, high = (
         tf.math.log(self._std_range.minimum),
@@ -255,14 +297,16 @@ class ColumnPolicy(snt.Module):
     )
 
   def reset_tasks(self) -> None:
-    """Makes every task policy the shared one.
+    """Makes every task policy equal to the shared one.
 
-    'separate': its weights and standard deviation are copied. 'two_column': the
-    columns' last layer becomes 0; pi_k is pi_0^alpha, normalised, if actions
-    are discrete, and otherwise what fresh columns make of pi_0, within a bound.
+    'separate': the weights and the standard deviation of pi_0 are copied.
+    'two_column': the last layer of the task columns becomes 0. If actions are
+    discrete, pi_k is then pi_0^alpha, normalised; if they are continuous, pi_k
+    is what fresh columns make of pi_0, within the bound.
 
     Raises:
-      ValueError: if 'separate' columns do not see what the shared one does.
+      ValueError: if 'separate' columns have other inputs than the shared
+        column.
     """
     if self.architecture == 'separate':
       self._task_columns.copy(self._shared_column)

@@ -1,4 +1,4 @@
-"""Policies and values of K tasks with a shared trunk and a head for each."""
+"""Policies and values of K tasks: a shared trunk, and a head for each task."""
 
 from typing import Dict, List, Sequence, Union
 
@@ -15,7 +15,7 @@ ARCHITECTURES = ('multi_head', 'separate')
 
 
 class _Network(snt.Module):
-  """A perceptron of standardised observations; its first layers are shared."""
+  """A perceptron on standardised observations whose first layers are shared."""
 
   def __init__(
       self,
@@ -26,6 +26,16 @@ class _Network(snt.Module):
       rng: np.random.Generator,
       name: str,
   ):
+    """Makes all variables.
+
+    Args:
+      num_tasks: K.
+      sizes: the number of units of the input and of each layer.
+      num_shared: the number of layers that all tasks share; 0 if there is none.
+      output_scale: the factor of the last layer's initial weights.
+      rng: the generator that the initial weights are drawn from.
+      name: the name of the module.
+    """
     super().__init__(name=name)
     self._num_tasks = num_tasks
     self.trunk = None
@@ -50,7 +60,11 @@ class _Network(snt.Module):
     )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N, O]`; raises ValueError for another K."""
+    """Maps `[K, N, D]` to `[K, N, O]`.
+
+    Raises:
+      ValueError: if the number of tasks is another one.
+    """
     checks.has_shape(self.name, [self._num_tasks, None, None], x=x)
     if self.trunk is not None:
       # One product over all rows: the weights are the same for every task.
@@ -59,27 +73,28 @@ class _Network(snt.Module):
     return self.heads(x)
 
   def last(self, num_layers: int) -> List[tf.Variable]:
-    """Weights and biases of the last layers."""
+    """Returns the weights and biases of the last `num_layers` layers."""
     return [
         *self.layers('weights')[-num_layers:],
         *self.layers('biases')[-num_layers:],
     ]
 
   def layers(self, kind: str) -> List[tf.Variable]:
-    """'weights' or 'biases', from the first layer to the last."""
+    """Returns the 'weights' or 'biases', from the first layer to the last."""
     trunk = getattr(self.trunk, kind) if self.trunk is not None else []
     return [*trunk, *getattr(self.heads, kind)]
 
 
 class MultiHeadPolicy(snt.Module):
-  """pi_k = N(head_k(trunk(s)), diag(std_k)^2), and its NumPy twin.
+  """The policies pi_k = N(head_k(trunk(s)), diag(std_k)^2).
 
-  | architecture | what task k's rows go through                          |
+  | architecture | network of task k's rows                               |
   |--------------|--------------------------------------------------------|
-  | 'multi_head' | one network but for the last layer, which is task k's  |
-  | 'separate'   | a network of task k's, and statistics of its own states |
+  | 'multi_head' | one network for all, except task k's own last layer    |
+  | 'separate'   | task k's own network, and statistics of its own states |
 
-  Standard deviations are free vectors, one a task.
+  The standard deviations are free vectors, one for each task.
+  `networks.acting.multi_head` holds the same policy in NumPy.
   """
 
   def __init__(
@@ -101,13 +116,16 @@ class MultiHeadPolicy(snt.Module):
       observation_size: D.
       action_size: A.
       architecture: one of `ARCHITECTURES`.
-      hidden_sizes: of the hidden layers; at least one.
-      initial_std: of every action, in its unit.
-      min_observation_std: floor of the observations' standard deviation.
-      seed: of the initial weights.
+      hidden_sizes: the number of units of each hidden layer; at least one
+        layer.
+      initial_std: the initial standard deviation of every action, in the
+        action's unit, > 0.
+      min_observation_std: the least standard deviation that observations are
+        divided by, in the observation's unit, > 0.
+      seed: the seed of the initial weights.
 
     Raises:
-      ValueError: if there is no such architecture.
+      ValueError: if the architecture is unknown.
     """
     super().__init__(name='multi_head_policy')
     self.num_tasks = num_tasks
@@ -133,7 +151,10 @@ class MultiHeadPolicy(snt.Module):
     )
 
   def task(self, observation: tf.Tensor) -> tfd.Distribution:
-    """pi_k(.|s) of row k, `[K, N, D]` to batch shape `[K, N]`."""
+    """Returns the policy pi_k(.|s) for row k of states `[K, N, D]`.
+
+    The distribution has batch shape `[K, N]`.
+    """
     mean = self._net(self.normalizer(observation))
     return tfd.Independent(
         tfd.Normal(
@@ -143,19 +164,22 @@ class MultiHeadPolicy(snt.Module):
     )
 
   def shared_variables(self) -> List[tf.Variable]:
-    """Those of the trunk; none if there is none."""
+    """Returns the variables of the trunk, none if there is no trunk."""
     return list(getattr(self._net.trunk, 'trainable_variables', ()))
 
   def task_variables(self) -> List[tf.Variable]:
-    """Those of the heads, each `[K, ...]`."""
+    """Returns the variables of the heads, each `[K, ...]`."""
     return [*self._net.heads.trainable_variables, self._log_std]
 
   def last_variables(self, num_layers: int) -> List[tf.Variable]:
-    """Those of the last layers, and the standard deviations."""
+    """Returns the variables of the last `num_layers` layers.
+
+    The standard deviations are among them.
+    """
     return [*self._net.last(num_layers), self._log_std]
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting.multi_head` needs."""
+    """Returns the variables that the policy in NumPy needs, by name."""
     return {
         'mean': self.normalizer.mean,
         'inverse_std': self.normalizer.inverse_std,
@@ -174,7 +198,20 @@ class MultiHeadPolicy(snt.Module):
       high: Sequence[float] = (),
       noise_color: float = 0.0,
   ) -> acting_multi_head.MultiHeadPolicy:
-    """The NumPy twin, see `interfaces.MultiTaskPolicy`; of 'task' alone."""
+    """Returns the same policy in NumPy.
+
+    Args:
+      which: ignored, as there are task policies alone; see
+        `interfaces.MultiTaskPolicy`.
+      low: the A lower bounds to which the environment clips continuous actions;
+        empty if it does not clip them.
+      high: the A upper bounds, or empty.
+      noise_color: the color of the noise, >= 0; see
+        `acting.gaussian.colored_noise`.
+
+    Returns:
+      A policy that acts with the values of `acting_variables`.
+    """
     del which
     return acting_multi_head.MultiHeadPolicy(
         action_size=self._action_size,
@@ -187,7 +224,7 @@ class MultiHeadPolicy(snt.Module):
 
 
 class MultiHeadValue(snt.Module):
-  """V_k(s) with a shared first layer, or with a network for each task."""
+  """The values V_k(s), with a shared first layer or a network for each task."""
 
   def __init__(
       self,
@@ -202,13 +239,16 @@ class MultiHeadValue(snt.Module):
 
     Args:
       num_tasks: K.
-      observation_normalizer: the policy's.
+      observation_normalizer: the normalizer of the policy, which the value
+        shares.
       architecture: one of `ARCHITECTURES`.
-      hidden_sizes: of the hidden layers; at least one.
-      seed: of the initial weights; another than that of the policy beside it.
+      hidden_sizes: the number of units of each hidden layer; at least one
+        layer.
+      seed: the seed of the initial weights; it must differ from the seed of the
+        policy that is used with it.
 
     Raises:
-      ValueError: if there is no such architecture.
+      ValueError: if the architecture is unknown.
     """
     super().__init__(name='multi_head_value')
     self._normalizer = observation_normalizer
@@ -222,19 +262,19 @@ class MultiHeadValue(snt.Module):
     )
 
   def __call__(self, observation: tf.Tensor) -> tf.Tensor:
-    """`[K, N, D]` to `[K, N]`."""
+    """Returns the values `[K, N]` of observations `[K, N, D]`."""
     return tf.squeeze(self._net(self._normalizer(observation)), axis=-1)
 
   def shared_variables(self) -> List[tf.Variable]:
-    """Those of the trunk; none if there is none."""
+    """Returns the variables of the trunk, none if there is no trunk."""
     return list(getattr(self._net.trunk, 'trainable_variables', ()))
 
   def task_variables(self) -> List[tf.Variable]:
-    """Those of the heads, each `[K, ...]`."""
+    """Returns the variables of the heads, each `[K, ...]`."""
     return list(self._net.heads.trainable_variables)
 
   def last_variables(self, num_layers: int) -> List[tf.Variable]:
-    """Those of the last layers."""
+    """Returns the variables of the last `num_layers` layers."""
     return self._net.last(num_layers)
 
 

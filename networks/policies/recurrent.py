@@ -12,19 +12,29 @@ from tensorflow_probability import distributions as tfd
 
 
 class RecurrentOutput(NamedTuple):
-  """Of an unroll of T steps in E environments of K tasks; N = T E, by time."""
+  """The output for an unroll of T steps in E environments of each of K tasks.
 
-  task: tfd.Distribution  # pi_k, batch shape [K, N].
-  shared: tfd.Distribution  # pi_0, likewise.
-  value: tf.Tensor  # V_k, [K, N].
-  next_value: tf.Tensor  # V_k after the step, before any reset; a constant.
+  The samples of a task, N = T E, are ordered by time.
+
+  Attributes:
+    task: the policies pi_k, with batch shape `[K, N]`.
+    shared: the policy pi_0, with batch shape `[K, N]`.
+    value: the values V_k, `[K, N]`.
+    next_value: the values V_k after the step and before any reset, `[K, N]`. No
+      gradient flows through them.
+  """
+
+  task: tfd.Distribution
+  shared: tfd.Distribution
+  value: tf.Tensor
+  next_value: tf.Tensor
 
 
 class RecurrentColumnPolicy(snt.Module):
   """`columns.ColumnPolicy` for discrete actions, with an LSTM in each column.
 
-  Each task's value is a linear function of what its policy's own column
-  remembers (of the shared column's, if there is no other).
+  Each task's value is a linear function of the LSTM's h in the task's own
+  column, or in the shared column if there is no other.
   """
 
   def __init__(
@@ -47,16 +57,19 @@ class RecurrentColumnPolicy(snt.Module):
       num_tasks: K.
       observation_size: D.
       num_actions: A.
-      image_shape: of the image that an observation begins with; None: none.
+      image_shape: the rows, columns and channels of the image that an
+        observation starts with; None if there is no image.
       architecture: 'shared', 'separate' or 'two_column'.
-      alpha: power of pi_0 in the two-column task policy, in [0, 1].
-      conv_channels: of each convolution, 3 x 3 with stride 2.
-      hidden_sizes: of the perceptron between them and the LSTM.
+      alpha: the power of pi_0 in the two-column task policy, in [0, 1].
+      conv_channels: the number of channels of each convolution, 3 x 3 with
+        stride 2.
+      hidden_sizes: the number of units of each layer of the perceptron between
+        the convolutions and the LSTM.
       lstm_size: H.
-      seed: of the initial weights.
+      seed: the seed of the initial weights.
 
     Raises:
-      ValueError: if convolutions and image do not fit.
+      ValueError: if the image is too small for its convolutions.
     """
     super().__init__(name='recurrent_column_policy')
     self.num_tasks = num_tasks
@@ -97,7 +110,7 @@ class RecurrentColumnPolicy(snt.Module):
 
   @property
   def state_size(self) -> int:
-    """S, numbers that are remembered: h and c of each column."""
+    """Returns S, the size of an environment's state: h and c of each column."""
     return 2 * self._sizes['lstm_size'] * len(self._columns)
 
   def unroll(
@@ -107,17 +120,21 @@ class RecurrentColumnPolicy(snt.Module):
       state: tf.Tensor,
       is_first: tf.Tensor,
   ) -> RecurrentOutput:
-    """Goes through an unroll.
+    """Computes the policies and values of an unroll.
 
     Args:
-      observation: `[K, T, E, D]`.
-      next_observation: `[K, T, E, D]`, before any reset.
-      state: `[K, E, S]`, what was remembered before the first step.
-      is_first: `[K, T, E]` bool, where an episode begins; what was remembered
-        is forgotten there.
+      observation: the observations, `[K, T, E, D]`.
+      next_observation: the observation after each step, before any reset,
+        `[K, T, E, D]`.
+      state: the memory before the first step, `[K, E, S]`.
+      is_first: true where an episode begins and the memory is cleared,
+        `[K, T, E]` bool.
+
+    Returns:
+      `RecurrentOutput`.
 
     Raises:
-      ValueError: if the shapes are others.
+      ValueError: if the shapes are wrong.
     """
     checks.has_shape(
         self.name,
@@ -158,28 +175,31 @@ class RecurrentColumnPolicy(snt.Module):
     )
 
   def _value(self, h: tf.Tensor) -> tf.Tensor:
-    """`[K, T, E, H]` to `[K, N]`."""
+    """Maps h `[K, T, E, H]` to values `[K, N]`."""
     flat = _flat(h)
     return tf.squeeze(
         tf.matmul(flat, self._value_weight) + self._value_bias, axis=-1
     )
 
   def shared_variables(self) -> List[tf.Variable]:
-    """What pi_0 depends on."""
+    """Returns the trainable variables of pi_0."""
     return list(self._columns['shared'].trainable_variables)
 
   def task_variables(self) -> List[tf.Variable]:
-    """What the tasks' columns add; each `[K, ...]`. Empty if all is shared."""
+    """Returns the trainable variables of the task columns, each `[K, ...]`.
+
+    The list is empty if the tasks share one column.
+    """
     if 'task' not in self._columns:
       return []
     return list(self._columns['task'].trainable_variables)
 
   def value_variables(self) -> List[tf.Variable]:
-    """The last layers of the values; each `[K, ...]`."""
+    """Returns the last layers of the values, each `[K, ...]`."""
     return [self._value_weight, self._value_bias]
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting.recurrent` needs."""
+    """Returns the variables that the policy in NumPy needs, by name."""
     return {
         f'{name}/{key}': variable
         for name, column in self._columns.items()
@@ -187,7 +207,7 @@ class RecurrentColumnPolicy(snt.Module):
     }
 
   def acting_policy(self, which: str) -> acting_recurrent.RecurrentPolicy:
-    """The NumPy twin, 'task' or 'shared'."""
+    """Returns the same policy in NumPy: 'task' for pi_k, 'shared' for pi_0."""
     return acting_recurrent.RecurrentPolicy(
         which='shared' if self.architecture == 'shared' else which,
         architecture=self.architecture,
@@ -199,5 +219,5 @@ class RecurrentColumnPolicy(snt.Module):
 
 
 def _flat(x: tf.Tensor) -> tf.Tensor:
-  """`[K, T, E, F]` to `[K, T E, F]`."""
+  """Reshapes `[K, T, E, F]` to `[K, T E, F]`."""
   return tf.reshape(x, [x.shape[0], -1, x.shape[-1]])

@@ -9,16 +9,16 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# Bounds of the logarithm of the standard deviation, before the squashing.
+# The bounds of the logarithm of the standard deviation, before the squashing.
 MIN_LOG_STD, MAX_LOG_STD = -20.0, 2.0
 _OUTPUT_SCALE = 1e-3
 
 
 class SquashedPolicy(snt.Module):
-  """pi_k(a|s): a Gaussian squashed by tanh (Haarnoja et al. 2018, appendix C).
+  """The policies pi_k(a|s): Gaussians squashed by tanh.
 
-  Its actions lie in the unit box, [-1, 1]^A; `acting_policy` stretches it to
-  the bounds of the environment.
+  See Haarnoja et al. (2018, appendix C). The actions lie in the unit box
+  [-1, 1]^A; `acting_policy` stretches them to the bounds of the environment.
   """
 
   def __init__(
@@ -38,10 +38,15 @@ class SquashedPolicy(snt.Module):
       num_tasks: K.
       observation_size: D.
       action_size: A.
-      architecture: what tasks share, see `perceptrons.TaskMLP`.
-      observes_task: whether it sees the task's one-hot.
-      hidden_sizes: units of each hidden layer.
-      seed: of the initial weights.
+      architecture: how tasks share layers: 'shared', 'multi_head' or
+        'separate', see `layers.perceptrons.TaskMLP`.
+      observes_task: True to append the task's one-hot to the observation.
+      hidden_sizes: the number of units of each hidden layer; at least one
+        layer.
+      seed: the seed of the initial weights.
+
+    Raises:
+      ValueError: if the architecture is unknown, or there is no hidden layer.
     """
     super().__init__(name='squashed_policy')
     self.num_tasks = num_tasks
@@ -63,11 +68,18 @@ class SquashedPolicy(snt.Module):
   def sample(
       self, observation: tf.Tensor, noise: tf.Tensor
   ) -> squashed_gaussians.SquashedSample:
-    """Actions `[K, N, A]` and log-probabilities `[K, N]`.
+    """Draws actions and computes their log-probabilities.
 
     Args:
-      observation: `[K, N, D]`, row k of task k.
-      noise: standard normal, `[K, N, A]`.
+      observation: the observations, `[K, N, D]`; row k is of task k.
+      noise: standard normal noise, `[K, N, A]`.
+
+    Returns:
+      The actions in the unit box, `[K, N, A]`, and their log-probabilities,
+      `[K, N]`.
+
+    Raises:
+      ValueError: if the shapes disagree.
     """
     mean, log_std = tf.split(self._net(observation)[0], 2, axis=-1)
     return squashed_gaussians.sample(
@@ -75,11 +87,14 @@ class SquashedPolicy(snt.Module):
     )
 
   def start(self) -> None:
-    """From now on who acts follows the policy; until then, uniform noise."""
+    """Ends the initial phase in which actors take uniformly random actions.
+
+    From now on `acting_policy` follows the policy.
+    """
     self._is_uniform.assign(0.0)
 
   def acting_variables(self) -> Dict[str, tf.Variable]:
-    """By name, what `networks.acting.squashed` needs."""
+    """Returns the variables that the policy in NumPy needs, by name."""
     return {'is_uniform': self._is_uniform, **self._net.acting_variables()}
 
   def acting_policy(
@@ -89,14 +104,19 @@ class SquashedPolicy(snt.Module):
       latents: str = '',
       noise_color: float = 0.0,
   ) -> acting_squashed.SquashedPolicy:
-    """The NumPy twin.
+    """Returns the same policy in NumPy.
 
     Args:
-      low: of actions, A finite numbers.
-      high: likewise.
-      latents: the parameter that the last entries of an observation come from,
-        see `acting.squashed.SquashedPolicy`.
-      noise_color: likewise.
+      low: the A lower bounds of actions, finite.
+      high: the A upper bounds of actions, finite.
+      latents: the name of the parameter that holds each task's latent, which
+        follows the observation; '' if there is none. See
+        `acting.squashed.SquashedPolicy`.
+      noise_color: the color of the noise, >= 0; see
+        `acting.gaussian.colored_noise`.
+
+    Returns:
+      A policy that acts with the values of `acting_variables`.
     """
     return acting_squashed.SquashedPolicy(
         num_tasks=self.num_tasks,
