@@ -46,11 +46,11 @@ def clipped_mean(
   """Returns the mean of a Gaussian that is clipped to bounds.
 
   This is E[clip(a, low, high)] for a ~ N(mean, std^2). With Phi and phi the
-  distribution function and density of the standard normal, z_l = (low -
-  mean) / std and z_h = (high - mean) / std, it is
+  distribution function and density of the standard normal, it is
 
     mean (Phi(z_h) - Phi(z_l)) + std (phi(z_l) - phi(z_h))
-      + low Phi(z_l) + high (1 - Phi(z_h))
+      + low Phi(z_l) + high (1 - Phi(z_h)),
+    z_l = (low - mean) / std,   z_h = (high - mean) / std
 
   Args:
     mean: the mean before the clipping, `[..., A]`.
