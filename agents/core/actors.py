@@ -8,8 +8,8 @@ from distillery.agents.core import builders
 from distillery.agents.core import policy_arguments
 from distillery.agents.core.replay import whole_episodes
 from distillery.environments import timestep_checks
+from distillery.environments.pool import factory as pool_factory
 from distillery.environments.pool import number_checks
-from distillery.environments.pool import process_pool
 from distillery.environments.pool import stateful_policies
 from distillery.networks import acting
 from distillery.networks.acting import perceptron as acting_perceptron
@@ -58,6 +58,7 @@ class PolicyActor(acme.Actor):
     self._task_index = policy_arguments.index_of_each(task_index, 1)
     self._rng = np.random.default_rng(seed)
     self._shape: Optional[Tuple[int, ...]] = None  # Of an observation.
+    self._observation_size: Optional[int] = None
     self._episode, self._step = -1, 0
     self._deterministic = deterministic
     self.update()
@@ -101,9 +102,9 @@ class PolicyActor(acme.Actor):
       )
       _, reward, discount, observation = next_timestep
       number_checks.check_numbers(
-          np.float32([observation]),
-          np.float32([reward]),
-          np.float32([discount]),
+          np.array([observation], np.float32),
+          np.array([reward], np.float32),
+          np.array([discount], np.float32),
       )
     self._step += 1
 
@@ -146,7 +147,7 @@ class UnrollActor(acme.Worker):
       self,
       policies: Mapping[str, acting.AnyPolicy],
       variable_source: acme.VariableSource,
-      pool: process_pool.Pool,
+      pool: pool_factory.AnyPool,
       insert: builders.Inserter,
       needs_whole_episodes: bool = False,
   ):

@@ -1,6 +1,6 @@
 """A trained policy to act with, in NumPy."""
 
-from typing import Mapping, Union
+from typing import Any, Mapping, Optional, Tuple, TypeGuard, Union
 
 from distillery.agents.core import policy_arguments
 from distillery.networks import acting
@@ -36,13 +36,14 @@ class LoadedPolicy:
     for value in self.parameters.values():
       value.flags.writeable = False
     # A user's own policy may not know them.
-    self._num_tasks, self._observation_size = (
+    sizes: Tuple[float, Optional[int]] = (
         policy.sizes(self.parameters)
         if hasattr(policy, 'sizes')
         else (np.inf, None)
     )
-    self._task_index = None
-    self._selected = None
+    self._num_tasks, self._observation_size = sizes
+    self._task_index: Optional[np.ndarray] = None
+    self._selected: Any = None
 
   def act(
       self, observation: np.ndarray, task_index: Union[int, np.ndarray]
@@ -63,7 +64,7 @@ class LoadedPolicy:
       ValueError: if the policy has a memory, which rows here have not, or an
         argument has another shape or type, or is out of range.
     """
-    if self.policy.state_size:
+    if not _is_memoryless(self.policy):
       raise ValueError(
           'this policy remembers what it has seen; call `policy.deterministic` '
           'with `parameters` and a state, as `actors.PolicyActor` does.'
@@ -90,3 +91,10 @@ class LoadedPolicy:
       index = acting_perceptron.checked_tasks(index, self._num_tasks)
       self._selected = self.policy.select_tasks(self.parameters, index)
       self._task_index = index
+
+
+def _is_memoryless(
+    policy: acting.AnyPolicy,
+) -> TypeGuard[acting.ActingPolicy]:
+  """Tells whether a policy remembers nothing of its earlier observations."""
+  return not policy.state_size

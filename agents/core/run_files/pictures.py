@@ -32,12 +32,14 @@ def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
   from matplotlib import figure
   from matplotlib.backends import backend_agg
 
-  plain = {
-      'text.parse_math': False,
-      'text.usetex': False,
-      'axes.formatter.use_mathtext': False,
-  }
-  with matplotlib.rc_context(plain), warnings.catch_warnings():
+  as_it_is = matplotlib.rc_context(
+      {
+          'text.parse_math': False,
+          'text.usetex': False,
+          'axes.formatter.use_mathtext': False,
+      }
+  )
+  with as_it_is, warnings.catch_warnings():
     warnings.filterwarnings('ignore', 'Glyph|constrained_layout', UserWarning)
     canvas = backend_agg.FigureCanvasAgg(figure.Figure(**options))
     yield canvas.figure

@@ -24,13 +24,13 @@ from distillery.agents.core.running import parts
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
-from distillery.environments.pool import process_pool
+from distillery.environments.pool import factory as pool_factory
 import reverb
 
 
 def train(
     config: setup.ExperimentConfig,
-    pool: process_pool.Pool,
+    pool: pool_factory.AnyPool,
     builder: builders.Builder,
 ) -> List[Dict[str, Any]]:
   """Trains to the end, see `experiment.run_experiment`."""
@@ -47,7 +47,7 @@ class Training:
   def __init__(
       self,
       config: setup.ExperimentConfig,
-      pool: process_pool.Pool,
+      pool: pool_factory.AnyPool,
       builder: builders.Builder,
       client: reverb.Client,
       checkpoint: Optional[pathlib.Path],

@@ -1,7 +1,7 @@
 """Baselines of policy gradients: values of K tasks, used first, then fitted."""
 
 import abc
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Union
 
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import blocks
@@ -11,6 +11,7 @@ from distillery.networks import values as value_networks
 from distillery.networks.layers import normalizer
 from distillery.ops import advantages
 from distillery.ops import minibatches
+import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
@@ -197,7 +198,7 @@ def make_critic(
     config: trust_region_config.TrustRegionConfig,
     num_tasks: int,
     observation_size: int,
-    seed: int,
+    seed: Union[int, np.random.SeedSequence],
 ) -> Critic:
   """The critic that a config asks for; `seed` is of its initial weights."""
   if config.baseline == 'linear':

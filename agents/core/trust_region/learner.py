@@ -86,8 +86,11 @@ class TrustRegionLearner(learners.Learner):
           whole_episodes.check_uncut(block.reward.shape[1], limit)
       yield batch
 
-  def _own_block(self, batch: Batch) -> blocks.Block:
-    """Returns the block in a batch of which every policy's tasks have one."""
+  def _own_block(self, batch: Any) -> blocks.Block:
+    """Returns the block from which the policy's own updates learn.
+
+    A subclass whose batches hold a block for each behaviour overrides it.
+    """
     return batch
 
   def _check_block(self, block: blocks.Block) -> None:
