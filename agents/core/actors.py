@@ -1,4 +1,4 @@
-"""Actors: NumPy policies fed with variables of a learner."""
+"""Acts in environments by NumPy policies, with the variables of a learner."""
 
 import contextlib
 from typing import Iterator, Mapping, Optional, Tuple
@@ -19,11 +19,11 @@ import numpy as np
 
 
 class PolicyActor(acme.Actor):
-  """Acts in one environment of one task, for `acme.EnvironmentLoop`.
+  """An actor in one environment of one task, for `acme.EnvironmentLoop`.
 
-  What the environment returns is checked as the pool does it, and the first
-  observation fixes the shape of the others. A `timestep_checks.BadValue` says
-  in which episode and step it went wrong.
+  It checks the environment's results as the pool does. The first observation
+  sets the shape of all others. A `timestep_checks.BadValue` names the episode
+  and the step of a wrong value.
   """
 
   def __init__(
@@ -39,11 +39,13 @@ class PolicyActor(acme.Actor):
     """Initialises the actor.
 
     Args:
-      policy: what acts.
-      variable_source: a learner, or what stands for one; serves 'policy'.
-      action_spec: continuous actions are clipped to its bounds, if it has any.
-      task_index: of the environment's task, an integer.
-      seed: of the actions' noise.
+      policy: the policy that acts.
+      variable_source: a learner, or an object in its place, that serves the
+        variables 'policy'.
+      action_spec: the spec of an action; continuous actions are clipped to its
+        bounds if it has any.
+      task_index: the place of the environment's task in the suite, from 0.
+      seed: the seed of the actions' noise.
       deterministic: whether to act without noise.
 
     Raises:
@@ -57,7 +59,8 @@ class PolicyActor(acme.Actor):
     self._seed = seed
     self._task_index = policy_arguments.index_of_each(task_index, 1)
     self._rng = np.random.default_rng(seed)
-    self._shape: Optional[Tuple[int, ...]] = None  # Of an observation.
+    # The shape and the size of an observation, once they are known.
+    self._shape: Optional[Tuple[int, ...]] = None
     self._observation_size: Optional[int] = None
     self._episode, self._step = -1, 0
     self._deterministic = deterministic
@@ -82,7 +85,7 @@ class PolicyActor(acme.Actor):
     return action[0, 0]
 
   def observe_first(self, timestep: dm_env.TimeStep) -> None:
-    """Forgets the episode before."""
+    """Begins an episode: resets the policy's memory, and checks the step."""
     self._state = np.zeros_like(self._state)
     self._episode, self._step = self._episode + 1, 0
     with self._says_where():
@@ -92,7 +95,7 @@ class PolicyActor(acme.Actor):
       )
 
   def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-    """Checks the step; there is nothing to remember."""
+    """Checks a step of the environment; nothing of it is stored."""
     with self._says_where():
       timestep_checks.check_step(
           next_timestep,
@@ -109,7 +112,7 @@ class PolicyActor(acme.Actor):
     self._step += 1
 
   def _wanted_shape(self, observation: np.ndarray) -> Tuple[int, ...]:
-    """The shape that an observation has to have; the first one's."""
+    """Returns the shape that observations must have, from the first one."""
     if self._shape is None:
       array = timestep_checks.real_numbers(observation)
       if array is None or array.ndim != 1:
@@ -132,7 +135,7 @@ class PolicyActor(acme.Actor):
       ) from None
 
   def update(self, wait: bool = False) -> None:
-    """Fetches the source's variables."""
+    """Fetches the policy's variables from the learner."""
     (parameters,) = self._source.get_variables(['policy'])
     num_tasks, self._observation_size = self._sizes(parameters)
     self._selected = self._policy.select_tasks(
@@ -141,7 +144,7 @@ class PolicyActor(acme.Actor):
 
 
 class UnrollActor(acme.Worker):
-  """Has a pool roll out whole unrolls and hands them on."""
+  """An actor that collects unrolls with a pool, and inserts them in replay."""
 
   def __init__(
       self,
@@ -154,32 +157,35 @@ class UnrollActor(acme.Worker):
     """Initialises the actor.
 
     Args:
-      policies: what acts, by name.
-      variable_source: a learner, or what stands for one; serves 'policy'.
-      pool: steps the environments.
-      insert: takes each block, and the name of the policy that acted.
-      needs_whole_episodes: see `builders.Builder`.
+      policies: the policies that act, by name.
+      variable_source: a learner, or an object in its place, that serves the
+        variables 'policy'.
+      pool: the pool that steps the environments.
+      insert: the function that takes each block, after the name of the policy
+        that acted in it.
+      needs_whole_episodes: whether each block has to be one whole episode of
+        each environment.
     """
     self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
     self._insert = insert
     self._needs_whole_episodes = needs_whole_episodes
-    self._acts: Optional[str] = None  # Which policy the pool has now.
+    self._acts: Optional[str] = None  # The pool's policy.
     self.update()
 
   def collect(self, restart: bool = False) -> int:
-    """For each policy one unroll `[K, T, E, ...]` of every environment.
+    """Collects and inserts one block `[K, T, E, ...]` for each policy.
 
     Args:
-      restart: whether every environment begins a new episode first. It is so
-        at every change from one policy to another.
+      restart: whether every environment begins a new episode first. If there
+        are several policies, they do so in any case.
 
     Returns:
-      The number of steps, of all environments and policies together.
+      The number of steps, summed over environments and policies.
 
     Raises:
-      ValueError: if a block should be whole episodes, and is not.
+      ValueError: if a block has to be whole episodes, and is not.
     """
     num_steps = 0
     for name, policy in self._policies.items():
@@ -194,13 +200,13 @@ class UnrollActor(acme.Worker):
     return num_steps
 
   def update(self) -> None:
-    """Fetches the source's variables."""
+    """Fetches the policy's variables from the learner."""
     (self._parameters,) = self._source.get_variables(['policy'])
     if self._acts is not None:
       self._pool.set_parameters(self._parameters)
 
   def run(self) -> None:
-    """Collects for ever."""
+    """Collects without end."""
     while True:
       self.collect()
       self.update()

@@ -1,4 +1,4 @@
-"""Adaptation to tasks that are new: trajectories, one after another."""
+"""Adapts a meta-learner to new tasks, one trajectory after another."""
 
 from typing import Dict, List, Mapping, NamedTuple, Optional, Protocol, Sequence
 
@@ -11,35 +11,39 @@ Block = Mapping[str, np.ndarray]
 
 
 class Adapter(Protocol):
-  """A meta-learner at test time; in NumPy.
+  """The interface of a meta-learner at test time, in NumPy.
 
-  Each method is given the trajectories so far, `[K, T, 1, ...]` each, see
-  `process_pool.Pool.collect`. What it says of task k depends on row k alone.
+  Each method takes the trajectories so far, `[K, T, 1, ...]` each, see
+  `process_pool.Pool.collect`. Its result for task k depends on row k alone.
 
   Attributes:
-    policy: what acts.
+    policy: the policy that acts.
   """
 
   policy: acting.ActingPolicy
 
   def parameters(self, blocks: Sequence[Block]) -> Dict[str, np.ndarray]:
-    """The policy's, for the next trajectory of each task."""
+    """Returns the policy's parameters for the next trajectory of each task."""
 
   def latents(self, blocks: Sequence[Block]) -> np.ndarray:
-    """What the next trajectory of each task is made from, `[K, L]`."""
+    """Returns the latents `[K, L]` that the next trajectories are made with."""
 
   def taken_for(self, blocks: Sequence[Block]) -> Optional[np.ndarray]:
-    """Of which family each task seems, by index `[K]`; None: not known yet."""
+    """Returns the index of each task's likely family, `[K]`.
+
+    None if nothing is known of the families yet.
+    """
 
 
 class Trajectory(NamedTuple):
   """The same trajectory of every task.
 
   Attributes:
-    block: `[K, T, 1, ...]`.
-    success: whether any of its steps solved the task, bool `[K]`.
-    latent: that it was made from, `[K, L]`.
-    taken_for: index of the family that the task was taken for, `[K]`; or None.
+    block: the steps of the trajectory, `[K, T, 1, ...]`.
+    success: whether any step of the trajectory solved the task, bool `[K]`.
+    latent: the latent with which the policy acted, `[K, L]`.
+    taken_for: the index of the family that the adapter believed each task to
+      belong to, `[K]`; None if it did not know.
   """
 
   block: Block
@@ -49,14 +53,15 @@ class Trajectory(NamedTuple):
 
 
 def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
-  """Refuses trajectories that an adapter cannot go by.
+  """Checks the shapes of the trajectories that an adapter is given.
 
   Args:
     blocks: the trajectories so far, `[K, T, 1, ...]` each.
-    num_tasks: K.
+    num_tasks: K, the number of tasks.
 
   Raises:
-    ValueError: if one is of other tasks, or of several environments.
+    ValueError: if one has another number of tasks, or several environments of a
+      task.
   """
   for number, block in enumerate(blocks):
     shape = block['reward'].shape
@@ -73,24 +78,24 @@ def adapt(
     task_names: Sequence[str],
     num_trajectories: int,
 ) -> List[Trajectory]:
-  """Has a meta-learner try its tasks again and again.
+  """Lets a meta-learner try its tasks several times.
 
-  Nothing is learned by gradients. What each task's trajectories are made with
-  depends on its own earlier ones alone.
+  Nothing is learned by gradients. In each trajectory, the policy acts by the
+  task's own earlier trajectories alone.
 
   Args:
-    pool: of the tasks to adapt to, with one environment of each, and an unroll
-      of a whole episode.
+    pool: the environments of the tasks to adapt to: one of each task, with an
+      unroll of one whole episode.
     adapter: the meta-learner.
-    task_names: of the pool's tasks, in their order.
-    num_trajectories: of each task.
+    task_names: the names of the pool's tasks, in their order.
+    num_trajectories: the number of trajectories of each task, at least 1.
 
   Returns:
     The trajectories, in order.
 
   Raises:
-    ValueError: if there are to be none, the names are not the pool's, or its
-      unroll is no whole episode.
+    ValueError: if `num_trajectories` is out of range, the names are not those
+      of the pool's tasks, or the pool's unroll is no whole episode.
   """
   argument_checks.check_counts(num_trajectories=num_trajectories)
   found: List[Trajectory] = []
@@ -101,7 +106,7 @@ def adapt(
       pool.set_parameters(parameters)
     else:
       pool.set_policy(adapter.policy, parameters)
-    # The pool writes over its arrays.
+    # The pool writes the next block into the same arrays.
     block = {
         name: array.copy() for name, array in pool.collect(restart=True).items()
     }

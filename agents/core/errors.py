@@ -1,5 +1,5 @@
-"""Errors of a run that a launcher reports in one sentence."""
+"""The errors of a run that a launcher reports in one sentence."""
 
 
 class NonFiniteError(ArithmeticError):
-  """A loss, another metric or a variable is NaN or infinite."""
+  """The error of a loss, another metric or a variable that is not finite."""

@@ -1,4 +1,4 @@
-"""Evaluation apart from training: own environments, own seeds."""
+"""Evaluates policies, with environments and seeds that training never uses."""
 
 from typing import Any, Dict, List, Mapping, Sequence
 
@@ -8,7 +8,8 @@ from distillery.environments.pool import factory as pool_factory
 from distillery.networks import acting
 import numpy as np
 
-# Of the seeds; training draws from another stream of the same seed.
+# Added to the run's seed, so that evaluation and training draw from different
+# streams of it.
 _STREAM = 1_000_003
 
 
@@ -22,26 +23,28 @@ def evaluate(
     seed: int,
     deterministic: bool = True,
 ) -> List[Dict[str, Any]]:
-  """Meta-World's protocol: deterministic actions, success at any step.
+  """Evaluates policies by Meta-World's protocol.
 
-  Episode e of a task has the task's variation (goal) e; with 50 episodes, all
-  50 goals of Meta-World. Task policies are evaluated on the tasks they belong
-  to, the shared policy on held-out tasks too.
+  Actions are deterministic, and an episode is a success if any of its steps
+  solves the task. Episode e of a task has the task's variation (goal) e, so 50
+  episodes cover all 50 goals of a Meta-World task. Task policies are evaluated
+  on training tasks alone, the shared policy on held-out tasks too.
 
   Args:
-    pool: of which worker processes are used.
-    suite: the tasks.
-    policies: by name, 'task' or 'shared'.
-    parameters: of the policies.
-    episodes_per_task: how many.
-    seed: of the run.
-    deterministic: whether the policies act without noise, as in the protocol;
-      if the suite does not say otherwise.
+    pool: the pool whose environments and worker processes are used.
+    suite: the suite of tasks.
+    policies: the acting policies, by name ('task' or 'shared').
+    parameters: the policies' parameters, float32 arrays by name.
+    episodes_per_task: the number of episodes of each task and policy.
+    seed: the seed of the run.
+    deterministic: whether the policies act without noise, as in the protocol. A
+      suite that evaluates samples has them act with noise in any case.
 
   Returns:
-    One row a policy and task: policy, task, split, episodes, success (share of
-    episodes), return (mean, undiscounted; of a suite whose score is success, up
-    to the first).
+    A row for each policy and task, with these columns: policy, task, split,
+    episodes (their number), success (the share of episodes, in [0, 1]) and
+    return (the undiscounted mean, in units of reward). If the suite's score is
+    success, rewards after an episode's first success do not count.
   """
   rows = []
   for name, policy in policies.items():
@@ -56,7 +59,8 @@ def evaluate(
         until_success=suite.score == 'success',
     )
     for i, task in enumerate(tasks):
-      # By place: a test task may have the name of a training task (ML1).
+      # Episodes are found by their place, because a test task may have the same
+      # name as a training task (ML1).
       of_task = episodes[i * episodes_per_task : (i + 1) * episodes_per_task]
       rows.append(
           {
@@ -77,13 +81,16 @@ def mean_score(
     split: str = 'train',
     score: str = 'success',
 ) -> float:
-  """Mean over tasks of the score of one policy; NaN if there is none.
+  """Returns the mean score of one policy over the tasks of one split.
 
   Args:
-    rows: of `evaluate`.
-    policy: 'task' or 'shared'.
-    split: 'train' or 'test'.
-    score: of the suite, a column.
+    rows: the rows that `evaluate` returned.
+    policy: the policy's name, 'task' or 'shared'.
+    split: the split of the tasks, 'train' or 'test'.
+    score: the column that holds the suite's score, 'success' or 'return'.
+
+  Returns:
+    The mean; NaN if no row has this policy and split.
   """
   return float(
       np.mean(
@@ -98,14 +105,34 @@ def mean_score(
 
 
 def score_text(value: float, score: str, digits: int = 1) -> str:
-  """A mean score, to be read."""
+  """Returns a mean score as text.
+
+  Args:
+    value: the mean score; NaN if there is none.
+    score: the score's name; 'success' is written as a percentage.
+    digits: the number of digits after the decimal point.
+
+  Returns:
+    The text; '-' for NaN.
+  """
   if np.isnan(value):
     return '-'
   return f'{value:.{digits}%}' if score == 'success' else f'{value:,.{digits}f}'
 
 
 def table(rows: Sequence[Mapping[str, Any]], score: str = 'success') -> str:
-  """A text table: a line a task, a column a policy, the mean at the end."""
+  """Returns an evaluation as a text table.
+
+  The table has a line for each task, a column for each policy, and a last line
+  for each split with the mean over its tasks.
+
+  Args:
+    rows: the rows that `evaluate` returned.
+    score: the column that is shown, 'success' or 'return'.
+
+  Returns:
+    The table's lines, joined by line ends.
+  """
   policies = list(dict.fromkeys(row['policy'] for row in rows))
   tasks = list(dict.fromkeys((row['task'], row['split']) for row in rows))
   shown = {task: display.on_one_line(task) for task, _ in tasks}
@@ -113,9 +140,9 @@ def table(rows: Sequence[Mapping[str, Any]], score: str = 'success') -> str:
   found = {(row['policy'], row['task'], row['split']): row for row in rows}
 
   def line(label: str, split: str, cells: Sequence[str]) -> str:
-    """Returns a line; `cells` has one of each policy."""
+    """Returns a line; `cells` has one cell for each policy."""
     label += ' (test)' if split == 'test' else ''
-    # A policy of a user's own may have a longer name than ours.
+    # A user's own policy may have a longer name than 'task' and 'shared'.
     return label.ljust(width) + ''.join(
         cell.rjust(max(9, len(policy) + 1))
         for cell, policy in zip(cells, policies)

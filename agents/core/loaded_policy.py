@@ -1,4 +1,4 @@
-"""A trained policy to act with, in NumPy."""
+"""Acts with a trained policy, in NumPy."""
 
 from typing import Any, Mapping, Optional, Tuple, TypeGuard, Union
 
@@ -9,13 +9,13 @@ import numpy as np
 
 
 class LoadedPolicy:
-  """A trained policy, in NumPy.
+  """A trained policy and its parameters, in NumPy.
 
   Attributes:
-    policy: what acts.
-    parameters: by name, copies that nobody can write to.
-    env_steps: steps of training.
-    wall_s: seconds of training.
+    policy: the acting policy.
+    parameters: the policy's parameters by name, read-only copies.
+    env_steps: the environment steps of training so far.
+    wall_s: the seconds of training so far.
   """
 
   def __init__(
@@ -25,17 +25,25 @@ class LoadedPolicy:
       env_steps: int,
       wall_s: float,
   ):
-    """Initialises the policy; it was trained for `env_steps` in `wall_s`."""
+    """Initialises the policy.
+
+    Args:
+      policy: the acting policy.
+      parameters: the policy's parameters, arrays by name.
+      env_steps: the environment steps of training so far.
+      wall_s: the seconds of training so far.
+    """
     self.env_steps = env_steps
     self.wall_s = wall_s
     self.policy = policy
-    # What was gathered of them below would not follow if they were changed.
+    # They are read-only copies, because `_select` keeps a selection of them,
+    # which would not follow a change.
     self.parameters = {
         name: np.array(value) for name, value in parameters.items()
     }
     for value in self.parameters.values():
       value.flags.writeable = False
-    # A user's own policy may not know them.
+    # A user's own policy may have no method `sizes`.
     sizes: Tuple[float, Optional[int]] = (
         policy.sizes(self.parameters)
         if hasattr(policy, 'sizes')
@@ -48,21 +56,22 @@ class LoadedPolicy:
   def act(
       self, observation: np.ndarray, task_index: Union[int, np.ndarray]
   ) -> np.ndarray:
-    """Returns what the policy does without noise.
+    """Returns the policy's actions without noise.
 
     Args:
-      observation: `[N, D]`, or `[D]` for a single one; finite numbers, without
-        a one-hot of the task.
-      task_index: `[N]` integers, the tasks' places in the suite, from 0; or
-        one integer, the task of all rows.
+      observation: the observations `[N, D]`, or a single one `[D]`; finite
+        numbers, without a one-hot of the task.
+      task_index: the place of each row's task in the suite, from 0: integers
+        `[N]`, or one integer for all rows.
 
     Returns:
-      `[N, A]` float32, within the bounds of the action spec; `[N]` int32 if
-      actions are discrete. Of a single observation `[A]`, or `[]`.
+      The actions: float32 `[N, A]`, within the bounds of the action spec, or
+      int32 `[N]` if actions are discrete. For a single observation, `[A]` or
+      `[]`.
 
     Raises:
-      ValueError: if the policy has a memory, which rows here have not, or an
-        argument has another shape or type, or is out of range.
+      ValueError: if the policy has a memory, which cannot be passed here, or if
+        an argument has another shape or type, or is out of range.
     """
     if not _is_memoryless(self.policy):
       raise ValueError(
@@ -82,7 +91,7 @@ class LoadedPolicy:
 
   def _select(self, index: np.ndarray) -> None:
     """Gathers the weights of the rows' tasks."""
-    # That costs more than a step, and rows seldom change tasks.
+    # Gathering takes longer than acting, and the rows' tasks seldom change.
     if (
         self._task_index is None
         or index.dtype.kind not in 'iu'

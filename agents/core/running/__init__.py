@@ -1,1 +1,1 @@
-"""Runs an experiment, in one process or as a program of many nodes."""
+"""Runs an experiment, in one process or as a program of several nodes."""

@@ -1,4 +1,4 @@
-"""Where the learner computes."""
+"""Chooses the device on which the learner computes."""
 
 import os
 
@@ -6,19 +6,22 @@ from distillery.agents.core.run_files import display
 
 
 def choose(device: str) -> None:
-  """Has TensorFlow use the GPU if it sees one, and says so, unless told not to.
+  """Makes TensorFlow use a GPU if it sees one, and prints the GPU's name.
+
+  Call it before TensorFlow is used for anything else.
 
   Args:
-    device: 'auto', or 'cpu'. To be called before anything else of TensorFlow.
+    device: 'auto' for a GPU if there is one, or 'cpu'.
   """
   if device == 'cpu':
-    # Hidden before TensorFlow looks for it, so that nothing is set up for it.
+    # The GPU is hidden before TensorFlow is imported, so that TensorFlow sets
+    # nothing up for it.
     os.environ['CUDA_VISIBLE_DEVICES'] = ''
   import tensorflow as tf
 
   gpus = tf.config.list_physical_devices('GPU')
   for gpu in gpus:
-    # It would take all of the memory from whoever else uses the GPU.
+    # Otherwise TensorFlow takes all of the GPU's memory, also from others.
     tf.config.experimental.set_memory_growth(gpu, True)
   if gpus:
     name = tf.config.experimental.get_device_details(gpus[0]).get(

@@ -1,7 +1,7 @@
 """The learner, the actors and the evaluator of a program.
 
-Crash-only: whichever of them ends is constructed anew, and takes up from the
-newest whole checkpoint and from the counter what it needs to go on.
+A node that fails is constructed anew. It finds all that it needs to continue in
+the newest whole checkpoint and in the counter.
 """
 
 import threading
@@ -24,11 +24,12 @@ import numpy as np
 import reverb
 
 _POLL_S = 0.5
-_LAST_BLOCK_S = 10.0  # That the evaluator waits for actors at the end.
+# Seconds for which the evaluator waits at the end for the actors to leave.
+_LAST_BLOCK_S = 10.0
 
 
 class LearnerNode:
-  """Learns from replay until the steps are made; serves variables."""
+  """The node that learns from replay, serves variables and saves itself."""
 
   def __init__(
       self,
@@ -37,7 +38,18 @@ class LearnerNode:
       replay: reverb.Client,
       counter: counting.Counter,
   ):
-    """Takes up the newest checkpoint, if there is one."""
+    """Builds the learner, and restores the newest checkpoint if there is one.
+
+    Args:
+      config: the experiment.
+      num_actors: the number of actors of the program.
+      replay: a client of the Reverb server that holds the agent's tables.
+      counter: counts the environment steps of all actors.
+
+    Raises:
+      ValueError: if the checkpoint belongs to other networks, or a policy could
+        not be loaded back from a checkpoint.
+    """
     self._config = config
     self._num_acting = num_actors
     self._counter = counter
@@ -64,36 +76,38 @@ class LearnerNode:
     self._publish()
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, np.ndarray]]:
-    """The policy, as it was after some whole learner step."""
+    """Returns the policies' variables, as a whole learner step left them."""
     del names  # There is one collection.
     return self._variables
 
   def policies(self, evaluated: bool) -> Dict[str, acting.AnyPolicy]:
-    """What acts with the variables, in NumPy, by name.
+    """Returns the NumPy policies that act with the variables, by name.
 
     Args:
-      evaluated: whether to return those that are evaluated, or those that act
-        in training.
+      evaluated: true for the policies that are evaluated, false for those that
+        act in training.
     """
     return self._parts.policies if evaluated else self._parts.behaviours
 
   def add_episodes(self, episodes: List[process_pool.Episode]) -> bool:
-    """Takes in what ended in an actor; returns whether there is more to do."""
+    """Adds an actor's finished episodes; returns whether it shall continue."""
     with self._lock:
       self._config.run_dir.note_step()
       self._episodes += episodes
     return not self._finished
 
   def leave(self) -> None:
-    """Says that an actor has ended, as there was no more to do."""
+    """Notes that an actor has ended, because the learner has finished."""
     with self._lock:
       self._num_acting -= 1
 
   def progress(self) -> Dict[str, Any]:
-    """Where the run is.
+    """Returns how far the run is.
 
-    env_steps and wall_s; finished: whether all is learned; num_acting: how many
-    actors still collect.
+    Returns:
+      env_steps: the environment steps so far. wall_s: seconds of learning.
+      finished: whether learning has ended. num_acting: the number of actors
+      that still collect.
     """
     return {
         'env_steps': self._env_steps,
@@ -103,17 +117,17 @@ class LearnerNode:
     }
 
   def run(self) -> None:
-    """Learns to the end."""
+    """Learns until the run or the program ends."""
     try:
       with self._display:
         self._learn()
-    finally:  # Before another learner takes this one's place.
+    finally:  # A new learner may take this one's place afterwards.
       self._parts.close()
 
   def _learn(self) -> None:
     config = self._config
     last = time.monotonic()
-    # Not the steps are the end, but that what was learned from them is saved.
+    # The run ends once the last checkpoint is written, not with the last step.
     due = self._env_steps
     while (
         self._parts.saved < config.num_env_steps
@@ -145,7 +159,7 @@ class LearnerNode:
       self._save(is_due)
       due = self._env_steps if is_due else due
     self._finished = True
-    # Actors may wait for room in a full queue, and would not hear of the end.
+    # An actor that waits for room in a full queue would not notice the end.
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):
       self._parts.empty_replay()
     lp.wait_for_stop()
@@ -162,9 +176,9 @@ class LearnerNode:
     )
 
   def _save(self, is_due: bool) -> None:
-    """Writes a checkpoint if it is due, or hears how the last one got on.
+    """Writes a checkpoint if one is due, and checks the one before.
 
-    Learning goes on without one, but not to the end.
+    Learning continues if a checkpoint cannot be written, unless it is the last.
     """
     try:
       (self._parts.finish_saving if is_due else self._parts.check_saving)()
@@ -197,7 +211,7 @@ class LearnerNode:
     )
 
   def _count(self) -> int:
-    """Steps so far; tells them to a counter that was started anew."""
+    """Returns the steps so far, and corrects a counter that was restarted."""
     count = int(self._counter.get_counts().get('env_steps', 0))
     if count < self._env_steps:
       self._counter.increment(env_steps=self._env_steps - count)
@@ -208,7 +222,7 @@ class LearnerNode:
 
 
 class ActorNode:
-  """Collects blocks until the program ends."""
+  """The node that collects blocks until the learner has finished."""
 
   def __init__(
       self,
@@ -219,10 +233,20 @@ class ActorNode:
       counter: counting.Counter,
       learner: LearnerNode,
   ):
-    """Starts the processes that step this actor's environments."""
+    """Starts the processes that step this actor's environments.
+
+    Args:
+      config: the experiment.
+      index: the actor's number, from 0.
+      num_workers: the number of processes that step this actor's environments.
+      replay: a client of the Reverb server that holds the agent's tables.
+      counter: counts the environment steps of all actors.
+      learner: the learner's node, or a handle of it in another process.
+    """
     self._counter = counter
     self._learner = learner
-    # Another seed in each life: what was seen is not to be seen again.
+    # A restarted actor has another seed, so that it does not play the same
+    # episodes again.
     steps = int(counter.get_counts().get('env_steps', 0))
     seed = np.random.SeedSequence(
         config.seed, spawn_key=(index, steps)
@@ -239,7 +263,7 @@ class ActorNode:
     )
 
   def run(self) -> None:
-    """Collects."""
+    """Collects blocks, and leaves once the learner has finished."""
     with self._pool:
       more = True
       while more and not lp.stop_event().is_set():
@@ -247,12 +271,12 @@ class ActorNode:
         self._counter.increment(env_steps=num_steps)
         more = self._learner.add_episodes(self._pool.episodes())
         self._actor.update()
-    # Before the end of the program: it would find an actor waiting for Reverb.
+    # The program ends after this, and so not while an actor waits for Reverb.
     self._learner.leave()
 
 
 class EvaluatorNode:
-  """Evaluates the learner's policies now and then, and at the end."""
+  """The node that evaluates the learner's policies, and ends the program."""
 
   def __init__(
       self,
@@ -260,7 +284,13 @@ class EvaluatorNode:
       num_workers: int,
       learner: LearnerNode,
   ):
-    """Starts the processes that step its environments."""
+    """Starts the processes that step the evaluator's environments.
+
+    Args:
+      config: the experiment.
+      num_workers: the number of these processes.
+      learner: the learner's node, or a handle of it in another process.
+    """
     self._config = config
     self._learner = learner
     self._policies = learner.policies(evaluated=True)

@@ -1,4 +1,4 @@
-"""An agent's parts that learn and act, and what of them is in a checkpoint."""
+"""Builds an agent's learner and policies, and saves and restores them."""
 
 import concurrent.futures
 import json
@@ -16,17 +16,19 @@ from distillery.networks import acting
 import reverb
 import tensorflow as tf
 
-_SILENT_S = 2.0  # Of waiting for it.
+# Seconds for which a run waits for a checkpoint without saying so.
+_SILENT_S = 2.0
 
 
 class Parts:
-  """Networks, learner and policies of one agent.
+  """The learner and the policies of one agent.
 
   Attributes:
-    learner: of the agent.
-    policies: those that are evaluated, by name.
-    behaviours: those that act in training, by name.
-    saved: environment steps of the newest whole checkpoint; 0 if there is none.
+    learner: the agent's learner.
+    policies: the policies that are evaluated, by name.
+    behaviours: the policies that act in training, by name.
+    saved: the environment steps of the newest whole checkpoint; 0 if there is
+      none.
   """
 
   def __init__(
@@ -36,19 +38,20 @@ class Parts:
       seed: int,
       counter: Optional[counting.Counter] = None,
   ):
-    """Makes them.
+    """Builds the networks, the learner and the policies.
 
     Args:
-      builder: of the agent.
-      client: of the server with its tables.
-      seed: of initial weights and of everything random in learning.
-      counter: counts the learner's steps.
+      builder: the agent's builder.
+      client: a client of the Reverb server that holds the agent's tables.
+      seed: the seed of the initial weights and of everything random in
+        learning.
+      counter: counts the learner's steps; None: the learner makes its own.
 
     Raises:
       ValueError: if a policy could not be loaded back from a checkpoint.
     """
-    # Sonnet and Keras draw nothing from the global seed; it is set in case a
-    # user's network does.
+    # Our networks draw nothing from the global seed. It is set in case a user's
+    # own network does.
     tf.random.set_seed(seed)
     networks = builder.make_networks(seed)
     with quiet.quiet_native_code():
@@ -70,19 +73,19 @@ class Parts:
   def save(
       self, run_dir: pathlib.Path, env_steps: int, state: Mapping[str, Any]
   ) -> None:
-    """Writes a checkpoint; one that is being written is waited for first.
+    """Writes a checkpoint, after the one that is still being written.
 
-    Replay is written while the caller goes on. A few blocks that come in at the
-    beginning of that are in the checkpoint too.
+    The replay is written in another thread after this call has returned. So a
+    few blocks that arrive at its beginning may be in the checkpoint too.
 
     Args:
-      run_dir: of the run.
-      env_steps: names the checkpoint.
-      state: what else there is to know, as JSON.
+      run_dir: the directory of the run.
+      env_steps: the environment steps so far; they name the checkpoint.
+      state: the rest of the run's state, as JSON.
 
     Raises:
-      errors.NonFiniteError: if there is something that is not worth saving.
-      OSError: if it, or the one before, cannot be written.
+      errors.NonFiniteError: if a variable is NaN or infinite.
+      OSError: if this checkpoint, or the one before, cannot be written.
     """
     self.finish_saving()
     self.learner.check_finite()
@@ -105,12 +108,18 @@ class Parts:
       self._finish(aside)
 
   def check_saving(self) -> None:
-    """Raises an OSError if replay could not be written in the meantime."""
+    """Checks a replay that another thread has written, without waiting for it.
+
+    Raises:
+      OSError: if it could not be written.
+    """
     if self._saving is not None and self._saving.done():
       self.finish_saving()
 
   def finish_saving(self) -> None:
-    """Waits until the checkpoint that was begun is whole, if there is one.
+    """Waits until the checkpoint that is being written is whole.
+
+    Returns at once if there is none.
 
     Raises:
       OSError: if it cannot be written.
@@ -122,21 +131,21 @@ class Parts:
     try:
       self._saving.result()
     finally:
-      if self._saving.done():  # And not Ctrl-C meanwhile.
+      if self._saving.done():  # False if Ctrl-C ended the wait.
         self._saving = None
 
   def close(self) -> None:
-    """Waits for the checkpoint that was begun, and says if it failed."""
+    """Waits for the checkpoint that is being written; warns if it fails."""
     try:
       self.finish_saving()
     except OSError as error:
       display.say(f'warning: {error}')
 
   def restore(self, checkpoint: pathlib.Path) -> Dict[str, Any]:
-    """Takes up a checkpoint; returns its state.
+    """Restores the learner from a checkpoint, and returns the saved state.
 
     Raises:
-      ValueError: if the checkpoint is of other networks.
+      ValueError: if the checkpoint belongs to other networks.
     """
     state = checkpoints.restore(checkpoint, self.learner.checkpointables)
     self.learner.num_steps = state['learner_steps']
@@ -144,7 +153,7 @@ class Parts:
     return state
 
   def empty_replay(self) -> None:
-    """Drops what is in the tables."""
+    """Deletes everything in Reverb's tables."""
     call = contact.PatientCaller(self._client)
     for table in call(self._client.server_info):
       call(self._client.reset, table)
@@ -156,19 +165,19 @@ class Parts:
     self.saved = checkpoints.env_steps(final)
 
   def _write_replay(self) -> pathlib.Path:
-    """Has Reverb write its tables; returns where."""
-    # Reverb prints a line about it. Stderr is not held back, which may have to
-    # tell of something else meanwhile.
+    """Makes Reverb write its tables, and returns their folder."""
+    # Reverb prints a line about it. Standard error is not muted here, because
+    # another thread may have something to report at the same time.
     try:
       return pathlib.Path(
           contact.PatientCaller(self._client)(self._client.checkpoint)
       )
-    except Exception as error:  # A full disk is an IndexError of Reverb's.
+    except Exception as error:  # Reverb raises IndexError for a full disk.
       raise OSError(f'cannot write the replay: {error}') from error
 
 
 def _check_loadable(policies: Mapping[str, acting.AnyPolicy]) -> None:
-  """Refuses what could be saved, after hours, and then not be loaded."""
+  """Checks now, not after hours, that saved policies could be loaded."""
   for policy in policies.values():
     try:
       acting.from_json(json.loads(json.dumps(policy.to_json())))

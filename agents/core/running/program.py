@@ -1,14 +1,14 @@
-"""Any agent as a program of many nodes, for Launchpad's launchers.
+"""Runs any agent as a program of several nodes, which Launchpad launches.
 
   replay     Reverb's server
-  counter    environment steps of all actors
-  learner    takes batches from replay; serves its policy; writes checkpoints
-  actor      any number; each with environments of all tasks, and processes
-             that step them
+  counter    counts the environment steps of all actors
+  learner    learns from replay, serves its variables and writes checkpoints
+  actor      one or more, each with environments of all tasks and with
+             processes that step them
   evaluator  plays evaluation episodes, and ends the program
 
-Blocks go from actors to replay, and variables from the learner to actors once
-an unroll. Imports no TensorFlow.
+Actors send blocks to replay. After each unroll they fetch new variables from
+the learner. This module imports no TensorFlow.
 """
 
 import copy
@@ -24,20 +24,20 @@ from distillery.distributed import lp
 from distillery.distributed import quiet
 from distillery.environments import pickling
 
-# Held by a node's thread while it imports Acme, Reverb and TensorFlow. If two
-# import at once what imports each other, as the modules of these do, Python
-# resolves the deadlock by giving one of them a module that is half made.
+# A node's thread holds this lock while it imports Acme, Reverb and TensorFlow.
+# Their modules import each other. If two threads import them at once, Python
+# avoids a deadlock by giving one thread a module that is not yet complete.
 _importing = threading.Lock()
 
 
 class _Config(setup.ExperimentConfig):
-  """An experiment as its nodes get it, in this process or in others."""
+  """The experiment that nodes receive, in this process or in others."""
 
   def __getstate__(self) -> Dict[str, Any]:
-    """Checks that other processes can import what it is made of.
+    """Checks that other processes can import the classes of the experiment.
 
     Raises:
-      ValueError: if not; says what to do.
+      ValueError: if they cannot; the message says what to do.
     """
     _check_modules(self)
     return dict(vars(self))
@@ -55,22 +55,25 @@ def _check_modules(config: setup.ExperimentConfig) -> None:
 
 
 def make_program(config: setup.ExperimentConfig, num_actors: int) -> lp.Program:
-  """Lays out an experiment; launch it with `lp.launch`.
+  """Describes an experiment as a program, which `lp.launch` runs.
 
   Args:
-    config: of the experiment, the same as of `run_experiment`. Each actor has
-      `agent_config.envs_per_task` environments of each task, and its share of
-      `num_workers` processes.
-    num_actors: how many.
+    config: the experiment, as for `run_experiment`. Each actor has
+      `agent_config.envs_per_task` environments of each task, and an equal share
+      of the `num_workers` processes.
+    num_actors: the number of actors, at least 1.
+
+  Returns:
+    The program.
 
   Raises:
-    ValueError: if there is no actor, agent and suite do not fit, or workers
-      could not import what a task is made of.
+    ValueError: if `num_actors` is out of range, if the agent does not fit the
+      suite, or if workers could not import the classes of a task.
   """
   if num_actors < 1:
     raise ValueError(f'num_actors: got {num_actors}, want at least 1.')
-  # The lock of the directory stays with who launches the program, and nodes
-  # may live in another working directory.
+  # The process that launches the program keeps the lock of the directory. The
+  # path is made absolute because nodes may have another working directory.
   run_dir = copy.copy(config.run_dir)
   run_dir.path = run_dir.path.absolute()
   config = _Config(**{**vars(config), 'run_dir': run_dir})
@@ -119,26 +122,26 @@ def run_program(
     launch_type: Any,
     ray_address: str = '',
 ) -> List[Dict[str, Any]]:
-  """Runs an experiment as a program, to its end.
+  """Runs an experiment as a program until it ends.
 
-  What it is made of comes from modules, and not from the script that was
-  started, if its nodes are processes: they do not run the script.
+  If the nodes are processes, the classes of the experiment have to be in
+  modules, and not in the script that was started: nodes do not run the script.
 
   Args:
-    config: of the experiment.
-    num_actors: see `make_program`.
-    launch_type: of Launchpad, such as 'local_mt'.
-    ray_address: see `lp.launch_and_wait`.
+    config: the experiment.
+    num_actors: the number of actors, at least 1.
+    launch_type: Launchpad's launch type, such as 'local_mt'.
+    ray_address: the address of a Ray cluster, see `lp.launch_and_wait`.
 
   Returns:
-    The rows of the last evaluation.
+    The rows of the last evaluation; none if the table could not be written.
 
   Raises:
     ValueError: as `experiment.run_experiment`.
-    supervisor.ProgramError: if a node failed for good. The run can go on from
-      its last checkpoint.
-    ImportError, ValueError, ConnectionError: if Ray is wanted and cannot be
-      had, before anything is written.
+    supervisor.ProgramError: if a node failed for good. The run can be resumed
+      from its last checkpoint.
+    ImportError, ValueError, ConnectionError: if Ray was asked for and is not
+      available; nothing has been written then.
   """
   with config.run_dir.kept_once_stepped():
     if str(getattr(launch_type, 'value', launch_type)).endswith('_mp'):
@@ -153,13 +156,13 @@ def run_program(
           config.run_dir.path / run_directory.REPLAY_FOLDER, ignore_errors=True
       )
   path = config.run_dir.path / 'evaluation.csv'
-  if not path.exists():  # It could not be written.
+  if not path.exists():  # The disk was full, for instance.
     return []
   rows = csv_tables.read(path, csv_tables.EVALUATION).rows
   return [row for row in rows if row['env_steps'] == rows[-1]['env_steps']]
 
 
-# Each is called in its node's process, where TensorFlow is imported at last.
+# The functions below run in their node's process, and import TensorFlow there.
 
 
 def _make_tables(config: setup.ExperimentConfig):
@@ -177,7 +180,7 @@ def _make_checkpointer(config: setup.ExperimentConfig):
 
 
 def _make_counter(config: setup.ExperimentConfig):
-  """Counts environment steps, from those of the newest checkpoint on."""
+  """Returns a counter that starts at the newest checkpoint's steps."""
   with _importing:
     from acme.utils import counting
     from distillery.agents.core import checkpoints

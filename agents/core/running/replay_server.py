@@ -1,4 +1,4 @@
-"""Reverb's server, and the replay that a run goes on with."""
+"""Runs Reverb's server, and restores the replay of a resumed run."""
 
 import contextlib
 import pathlib
@@ -19,12 +19,17 @@ def serve(
     run_dir: pathlib.Path,
     checkpoint: Optional[pathlib.Path],
 ) -> Iterator[reverb.Client]:
-  """Runs a Reverb server in this process; stopped however the run ends.
+  """Runs a Reverb server in this process until the context ends.
 
   Args:
-    builder: of its tables.
-    run_dir: of the run; if replay is kept, Reverb writes it here.
-    checkpoint: whose replay the tables begin with; None: empty.
+    builder: the builder of the server's tables.
+    run_dir: the directory of the run; if the agent keeps its replay, Reverb
+      writes it here.
+    checkpoint: the checkpoint whose replay is loaded into the tables; None: the
+      tables start empty.
+
+  Yields:
+    A client of the server.
 
   Raises:
     ValueError: if the checkpoint has no replay, and the agent needs one.
@@ -51,15 +56,19 @@ def serve(
 def make_checkpointer(
     run_dir: pathlib.Path, checkpoint: Optional[pathlib.Path]
 ) -> reverb.checkpointers.DefaultCheckpointer:
-  """What a server loads its tables from, and writes them with.
+  """Returns the object with which a server loads and writes its tables.
 
-  Reverb loads the newest checkpoint in its folder, writes beside it, and then
-  deletes it. So the folder is one of its own, and holds the checkpoint's files
-  under a second name, or copies if the checkpoint is on another disk.
+  Reverb loads the newest checkpoint in its folder, writes new ones beside it,
+  and then deletes it. So Reverb gets a folder of its own. It holds hard links
+  to our checkpoint's files, or copies if the checkpoint is on another disk.
 
   Args:
-    run_dir: of the run.
-    checkpoint: whose replay to begin with; None: empty.
+    run_dir: the directory of the run.
+    checkpoint: the checkpoint whose replay is loaded; None: the tables start
+      empty.
+
+  Returns:
+    Reverb's checkpointer of that folder.
 
   Raises:
     ValueError: if the checkpoint has no replay.
@@ -86,5 +95,5 @@ def make_checkpointer(
 
 
 def clean(run_dir: pathlib.Path) -> None:
-  """Removes what a server left; checkpoints have their own copy."""
+  """Removes the folder of a server; checkpoints have their own copy."""
   shutil.rmtree(run_dir / run_directory.REPLAY_FOLDER, ignore_errors=True)

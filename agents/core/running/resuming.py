@@ -1,4 +1,4 @@
-"""What a resumed run takes back: all that came after its checkpoint."""
+"""Deletes the results of a resumed run that are newer than its checkpoint."""
 
 import pathlib
 
@@ -12,24 +12,27 @@ from distillery.agents.core.running import setup
 def take_back(
     config: setup.ExperimentConfig, env_steps: int, learner_steps: int
 ) -> int:
-  """Drops what a run left after its checkpoint, says so and notes it.
+  """Deletes a run's results after its checkpoint.
+
+  It prints what was deleted, and notes it in versions.json.
 
   Args:
-    config: the run, which is resumed.
-    env_steps: environment steps of the checkpoint; 0: there is none.
-    learner_steps: learner steps of the checkpoint.
+    config: the experiment of the resumed run.
+    env_steps: the environment steps of the checkpoint; 0: there is none.
+    learner_steps: the learner steps of the checkpoint.
 
   Returns:
-    The step from which on nothing is left, for `metrics.Summary`.
+    The first environment step that has no results any more, for
+    `metrics.Summary`.
 
   Raises:
     OSError: if a table cannot be written.
-    ValueError: if one cannot be read.
+    ValueError: if a table cannot be read.
   """
   run_dir = config.run_dir
   train = run_dir.open_csv('train.csv')
   evaluations = run_dir.open_csv('evaluation.csv')
-  # A run that begins again writes the rows of step 0 again too.
+  # Without a checkpoint the run writes the rows of step 0 again, so -1.
   dropped = {
       'train.csv': train.truncate(env_steps or -1, learner_steps),
       'evaluation.csv': evaluations.truncate(env_steps or -1),
@@ -46,7 +49,8 @@ def take_back(
     _draw_again(
         run_dir.path, evaluations.last_env_steps() >= 0, config.suite.score
     )
-  for path in sorted(run_dir.path.glob('*_*.csv')):  # Of evaluate.py, say.
+  # Other tools, such as evaluate.py, write such tables.
+  for path in sorted(run_dir.path.glob('*_*.csv')):
     if _last_env_steps(path) > env_steps:
       display.say(
           f'warning: {path} is of later steps, which are taken back; '
@@ -66,8 +70,8 @@ def say_gap(
   Args:
     run_dir: the directory of the run.
     name: the table's name.
-    last: environment steps of the table's last row; -1: it has none.
-    env_steps: environment steps up to which rows have to be there.
+    last: the environment steps of the table's last row; -1: it has none.
+    env_steps: the environment steps up to which the table should have rows.
   """
   if last < env_steps:
     display.say(
@@ -77,15 +81,15 @@ def say_gap(
 
 
 def _last_env_steps(path: pathlib.Path) -> int:
-  """Returns the steps of a table's last row; -1 if it is none of ours."""
+  """Returns the steps of a table's last row; -1 if no run wrote the table."""
   try:
     return run_directory.CsvFile(path, None).last_env_steps()
-  except ValueError:  # A user's own.
+  except ValueError:  # It is a user's own table.
     return -1
 
 
 def _draw_again(path: pathlib.Path, has_rows: bool, score: str) -> None:
-  """Draws the learning curve without the rows that were dropped."""
+  """Draws the learning curve again, without the rows that were dropped."""
   picture = path / 'learning_curve.png'
   with display.BestEffort(picture):
     if has_rows:

@@ -1,12 +1,12 @@
-"""The one loop that trains an agent on one machine.
+"""The loop that trains an agent on one machine.
 
   collect a block -> queue -> learner step -> fresh parameters -> ...
 
-with evaluations, logs and checkpoints in between. The schedule is explicit, so
-an on-policy agent's run is a function of its config and seed, however many
-workers step the environments, and whether or not it was killed and resumed in
-between. What is sampled from a replay is up to Reverb, whose samplers take no
-seed.
+with evaluations, logs and checkpoints in between. The order of these is fixed.
+So the run of an on-policy agent is a function of its config and seed. It does
+not depend on the number of workers, nor on whether the run was killed and
+resumed. Samples from a replay are not reproducible, because Reverb's samplers
+take no seed.
 """
 
 import pathlib
@@ -33,7 +33,23 @@ def train(
     pool: pool_factory.AnyPool,
     builder: builders.Builder,
 ) -> List[Dict[str, Any]]:
-  """Trains to the end, see `experiment.run_experiment`."""
+  """Trains an agent to the end of its run.
+
+  Args:
+    config: the experiment.
+    pool: the environments of the training tasks.
+    builder: the builder of the agent.
+
+  Returns:
+    The rows of the last evaluation, see `experiment.run_experiment`.
+
+  Raises:
+    ValueError: if the checkpoint to resume from belongs to another network, or
+      a policy could not be loaded back from a checkpoint.
+    pools.PoolError: if an environment or a worker fails.
+    errors.NonFiniteError: if a loss is NaN.
+    OSError: if a checkpoint cannot be written.
+  """
   checkpoint = None
   if config.run_dir.resume:
     checkpoint = checkpoints.newest(config.run_dir.path)
@@ -42,7 +58,7 @@ def train(
 
 
 class Training:
-  """A run: the agent's parts, and where it has got to."""
+  """A run: the agent's parts, and how far it is."""
 
   def __init__(
       self,
@@ -52,7 +68,19 @@ class Training:
       client: reverb.Client,
       checkpoint: Optional[pathlib.Path],
   ):
-    """Makes the parts, and takes up a checkpoint if there is one."""
+    """Builds the agent's parts, and restores a checkpoint if there is one.
+
+    Args:
+      config: the experiment.
+      pool: the environments of the training tasks.
+      builder: the builder of the agent.
+      client: a client of the Reverb server that holds the agent's tables.
+      checkpoint: the directory of the checkpoint to restore; None: a new run.
+
+    Raises:
+      ValueError: if the checkpoint belongs to another network, or a policy
+        could not be loaded back from a checkpoint.
+    """
     self._config = config
     self._dir = config.run_dir
     self._pool = pool
@@ -98,13 +126,13 @@ class Training:
     self._num_learner_steps = builder.num_learner_steps
 
   def run(self) -> List[Dict[str, Any]]:
-    """Trains to the end; returns the rows of the last evaluation.
+    """Trains to the end, and returns the rows of the last evaluation.
 
-    They are none if the run was at its end when it was resumed.
+    There are none if the run was already at its end when it was resumed.
     """
     try:
       return self._run()
-    finally:  # What was begun is worth having, however the run ended.
+    finally:  # A checkpoint is finished even if the run has failed.
       self._parts.close()
 
   def _run(self) -> List[Dict[str, Any]]:
@@ -134,9 +162,10 @@ class Training:
     return rows
 
   def _iterate(self) -> Dict[str, float]:
-    """One block: collect, learn, refresh. Returns metrics.
+    """Collects a block, learns from it and refreshes the actor's parameters.
 
-    Those of learning are of the last step.
+    Returns:
+      The metrics of speed, and the learner's metrics of its last step.
     """
     begin = time.monotonic()
     num_steps = self._actor.collect(restart=self._restart)
