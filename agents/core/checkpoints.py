@@ -1,16 +1,17 @@
-"""Checkpoints: whole or not at all, and free of pickle.
+"""Finds and loads checkpoints, which are whole and free of pickle.
 
 A checkpoint is a directory `checkpoints/<env steps>/`:
 
   variables.*    the learner's variables, by tf.train.Checkpoint
-  policy.npz     what acting needs, float32 arrays by name
+  policy.npz     the acting policies' parameters, float32 arrays by name
   policies.json  the acting policies, see `networks.acting`
   state.json     counters, random state, shapes of all variables
-  replay/        Reverb's tables, of agents that learn from them more than once
-  manifest.json  SHA-256 of each file of the above
+  replay/        Reverb's tables, if the agent keeps its replay
+  manifest.json  SHA-256 of each of the files above
 
-`checkpoint_writing` writes it aside and renames it. The newest that agrees with
-its manifest is found by scanning; there is no file that points to it.
+`checkpoint_writing` writes a temporary directory and renames it. No file points
+to the newest checkpoint. It is found by scanning for the newest directory whose
+files agree with its manifest.
 """
 
 import hashlib
@@ -30,18 +31,22 @@ _FILES = {'variables.index', 'policy.npz', 'policies.json', 'state.json'}
 
 
 def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
-  """The newest checkpoint that agrees with its manifest; warns of others.
+  """Returns a run's newest whole checkpoint, and warns of damaged newer ones.
+
+  A checkpoint is whole if its files agree with its manifest.
 
   Args:
-    run_dir: of the run.
-    whole: whether more than it takes to act has to agree.
+    run_dir: the directory of the run.
+    whole: whether all files are checked; if not, those that a policy needs to
+      act.
 
   Returns:
-    Its directory; None if there is none.
+    The checkpoint's directory; None if there is no checkpoint.
 
   Raises:
     ValueError: if there are checkpoints and none is whole.
-    OSError: if their folder is a link to nothing: a disk is not mounted.
+    OSError: if their folder is a link to nothing, such as on a disk that is not
+      mounted.
   """
   folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
   if folder.is_symlink() and not folder.exists():
@@ -66,15 +71,19 @@ def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
 def restore(
     path: pathlib.Path, checkpointables: Mapping[str, Any], whole: bool = True
 ) -> Dict[str, Any]:
-  """Restores variables and returns the checkpoint's state.
+  """Restores variables from a checkpoint, and returns its state.
 
   Args:
-    path: of the checkpoint.
-    checkpointables: TensorFlow objects by name.
-    whole: whether they are all that has to be in it, and not some of them.
+    path: the checkpoint's directory.
+    checkpointables: the TensorFlow objects to restore, by name.
+    whole: whether the checkpoint must hold these objects and no others.
+
+  Returns:
+    The content of state.json, without the shapes of the variables.
 
   Raises:
-    ValueError: if the checkpoint is of other networks; says what differs.
+    ValueError: if the checkpoint belongs to other networks; the message says
+      what differs.
   """
   import tensorflow as tf
 
@@ -104,13 +113,26 @@ def restore(
 
 
 def holds(path: pathlib.Path, name: str) -> bool:
-  """Whether a checkpoint has variables of the checkpointable of this name."""
+  """Tells whether a checkpoint holds the variables of a checkpointable.
+
+  Args:
+    path: the checkpoint's directory.
+    name: the name of the checkpointable.
+
+  Returns:
+    Whether it holds some of its variables.
+  """
   state = json.loads((path / 'state.json').read_text())
   return any(key.partition('/')[0] == name for key in state['variables'])
 
 
 def train_task_names(run_dir: pathlib.Path) -> List[str]:
-  """Of the tasks that a run was trained on, in order."""
+  """Returns the names of a run's training tasks, in their order.
+
+  Raises:
+    OSError: if the run has no config.json.
+    ValueError: if its config.json cannot be read.
+  """
   path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
   tasks = run_directory.read_json(path, tasks=list)['tasks']
   return [
@@ -121,12 +143,12 @@ def train_task_names(run_dir: pathlib.Path) -> List[str]:
 
 
 def env_steps(path: pathlib.Path) -> int:
-  """Of a checkpoint: at how many it was written."""
+  """Returns the environment steps after which a checkpoint was written."""
   return int(path.name)
 
 
 def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
-  """Every variable, by a name that does not depend on its order."""
+  """Returns every variable, by a name that does not depend on its order."""
   found: Dict[str, Any] = {}
   for name, item in checkpointables.items():
     own = item.variables
@@ -138,15 +160,18 @@ def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
 def load_policy(
     run_dir: pathlib.Path, which: str = 'task'
 ) -> loaded_policy.LoadedPolicy:
-  """Loads the newest policy of a run; needs NumPy alone.
+  """Loads a policy from a run's newest whole checkpoint, with NumPy alone.
 
   Args:
-    run_dir: of the run.
-    which: 'task' or 'shared'.
+    run_dir: the directory of the run.
+    which: the name of the policy, 'task' or 'shared'.
+
+  Returns:
+    The policy with its parameters.
 
   Raises:
-    ValueError: if there is no checkpoint, or none that is whole, or no such
-      policy in it.
+    ValueError: if there is no whole checkpoint, or it has no such policy.
+    OSError: as `newest`.
   """
   path = newest(run_dir, whole=False)
   if path is None:
@@ -168,7 +193,7 @@ def load_policy(
 
 
 def shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
-  """Of every variable, by name, as text."""
+  """Returns the shape of every variable as text, by the variable's name."""
   return {
       name: str(tuple(variable.shape))
       for name, variable in variables(checkpointables).items()
@@ -176,12 +201,12 @@ def shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
 
 
 def paths(folder: pathlib.Path) -> List[pathlib.Path]:
-  """Of the checkpoints in a folder, whole or not, oldest first."""
+  """Returns the checkpoints in a folder, whole or not, from the oldest on."""
   return sorted(path for path in folder.glob('*') if path.name.isdigit())
 
 
 def _fault(path: pathlib.Path, whole: bool) -> str:
-  """What is wrong with a checkpoint; empty if nothing."""
+  """Returns what is wrong with a checkpoint; empty if nothing."""
   try:
     manifest = dict(json.loads((path / 'manifest.json').read_text()))
   except (OSError, TypeError, ValueError) as error:
@@ -198,7 +223,7 @@ def _fault(path: pathlib.Path, whole: bool) -> str:
 
 
 def sha256(path: pathlib.Path) -> str:
-  """Of a file."""
+  """Returns the SHA-256 of a file's content, in hexadecimal."""
   digest = hashlib.sha256()
   with open(path, 'rb') as f:
     while part := f.read(1 << 20):

@@ -1,4 +1,4 @@
-"""The directory of one run, and what is written into it."""
+"""Manages the directory of a run, and writes files into it."""
 
 import contextlib
 import fcntl
@@ -30,25 +30,25 @@ _PACKAGES = (
     'scipy',
 )
 EVALUATION_COLUMNS = tuple(csv_tables.EVALUATION)
-# Where Reverb writes while a run goes on; checkpoints have their own copy.
+# The folder where Reverb writes during a run; checkpoints have their own copy.
 REPLAY_FOLDER = 'replay.tmp'
 
 
 class RunDirectory:
-  """Owns a run's directory: refuses one in use, writes files whole."""
+  """The directory of a run, which one process at a time may use."""
 
   def __init__(self, path: pathlib.Path, *, resume: bool):
-    """Makes the directory, or takes up that of an earlier run.
+    """Makes the directory, or opens that of a run to resume.
 
     Args:
-      path: of the directory; may begin with `~`.
-      resume: whether to go on with the run that is in it.
+      path: the path of the directory; may begin with `~`.
+      resume: whether to resume the run in the directory.
 
     Raises:
-      ValueError: if the directory holds a run, or what one would overwrite, and
-        `resume` is false, if it holds none and `resume` is true, or if another
-        process works in it.
-      OSError: if it cannot be made.
+      ValueError: if `resume` is false and the directory holds a run or files
+        that a run would overwrite, if `resume` is true and it holds no run, or
+        if another process uses it.
+      OSError: if the directory cannot be made.
     """
     self.path = pathlib.Path(user_paths.expand(path))
     self.resume = resume
@@ -57,7 +57,8 @@ class RunDirectory:
     self._take()
 
   def _take(self) -> None:
-    # First of all: in a directory in use, no other advice would help.
+    # This is checked first, because no other advice helps while the directory
+    # is in use.
     if (self.path / run_contents.LOCK).exists():
       self._hold().close()
     self._before = folders.Snapshot(self.path, run_contents.FOLDERS)
@@ -66,7 +67,7 @@ class RunDirectory:
       raise ValueError(f'run_dir {self.path} {refusal}.')
     if not self.resume:
       self._before.make()
-    # Held until this process ends, however it ends.
+    # The lock is held until this process ends, even if it is killed.
     self._lock = self._hold()
     if not self.resume:
       self._lock.truncate(0)
@@ -84,20 +85,20 @@ class RunDirectory:
     return lock
 
   def note_step(self) -> None:
-    """Says that environments were stepped, so that there is a run to keep."""
-    with contextlib.suppress(OSError):  # On a full disk it keeps nothing yet.
+    """Notes that the run has made environment steps, and so has to be kept."""
+    with contextlib.suppress(OSError):  # The disk may be full.
       if not run_contents.has_stepped(self.path):
         (self.path / run_contents.LOCK).write_text('stepped')
 
   @contextlib.contextmanager
   def kept_once_stepped(self) -> Iterator[None]:
-    """Removes what a run added if it fails before its first step."""
-    if self._lock.closed:  # It has failed before, and is tried again.
+    """Removes all that a run has written if it fails before its first step."""
+    if self._lock.closed:  # The run failed before, and is tried again.
       self._take()
     try:
       yield
-    except BaseException:  # Ctrl-C as well.
-      # It is closed if an inner context has removed the run already.
+    except BaseException:  # Includes Ctrl-C.
+      # The lock is closed if an inner context has removed the run already.
       if not (
           self.resume
           or self._lock.closed
@@ -108,19 +109,39 @@ class RunDirectory:
       raise
 
   def __getstate__(self) -> Dict[str, Any]:
-    """For other processes of the same run; the lock stays with the first."""
+    """Returns the state for the run's other processes, without the lock."""
     return {'path': self.path, 'resume': self.resume}
 
   def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-    """Writes a JSON file, whole or not at all."""
+    """Writes a JSON file, whole or not at all.
+
+    Args:
+      name: the name of the file.
+      content: the names and values to write.
+
+    Raises:
+      OSError: if the file cannot be written.
+    """
     write_text(self.path / name, json.dumps(content, indent=2) + '\n')
 
   def read_json(self, name: str, **types: type) -> Dict[str, Any]:
-    """Reads a JSON file, see the function of this name."""
+    """Reads a JSON file of the run.
+
+    Args:
+      name: the name of the file.
+      **types: the types that some of its values must have, by name.
+
+    Returns:
+      The names and values in the file.
+
+    Raises:
+      OSError: if there is no such file.
+      ValueError: if a run would not have written it in this form.
+    """
     return read_json(self.path / name, **types)
 
   def check_tables(self) -> None:
-    """Checks that the tables of the run in it can be gone on with.
+    """Checks that the tables of a run to resume can be read.
 
     Raises:
       ValueError: if one has a row that is not whole; see `csv_tables.read`.
@@ -135,7 +156,15 @@ class RunDirectory:
   def open_csv(
       self, name: str, columns: Optional[Sequence[str]] = None
   ) -> 'CsvFile':
-    """Opens a table to append to."""
+    """Returns a table of the run, to which rows can be appended.
+
+    Args:
+      name: the name of the file.
+      columns: the table's header; None: the keys of the first row.
+
+    Returns:
+      The table; its file need not exist yet.
+    """
     return CsvFile(self.path / name, columns)
 
 
@@ -146,19 +175,20 @@ class CsvFile:
     """Initialises the file.
 
     Args:
-      path: of the file.
-      columns: its header; by default the keys of the first row.
+      path: the path of the file, which need not exist yet.
+      columns: the table's header; None: the keys of the first row.
     """
     self._path = path
     self._columns = columns
-    self._header: Optional[Sequence[str]] = None  # Of the file, once known.
+    self._header: Optional[Sequence[str]] = None  # The file's, if known.
 
   def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Appends rows, and the header before the first; flushed on return.
+    """Appends rows and flushes them; a header comes before the first row.
 
     Raises:
       OSError: if they cannot be written (a full disk); nothing is left of them.
-      ValueError: if the file has other columns, of another version.
+      ValueError: if the file has other columns, because another version of the
+        program wrote it.
     """
     columns = self._columns or list(rows[0])
     size = self._path.stat().st_size if self._path.exists() else 0
@@ -181,7 +211,7 @@ class CsvFile:
       raise
 
   def last_env_steps(self) -> int:
-    """Of the last row; -1 if there is none."""
+    """Returns the environment steps of the last row; -1 if there is none."""
     return max(
         (row['env_steps'] for row in self._read('env_steps').rows), default=-1
     )
@@ -189,18 +219,19 @@ class CsvFile:
   def truncate(
       self, env_steps: int, learner_steps: Optional[int] = None
   ) -> int:
-    """Drops rows that a resumed run writes again.
+    """Drops the rows that a resumed run will write again.
 
     Args:
-      env_steps: rows after it go.
-      learner_steps: and of those at it, the rows after this many; None: none.
+      env_steps: the environment steps after which rows are dropped.
+      learner_steps: the learner steps after which rows with exactly `env_steps`
+        are dropped; None: these rows are kept.
 
     Returns:
-      How many whole rows were dropped.
+      The number of whole rows that were dropped.
 
     Raises:
-      OSError: if the file cannot be written; it is as it was.
-      ValueError: see `csv_tables.read`.
+      OSError: if the file cannot be written; it is unchanged then.
+      ValueError: if the file cannot be read; see `csv_tables.read`.
     """
     limits = {'env_steps': env_steps}
     if learner_steps is not None:
@@ -220,7 +251,7 @@ class CsvFile:
     return len(rows) - len(kept)
 
   def _read(self, *numbers: str) -> csv_tables.Table:
-    """Reads the file, and whole numbers in these columns."""
+    """Reads the table, with whole numbers in the columns of these names."""
     if not self._path.exists():
       return csv_tables.Table((), [])
     return csv_tables.read(
@@ -232,12 +263,16 @@ def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
   """Reads a JSON file that a run wrote.
 
   Args:
-    path: the file.
-    **types: what some of its entries have to be.
+    path: the path of the file.
+    **types: the types that some of its values must have, by name.
+
+  Returns:
+    The names and values in the file.
 
   Raises:
     OSError: if there is no such file.
-    ValueError: if it is not what a run writes; names the file.
+    ValueError: if a run would not have written it in this form; the message
+      names the file.
   """
   try:
     content = json.loads(path.read_text(encoding='utf-8-sig'))
@@ -260,17 +295,43 @@ def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:
-  """Writes a table, whole or not at all; the keys of a row are its header."""
+  """Writes a CSV table, whole or not at all.
+
+  Args:
+    path: the path of the file.
+    rows: the rows, at least one; the keys of the first are the header.
+
+  Raises:
+    OSError: if the file cannot be written.
+  """
   write_bytes(path, csv_tables.encoded(list(rows[0]), rows))
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-  """Writes a file aside and renames it, so that it is whole or absent."""
+  """Writes text to a file in UTF-8, whole or not at all.
+
+  Args:
+    path: the path of the file.
+    text: the text to write.
+
+  Raises:
+    OSError: if the file cannot be written.
+  """
   write_bytes(path, text.encode('utf-8', 'backslashreplace'))
 
 
 def write_bytes(path: pathlib.Path, content: bytes) -> None:
-  """Writes a file aside and renames it, so that it is whole or absent."""
+  """Writes bytes to a file, whole or not at all.
+
+  They are written to a temporary file, which then gets the file's name.
+
+  Args:
+    path: the path of the file.
+    content: the bytes to write.
+
+  Raises:
+    OSError: if the file cannot be written.
+  """
   aside = path.with_name(path.name + '.tmp')
   try:
     with open(aside, 'wb') as f:
@@ -284,7 +345,7 @@ def write_bytes(path: pathlib.Path, content: bytes) -> None:
 
 
 def versions() -> Dict[str, Any]:
-  """What a result depends on besides its config."""
+  """Returns what results depend on besides the config: versions and machine."""
   found = {'python': platform.python_version()}
   for name in _PACKAGES:
     try:
@@ -300,7 +361,7 @@ def versions() -> Dict[str, Any]:
 
 
 def _git_revision() -> str:
-  """Of the source that runs; '+changes' if files differ from it."""
+  """Returns the source's revision, with '+changes' if files differ from it."""
 
   def git(*arguments):
     return subprocess.run(

@@ -1,1 +1,1 @@
-"""Writes the files of a run directory."""
+"""Writes and reads the files of a run directory."""

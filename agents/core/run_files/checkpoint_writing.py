@@ -1,4 +1,4 @@
-"""Writing checkpoints aside, and making them whole; see `checkpoints`."""
+"""Writes checkpoints, whole or not at all; see `checkpoints`."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ from distillery.agents.core.run_files import folders
 from distillery.networks import acting
 import numpy as np
 
-_KEPT = 2
+_KEPT = 2  # The number of checkpoints that a run keeps.
 
 
 def begin(
@@ -23,18 +23,18 @@ def begin(
     parameters: Mapping[str, np.ndarray],
     state: Mapping[str, Any],
 ) -> pathlib.Path:
-  """Writes a checkpoint aside, all but replay.
+  """Writes all of a checkpoint but its replay into a temporary directory.
 
   Args:
-    run_dir: of the run.
-    env_steps: names the checkpoint.
-    checkpointables: TensorFlow objects by name.
-    policies: acting policies by name ('task', 'shared').
-    parameters: of the acting policies.
-    state: counters and random state, as JSON.
+    run_dir: the directory of the run.
+    env_steps: the environment steps so far; they name the checkpoint.
+    checkpointables: the TensorFlow objects of the learner's state, by name.
+    policies: the acting policies, by name ('task', 'shared').
+    parameters: the acting policies' parameters, arrays by name.
+    state: the counters and the random state, as JSON.
 
   Returns:
-    The directory to `finish`.
+    The temporary directory, for `finish`.
 
   Raises:
     OSError: if it cannot be written (a full disk); nothing is left of it.
@@ -65,18 +65,20 @@ def finish(
     aside: pathlib.Path,
     write_replay: Optional[Callable[[], pathlib.Path]] = None,
 ) -> pathlib.Path:
-  """Makes a checkpoint of what `begin` wrote; drops all but the newest two.
+  """Turns what `begin` wrote into a checkpoint, and deletes all but two.
 
   Args:
-    aside: what it returned.
-    write_replay: has Reverb write its tables and returns where; they are moved,
-      or copied if that is another disk. None: there is no replay.
+    aside: the temporary directory that `begin` returned.
+    write_replay: makes Reverb write its tables, and returns their folder, which
+      is then moved, or copied if it is on another disk. None: there is no
+      replay.
 
   Returns:
     The checkpoint's directory.
 
   Raises:
-    OSError: as `begin`.
+    OSError: if the checkpoint cannot be written (a full disk); nothing is left
+      of it.
   """
   final = aside.with_suffix('')
   with _all_or_nothing(aside):
@@ -100,7 +102,8 @@ def finish(
     os.rename(aside, final)
     _sync(final.parent)
   found = checkpoints.paths(final.parent)
-  # Those beyond were damaged: the run was taken up from before them.
+  # Checkpoints with more steps are damaged: the run was resumed from before
+  # them.
   kept = [path for path in found if path <= final][-_KEPT:]
   for path in set(found) - set(kept):
     folders.remove(path)
@@ -109,7 +112,7 @@ def finish(
 
 @contextlib.contextmanager
 def _all_or_nothing(aside: pathlib.Path) -> Iterator[None]:
-  """Removes what was written if there is an error, an OSError in any case."""
+  """Deletes the directory and raises an OSError if it cannot be written."""
   import tensorflow as tf
 
   try:
@@ -126,6 +129,6 @@ def _write_json(path: pathlib.Path, content: Mapping[str, Any]) -> None:
 
 
 def _sync(path: pathlib.Path) -> None:
-  descriptor = os.open(path, os.O_RDONLY)  # A folder has no other handle.
+  descriptor = os.open(path, os.O_RDONLY)  # `open` refuses folders.
   os.fsync(descriptor)
   os.close(descriptor)

@@ -1,4 +1,7 @@
-"""The tables of runs, which may be damaged, or may still grow."""
+"""Reads and encodes the CSV tables of runs.
+
+A table may be damaged, or its run may still be writing it.
+"""
 
 import csv
 import io
@@ -18,19 +21,20 @@ from typing import (
 
 from distillery.environments import base
 
-# From a cell's text to its value; raises a ValueError that says what is wanted.
+# Converts a cell's text to its value. Raises a ValueError that says what the
+# cell should hold.
 Converter = Callable[[str], Any]
 
 
 class Table(NamedTuple):
-  """What is in a file: its header, and its rows by the header's names."""
+  """The content of a file: its header, and its rows by the header's names."""
 
   columns: Tuple[str, ...]
   rows: List[Dict[str, Any]]
 
 
 def whole_number(text: str) -> int:
-  """Reads a whole number from 0 on."""
+  """Converts text to a whole number of at least 0."""
   digits = text.strip()
   if not digits.isdecimal() or len(digits) > 18:
     raise ValueError(f'got {text[:40]!r}, want a whole number')
@@ -38,7 +42,7 @@ def whole_number(text: str) -> int:
 
 
 def number(text: str) -> float:
-  """Reads a finite number."""
+  """Converts text to a finite number."""
   try:
     value = float(text)
   except ValueError:
@@ -49,7 +53,7 @@ def number(text: str) -> float:
 
 
 def split(text: str) -> str:
-  """Reads the name of a split."""
+  """Checks that text is the name of a split, and returns it."""
   if text not in base.SPLITS:
     raise ValueError(f'got {text[:40]!r}, want {" or ".join(base.SPLITS)}')
   return text
@@ -74,22 +78,22 @@ EVALUATION: Mapping[str, Converter] = {
 def read(
     path: 'os.PathLike[str]', converters: Mapping[str, Converter]
 ) -> Table:
-  """Reads a table, also that of a run which still goes on.
+  """Reads a table, which a run may still be writing.
 
-  Blank lines are skipped, and so is a last line that is not whole yet.
+  Blank lines are skipped, and also a last line that is not whole yet.
 
   Args:
     path: the file.
-    converters: what reads a cell, by column; each column has to be there. The
-      cells of other columns stay text.
+    converters: the function that converts a cell, by the name of its column.
+      The table must have these columns. The cells of other columns stay text.
 
   Returns:
-    The table; without columns if the file has no whole line yet.
+    The table; it has no columns if the file has no whole line yet.
 
   Raises:
     OSError: if there is no such file.
-    ValueError: if it has other columns, or a row that is not whole; names the
-      file, the line and what to do.
+    ValueError: if a column is missing, or a row is not whole; the message names
+      the file and the line, and says what to do.
   """
   lines = _lines(pathlib.Path(path))
   reader = csv.reader(lines, strict=True)
@@ -103,7 +107,7 @@ def read(
         table.rows.append(_row(table.columns, cells, converters))
     except (csv.Error, ValueError) as error:
       if first_line == len(lines) and not lines[-1].endswith(('\n', '\r')):
-        break  # It was cut, or is being written.
+        break  # The last line was cut, or is being written.
       raise ValueError(
           f'{path}: line {first_line} is not whole: {error}; mend the line or '
           'delete it.'
@@ -118,26 +122,30 @@ def encoded(
     rows: Sequence[Mapping[str, Any]],
     has_header: bool = True,
 ) -> bytes:
-  """Returns rows as they are in a file.
+  """Encodes rows as the bytes of a CSV file.
 
   Args:
     columns: the names of the columns, in order.
-    rows: the cells, by column.
-    has_header: whether the names come first.
+    rows: the cells of each row, by column.
+    has_header: whether a line with the columns' names comes first.
+
+  Returns:
+    The lines in UTF-8; each ends in `\\r\\n`.
   """
   text = io.StringIO()
   writer = csv.DictWriter(text, columns)
   if has_header:
     writer.writeheader()
   writer.writerows(rows)
-  # A name of a user may have what UTF-8 has no code for.
+  # A user's name may hold characters that UTF-8 cannot encode.
   return text.getvalue().encode('utf-8', 'backslashreplace')
 
 
 def _lines(path: pathlib.Path) -> List[str]:
-  """Returns the lines with their ends, but for a last one that was cut.
+  """Returns the lines with their ends, without a last line that was cut.
 
-  Our rows end in `\\r\\n`. A table that an editor saved may lack the last end.
+  Rows that a run wrote end in `\\r\\n`. An editor may have saved a table
+  without the end of its last line.
   """
   content = path.read_bytes()
   try:
@@ -162,7 +170,7 @@ def _begun(
     columns: List[str],
     converters: Mapping[str, Converter],
 ) -> Table:
-  """Returns a table of these columns without rows."""
+  """Checks a header, and returns a table of these columns without rows."""
   if not set(converters) <= set(columns):
     raise ValueError(
         f'{path}: got the columns {", ".join(columns)}; want '

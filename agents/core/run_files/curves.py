@@ -1,4 +1,4 @@
-"""The picture a run leaves: its score over environment steps, task by task."""
+"""Draws a run's learning curve: the score of each task over steps."""
 
 import os
 import pathlib
@@ -9,14 +9,14 @@ from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import pictures
 from distillery.agents.core.run_files import user_paths
 
-# More lines than this are drawn in grey, without a legend.
+# If there are more tasks, their lines are grey and have no legend.
 _MAX_NAMED_TASKS = 12
 SPLIT_NAMES = {'train': 'training', 'test': 'test'}
 _POLICY_TITLES = {'task': 'Task policies', 'shared': 'Shared policy'}
 
 
 class Evaluation(NamedTuple):
-  """One row of evaluation.csv: one policy on one task at one time."""
+  """A row of evaluation.csv: one policy on one task at one time."""
 
   env_steps: int
   wall_s: float
@@ -27,23 +27,23 @@ class Evaluation(NamedTuple):
   return_: float
 
 
-# Of one policy and split: task -> [(env_steps, success), ...].
+# The curves of one policy on one split: task -> [(env_steps, score), ...].
 TaskCurves = Dict[str, List[Tuple[int, float]]]
 
 
 def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
-  """Reads an evaluation.csv, also that of a run which still goes on.
+  """Reads an evaluation.csv, which a run may still be writing.
 
   Args:
-    path: of the file.
+    path: the path of the file.
 
   Returns:
-    Its rows. A last line that is not whole yet is left out.
+    The rows, without a last line that is not whole yet.
 
   Raises:
     OSError: if there is no such file.
-    ValueError: if it is no table of evaluations, has no rows, or one that is
-      not whole.
+    ValueError: if the file is no table of evaluations, has no rows, or has a
+      row that is not whole.
   """
   columns, rows = csv_tables.read(path, csv_tables.EVALUATION)
   if not columns:
@@ -74,10 +74,11 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
     run_dir: the directory of a run, or a copy of its result files.
 
   Returns:
-    Names to values; sections of the file are merged. Empty without the file.
+    The values by name, with the file's sections merged; empty if there is no
+    such file.
 
   Raises:
-    ValueError: if the file is not what a run writes.
+    ValueError: if the file does not have the form in which a run writes it.
   """
   path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
   if not path.exists():
@@ -89,7 +90,7 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
 
 
 def policies_of(evaluations: Sequence[Evaluation]) -> List[str]:
-  """Returns the names of the policies, task and shared policies first."""
+  """Returns the names of the policies, 'task' and 'shared' first."""
   found = dict.fromkeys(row.policy for row in evaluations)
   return [
       *(name for name in _POLICY_TITLES if name in found),
@@ -103,7 +104,17 @@ def task_curves(
     split: str,
     score: str = 'success',
 ) -> TaskCurves:
-  """Sorts the score of one policy on one split into curves by task."""
+  """Returns the curves of one policy on one split.
+
+  Args:
+    evaluations: the rows of a run's evaluation.csv.
+    policy: the name of the policy, such as 'task' or 'shared'.
+    split: the split of the tasks, 'train' or 'test'.
+    score: the score to take, 'success' or 'return'.
+
+  Returns:
+    The points (environment steps, score) of each task, by the task's name.
+  """
   curves: TaskCurves = {}
   for row in evaluations:
     if row.policy == policy and row.split == split:
@@ -114,7 +125,7 @@ def task_curves(
 
 
 def mean_curve(curves: TaskCurves) -> List[Tuple[int, float]]:
-  """Mean over tasks at each time that every task was evaluated at."""
+  """Returns the mean over tasks, at the steps where all were evaluated."""
   by_step: Dict[int, List[float]] = {}
   for points in curves.values():
     for env_steps, success in points:
@@ -131,18 +142,20 @@ def learning_curve(
     png_path: 'os.PathLike[str]',
     score: str = 'success',
 ) -> None:
-  """Draws one run: a panel a policy, a thin line a task, and their mean.
+  """Draws the learning curve of a run.
 
-  The suite's name is taken from the config.json beside the table.
+  The picture has a panel for each policy, and in it a thin line for each task
+  and a thick one for their mean. The suite's name is taken from the config.json
+  beside the table.
 
   Args:
     evaluation_csv_path: the run's evaluation.csv.
-    png_path: the picture to write.
-    score: what is drawn, 'success' or 'return'.
+    png_path: the path of the picture to write.
+    score: the score that is drawn, 'success' or 'return'.
 
   Raises:
     OSError: if a file cannot be read or written.
-    ValueError: if it is no table of evaluations, or has no rows.
+    ValueError: if the file is no table of evaluations, or has no rows.
   """
   evaluations = read_evaluations(evaluation_csv_path)
   policies = policies_of(evaluations)
@@ -162,7 +175,7 @@ def learning_curve(
           pictures.label(_POLICY_TITLES.get(policy, policy)), fontsize=10
       )
       known = {name for _, name in lines}
-      # Test tasks are the shared policy's alone.
+      # The legend names each line once; test tasks appear in one panel alone.
       lines += [line for line in drawn if line[1] not in known]
     panels[0].set_ylabel(score)
     pictures.add_legend(
@@ -180,7 +193,7 @@ def _draw_policy(
   """Draws the tasks and the mean of one policy; test tasks are dashed.
 
   Returns:
-    What was drawn that has a label, and the label.
+    The lines for the legend, each with its label.
   """
   labelled = []
   for split, style in (('train', '-'), ('test', '--')):
@@ -189,7 +202,7 @@ def _draw_policy(
       continue
     are_named = len(curves) <= _MAX_NAMED_TASKS
     mean = mean_curve(curves)
-    marker = 'o' if len(mean) < 2 else ''  # one point makes no line
+    marker = 'o' if len(mean) < 2 else ''  # One point makes no line.
     for index, (task, points) in enumerate(curves.items()):
       (line,) = axes.plot(
           *zip(*points),
@@ -201,7 +214,7 @@ def _draw_policy(
       )
       if are_named:
         labelled.append((line, task))
-    if mean:  # else no time has a row of every task
+    if mean:  # It is empty if no time has a row of every task.
       (line,) = axes.plot(
           *zip(*mean), style, marker=marker, linewidth=2.5, color='black'
       )
@@ -212,7 +225,13 @@ def _draw_policy(
 
 
 def style_axes(axes, is_share: bool = True) -> None:
-  """Per cent upwards (or numbers), environment steps to the right."""
+  """Formats axes whose horizontal axis has environment steps.
+
+  Args:
+    axes: matplotlib's axes.
+    is_share: whether the vertical axis has shares in [0, 1], which are shown
+      as percentages.
+  """
   from matplotlib import ticker
 
   if is_share:

@@ -1,4 +1,4 @@
-"""Shows how a run gets on: a live line on a terminal, plain lines elsewhere."""
+"""Shows a run's progress: a live line on a terminal, plain lines elsewhere."""
 
 import atexit
 import pathlib
@@ -10,31 +10,31 @@ from typing import Optional
 from rich import console as rich_console
 from rich import progress as rich_progress
 
-# Between plain lines.
+# Seconds between plain lines.
 _INTERVAL_S = 15.0
-# What moves the cursor or ends a line.
+# The characters that move the cursor or end a line.
 _CONTROL = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
 
 
 def say(text: str) -> None:
-  """Prints a line where there is no `Display`: before it, or in a node."""
-  # The name of a file may have what the terminal has no code for.
+  """Prints a line where there is no `Display`, such as in a program's node."""
+  # A file's name may hold characters that the terminal cannot encode.
   encoding = sys.stdout.encoding or 'utf-8'
   print(text.encode(encoding, 'backslashreplace').decode(encoding), flush=True)
 
 
 def on_one_line(name: str) -> str:
-  """Returns a user's name for a line of text; escapes what would break it."""
+  """Returns a user's name with its control characters escaped."""
   return _CONTROL.sub(
       lambda match: match[0].encode('unicode_escape').decode(), name
   )
 
 
 class BestEffort:
-  """A context in which what cannot be written is lost, and said once."""
+  """A context in which a file that cannot be written causes one warning."""
 
   def __init__(self, path: pathlib.Path):
-    """Initialises the context; `path` is what is written."""
+    """Initialises the context; `path` is the file that is written in it."""
     self._path = path
     self._has_failed = False
 
@@ -43,7 +43,7 @@ class BestEffort:
 
   def __exit__(self, kind, error, traceback) -> bool:
     if error is not None and not isinstance(error, Exception):
-      return False  # Ctrl-C, say.
+      return False  # It is a Ctrl-C, for instance.
     if error is not None and not self._has_failed:
       reason = ' '.join(str(error).split()) or kind.__name__
       say(
@@ -55,14 +55,14 @@ class BestEffort:
 
 
 class Display:
-  """Steps, steps a second, time left, success so far. A context manager."""
+  """A context that shows steps, steps a second, time left and success."""
 
   def __init__(self, num_env_steps: int, env_steps: int):
     """Initialises the display.
 
     Args:
-      num_env_steps: at which the run ends.
-      env_steps: at which it begins.
+      num_env_steps: the environment steps at which the run ends.
+      env_steps: the environment steps so far; above 0 if the run is resumed.
     """
     self._total = num_env_steps
     self._first = env_steps
@@ -74,7 +74,8 @@ class Display:
           rich_progress.BarColumn(),
           rich_progress.TextColumn('{task.description}', markup=False),
           rich_progress.TimeRemainingColumn(),
-          # A console has one live line, and a learner may be left behind.
+          # A console of its own, because a console has one live line, and a
+          # learner that has failed may have left one behind.
           console=rich_console.Console(),
       )
       self._task = self._bar.add_task(
@@ -84,7 +85,7 @@ class Display:
   def __enter__(self) -> 'Display':
     if self._bar:
       self._bar.start()
-      # A node's thread may not come to its end, and the cursor is hidden.
+      # A node's thread may be killed; the cursor must not stay hidden then.
       atexit.register(self._bar.stop)
     return self
 
@@ -94,7 +95,12 @@ class Display:
       atexit.unregister(self._bar.stop)
 
   def update(self, env_steps: int, status: str) -> None:
-    """Shows the latest step and a few words."""
+    """Shows the run's progress.
+
+    Args:
+      env_steps: the environment steps so far.
+      status: a few words on the latest episodes.
+    """
     now = time.monotonic()
     rate = (env_steps - self._first) / max(now - self._begin, 1e-9)
     text = f'{env_steps:,} of {self._total:,} steps, {rate:,.0f}/s, {status}'
@@ -106,7 +112,7 @@ class Display:
       say(f'{text}, {left / 60:.0f} min left')
 
   def print(self, text: str) -> None:
-    """Prints above the live line."""
+    """Prints a line of text above the live line."""
     if self._bar:
       self._bar.console.print(text, highlight=False, markup=False, emoji=False)
     else:

@@ -1,7 +1,7 @@
-"""Folders that may be links to other disks: made, removed, copied, moved.
+"""Makes, removes, copies and moves folders, which may be links to other disks.
 
 Files cannot be linked or renamed from one file system to another, and some file
-systems have no hard links at all; there they are copied.
+systems have no hard links at all. There the files are copied.
 """
 
 import contextlib
@@ -12,16 +12,21 @@ from typing import Collection, List
 
 
 class Snapshot:
-  """What was in a folder, so that what comes later can be removed again.
+  """The earlier content of a folder, to which it can be restored.
 
   Attributes:
-    names: of the files and folders in it.
-    empty: of its known folders, those with nothing in them, and links to such
-      folders or to nowhere.
+    names: the names of the files and folders in it.
+    empty: the names of those known folders that are empty, or are links to
+      empty folders or to nowhere.
   """
 
   def __init__(self, path: pathlib.Path, known: Collection[str]):
-    """Looks into a folder, which need not exist; some are known to be in it."""
+    """Notes the content of a folder.
+
+    Args:
+      path: the folder; it need not exist.
+      known: the names of the inner folders that are checked for being empty.
+    """
     self._path = path
     self._made: List[pathlib.Path] = []
     self.names = (
@@ -32,7 +37,11 @@ class Snapshot:
     }
 
   def make(self) -> None:
-    """Makes the folder, and what links in it lead to; raises as `make` does."""
+    """Makes the folder, and the folders that links in it lead to.
+
+    Raises:
+      OSError: if one cannot be made, such as on a disk that is not mounted.
+    """
     above = [path for path in self._path.parents if not path.exists()]
     for path in (
         *reversed(above),
@@ -42,7 +51,7 @@ class Snapshot:
       self._made = make(path) + self._made
 
   def restore(self) -> None:
-    """Removes what was not there before."""
+    """Removes the files and folders that were not there before."""
     for path in list(self._path.iterdir()):
       for new in (
           path.iterdir()
@@ -51,15 +60,15 @@ class Snapshot:
       ):
         remove(new)
     for path in self._made:
-      with contextlib.suppress(OSError):  # Somebody has put something there.
+      with contextlib.suppress(OSError):  # It holds somebody else's files.
         path.rmdir()
 
 
 def make(path: pathlib.Path) -> List[pathlib.Path]:
-  """Makes a folder, or what a link in its place leads to.
+  """Makes a folder, or the folder that a link in its place leads to.
 
   Returns:
-    The folder that was made; none if it was there.
+    A list of the folder that was made; empty if it existed already.
 
   Raises:
     OSError: if it cannot be made, such as on a disk that is not mounted.
@@ -78,7 +87,7 @@ def make(path: pathlib.Path) -> List[pathlib.Path]:
 
 
 def remove(path: pathlib.Path) -> None:
-  """Removes a file or a folder with what is in it; of a link, the link."""
+  """Removes a file, a link, or a folder with its content."""
   if path.is_dir() and not path.is_symlink():
     shutil.rmtree(path)
   else:
@@ -86,10 +95,15 @@ def remove(path: pathlib.Path) -> None:
 
 
 def copy(source: pathlib.Path, target: pathlib.Path) -> None:
-  """Gives a folder's files a second name, or copies them where there is none.
+  """Copies a folder, by hard links where the file system allows them.
+
+  Args:
+    source: the folder.
+    target: the path of the copy; nothing may be there.
 
   Raises:
-    OSError: if they cannot be copied (a full disk); half of them may be there.
+    OSError: if the files cannot be copied (a full disk); some of them may have
+      been copied.
   """
   target.mkdir()
   for path in sorted(source.rglob('*')):
@@ -106,6 +120,10 @@ def copy(source: pathlib.Path, target: pathlib.Path) -> None:
 def move(source: pathlib.Path, target: pathlib.Path) -> None:
   """Renames a folder, or copies it to another file system and removes it.
 
+  Args:
+    source: the folder.
+    target: the folder's new path; nothing may be there.
+
   Raises:
     OSError: if it cannot be copied (a full disk); the source is still there.
   """
@@ -113,12 +131,12 @@ def move(source: pathlib.Path, target: pathlib.Path) -> None:
     os.rename(source, target)
   except OSError:
     copy(source, target)
-    with contextlib.suppress(OSError):  # All is there; this is litter.
+    with contextlib.suppress(OSError):  # The copy is whole in any case.
       shutil.rmtree(source)
 
 
 def _is_empty(path: pathlib.Path) -> bool:
-  """Whether it is a folder with nothing in it, or a link to such or nowhere."""
+  """Tells whether a path is an empty folder, or a link to one or to nowhere."""
   if path.is_dir():
     return not any(path.iterdir())
   return path.is_symlink() and not path.exists()

@@ -1,7 +1,7 @@
-"""Interquartile means and their bootstrap intervals (Agarwal et al. 2021).
+"""Computes interquartile means and bootstrap intervals (Agarwal et al. 2021).
 
-The same figures as the `rliable` package gives, without the hundreds of
-megabytes that it installs.
+The numbers equal those of the `rliable` package, which would install hundreds
+of megabytes.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 
 def interquartile_mean(scores: np.ndarray) -> np.ndarray:
-  """Mean of the middle half: float [..., N] to [...].
+  """Returns the mean of the middle half of scores: float [..., N] to [...].
 
   A quarter of the N scores, rounded down, is left out at each end.
 
@@ -32,7 +32,11 @@ def interquartile_mean(scores: np.ndarray) -> np.ndarray:
 
 
 def mean(scores: np.ndarray) -> np.ndarray:
-  """Mean of all: float [..., N] to [...]; raises ValueError if N is 0."""
+  """Returns the mean of scores: float [..., N] to [...].
+
+  Raises:
+    ValueError: if there are no scores.
+  """
   _check_scores(scores)
   return scores.mean(axis=-1)
 
@@ -44,24 +48,26 @@ def bootstrap(
     repetitions: int,
     seed: int = 0,
 ) -> Interval:
-  """A statistic over runs and tasks, with its stratified bootstrap interval.
+  """Computes a statistic over runs and tasks, and its bootstrap interval.
 
-  Each repetition draws, for every task apart, as many runs as there are with
-  replacement; the interval holds the middle 95 % of what comes out. One run
-  leaves nothing to draw from: the interval is then the value itself.
+  The bootstrap is stratified: each repetition draws, for each task on its own,
+  as many runs as there are, with replacement. The interval holds the middle
+  95 % of the repetitions' statistics. With one run it is the value itself.
 
   Args:
-    statistic: from float [..., N] to [...], such as `interquartile_mean`.
-    success: float [runs, tasks, F]; every one of F moments on its own.
-    repetitions: how often to draw.
-    seed: of the draws, the same for all moments.
+    statistic: a function from float [..., N] to [...], such as
+      `interquartile_mean`.
+    success: the scores, float [runs, tasks, F]. Each of the F moments has a
+      statistic of its own.
+    repetitions: the number of repetitions, at least 1.
+    seed: the seed of the draws, which are the same for all moments.
 
   Returns:
     The statistic of `success` and its interval, each [F].
 
   Raises:
-    ValueError: if `success` has another shape or is empty, or nothing is to be
-      drawn.
+    ValueError: if `success` has another shape or is empty, or `repetitions` is
+      out of range.
   """
   success = np.asarray(success)
   if repetitions < 1:

@@ -1,13 +1,16 @@
-"""What numbers depend on outside of the program: variables and processor."""
+"""Describes what results depend on besides the program.
+
+These are environment variables and the processor.
+"""
 
 import os
 import pathlib
 import platform
 from typing import Dict
 
-# Beginnings of the names of environment variables that change what is computed,
-# or in what order it is summed. Others that begin with TF_ or NVIDIA_ are of
-# other programs too, and may be secret.
+# The prefixes of environment variables that change what is computed, or the
+# order in which it is summed. Other variables with TF_ or NVIDIA_ may belong to
+# other programs, and may hold secrets.
 _PREFIXES = (
     'TF_AUTO_MIXED',
     'TF_CUDNN',
@@ -51,7 +54,7 @@ _FEATURES = ('avx', 'fma', 'amx')
 
 
 def variables() -> Dict[str, str]:
-  """Returns the environment variables that are set and change numbers."""
+  """Returns the environment variables that are set and may change results."""
   return {
       name: value
       for name, value in sorted(os.environ.items())
@@ -60,7 +63,7 @@ def variables() -> Dict[str, str]:
 
 
 def processor() -> str:
-  """Returns the processor's name, with the vector instructions that it has."""
+  """Returns the processor's name, followed by its vector instructions."""
   fields: Dict[str, str] = {}
   try:
     text = pathlib.Path('/proc/cpuinfo').read_text(encoding='utf-8')

@@ -1,4 +1,4 @@
-"""What a run leaves while it goes on: tables, TensorBoard, its curve."""
+"""Records a run's metrics: in tables, for TensorBoard, and as a curve."""
 
 import os
 import secrets
@@ -15,15 +15,15 @@ from distillery.environments.pool import process_pool
 import numpy as np
 import tensorflow as tf
 
-# Environment steps between what TensorBoard gets, where no episode ended.
+# The environment steps between two rows for TensorBoard, if no episode ended.
 _SUMMARY_EVERY = 2_000
 
 
 class Summary:
-  """Scalars for TensorBoard.
+  """The writer of scalars for TensorBoard.
 
-  `tf.summary` takes a hundred times as long, and TensorFlow 2.15 keeps a
-  kilobyte of each number that it is given, for ever.
+  `tf.summary` would take a hundred times as long. With TensorFlow 2.15 it also
+  leaks a kilobyte of memory for each number.
   """
 
   def __init__(
@@ -33,10 +33,10 @@ class Summary:
 
     Args:
       run_dir: the directory of the run.
-      restart: the step from which on TensorBoard forgets what older files
-        have; None: it forgets nothing.
+      restart: the step from which on TensorBoard ignores what older files hold;
+        None: it ignores nothing.
     """
-    # Their order is that of time; a program's nodes have one each.
+    # Files sort by time. Each node of a program has a file of its own.
     self._path = (
         run_dir.path
         / 'tensorboard'
@@ -50,12 +50,17 @@ class Summary:
     self._writer: Optional[tf.io.TFRecordWriter] = None
 
   def open(self) -> None:
-    """Begins a file in the run's directory, if none is begun."""
+    """Makes a file in the run's directory, if there is none yet."""
     with self._errors:
       self._open()
 
   def write(self, env_steps: int, scalars: Mapping[str, float]) -> None:
-    """Adds some, by name; flushed on return."""
+    """Writes scalars, and flushes them.
+
+    Args:
+      env_steps: the environment steps so far.
+      scalars: the scalars by name.
+    """
     with self._errors:
       self._open()
       _write(
@@ -63,7 +68,7 @@ class Summary:
           step=env_steps,
           summary=tf.compat.v1.Summary(
               value=[
-                  # A name of a user may have what UTF-8 has no code for.
+                  # A user's name may hold characters that UTF-8 cannot encode.
                   tf.compat.v1.Summary.Value(
                       tag=name.encode('utf-8', 'backslashreplace').decode(),
                       simple_value=value,
@@ -90,7 +95,7 @@ class Summary:
 
 
 class TrainRecord:
-  """`train.csv`, a row a block; and for TensorBoard, if more seldom."""
+  """The record of training: `train.csv`, and fewer rows for TensorBoard."""
 
   def __init__(
       self,
@@ -100,17 +105,21 @@ class TrainRecord:
       env_steps: int,
       learner_steps: int,
   ):
-    """Opens the table; later rows, of a run resumed, are dropped.
+    """Opens the table, and drops rows after the steps of a resumed run.
 
     Args:
-      run_dir: of the run.
-      summary: for TensorBoard.
-      task_names: of the tasks that are trained on.
-      env_steps: where the run is.
-      learner_steps: likewise.
+      run_dir: the directory of the run.
+      summary: the writer for TensorBoard.
+      task_names: the names of the training tasks.
+      env_steps: the environment steps so far.
+      learner_steps: the learner steps so far.
+
+    Raises:
+      OSError: if the table cannot be written.
+      ValueError: if it cannot be read; see `csv_tables.read`.
     """
     self._csv = run_dir.open_csv('train.csv')
-    # A run that begins again writes the rows of step 0 again too.
+    # A run at step 0 writes the rows of step 0 again, so -1.
     say_dropped(
         env_steps,
         {'train.csv': self._csv.truncate(env_steps or -1, learner_steps)},
@@ -118,7 +127,8 @@ class TrainRecord:
     self._summary = summary
     self._table_errors = display.BestEffort(run_dir.path / 'train.csv')
     summary.open()
-    self._summed_up = -_SUMMARY_EVERY  # At how many steps for TensorBoard.
+    # The environment steps of TensorBoard's last row.
+    self._summed_up = -_SUMMARY_EVERY
     self._task_names = task_names
 
   def add(
@@ -129,14 +139,17 @@ class TrainRecord:
       episodes: Sequence[process_pool.Episode],
       metrics: Mapping[str, float],
   ) -> Dict[str, Any]:
-    """Adds a row, to the table only if something was learned; returns it.
+    """Adds a row; the table gets it only if the learner has made a step.
 
     Args:
-      env_steps: where the run is.
-      wall_s: how long it took.
-      learner_steps: so far.
-      episodes: that ended since the last row.
-      metrics: of speed and of the learner.
+      env_steps: the environment steps so far.
+      wall_s: the seconds of training so far.
+      learner_steps: the learner steps so far.
+      episodes: the episodes that ended since the last row.
+      metrics: the metrics of speed and of the learner, by name.
+
+    Returns:
+      The row: its cells by the table's columns.
     """
     by_task = {
         name: [e for e in episodes if e.task == name]
@@ -180,27 +193,27 @@ class TrainRecord:
 
 
 class Status:
-  """How the episodes go that are learned from.
+  """The score of the latest training episodes, in words.
 
   Attributes:
-    text: the latest of it, in a few words.
+    text: the latest words.
   """
 
   def __init__(self, score: str):
-    """Initialises the words; `score` is the suite's, a column."""
+    """Initialises the words; `score` is the suite's 'success' or 'return'."""
     self._score = score
     self.text = 'first episodes'
 
   def update(self, row: Mapping[str, Any]) -> None:
-    """Takes in a row of `TrainRecord.add`."""
-    if row['episodes']:  # Else those that ended last are still the latest.
+    """Updates the words from a row that `TrainRecord.add` returned."""
+    if row['episodes']:  # Otherwise the words on earlier episodes stay.
       self.text = f'training {self._score} ' + evaluation.score_text(
           row[f'episode_{self._score}'], self._score, digits=0
       )
 
 
 class EvaluationRecord:
-  """`evaluation.csv`, the same for TensorBoard, and `learning_curve.png`."""
+  """The record of evaluations: `evaluation.csv`, TensorBoard and a picture."""
 
   def __init__(
       self,
@@ -209,13 +222,17 @@ class EvaluationRecord:
       env_steps: int,
       score: str,
   ):
-    """Opens the table; a resumed run's rows after `env_steps` are dropped.
+    """Opens the table, and drops rows after the steps of a resumed run.
 
     Args:
-      run_dir: of the run.
-      summary: for TensorBoard.
-      env_steps: where the run is.
-      score: of the suite.
+      run_dir: the directory of the run.
+      summary: the writer for TensorBoard.
+      env_steps: the environment steps so far.
+      score: the suite's score, 'success' or 'return'.
+
+    Raises:
+      OSError: if the table cannot be written.
+      ValueError: if it cannot be read; see `csv_tables.read`.
     """
     self._score = score
     self._path = run_dir.path
@@ -232,13 +249,22 @@ class EvaluationRecord:
     )
 
   def last_env_steps(self) -> int:
-    """Of the last evaluation; -1 if there was none."""
+    """Returns the environment steps of the last evaluation; -1: none."""
     return self._csv.last_env_steps()
 
   def add(
       self, env_steps: int, wall_s: float, rows: List[Dict[str, Any]]
   ) -> str:
-    """Adds the rows of an evaluation; returns a line that sums them up."""
+    """Adds the rows of an evaluation, and draws the learning curve.
+
+    Args:
+      env_steps: the environment steps so far.
+      wall_s: the seconds of training so far.
+      rows: the rows that `evaluation.evaluate` returned.
+
+    Returns:
+      A line of text with the mean score of each policy.
+    """
     with self._table_errors:
       self._csv.append(
           [
@@ -274,11 +300,11 @@ class EvaluationRecord:
 
 
 def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:
-  """Says how many rows of which tables a resumed run has dropped.
+  """Prints how many rows of which tables a resumed run has dropped.
 
   Args:
-    env_steps: environment steps after which they were.
-    dropped: numbers of rows, by the table's name.
+    env_steps: the environment steps after which the rows came.
+    dropped: the number of dropped rows, by the table's name.
   """
   rows = ' and '.join(
       f'{num:,} row{"s" if num > 1 else ""} of {name}'
@@ -300,6 +326,6 @@ def _write(writer: tf.io.TFRecordWriter, **event: Any) -> None:
 
 
 def _mean(values: Iterable[float]) -> Any:
-  """Mean, or an empty cell if there is none."""
+  """Returns the mean, or an empty cell if there are no values."""
   values = list(values)
   return round(float(np.mean(values)), 4) if values else ''

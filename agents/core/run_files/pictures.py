@@ -1,4 +1,4 @@
-"""Pictures with text of users in them, which is drawn as it is."""
+"""Writes pictures with matplotlib, in which users' text stays as it is."""
 
 import contextlib
 import io
@@ -10,24 +10,27 @@ import warnings
 
 from distillery.agents.core import run_directory
 
-_LABEL_WIDTH = 60  # Characters.
+_LABEL_WIDTH = 60  # The length of a line, in characters.
 
 
 @contextlib.contextmanager
 def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
   """Yields a figure to draw into, and writes it, whole or not at all.
 
-  Text is drawn as it is: names of users are no mathematics, and may have
-  characters that the font lacks.
+  Text is drawn as it is: users' names are no mathematical formulas, and may
+  hold characters that the font lacks.
 
   Args:
     path: the PNG file.
-    **options: of matplotlib's `Figure`.
+    **options: the options of matplotlib's `Figure`.
+
+  Yields:
+    The figure.
 
   Raises:
     OSError: if the file cannot be written.
   """
-  # Costs a third of a second, and most processes draw nothing.
+  # The import takes a third of a second, and most processes draw nothing.
   import matplotlib
   from matplotlib import figure
   from matplotlib.backends import backend_agg
@@ -49,7 +52,15 @@ def picture(path: 'os.PathLike[str]', **options: Any) -> Iterator[Any]:
 
 
 def label(text: str, width: int = _LABEL_WIDTH) -> str:
-  """Returns text for a picture; longer text goes on in the next line."""
+  """Breaks text for a picture into lines.
+
+  Args:
+    text: the text.
+    width: the greatest length of a line, in characters.
+
+  Returns:
+    The text with line ends.
+  """
   return '\n'.join(
       textwrap.wrap(
           text,
@@ -67,15 +78,15 @@ def add_legend(
     width: int = _LABEL_WIDTH,
     **options: Any,
 ) -> None:
-  """Adds a legend, whose labels matplotlib neither hides nor changes.
+  """Adds a legend whose labels matplotlib neither hides nor changes.
 
   Args:
     owner: the figure or the axes.
-    lines: what was drawn, and its name.
-    width: of a line of the legend, in characters.
-    **options: of matplotlib's `legend`.
+    lines: the lines that were drawn, each with its label.
+    width: the greatest length of a line of text, in characters.
+    **options: the options of matplotlib's `legend`.
   """
-  # A label that begins with _ would be left out.
+  # Matplotlib would leave out labels that begin with `_`.
   legend = owner.legend(
       [artist for artist, _ in lines], ['.'] * len(lines), **options
   )

@@ -1,4 +1,4 @@
-"""What lies in a directory, and whether a run may begin or go on in it."""
+"""Tells whether a run may begin in a directory, or be resumed there."""
 
 import fnmatch
 import json
@@ -7,10 +7,10 @@ import shutil
 from typing import Collection, List, Sequence
 
 LOCK = '.lock'
-# They may be there before a run, empty, or as links to what is empty.
+# These may exist before a run begins: as empty folders, or as links to such.
 FOLDERS = ('checkpoints', 'tensorboard')
-# What a run writes, and the tools that go on from it. What else lies in a
-# directory, such as a log, is in nobody's way.
+# The files that a run writes, and the tools that use it. Other files in a
+# directory, such as a log, do not matter.
 _WRITTEN = (
     'config.json',
     'versions.json',
@@ -21,7 +21,8 @@ _WRITTEN = (
     'learning_curve.png',
     *FOLDERS,
 )
-# They are of a run that ended before its first step, if the lock says so.
+# These may be overwritten if the lock says that their run ended before its
+# first step.
 _BEFORE_A_STEP = {
     'versions.json',
     'flags.cfg',
@@ -33,20 +34,21 @@ _BEFORE_A_STEP = {
 
 
 def has_stepped(path: pathlib.Path) -> bool:
-  """Tells whether the run in a directory has stepped its environments."""
+  """Tells whether the run in a directory has made an environment step."""
   return bool((path / LOCK).read_text())
 
 
 def refusal(path: pathlib.Path, resume: bool, empty: Collection[str]) -> str:
-  """Says why a run cannot begin, or go on, in a directory.
+  """Returns the reason why a run cannot begin, or resume, in a directory.
 
   Args:
     path: the directory; it need not exist.
-    resume: whether a run is to go on.
-    empty: names of the folders in it with nothing in them.
+    resume: whether the run in the directory is to be resumed.
+    empty: the names of the empty folders in it.
 
   Returns:
-    What follows the directory's name in a sentence; empty if the run can.
+    The part of a sentence that follows the directory's name; empty if there is
+    no reason.
   """
   is_unused = (path / LOCK).exists() and not has_stepped(path)
   in_the_way = [
@@ -71,7 +73,7 @@ def refusal(path: pathlib.Path, resume: bool, empty: Collection[str]) -> str:
 
 
 def clear(path: pathlib.Path) -> None:
-  """Deletes a run that is in a directory, and nothing else that is there."""
+  """Deletes the files of the run in a directory, and no others."""
   for name in [*_written(path), *(file.name for file in path.glob('*.tmp'))]:
     if (path / name).is_dir():
       shutil.rmtree(path / name)
@@ -80,7 +82,7 @@ def clear(path: pathlib.Path) -> None:
 
 
 def _of_a_run(path: pathlib.Path) -> str:
-  """Says that a run is there; gives no advice that would not help."""
+  """Returns the reason that the directory holds a run, and what to do."""
   try:
     config = json.loads((path / 'config.json').read_text())
     run = f'{config["agent"]} on {config["suite"]}'
@@ -96,7 +98,7 @@ def _of_a_run(path: pathlib.Path) -> str:
 
 
 def _written(path: pathlib.Path) -> List[str]:
-  """Names of the files and folders there that a run writes."""
+  """Returns the names of the files and folders there that a run writes."""
   return (
       []
       if not path.exists()

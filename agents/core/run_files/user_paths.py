@@ -1,4 +1,4 @@
-"""Paths as users write them."""
+"""Expands the paths that users write."""
 
 import os
 from typing import Union
@@ -7,7 +7,7 @@ from typing import Union
 def expand(path: Union[str, 'os.PathLike[str]']) -> str:
   """Returns a path whose leading `~` or `~user` is replaced by that home.
 
-  A shell leaves the `~` of `--run_dir=~/runs` to the program.
+  A shell does not expand the `~` in `--run_dir=~/runs`; the program has to.
 
   Raises:
     ValueError: if there is no such user.
