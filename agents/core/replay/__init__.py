@@ -1,1 +1,1 @@
-"""Data on its way from actors to a learner, through Reverb."""
+"""Moves data from actors to a learner, through Reverb."""

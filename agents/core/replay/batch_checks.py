@@ -1,8 +1,8 @@
-"""What a learner is given, checked while its step is traced.
+"""Checks the batch of a learner while its step is traced.
 
-A batch comes from any iterator. One of another layout may fit together by
-chance, and would be learned from without a word. Static shapes alone are looked
-at: a step that is traced costs nothing more.
+A batch comes from any iterator. Tensors of another layout may fit together by
+chance, and the learner would learn from them without an error. The checks look
+at static shapes alone, so a traced step takes no longer.
 """
 
 from typing import Any, Mapping, Sequence
@@ -11,7 +11,7 @@ from distillery.agents.core.replay import blocks
 from distillery.ops import checks
 import tensorflow as tf
 
-# What learners from unrolls read.
+# The fields of a block that learners from unrolls read.
 STEPS = (
     'observation',
     'next_observation',
@@ -39,13 +39,13 @@ def check_block(
   """Checks the layout of a block, `[K, T, E, ...]`.
 
   Args:
-    block: what a learner was given.
+    block: the block that a learner was given.
     num_tasks: K, the number of tasks.
-    names: the fields that the learner reads.
+    names: the names of the fields that the learner reads.
 
   Raises:
-    ValueError: if it is no block, a field is missing, or a field has another
-      shape or dtype.
+    ValueError: if `block` is no Block, a field is missing, or a field has
+      another shape or dtype.
   """
   if not isinstance(block, blocks.Block):
     raise ValueError(
@@ -77,12 +77,12 @@ def check_block(
 def check_rows(
     rows: Mapping[str, tf.Tensor], num_tasks: int, widths: Mapping[str, int]
 ) -> None:
-  """Refuses a batch that is not of episodes, `[K, E, T, W]` of each kind.
+  """Checks the layout of a batch of episodes, `[K, E, T, W]` of each kind.
 
   Args:
-    rows: by the name of a kind, see `episodes.make_iterator`.
-    num_tasks: K.
-    widths: W of each kind that is read.
+    rows: the episodes by the name of their kind, see `episodes.make_iterator`.
+    num_tasks: K, the number of tasks.
+    widths: W, the numbers in a row, of each kind that the learner reads.
 
   Raises:
     ValueError: if a kind is missing, or has another shape.
@@ -95,14 +95,14 @@ def check_rows(
 
 
 def check_names(batch: Any, names: Sequence[str]) -> None:
-  """Refuses a batch that lacks something.
+  """Checks that a batch has all that a learner reads.
 
   Args:
-    batch: by name.
-    names: what is read of it.
+    batch: the batch, a mapping from names.
+    names: the names that the learner reads.
 
   Raises:
-    ValueError: if it is no mapping, or a name is missing.
+    ValueError: if the batch is no mapping, or a name is missing.
   """
   if not isinstance(batch, Mapping):
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Blocks of unrolls on their way from actors to a learner, through Reverb."""
+"""Sends blocks of unrolls from actors to a learner, through Reverb."""
 
 import contextlib
 import threading
@@ -13,26 +13,27 @@ import numpy as np
 import reverb
 import tensorflow as tf
 
-# For how long a learner waits for what actors insert.
+# Milliseconds for which a learner waits for actors to insert data.
 PATIENCE_MS = 600_000
-_CLOSE_S = 1.0  # For the end of a stream.
+_CLOSE_S = 1.0  # Seconds for which closing a stream may take.
 
 
 class Block(NamedTuple):
   """T steps of the E environments of each of K tasks, task-major.
 
   Attributes:
-    observation: float32 `[K, T, E, D]`, which was acted on.
+    observation: float32 `[K, T, E, D]`, the observation before the action.
     action: float32 `[K, T, E, A]`, or int32 `[K, T, E]`.
     log_prob: float32 `[K, T, E]`, the action's log-probability.
     reward: float32 `[K, T, E]`.
-    discount: float32 `[K, T, E]`, 0 at a termination alone, else 1.
-    next_observation: float32 `[K, T, E, D]`, before any reset.
+    discount: float32 `[K, T, E]`, 0 if the step terminated the episode, else 1.
+    next_observation: float32 `[K, T, E, D]`, the observation after the action
+      and before any reset.
     episode_step: int32 `[K, T, E]`, 0 at the first step of an episode.
     episode_end: bool `[K, T, E]`, true at the last step of an episode.
     success: bool `[K, T, E]`, whether the step solved the task.
-    state: float32 `[K, E, S]`, what the policy remembered before the first
-      step; None if it has no memory.
+    state: float32 `[K, E, S]`, the policy's memory before the first step; None
+      if it has none.
   """
 
   observation: tf.Tensor
@@ -47,7 +48,7 @@ class Block(NamedTuple):
   state: Optional[tf.Tensor] = None
 
   def samples(self) -> 'Block':
-    """Returns the steps as samples, `[K, N, ...]`, N = T E; without state."""
+    """Returns the block without state, with fields `[K, N, ...]`, N = T E."""
     num_tasks, num_steps, num_envs = self.reward.shape
     lead = [num_tasks, num_steps * num_envs]
     return Block(*(tf.reshape(x, [*lead, *x.shape[3:]]) for x in self[:-1]))
@@ -62,15 +63,18 @@ def block_signature(
     action_spec: specs.Array,
     state_size: int = 0,
 ) -> Dict[str, tf.TensorSpec]:
-  """Returns the shapes and types of a `Block`, by the names of its fields.
+  """Returns the shapes and dtypes of a `Block`.
 
   Args:
-    unroll_length: T.
-    num_tasks: K.
-    envs_per_task: E.
-    observation_spec: the tasks' observations, float32 `[D]`.
-    action_spec: the tasks' actions, float32 `[A]` or a DiscreteArray.
-    state_size: S, the numbers that the policy remembers; 0: there is no state.
+    unroll_length: T, the steps of a block.
+    num_tasks: K, the number of tasks.
+    envs_per_task: E, the environments of each task.
+    observation_spec: the spec of an observation, float32 `[D]`.
+    action_spec: the spec of an action, float32 `[A]` or a DiscreteArray.
+    state_size: S, the size of the policy's memory; 0: there is no state.
+
+  Returns:
+    The tensor specs, by the names of the block's fields.
   """
   lead = (num_tasks, unroll_length, envs_per_task)
   observation = tf.TensorSpec((*lead, *observation_spec.shape), tf.float32)
@@ -109,17 +113,20 @@ def make_queue(
     max_blocks: int,
     state_size: int = 0,
 ) -> reverb.Table:
-  """A first-in-first-out table; each block is an item and is taken once.
+  """Makes a first-in-first-out table of blocks, which are taken once each.
 
-  A block is one item: a Reverb item costs about as much as a simulator step,
-  and a block of thousands of steps costs one.
+  A block is one item, because an item costs Reverb about as much as a step
+  costs the simulator, and a block has thousands of steps.
 
   Args:
-    name: of the table: of the policy that acts in its blocks.
-    spec: of the tasks.
-    config: an agent's, with `unroll_length` and `envs_per_task`.
-    max_blocks: how many it holds.
-    state_size: see `block_signature`.
+    name: the table's name, which is that of the policy that acts.
+    spec: the spec of the tasks.
+    config: the agent's config, with `unroll_length` and `envs_per_task`.
+    max_blocks: the number of blocks that the table holds.
+    state_size: S, the size of the policy's memory; 0: there is no state.
+
+  Returns:
+    The table.
   """
   signature = block_signature(
       unroll_length=config.unroll_length,
@@ -133,13 +140,14 @@ def make_queue(
 
 
 class BlockWriter:
-  """Writes blocks, one after the other, by one stream to the server.
+  """The writer of blocks, through one stream to the server.
 
-  `reverb.Client.insert` opens a stream for each, which takes a millisecond.
+  `reverb.Client.insert` would open a stream for each block, which takes a
+  millisecond.
   """
 
   def __init__(self, client: reverb.Client):
-    """Opens the stream; it is closed when this is forgotten."""
+    """Opens the stream; it is closed when the writer is garbage-collected."""
     self._writer = client.writer(max_sequence_length=1)
     self._call = contact.PatientCaller(client)
     weakref.finalize(self, _close, self._writer)
@@ -147,10 +155,14 @@ class BlockWriter:
   def __call__(self, table: str, block: Mapping[str, np.ndarray]) -> None:
     """Writes one block; waits while the queue is full.
 
+    Args:
+      table: the name of the queue.
+      block: the fields of the block, arrays by name.
+
     Raises:
-      ValueError: if it does not have the queue's layout. No more can be written
-        then.
-      ConnectionError: if the server is silent.
+      ValueError: if the block does not have the queue's layout. The writer
+        cannot be used any more then.
+      ConnectionError: if the server does not answer.
     """
     self._call(self._write, table, block)
 
@@ -161,14 +173,14 @@ class BlockWriter:
 
 
 def _close(writer: Any) -> None:
-  """Ends a stream; Reverb would tell at length that its server is gone."""
+  """Closes a stream, without Reverb's messages on a server that is gone."""
 
   def close():
     with contextlib.suppress(Exception):
       writer.close(retry_on_unavailable=False)
 
-  # Each block was flushed: nothing is lost with it. A server that is silent
-  # would have it wait for ever.
+  # Each block was flushed, so nothing is lost. The thread is there because
+  # `close` would wait for ever for a server that does not answer.
   thread = threading.Thread(target=close, daemon=True)
   with quiet.quiet_native_code():
     thread.start()
@@ -176,14 +188,22 @@ def _close(writer: Any) -> None:
 
 
 def make_iterator(server_address: str, table: str) -> Iterator[Block]:
-  """Takes blocks from the queue, one at a time; at most one is on its way.
+  """Makes an iterator that takes blocks from a queue.
 
-  A TimeoutError tells of a queue that stays empty, a ConnectionError of a
-  server that is silent.
+  It takes one at a time; at most one is on its way to the learner.
+
+  Args:
+    server_address: the host and port of the Reverb server.
+    table: the name of the queue.
+
+  Returns:
+    The iterator. It raises a TimeoutError if the queue stays empty, and a
+    ConnectionError if the server does not answer.
   """
   client = contact.connect(server_address)
   options = tf.data.Options()
-  # They would take blocks ahead, and who learns from those acts by old weights.
+  # The default optimisations would fetch blocks ahead. The learner would then
+  # learn from blocks of older weights.
   options.experimental_optimization.apply_default_optimizations = False
   dataset = reverb.TimestepDataset.from_table_signature(
       server_address=server_address,
@@ -202,15 +222,20 @@ def make_iterator(server_address: str, table: str) -> Iterator[Block]:
 def until_silence(
     batches: Iterator[Any], client: reverb.Client
 ) -> Iterator[Any]:
-  """Batches of a dataset that ends when its tables give nothing any more.
+  """Yields the batches of a dataset, and raises an error when it ends.
+
+  The dataset ends if its tables give no data for `PATIENCE_MS`.
 
   Args:
-    batches: an iterator, of which Reverb may say something when it is made.
-    client: a client of the server with the tables.
+    batches: the dataset's iterator.
+    client: a client of the server that holds the tables.
+
+  Yields:
+    The batches.
 
   Raises:
-    TimeoutError: at that end, after `PATIENCE_MS`.
-    ConnectionError: if the server is silent.
+    TimeoutError: if the dataset ends.
+    ConnectionError: if the server does not answer.
   """
   call = contact.PatientCaller(client)
   while (batch := call(next, batches, None)) is not None:

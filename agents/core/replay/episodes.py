@@ -1,8 +1,9 @@
-"""Whole episodes on their way to a meta-learner, and what it draws from them.
+"""Sends whole episodes to a meta-learner, and draws rows from them.
 
-Tables of one kind, a table for each task: what the agent did lately, what it
-ever did, what an expert did. A learner step samples a few episodes of every
-task; each of its updates draws rows of some tasks from these.
+There are several kinds of episodes: the agent's recent ones, all that it ever
+played, or an expert's. Each kind has a table for each task. A learner step
+samples a few episodes of every task. Each of its updates draws rows of some
+tasks from these.
 """
 
 import functools
@@ -26,14 +27,15 @@ _COLUMN = 'rows'
 
 
 class Kind(NamedTuple):
-  """Of episodes.
+  """A kind of episodes.
 
   Attributes:
-    name: of the kind.
-    width: W, numbers of a row.
-    max_size: episodes of a task that are kept; the oldest go first.
-    make_rate_limiter: of a table: who waits, an actor that inserts or a learner
-      that samples.
+    name: the name of the kind.
+    width: W, the numbers in a row, which is one step of an episode.
+    max_size: the number of episodes that a task's table keeps; the oldest are
+      removed first.
+    make_rate_limiter: makes a table's rate limiter, which decides when an actor
+      that inserts or a learner that samples has to wait.
   """
 
   name: str
@@ -47,16 +49,19 @@ class Kind(NamedTuple):
 def keep_ratio(
     *, samples: int, steps: int, inserts: int, ahead: int = 0
 ) -> Callable[[], reverb.rate_limiters.RateLimiter]:
-  """Has actors and learner wait for each other, when they run apart.
+  """Returns a maker of rate limiters that keep actors and learner in step.
 
   Args:
-    samples: episodes of a task that a learner step samples.
-    steps: of the learner, after each time that all behaviours have acted.
-    inserts: episodes of a task that these insert.
-    ahead: episodes that are inserted before any is sampled.
+    samples: the episodes of a task that a learner step samples.
+    steps: the learner steps for each round in which all behaviours act.
+    inserts: the episodes of a task that such a round inserts.
+    ahead: the episodes that are inserted before any is sampled.
+
+  Returns:
+    A function that makes the rate limiter of a table.
   """
   ratio = steps * samples / inserts
-  # Two blocks on the one side, and what is sampled ahead on the other.
+  # Actors may be two blocks ahead; the learner prefetches samples.
   error_buffer = (2 * inserts + ahead) * ratio + 8.0 * samples
   return functools.partial(
       reverb.rate_limiters.SampleToInsertRatio, ratio, 1, error_buffer
@@ -66,7 +71,16 @@ def keep_ratio(
 def make_tables(
     num_tasks: int, num_steps: int, kinds: Sequence[Kind]
 ) -> List[reverb.Table]:
-  """Uniform tables of episodes `[T, W]` of T steps."""
+  """Makes the tables of episodes `[T, W]`, which are sampled uniformly.
+
+  Args:
+    num_tasks: K, the number of tasks.
+    num_steps: T, the steps of an episode.
+    kinds: the kinds of episodes.
+
+  Returns:
+    A table for each kind and task.
+  """
   return [
       reverb.Table(
           _table_name(kind.name, task),
@@ -84,15 +98,15 @@ def make_tables(
 
 
 def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
-  """Writes episodes `[K, E, T, W]` of every task.
+  """Inserts episodes of every task into their tables.
 
   Args:
-    client: a client of the server of `make_tables`.
+    client: a client of the server that holds the tables of `make_tables`.
     kind: the name of the episodes' kind.
-    rows: the episodes, float32.
+    rows: the episodes, float32 `[K, E, T, W]`.
 
   Raises:
-    ConnectionError: if the server is silent.
+    ConnectionError: if the server does not answer.
   """
   contact.PatientCaller(client)(_insert, client, kind, rows)
 
@@ -104,7 +118,21 @@ def _insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
 
 
 def is_full(client: reverb.Client, kind: str, num_tasks: int) -> bool:
-  """Whether the last of the tasks, as `insert` goes, has all its episodes."""
+  """Tells whether the tables of a kind are full.
+
+  It looks at the last task's table, which `insert` fills last.
+
+  Args:
+    client: a client of the server that holds the tables of `make_tables`.
+    kind: the name of the episodes' kind.
+    num_tasks: K, the number of tasks.
+
+  Returns:
+    Whether the table holds as many episodes as it can.
+
+  Raises:
+    ConnectionError: if the server does not answer.
+  """
   tables = contact.PatientCaller(client)(client.server_info)
   table = tables[_table_name(kind, num_tasks - 1)]
   return table.current_size >= table.max_size
@@ -113,15 +141,17 @@ def is_full(client: reverb.Client, kind: str, num_tasks: int) -> bool:
 def make_iterator(
     server_address: str, *, num_tasks: int, num_episodes: Mapping[str, int]
 ) -> Iterator[Mapping[str, tf.Tensor]]:
-  """Samples episodes of every task.
+  """Makes an iterator that samples episodes of every task.
 
   Args:
-    server_address: of the server of `make_tables`.
-    num_tasks: K.
-    num_episodes: by the name of a kind, E.
+    server_address: the host and port of the server that holds the tables.
+    num_tasks: K, the number of tasks.
+    num_episodes: E, the episodes of each task in a batch, by the name of their
+      kind.
 
   Returns:
-    By the name of a kind, `[K, E, T, W]` float32; see `blocks.until_silence`.
+    An iterator of batches: float32 `[K, E, T, W]` by the name of a kind. It
+    raises the errors of `blocks.until_silence`.
   """
   client = contact.connect(server_address)
 
@@ -152,24 +182,25 @@ def make_iterator(
 
 
 def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
-  """M tasks, none twice, as many of each family as of the others.
+  """Draws M different tasks, as evenly over their families as possible.
 
-  Families that have too few give the rest to those that have more; which get
-  one more than others, or one at all, is drawn too.
+  If a family has too few tasks, the other families give more. If the families
+  cannot give equally many, those that give one more are drawn at random.
 
   Args:
-    families: of the K tasks.
-    num: M, at most K.
-    seed: int64 [2].
+    families: the name of each task's family, K names.
+    num: M, the number of tasks to draw, at most K.
+    seed: the seed of the draw, int64 [2].
 
   Returns:
-    int32 [M].
+    The indices of the tasks, int32 [M].
   """
   names = list(dict.fromkeys(families))
   family = tf.constant([names.index(name) for name in families])
   task_seed, family_seed = tf.unstack(tf.random.split(seed, 2))
   score = tf.random.stateless_uniform([len(families)], task_seed)
-  # Dealt out in turns, in each of them to the families in the drawn order.
+  # Tasks are dealt out in rounds. In each round every family gives its next
+  # task, and the families come in a random order.
   is_before = (family == family[:, tf.newaxis]) & (score < score[:, tf.newaxis])
   turn = tf.reduce_sum(tf.cast(is_before, tf.float32), axis=1)
   place = tf.gather(
@@ -182,24 +213,36 @@ def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
 def draw_rows(
     rows: tf.Tensor, num: int, seed: tf.Tensor, first: Union[int, tf.Tensor]
 ) -> tf.Tensor:
-  """`num` of the first rows of each task, `[M, N, W]`; some may come twice."""
+  """Draws rows from the first rows of each task, with replacement.
+
+  Args:
+    rows: the rows of M tasks, `[M, R, W]`.
+    num: N, the number of rows to draw for each task.
+    seed: the seed of the draw, int64 [2].
+    first: the number of rows at the beginning of each task from which to draw:
+      one number, or `[M, 1]`.
+
+  Returns:
+    The rows, `[M, N, W]`.
+  """
   where = tf.random.stateless_uniform([rows.shape[0], num], seed)
   index = tf.cast(where * tf.cast(first, tf.float32), tf.int32)
   return tf.gather(rows, index, batch_dims=1)
 
 
 def draw_contexts(rows: tf.Tensor, num: int, seed: tf.Tensor) -> tf.Tensor:
-  """`num` rows of each task, of one of its episodes or of up to all of them.
+  """Draws rows from the first episodes of each task, from 1 to E of them.
 
-  At test time the first context is one episode, and then it grows.
+  The number of episodes is drawn too, because at test time the first context is
+  one episode, and then it grows.
 
   Args:
-    rows: episodes `[M, E, T, W]`.
-    num: N.
-    seed: int64 [2].
+    rows: the episodes of M tasks, `[M, E, T, W]`.
+    num: N, the number of rows to draw for each task.
+    seed: the seed of the draw, int64 [2].
 
   Returns:
-    `[M, N, W]`.
+    The rows, `[M, N, W]`.
   """
   num_tasks, num_episodes, num_steps, width = rows.shape
   first = tf.random.stateless_uniform(

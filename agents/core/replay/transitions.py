@@ -1,7 +1,7 @@
-"""Transitions of K tasks on their way from actors to a learner, and back again.
+"""Sends transitions of K tasks from actors to a learner, through Reverb.
 
-A transition is one row of numbers: one column, not five, is what makes Reverb
-write and sample it three times as fast.
+A transition is packed into one row of numbers, because Reverb writes and
+samples one column three times as fast as five.
 """
 
 from typing import Iterator, List, Mapping, NamedTuple, Optional
@@ -15,24 +15,26 @@ from reverb import structured_writer
 import tensorflow as tf
 
 _COLUMN = 'transition'
-# Of a writer; with more, Reverb warns of its memory.
+# The number of items that a writer has not flushed. Reverb warns of the memory
+# of more.
 _MAX_PENDING = 16
 
 
 class Transitions(NamedTuple):
-  """What became of actions; any leading axes."""
+  """A batch of transitions, with any leading axes."""
 
   observation: tf.Tensor  # [..., D]
   action: tf.Tensor  # [..., A]
   reward: tf.Tensor  # [...]
-  discount: tf.Tensor  # [...], 0 at a termination alone
+  discount: tf.Tensor  # [...], 0 if the step terminated the episode, else 1
   next_observation: tf.Tensor  # [..., D], before any reset
 
 
 def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
-  """The transitions of a block `[K, T, E, ...]`, `[K, E * T, W]` float32.
+  """Returns the transitions of a block `[K, T, E, ...]`.
 
-  In the order in which they were stepped, one environment after the other.
+  They are float32 `[K, E * T, W]`: one environment after the other, each in the
+  order of its steps.
   """
   rows = np.concatenate(
       [
@@ -50,13 +52,13 @@ def pack(block: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def pack_episodes(block: Mapping[str, np.ndarray]) -> np.ndarray:
-  """Those of a block `[K, T, E, ...]` by episode, `[K, E, T, W]` float32."""
+  """Returns a block's transitions by episode, float32 `[K, E, T, W]`."""
   num_tasks, num_steps, num_envs = block['reward'].shape
   return pack(block).reshape(num_tasks, num_envs, num_steps, -1)
 
 
 def width(spec: specs.AgentSpec) -> int:
-  """W, numbers of a transition."""
+  """Returns W, the numbers in a transition's row."""
   (observation_size,), (action_size,) = (
       spec.observation_spec.shape,
       spec.action_spec.shape,
@@ -65,11 +67,14 @@ def width(spec: specs.AgentSpec) -> int:
 
 
 def unpack(rows: tf.Tensor, spec: specs.AgentSpec) -> Transitions:
-  """The parts of rows `[..., W]`.
+  """Splits rows into the parts of transitions.
 
   Args:
-    rows: as `pack` makes them.
-    spec: of the tasks.
+    rows: the rows that `pack` makes, `[..., W]`.
+    spec: the spec of the tasks.
+
+  Returns:
+    The transitions, with the leading axes of `rows`.
 
   Raises:
     ValueError: if rows have another width.
@@ -98,7 +103,19 @@ def unpack(rows: tf.Tensor, spec: specs.AgentSpec) -> Transitions:
 def unpack_scaled(
     rows: tf.Tensor, spec: specs.AgentSpec, reward_scale: float
 ) -> Transitions:
-  """`unpack` with actions in the unit box, and rewards times a factor."""
+  """Splits rows into transitions, with scaled actions and rewards.
+
+  Args:
+    rows: the rows that `pack` makes, `[..., W]`.
+    spec: the spec of the tasks; its actions have finite bounds.
+    reward_scale: the factor by which rewards are multiplied.
+
+  Returns:
+    The transitions, with actions in [-1, 1].
+
+  Raises:
+    ValueError: if rows have another width.
+  """
   batch = unpack(rows, spec)
   return batch._replace(
       action=specs.to_unit_box(
@@ -115,18 +132,20 @@ def make_tables(
     min_size: int,
     last_limiter: Optional[reverb.rate_limiters.RateLimiter] = None,
 ) -> List[reverb.Table]:
-  """A uniform table for each task; the oldest transitions go first.
+  """Makes a table for each task, which is sampled uniformly.
 
   Args:
-    spec: of the tasks.
-    max_size: transitions of a task that are kept.
-    min_size: transitions of a task before any is sampled.
-    last_limiter: of the last task's table, if actors and learner are to wait
-      for each other. A block is written task by task, so that it has been
-      written whole before its actor waits. If each task's table could stop
-      actors, as many blocks as there are actors might be stuck half written,
-      and tasks so far apart that the learner is stopped by one and the actors
-      by another.
+    spec: the spec of the tasks.
+    max_size: the transitions that a table keeps; the oldest are removed first.
+    min_size: the transitions that a table needs before any is sampled.
+    last_limiter: the rate limiter of the last task's table, if actors and
+      learner have to wait for each other. A block is written task by task, so
+      the whole block is written before its actor has to wait. If every table
+      had such a limiter, each actor might stop within a block. The tables could
+      then differ so much that one stops the learner and another the actors.
+
+  Returns:
+    The tables, in the order of the tasks.
   """
   return [
       reverb.Table(
@@ -144,10 +163,15 @@ def make_tables(
 
 
 class Inserter:
-  """Writes blocks, transition by transition, each into its task's table."""
+  """The writer of transitions, each into its task's table."""
 
   def __init__(self, client: reverb.Client, num_tasks: int):
-    """Initialises the inserter; `client` is of the server of `make_tables`."""
+    """Opens a writer for each task.
+
+    Args:
+      client: a client of the server that holds the tables of `make_tables`.
+      num_tasks: K, the number of tasks.
+    """
     pattern = structured_writer.pattern_from_transform(
         structured_writer.create_reference_step({_COLUMN: None}),
         lambda step: {_COLUMN: step[_COLUMN][-1]},
@@ -161,10 +185,14 @@ class Inserter:
     self._call = contact.PatientCaller(client)
 
   def __call__(self, behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-    """Writes a block `[K, T, E, ...]`, whoever acted; waits if it must.
+    """Writes the transitions of a block; waits if a table's limiter says so.
+
+    Args:
+      behaviour: the name of the policy that acted; it makes no difference.
+      block: the block, arrays `[K, T, E, ...]` by name.
 
     Raises:
-      ConnectionError: if the server is silent.
+      ConnectionError: if the server does not answer.
     """
     del behaviour
     self._call(self._write, block)
@@ -185,18 +213,19 @@ def make_iterator(
     batch_size: int,
     num_batches: int,
 ) -> Iterator[tf.Tensor]:
-  """Samples as many transitions of every task as of the others.
+  """Makes an iterator that samples equally many transitions of every task.
 
-  A few batches are sampled ahead, before what was inserted last.
+  A few batches are prefetched, so they lack the transitions inserted last.
 
   Args:
-    server_address: of the server of `make_tables`.
-    num_tasks: K.
-    batch_size: N, transitions of each task in a batch.
-    num_batches: U, batches at a time.
+    server_address: the host and port of the server that holds the tables.
+    num_tasks: K, the number of tasks.
+    batch_size: N, the transitions of each task in a batch.
+    num_batches: U, the number of batches that the iterator yields together.
 
   Returns:
-    An iterator of `[U, K, N, W]` float32, see `blocks.until_silence`.
+    An iterator of float32 `[U, K, N, W]`. It raises the errors of
+    `blocks.until_silence`.
   """
   client = contact.connect(server_address)
   num_samples = num_batches * batch_size
@@ -209,7 +238,8 @@ def make_iterator(
         num_workers_per_iterator=1,
         rate_limiter_timeout_ms=blocks.PATIENCE_MS,
     )
-    # Batched first: a third of the time went on taking samples apart singly.
+    # Samples are batched before the map. To map single samples took a third of
+    # the time.
     return dataset.batch(num_samples, drop_remainder=True).map(
         lambda samples: samples.data[_COLUMN]
     )

@@ -1,4 +1,4 @@
-"""What blocks say of how long episodes are, for agents that need whole ones."""
+"""Checks the lengths of episodes in blocks, for agents that need whole ones."""
 
 from typing import Mapping, Optional
 
@@ -13,10 +13,12 @@ def check_one_each(block: Block) -> None:
   """Checks that a block holds one whole episode of each environment.
 
   Args:
-    block: `[K, T, E, ...]`, whose environments began new episodes.
+    block: the block, arrays `[K, T, E]` by name. Its environments began new
+      episodes at its first step.
 
   Raises:
-    ValueError: if not; says what was seen, and what would be right.
+    ValueError: if it does not; the message says what lengths were seen, and
+      what `unroll_length` would be right.
   """
   ends, step = block['episode_end'], block['episode_step']
   if ends[:, -1].all() and not ends[:, :-1].any():
@@ -28,7 +30,7 @@ def check_one_each(block: Block) -> None:
         f'{cut}: none ended within it; want the number of steps '
         'that every episode has.'
     )
-  # Those that go on have one step more, at least.
+  # Episodes that have not ended have at least one step more.
   longest = np.append(lengths, step[:, -1][~ends[:, -1]] + 2).max()
   if lengths[0] == longest:
     raise ValueError(f'{cut}, want {longest}.')
@@ -39,13 +41,14 @@ def check_one_each(block: Block) -> None:
 
 
 def time_limit(block: Block) -> Optional[int]:
-  """The number of steps after which all episodes of a block were truncated.
+  """Returns the number of steps after which a block's episodes were truncated.
 
   Args:
-    block: `[K, T, E, ...]`.
+    block: the block, arrays `[K, T, E]` by name.
 
   Returns:
-    That number; 0 if episodes end in other ways too; None if none has ended.
+    The number; 0 if episodes differ in length or were terminated; None if no
+    episode has ended.
   """
   ends = block['episode_end']
   if not ends.any():
@@ -56,14 +59,14 @@ def time_limit(block: Block) -> Optional[int]:
 
 
 def check_uncut(unroll_length: int, horizon: int) -> None:
-  """Checks that episodes of one length are not cut by a block.
+  """Checks that a block does not cut episodes of a fixed length.
 
   Args:
-    unroll_length: T, steps of a block.
-    horizon: steps of every episode.
+    unroll_length: T, the steps of a block.
+    horizon: the steps of every episode.
 
   Raises:
-    ValueError: if they are; says what would be right.
+    ValueError: if it does; the message says what would be right.
   """
   if unroll_length % horizon:
     raise ValueError(
