@@ -1,4 +1,4 @@
-"""Policies that learn nothing: what a trained policy is measured against."""
+"""Makes a random policy, with which a trained policy is compared."""
 
 import dataclasses
 from typing import Mapping, Tuple
@@ -9,13 +9,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class RandomPolicy:
-  """Uniformly random actions; a `networks.acting.ActingPolicy`.
+  """A policy of uniformly random actions, a `networks.acting.ActingPolicy`.
 
   Attributes:
     is_discrete: whether actions are discrete.
-    action_size: A; the number of actions if they are discrete.
-    low: A lower bounds of continuous actions.
-    high: A upper bounds.
+    action_size: A, the size of an action; the number of actions if they are
+      discrete.
+    low: the A lower bounds of continuous actions; empty if they are discrete.
+    high: the A upper bounds of continuous actions; empty if they are discrete.
   """
 
   is_discrete: bool
@@ -23,23 +24,23 @@ class RandomPolicy:
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
 
-  state_size = 0  # No memory.
+  state_size = 0  # The policy has no memory.
 
   def select_tasks(
       self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray
   ) -> None:
-    """Nothing to gather; there are no parameters."""
+    """Does nothing: there are no parameters to gather."""
 
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Uniform in [0, 1), `[num_steps, num_rows, A]`."""
+    """Returns uniform numbers in [0, 1), float32 `[num_steps, num_rows, A]`."""
     return rng.random((num_steps, num_rows, self.action_size), np.float32)
 
   def sample(
       self, selected: None, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Actions and log-probabilities, see `ActingPolicy.sample`."""
+    """Returns actions and log-probabilities, see `ActingPolicy.sample`."""
     if self.is_discrete:
       action = np.argmax(noise, axis=-1).astype(np.int32)
       log_prob = -np.log(self.action_size)
@@ -52,12 +53,12 @@ class RandomPolicy:
   def deterministic(
       self, selected: None, observation: np.ndarray
   ) -> np.ndarray:
-    """Refuses: noise is all that this policy is."""
+    """Raises a ValueError, because all actions of this policy are random."""
     raise ValueError('a random policy has no deterministic action.')
 
 
 def random_policy(action_spec: specs.Array) -> RandomPolicy:
-  """Uniformly random actions of a discrete or bounded spec."""
+  """Makes a policy of random actions for a discrete or bounded spec."""
   if isinstance(action_spec, specs.DiscreteArray):
     return RandomPolicy(True, action_spec.num_values)
   return RandomPolicy(

@@ -1,4 +1,4 @@
-"""Everything a learner does that is not mathematics."""
+"""Runs a learner's compiled step, and counts, checks and serves."""
 
 import abc
 import contextlib
@@ -27,9 +27,9 @@ _Shapes = Dict[str, Tuple[int, ...]]
 
 
 class Learner(acme.Learner):
-  """Takes a batch from an iterator, steps, counts, and serves variables.
+  """The base class of learners, which learn from an iterator's batches.
 
-  A subclass implements `_step`, one `tf.function`.
+  A subclass implements `_step`, which is compiled as one `tf.function`.
   """
 
   def __init__(
@@ -44,56 +44,60 @@ class Learner(acme.Learner):
     """Initialises the learner.
 
     Args:
-      variables: by the name that actors ask for, variables by their own name.
-      checkpointables: TensorFlow objects whose variables make up the learner's
-        state.
-      iterator: gives the batches that `_step` takes, one a step: any structure
-        of tensors, a `blocks.Block` for instance.
-      counter: counts `learner_steps`.
-      jit_compile: whether XLA compiles the step on a CPU, and the copy of the
-        variables with it. It is quicker where a step is many small operations,
-        and slower where large products are.
+      variables: the collections that actors ask for, by name; each has its
+        variables by their own names.
+      checkpointables: the TensorFlow objects whose variables are the learner's
+        state, by name.
+      iterator: yields the batch of each step: any structure of tensors, such as
+        a `blocks.Block`.
+      counter: counts `learner_steps`; None: the learner makes its own.
+      jit_compile: whether XLA compiles the step on a CPU, and with it the copy
+        of the variables. This is faster for steps of many small operations, and
+        slower for steps with large matrix products.
     """
     self.checkpointables = dict(checkpointables)
-    # Set by `step`: of the latest step, by name.
+    # The metrics of the latest step, by name.
     self.metrics: Dict[str, float] = {}
     self._variables = variables
     self._iterator = iterator
     self._counter = counter or counting.Counter()
-    # Of the learner's own steps; part of its checkpoint.
+    # The number of this learner's steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: _Shapes = {}
-    # All collections as the last compiled step left them. None before the first
-    # step, and where steps are not compiled: `get_variables` copies them then.
-    # So what is restored has to be restored before the first step.
+    # All collections as the last step that XLA compiled left them. Empty before
+    # the first step, and where XLA does not compile; `get_variables` then copies
+    # the variables itself. So a checkpoint has to be restored before step 0.
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
         self._pack_step, jit_compile=self._jit_compile
     )
-    self._traced_step: Any = None  # Its only trace: batches are all alike.
+    self._traced_step: Any = None  # There is one trace: batches are alike.
 
   @abc.abstractmethod
   def _step(self, batch: Any, step: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """One update from one batch; returns metrics, scalars but for flags.
+    """Makes one update from one batch.
 
     Args:
-      batch: of the iterator.
-      step: int32 [], how many steps came before; the seed of all randomness.
+      batch: the iterator's batch.
+      step: int32 [], the number of earlier steps; the seed of all randomness.
+
+    Returns:
+      The metrics by name: scalars, but for flags that `_report` takes out.
     """
 
   def step(self) -> None:
     """Takes one batch and makes one update.
 
     Raises:
-      TypeError: if the batch has other shapes or types than the first had.
+      TypeError: if the batch's shapes or types differ from those of the first.
       errors.NonFiniteError: if a metric is NaN or infinite. The variables are
-        spoilt then; what can be gone back to is the last checkpoint.
+        useless then; the run can be resumed from its last checkpoint.
     """
     batch = next(self._iterator)
-    # An array: TensorFlow keeps every Python number that it is given, for ever.
+    # An array, because TensorFlow never frees a Python number that it is given.
     step = np.asarray(self.num_steps, np.int32)
-    # XLA tells of the first, when it is compiled.
+    # XLA prints a message when it compiles the first step.
     with (
         quiet.quiet_native_code()
         if self._jit_compile and not self.metrics
@@ -105,10 +109,10 @@ class Learner(acme.Learner):
     self._counter.increment(learner_steps=1)
 
   def _function(self, batch: Any, step: np.ndarray) -> Any:
-    """What to call for a step.
+    """Returns the function that makes a step.
 
-    To find its trace, a `tf.function` takes the layout of each batch apart, as
-    long as a small step takes.
+    It is the trace itself. To find it, a `tf.function` would look through the
+    layout of each batch, which takes as long as a small step.
     """
     if tf.config.functions_run_eagerly():
       return self._packed_step
@@ -119,9 +123,9 @@ class Learner(acme.Learner):
   def _pack_step(
       self, batch: Any, step: tf.Tensor
   ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
-    """What `_step` returns, packed, and the variables after it."""
+    """Makes a step; returns its metrics and the new variables, both packed."""
     metrics = self._step(batch, step)
-    self._metric_shapes = _shapes(metrics)  # Noted while it is traced.
+    self._metric_shapes = _shapes(metrics)  # Python runs while TF traces.
     return _pack(metrics), {
         name: _pack(variables)
         for name, variables in self._variables.items()
@@ -129,7 +133,7 @@ class Learner(acme.Learner):
     }
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
-    """What `_step` returned, as numbers; raises as `step` does."""
+    """Returns the metrics of `_step` as numbers; raises as `step` does."""
     numbers = {name: float(value) for name, value in metrics.items()}
     for name, value in numbers.items():
       if not math.isfinite(value):
@@ -140,10 +144,10 @@ class Learner(acme.Learner):
     return numbers
 
   def check_finite(self) -> None:
-    """Checks what would be saved.
+    """Checks that all variables that a checkpoint saves are finite.
 
-    The last gradient step of all may have spoilt variables without a trace in
-    the metrics, which were computed before it.
+    The metrics were computed before the last gradient step. So they do not show
+    whether it made a variable NaN.
 
     Raises:
       errors.NonFiniteError: if a variable is NaN or infinite.
@@ -156,7 +160,7 @@ class Learner(acme.Learner):
         )
 
   def get_variables(self, names: Sequence[str]) -> List[Dict[str, Any]]:
-    """Copies of the named collections, each a dict of float32 arrays.
+    """Returns copies of the named collections, each a dict of float32 arrays.
 
     Raises:
       ValueError: if there is no such collection.
@@ -167,7 +171,7 @@ class Learner(acme.Learner):
           f'variables: got {unknown}, want some of '
           f'{sorted(self._variables)}.'
       )
-    copies = self._copies  # Another thread may be stepping.
+    copies = self._copies  # Another thread may make a step meanwhile.
     packed = [
         copies[name] if copies else self._pack_variables(name) for name in names
     ]
@@ -187,12 +191,12 @@ def mean_of_updates(
   """Makes several updates within one compiled step.
 
   Args:
-    update: makes the update of a number, int64 [] from 0 on, and returns its
-      metrics.
-    num_updates: U, at least 1.
+    update: the function that makes the update of a given number, int64 [] in
+      [0, U), and returns its metrics.
+    num_updates: U, the number of updates, at least 1.
 
   Returns:
-    The means of the metrics over the updates.
+    The mean of each metric over the updates.
   """
   total = update(tf.constant(0, tf.int64))
   for i in tf.range(1, num_updates, dtype=tf.int64):
@@ -202,11 +206,14 @@ def mean_of_updates(
 
 
 def stream(seed: int, number: tf.Tensor) -> tf.Tensor:
-  """Returns the seed of TensorFlow's stateless operations, int64 [2].
+  """Returns a seed for TensorFlow's stateless operations.
 
   Args:
-    seed: the learner's.
-    number: int [], which of the learner's streams; each is used once.
+    seed: the learner's seed.
+    number: int [], the number of the random stream; each is used once.
+
+  Returns:
+    The seed, int64 [2].
   """
   return tf.stack([tf.constant(seed, tf.int64), tf.cast(number, tf.int64)])
 
@@ -216,10 +223,11 @@ def _shapes(tensors: Mapping[str, tf.Tensor]) -> _Shapes:
 
 
 def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
-  """All as one float32 `[M]`.
+  """Returns all tensors as one float32 `[M]`.
 
-  Of each tensor that comes back to Python 3.11, TensorFlow 2.15 never frees 48
-  bytes (github.com/tensorflow/tensorflow/issues/62551).
+  One tensor instead of many, because TensorFlow 2.15 never frees 48 bytes of
+  each tensor that it returns to Python 3.11
+  (github.com/tensorflow/tensorflow/issues/62551).
   """
   return tf.concat(
       [
@@ -231,7 +239,7 @@ def _pack(tensors: Mapping[str, tf.Tensor]) -> tf.Tensor:
 
 
 def _unpack(packed: np.ndarray, shapes: _Shapes) -> Dict[str, np.ndarray]:
-  """Views of the parts, by name."""
+  """Returns the parts of a packed array, by name, as views."""
   ends = np.cumsum([math.prod(shape) for shape in shapes.values()])
   return {
       name: part.reshape(shape)

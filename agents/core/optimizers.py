@@ -1,4 +1,4 @@
-"""Keras' optimisers, with their own variables made: checkpoints hold them."""
+"""Makes Keras' optimisers with their own variables, which checkpoints hold."""
 
 from typing import Optional, Sequence
 
@@ -11,12 +11,15 @@ def adam(
     variables: Sequence[tf.Variable],
     epsilon: float = 1e-7,
 ) -> tf.keras.optimizers.Optimizer:
-  """Adam.
+  """Makes an Adam optimiser.
 
   Args:
-    learning_rate: of the optimiser.
-    variables: that it will move.
-    epsilon: added to the root of the second moment.
+    learning_rate: the learning rate, > 0.
+    variables: the variables that the optimiser will change.
+    epsilon: the number that is added to the root of the second moment.
+
+  Returns:
+    The optimiser.
   """
   return _build(
       tf.keras.optimizers.Adam(learning_rate, epsilon=epsilon), variables
@@ -49,19 +52,22 @@ def apply_clipped(
     *,
     num_tasks: Optional[int] = None,
 ) -> None:
-  """Moves variables by gradients of bounded norm; none if there are none.
+  """Clips gradients by their norm and applies them to variables.
+
+  Does nothing if there are no variables.
 
   Args:
     optimizer: the optimiser of these variables.
     gradients: the gradient of each variable, of the variable's shape.
-    variables: what is moved, in the same order.
+    variables: the variables to change, in the same order.
     max_norm: the largest Euclidean norm, > 0.
     num_tasks: K, if the variables have a leading task axis and each task's
       gradient is clipped by its own norm, see `clip_by_task_norm`. None: one
       norm over all variables.
 
   Raises:
-    ValueError: as `clip_by_task_norm`.
+    ValueError: if `num_tasks` is given, and `max_norm` is not positive or a
+      gradient's leading axis is no multiple of K.
   """
   if not variables:
     return
@@ -77,7 +83,7 @@ def apply_clipped(
 def _build(
     optimizer: tf.keras.optimizers.Optimizer, variables: Sequence[tf.Variable]
 ) -> tf.keras.optimizers.Optimizer:
-  # The second is its name in the TensorFlow that goes with Launchpad.
+  # The TensorFlow version for Launchpad has the second name.
   build = getattr(optimizer, 'build', None) or optimizer._create_all_weights
   build(variables)
   return optimizer

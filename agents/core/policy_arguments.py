@@ -1,7 +1,8 @@
-"""What a policy is asked, checked before it answers.
+"""Checks the arguments of a policy before it acts.
 
-NumPy broadcasts an observation of another size, counts an index of -1 from the
-end and takes booleans for a mask: the answer would be that to another question.
+Without the checks, NumPy would broadcast an observation of a wrong size, count
+an index of -1 from the end, and use booleans as a mask. The policy would return
+a wrong action instead of an error.
 """
 
 from typing import Any, Optional
@@ -10,14 +11,17 @@ import numpy as np
 
 
 def as_array(name: str, value: Any) -> np.ndarray:
-  """Returns an argument as an array.
+  """Converts an argument to an array.
 
   Args:
-    name: the argument's, for the message.
-    value: an array, a tensor, or numbers in lists.
+    name: the name of the argument, for the error message.
+    value: an array, a tensor, or nested lists of numbers.
+
+  Returns:
+    The array.
 
   Raises:
-    ValueError: if it is none of them.
+    ValueError: if the value cannot be converted.
   """
   try:
     return np.asarray(value)
@@ -31,15 +35,19 @@ def as_array(name: str, value: Any) -> np.ndarray:
 def checked_observation(
     observation: Any, size: Optional[int], *, max_rank: int
 ) -> np.ndarray:
-  """Returns an observation, or rows of them, as float32.
+  """Checks one observation, or rows of observations.
 
   Args:
     observation: numbers, `[D]` or `[N, D]`.
-    size: D; None: it is not known.
-    max_rank: 1 if rows are not wanted, else 2.
+    size: D, the size of an observation; None: it is not known.
+    max_rank: the greatest number of axes: 1 for one observation, 2 for rows.
+
+  Returns:
+    The observation as float32, of the same shape.
 
   Raises:
-    ValueError: if they are no numbers, not finite, or of another shape.
+    ValueError: if the observation has no numbers, numbers that are not finite,
+      or another shape.
   """
   rows = as_array('observation', observation)
   if rows.dtype.kind not in 'biuf':
@@ -54,9 +62,9 @@ def checked_observation(
         f'{wanted}, without a one-hot of the task'
     )
   if rows.dtype != np.float32:
-    with np.errstate(over='ignore'):  # What overflows is refused below.
+    with np.errstate(over='ignore'):  # Refused below.
       rows = rows.astype(np.float32)
-  # Quicker than `np.isfinite(rows).all()` on arrays this small.
+  # This is faster than `np.isfinite(rows).all()` on such small arrays.
   is_finite = np.isfinite(rows)
   if np.count_nonzero(is_finite) != rows.size:
     raise ValueError(
@@ -67,14 +75,19 @@ def checked_observation(
 
 
 def index_of_each(task_index: Any, num_rows: int) -> np.ndarray:
-  """Returns an index for each row, `[N]`; integers in range are not asked for.
+  """Returns the task index of each row.
+
+  It checks the shape alone, neither the type nor the range.
 
   Args:
-    task_index: one number, for all rows, or one for each row, `[N]`.
-    num_rows: N.
+    task_index: one index for all rows, or one for each row, `[N]`.
+    num_rows: N, the number of rows.
+
+  Returns:
+    The indices, `[N]`.
 
   Raises:
-    ValueError: if there are more or fewer of them.
+    ValueError: if there is another number of them.
   """
   index = as_array('task_index', task_index)
   if not index.ndim:

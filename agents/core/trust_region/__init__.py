@@ -1,1 +1,1 @@
-"""What TRPO and DnC share: agents that step within trust regions."""
+"""Holds what TRPO and DnC share: agents that step within trust regions."""

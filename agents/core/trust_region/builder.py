@@ -1,4 +1,4 @@
-"""Makes the parts that TRPO and DnC have in common; see `core.builders`."""
+"""Builds the parts that TRPO and DnC have in common; see `core.builders`."""
 
 from __future__ import annotations
 
@@ -14,21 +14,30 @@ if typing.TYPE_CHECKING:
 
 
 class TrustRegionBuilder(builders.OnPolicyBuilder):
-  """Policies of one form, and a critic."""
+  """A builder of agents with policies of one form and a critic."""
 
-  # Of `networks.columns.ColumnPolicy`.
+  # The architecture of the `networks.policies.columns.ColumnPolicy`.
   architecture: str
 
   def __init__(
       self, config: trust_region_config.TrustRegionConfig, spec: specs.AgentSpec
   ):
+    """Initialises the builder.
+
+    Args:
+      config: the agent's config.
+      spec: the spec of the tasks.
+
+    Raises:
+      ValueError: if the config does not fit the tasks.
+    """
     if config.observes_task and spec.num_test_tasks:
       raise ValueError(
           'observes_task: a held-out task is none of those that the policy was '
           'told of; want --noobserves_task with a suite that has '
           f'{spec.num_test_tasks} test tasks.'
       )
-    # If it is not known, the learner looks at the first blocks.
+    # If the horizon is not known, the learner checks the first blocks.
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)

@@ -1,4 +1,4 @@
-"""Baselines of policy gradients: values of K tasks, used first, then fitted."""
+"""Estimates advantages with critics, and fits these to returns afterwards."""
 
 import abc
 from typing import Dict, NamedTuple, Union
@@ -22,15 +22,17 @@ _MIN_ADVANTAGE_STD = 1e-6
 
 
 class Estimate(NamedTuple):
-  """What a critic says of a block, by task: each `[K, N]`."""
+  """A critic's estimates for a block, each float32 `[K, N]`."""
 
-  # Mean 0 and standard deviation 1 in each task.
+  # The advantages, with mean 0 and standard deviation 1 in each task.
   advantage: tf.Tensor
+  # The returns that the critic is fitted to, in units of reward.
   value_target: tf.Tensor
+  # The values that the critic predicted, in units of reward.
   value: tf.Tensor
 
   def metrics(self) -> Metrics:
-    """How large values are, and what share of the targets they explain."""
+    """Returns the mean value, and the share of the targets that it explains."""
     return {
         'value': tf.reduce_mean(self.value),
         'value_explained': tf.reduce_mean(
@@ -40,7 +42,7 @@ class Estimate(NamedTuple):
 
 
 class Critic(snt.Module, abc.ABC):
-  """V_k, one for each task."""
+  """The base class of critics: a value function V_k for each task."""
 
   def __init__(self, discount: float, gae_lambda: float, name: str):
     super().__init__(name=name)
@@ -48,9 +50,9 @@ class Critic(snt.Module, abc.ABC):
     self._gae_lambda = gae_lambda
 
   def estimate(self, block: blocks.Block) -> Estimate:
-    """Returns the advantages of a block by what was learned before it.
+    """Returns the estimates for a block, before the critic is fitted to it.
 
-    Standardised for each task by itself.
+    The advantages of each task are standardised on their own.
     """
     value, next_value = self._values(block.samples())
     shape = block.reward.shape
@@ -81,18 +83,18 @@ class Critic(snt.Module, abc.ABC):
   def fit(
       self, samples: blocks.Block, value_target: tf.Tensor, seed: tf.Tensor
   ) -> None:
-    """Moves V_k to the targets of `estimate`.
+    """Fits V_k to the targets of `estimate`.
 
     Args:
-      samples: a block's `samples()`, `[K, N, ...]`.
-      value_target: `[K, N]`.
-      seed: int32 [2].
+      samples: the block's `samples()`, `[K, N, ...]`.
+      value_target: the targets, float32 `[K, N]`, in units of reward.
+      seed: the seed of the minibatches, int64 [2].
     """
 
   @property
   @abc.abstractmethod
   def _target_lambda(self) -> float:
-    """lambda of the returns that V_k is fitted to."""
+    """Returns the lambda of the returns that V_k is fitted to."""
 
   @abc.abstractmethod
   def _values(self, samples: blocks.Block):
@@ -100,10 +102,10 @@ class Critic(snt.Module, abc.ABC):
 
 
 class LinearCritic(Critic):
-  """Ridge regression on features that hold the time (`LinearValue`).
+  """A critic by ridge regression on features with the time (`LinearValue`).
 
-  As the time tells it how near the end is, nothing is worth anything after the
-  last step of an episode, whether it was terminated or truncated.
+  The time tells the critic how near the end of an episode is. So the value
+  after the last step is 0, both for terminated and for truncated episodes.
   """
 
   def __init__(
@@ -115,8 +117,8 @@ class LinearCritic(Critic):
     super().__init__(discount, gae_lambda, 'linear_critic')
     self._value = value
 
-  # What was really got: a regression that was fitted to few episodes would
-  # hand its errors on if it were bootstrapped from.
+  # The targets are the real returns. If they bootstrapped from a regression on
+  # few episodes, they would contain its errors.
   _target_lambda = 1.0
 
   def _values(self, samples):
@@ -131,10 +133,10 @@ class LinearCritic(Critic):
 
 
 class NeuralCritic(Critic):
-  """A network a task (`StackedValue`), trained by Adam.
+  """A critic with a network for each task (`StackedValue`), trained by Adam.
 
   It bootstraps from the last observation of a truncated episode. Its outputs
-  are in units of the targets seen so far: their mean and standard deviation.
+  are standardised by the mean and standard deviation of the targets so far.
   """
 
   def __init__(
@@ -185,7 +187,7 @@ class NeuralCritic(Critic):
           tf.gather(z, orders[i], batch_dims=1) for z in (observation, target)
       )
       with tf.GradientTape() as tape:
-        # Tasks share no weight, so the sum keeps them apart.
+        # Tasks share no weights, so the sum does not mix their gradients.
         loss = tf.reduce_sum(
             tf.reduce_mean(0.5 * tf.square(self._value(x) - y), axis=1)
         )
@@ -200,7 +202,17 @@ def make_critic(
     observation_size: int,
     seed: Union[int, np.random.SeedSequence],
 ) -> Critic:
-  """The critic that a config asks for; `seed` is of its initial weights."""
+  """Makes the critic that a config asks for.
+
+  Args:
+    config: the agent's config.
+    num_tasks: K, the number of tasks.
+    observation_size: D, the size of an observation.
+    seed: the seed of the critic's initial weights.
+
+  Returns:
+    The critic.
+  """
   if config.baseline == 'linear':
     return LinearCritic(
         value_networks.LinearValue(num_tasks, observation_size),

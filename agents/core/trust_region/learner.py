@@ -1,4 +1,4 @@
-"""What the learners that step within trust regions have in common."""
+"""Holds the base class of learners that step within trust regions."""
 
 from typing import Any, Dict, Iterator, Mapping, Union
 
@@ -16,14 +16,14 @@ from distillery.ops import trust_region
 import numpy as np
 import tensorflow as tf
 
-# A block, or one of each policy that acts.
+# A block, or a block of each behaviour, by the behaviour's name.
 Batch = Union[blocks.Block, Mapping[str, blocks.Block]]
 
 
 class TrustRegionLearner(learners.Learner):
-  """A policy, a critic, and a trust region's settings.
+  """The base class of learners with a policy, a critic and a trust region.
 
-  `_step` returns scalar metrics, and those of `_trust_region_metrics`.
+  `_step` returns scalar metrics, and those of `trust_region_metrics`.
   """
 
   def __init__(
@@ -40,10 +40,11 @@ class TrustRegionLearner(learners.Learner):
 
     Args:
       config: the trust region's settings, and the agent's own.
-      networks: what is trained.
-      seed: of all that is drawn in a step.
-      checkpointables: of the learner's state, beside policy and critic.
-      iterator: gives blocks, or for each behaviour one, by name.
+      networks: the networks that are trained.
+      seed: the seed of everything random in a step.
+      checkpointables: the TensorFlow objects of the learner's state besides the
+        policy and the critic, by name.
+      iterator: yields a block, or a block of each behaviour by its name.
       **kwargs: of `learners.Learner`.
     """
     self._config = config
@@ -65,11 +66,11 @@ class TrustRegionLearner(learners.Learner):
     )
 
   def _check_first(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Refuses blocks that cut episodes, if all have one length.
+    """Yields batches, and checks that they do not cut episodes of one length.
 
-    It shows when the first of them end. Later, policies may have become so good
-    that all episodes last until a time limit, but then they vary. So a run that
-    is gone on with is not looked at.
+    The length is known once the first episodes end. A resumed run is not
+    checked: its policies may be so good that all episodes last until a time
+    limit, although lengths vary.
     """
     limit = None
     for number, batch in enumerate(batches):
@@ -94,7 +95,7 @@ class TrustRegionLearner(learners.Learner):
     return batch
 
   def _check_block(self, block: blocks.Block) -> None:
-    """Refuses what is no block of all tasks; see `batch_checks`."""
+    """Checks the layout of a block; raises as `batch_checks.check_block`."""
     batch_checks.check_block(
         block,
         self._networks.policy.num_tasks,
@@ -107,7 +108,7 @@ class TrustRegionLearner(learners.Learner):
   def _trust_region_step(
       self, variables, **kwargs
   ) -> trust_region.TrustRegionResult:
-    """`ops.trust_region.trust_region_step` with the config's settings."""
+    """Makes a `trust_region.trust_region_step` with the config's settings."""
     config = self._config
     return trust_region.trust_region_step(
         variables,
@@ -123,11 +124,11 @@ class TrustRegionLearner(learners.Learner):
   def _learn_values(
       self, samples: blocks.Block, estimate: critics.Estimate, step: tf.Tensor
   ) -> None:
-    """Takes in what a block's samples say of observations and returns.
+    """Updates the policy's normaliser and the critic from a block.
 
-    The last thing in a step, so that a block is learned from with the very
-    functions that acted in it, and advantages come from a critic that has not
-    seen it.
+    This is the last part of a step. So the policy learns from a block with the
+    same normaliser that acted in it, and advantages come from a critic that was
+    not fitted to the block.
     """
     self._networks.policy.observe(samples.observation)
     self._networks.critic.fit(
@@ -135,7 +136,7 @@ class TrustRegionLearner(learners.Learner):
     )
 
   def _stream(self, step: tf.Tensor, index: int) -> tf.Tensor:
-    """Returns a seed of its own for each step and index below 8."""
+    """Returns the seed of a step and an index below 8; all seeds differ."""
     return learners.stream(self._seed, tf.cast(step, tf.int64) * 8 + index)
 
   def _report(self, metrics: Mapping[str, np.ndarray]) -> Dict[str, float]:
@@ -153,7 +154,7 @@ class TrustRegionLearner(learners.Learner):
 def trust_region_metrics(
     result: trust_region.TrustRegionResult,
 ) -> Dict[str, tf.Tensor]:
-  """Means over regions, and 'failure' `[K]`."""
+  """Returns metrics over the trust regions: scalars, and 'failure' `[K]`."""
   return {
       'kl': tf.reduce_mean(result.kl),
       'largest_kl': tf.reduce_max(result.kl),

@@ -1,4 +1,4 @@
-"""Networks of the agents that step within trust regions."""
+"""Makes the networks of the agents that step within trust regions."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class TrustRegionNetworks(NamedTuple):
-  """What is trained."""
+  """The networks that are trained: the policies and the critic."""
 
   policy: interfaces.MultiTaskPolicy
   critic: critics.Critic
@@ -27,11 +27,14 @@ def make_networks(
   """Makes the default networks.
 
   Args:
-    spec: of the tasks.
-    config: sizes.
-    architecture: 'shared' for one policy, 'separate' for one a task and a
-      shared one apart, all of one form.
-    seed: of the initial weights.
+    spec: the spec of the tasks.
+    config: the agent's config, with the sizes of the networks.
+    architecture: 'shared' for one policy; 'separate' for a policy for each task
+      and a shared one, all of the same form.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks.
   """
   policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
   is_discrete = isinstance(spec.action_spec, specs.DiscreteArray)
@@ -50,7 +53,8 @@ def make_networks(
       hidden_sizes=config.hidden_sizes,
       shared_observes_task=config.observes_task,
       task_observes_task=config.observes_task,
-      # A policy is asked about the states of other tasks too.
+      # One normaliser for all tasks, because a policy also has to act on the
+      # observations of other tasks.
       pooled_normalizer=True,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
