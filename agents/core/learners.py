@@ -64,9 +64,9 @@ class Learner(acme.Learner):
     # The number of this learner's steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: _Shapes = {}
-    # All collections as the last step that XLA compiled left them. Empty before
-    # the first step, and where XLA does not compile; `get_variables` then copies
-    # the variables itself. So a checkpoint has to be restored before step 0.
+    # All collections as the last step that XLA compiled left them. If it is empty
+    # (before the first step, or without XLA), `get_variables` makes the copies.
+    # So a checkpoint has to be restored before the first step.
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
     self._packed_step = tf.function(
