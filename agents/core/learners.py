@@ -64,8 +64,8 @@ class Learner(acme.Learner):
     # The number of this learner's steps; part of its checkpoint.
     self.num_steps = 0
     self._metric_shapes: _Shapes = {}
-    # All collections as the last step that XLA compiled left them. If it is empty
-    # (before the first step, or without XLA), `get_variables` makes the copies.
+    # All collections as the last step that XLA compiled left them. If there are
+    # none (before the first step, or without XLA), `get_variables` makes copies.
     # So a checkpoint has to be restored before the first step.
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
