@@ -199,8 +199,9 @@ class CsvFile:
     differ = sorted(set(self._header) ^ set(columns))
     if differ:
       raise ValueError(
-          f'{self._path} has other columns ({", ".join(differ)} are on one '
-          'side alone); want the version that began the run, or a new run.'
+          f'{self._path} has other columns than the new rows '
+          f'({", ".join(differ)} differ); want the version of the program that '
+          'began the run, or a new run.'
       )
     try:
       with open(self._path, 'ab') as f:

@@ -242,6 +242,6 @@ def until_silence(
     yield batch
   contact.check_answers(client)
   raise TimeoutError(
-      f'nothing to learn from came within {PATIENCE_MS / 6e4:g} min; the '
-      'actors are gone, or hang.'
+      f'no data to learn from arrived within {PATIENCE_MS / 6e4:g} min; the '
+      'actors have ended, or hang.'
   )

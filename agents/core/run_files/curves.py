@@ -48,7 +48,7 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
   columns, rows = csv_tables.read(path, csv_tables.EVALUATION)
   if not columns:
     raise ValueError(
-        f'{path}: got the columns none; want '
+        f'{path}: got no columns; want '
         f'{", ".join(run_directory.EVALUATION_COLUMNS)}'
     )
   if not rows:

@@ -314,7 +314,7 @@ def say_dropped(env_steps: int, dropped: Mapping[str, int]) -> None:
   if rows:
     display.say(
         f'dropped {rows} from after {env_steps:,} steps, where the run '
-        'goes on'
+        'resumes'
     )
 
 

@@ -88,11 +88,11 @@ def _of_a_run(path: pathlib.Path) -> str:
     run = f'{config["agent"]} on {config["suite"]}'
   except (KeyError, TypeError, ValueError):
     return (
-        'has a config.json, which is of no run that can go on; want '
+        'has a config.json, but no run that can be resumed; want '
         'another directory'
     )
   return (
-      f'is not empty; give --resume to go on with the run of {run} in it, '
+      f'is not empty; give --resume to continue the run of {run} in it, '
       'or another directory'
   )
 

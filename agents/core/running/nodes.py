@@ -63,8 +63,8 @@ class LearnerNode:
       self._wall_s = self._parts.restore(checkpoint)['wall_s']
     if self._env_steps:
       display.say(
-          f'the learner goes on at {self._env_steps:,} steps, with '
-          f'what it had learned at {self._parts.saved:,}'
+          f'the learner continues at {self._env_steps:,} steps, from the '
+          f'checkpoint of {self._parts.saved:,} steps'
       )
     self._record = self._make_record()
     self._display = display.Display(config.num_env_steps, self._env_steps)

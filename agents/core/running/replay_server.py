@@ -81,7 +81,7 @@ def make_checkpointer(
     found = list(checkpoint.glob('replay/*'))
     if not found:
       raise ValueError(
-          f'checkpoint {checkpoint} holds no replay to go on with.'
+          f'checkpoint {checkpoint} holds no replay to resume with.'
       )
     try:
       for path in found:
@@ -89,7 +89,7 @@ def make_checkpointer(
     except OSError as error:
       clean(run_dir)
       raise OSError(
-          f'cannot go on with the replay of {checkpoint}: {error}'
+          f'cannot copy the replay of {checkpoint}: {error}'
       ) from error
   return reverb.checkpointers.DefaultCheckpointer(str(folder))
 

@@ -53,8 +53,8 @@ def take_back(
   for path in sorted(run_dir.path.glob('*_*.csv')):
     if _last_env_steps(path) > env_steps:
       display.say(
-          f'warning: {path} is of later steps, which are taken back; '
-          'make it again, or delete it.'
+          f'warning: {path} has results of later steps, which the run '
+          'makes again; write the table again, or delete it.'
       )
   versions = run_dir.read_json('versions.json')
   versions['resumed'][-1].update(env_steps=env_steps, dropped_rows=dropped)

@@ -141,7 +141,7 @@ class Training:
     last = time.monotonic()
     with displays.Display(config.num_env_steps, self._env_steps) as display:
       if self._dir.resume:
-        display.print(f'{self._env_steps:>12,} steps: going on from here')
+        display.print(f'{self._env_steps:>12,} steps: resuming from here')
       if self._env_steps == 0:
         rows = self._evaluate(display)
       while self._env_steps < config.num_env_steps:

@@ -254,7 +254,7 @@ def test_a_directory_of_a_run_that_was_killed_before_its_first_step(tmp_path):
 
 def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
   (tmp_path / 'config.json').write_text('{}')
-  with pytest.raises(ValueError, match='has a config.json, which is of no run'):
+  with pytest.raises(ValueError, match='has a config.json, but no run'):
     config_of(tmp_path)
 
 

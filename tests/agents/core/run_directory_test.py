@@ -85,7 +85,7 @@ def test_folders_that_a_run_writes_into_are_in_the_way(tmp_path, name):
 def test_a_run_that_is_there_is_named(tmp_path):
   (tmp_path / 'config.json').write_text('{"agent": "sac", "suite": "MT10"}')
   assert refusal(tmp_path, resume=False).endswith(
-      'is not empty; give --resume to go on with the run of sac on MT10 in it, '
+      'is not empty; give --resume to continue the run of sac on MT10 in it, '
       'or another directory.'
   )
   run_directory.RunDirectory(tmp_path, resume=True)
@@ -313,7 +313,7 @@ def test_a_table_with_other_columns_is_not_appended_to(tmp_path):
   before = (run.path / 'train.csv').read_text()
   with pytest.raises(
       ValueError,
-      match=('train.csv has other columns .error, loss are on one side alone.'),
+      match='train.csv has other columns .* .error, loss differ.; want',
   ):
     run.open_csv('train.csv').append([{'env_steps': 2, 'error': 3.0}])
   assert (run.path / 'train.csv').read_text() == before

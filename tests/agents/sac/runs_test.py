@@ -231,7 +231,7 @@ def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
           }
       )
   )
-  with pytest.raises(ValueError, match='holds no replay to go on with'):
+  with pytest.raises(ValueError, match='holds no replay to resume with'):
     run(path, 10, resume=True)
   assert not (path / 'replay.tmp').exists()
 

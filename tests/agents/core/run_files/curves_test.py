@@ -44,7 +44,7 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     'text, says',
     [
-        ('', 'got the columns none'),
+        ('', 'got no columns'),
         ('env_steps,success\n1,2\n', 'got the columns env_steps, success'),
         (HEADER, 'got no rows'),
         (HEADER + '0,1,task,a\n' + ROWS, 'not whole'),

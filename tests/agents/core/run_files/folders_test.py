@@ -113,7 +113,7 @@ def test_a_copy_that_does_not_fit_is_one_sentence_and_leaves_nothing(
   with pytest.raises(
       OSError,
       match=(
-          r'^cannot (write checkpoint|go on with the replay of) \S*: '
+          r'^cannot (write checkpoint|copy the replay of) \S*: '
           r'.Errno 28. No space left on device$'
       ),
   ):

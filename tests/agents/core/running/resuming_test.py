@@ -64,7 +64,7 @@ def test_what_came_after_the_checkpoint_is_dropped_and_said(config, capsys):
   assert resuming.take_back(config, 20, 2) == 21
   assert said(capsys) == [
       'dropped 2 rows of train.csv and 2 rows of evaluation.csv from after 20 '
-      'steps, where the run goes on'
+      'steps, where the run resumes'
   ]
   assert steps_of(config, 'train.csv') == [10, 20]
   assert steps_of(config, 'evaluation.csv') == [0, 0, 20, 20]
@@ -142,8 +142,8 @@ def test_tables_that_were_made_of_what_is_dropped_are_named(config, capsys):
   (path / 'my_notes.csv').write_text('a;b\n')
   resuming.take_back(config, 20, 2)
   assert said(capsys)[1:] == [
-      f'warning: {path}/evaluation_task.csv is of later steps, which are taken '
-      'back; make it again, or delete it.'
+      f'warning: {path}/evaluation_task.csv has results of later steps, which '
+      'the run makes again; write the table again, or delete it.'
   ]
 
 

@@ -309,7 +309,7 @@ def test_without_a_checkpoint_a_run_begins_again(finished, run_dir, capfd):
       f'dropped {STEPS // BLOCK} rows of train.csv and 16 rows of '
       'evaluation.csv from after 0 steps'
   ) in said
-  assert ' 0 steps: going on from here' in said
+  assert ' 0 steps: resuming from here' in said
 
 
 @pytest.mark.parametrize(
