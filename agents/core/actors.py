@@ -171,7 +171,7 @@ class UnrollActor(acme.Worker):
     self._pool = pool
     self._insert = insert
     self._needs_whole_episodes = needs_whole_episodes
-    self._acts: Optional[str] = None  # The pool's policy.
+    self._acts: Optional[str] = None  # The name of the pool's policy.
     self.update()
 
   def collect(self, restart: bool = False) -> int:

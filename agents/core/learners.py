@@ -65,7 +65,7 @@ class Learner(acme.Learner):
     self.num_steps = 0
     self._metric_shapes: _Shapes = {}
     # All collections as the last step that XLA compiled left them. If there are
-    # none (before the first step, or without XLA), `get_variables` makes copies.
+    # none (before the first step, or without XLA), `get_variables` copies.
     # So a checkpoint has to be restored before the first step.
     self._copies: Dict[str, tf.Tensor] = {}
     self._jit_compile = jit_compile and not tf.config.get_visible_devices('GPU')
@@ -125,7 +125,7 @@ class Learner(acme.Learner):
   ) -> Tuple[tf.Tensor, Dict[str, tf.Tensor]]:
     """Makes a step; returns its metrics and the new variables, both packed."""
     metrics = self._step(batch, step)
-    self._metric_shapes = _shapes(metrics)  # Python runs while TF traces.
+    self._metric_shapes = _shapes(metrics)  # Set while TensorFlow traces.
     return _pack(metrics), {
         name: _pack(variables)
         for name, variables in self._variables.items()

@@ -62,7 +62,7 @@ def checked_observation(
         f'{wanted}, without a one-hot of the task'
     )
   if rows.dtype != np.float32:
-    with np.errstate(over='ignore'):  # Refused below.
+    with np.errstate(over='ignore'):  # See the check below.
       rows = rows.astype(np.float32)
   # This is faster than `np.isfinite(rows).all()` on such small arrays.
   is_finite = np.isfinite(rows)

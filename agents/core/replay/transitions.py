@@ -15,8 +15,8 @@ from reverb import structured_writer
 import tensorflow as tf
 
 _COLUMN = 'transition'
-# The number of items that a writer has not flushed. Reverb warns of the memory
-# of more.
+# The most items that a writer holds before it flushes them. Reverb warns about
+# its memory if there are more.
 _MAX_PENDING = 16
 
 

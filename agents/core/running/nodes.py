@@ -29,7 +29,7 @@ _LAST_BLOCK_S = 10.0
 
 
 class LearnerNode:
-  """The node that learns from replay, serves variables and saves itself."""
+  """The node of the learner, which serves variables and writes checkpoints."""
 
   def __init__(
       self,

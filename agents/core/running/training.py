@@ -89,7 +89,7 @@ class Training:
     self._learner = self._parts.learner
     self._env_steps = 0
     self._wall_s = 0.0
-    # Whether the next block begins with new episodes.
+    # True if the next block begins with new episodes.
     self._restart = False
     self._status = run_metrics.Status(config.suite.score)
     if checkpoint is not None:
