@@ -33,11 +33,11 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
     """
     if config.observes_task and spec.num_test_tasks:
       raise ValueError(
-          'observes_task: the one-hot of the task has no place for a held-out '
-          'task; want --noobserves_task with a suite that has '
+          'observes_task: a held-out task is none of those that the policy was '
+          'told of; want --noobserves_task with a suite that has '
           f'{spec.num_test_tasks} test tasks.'
       )
-    # If the horizon is not known, the learner checks the first blocks.
+    # If it is not known, the learner looks at the first blocks.
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)

@@ -53,8 +53,7 @@ def make_networks(
       hidden_sizes=config.hidden_sizes,
       shared_observes_task=config.observes_task,
       task_observes_task=config.observes_task,
-      # One normaliser for all tasks, because a policy also has to act on the
-      # observations of other tasks.
+      # A policy is asked about the states of other tasks too.
       pooled_normalizer=True,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
