@@ -1,4 +1,4 @@
-"""What fine-tuning begins with: the networks of another run."""
+"""The networks of an earlier run, from which fine-tuning starts."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if typing.TYPE_CHECKING:
 
 
 class InitialRun(NamedTuple):
-  """A run that has learned something.
+  """An earlier run whose networks are the initial ones of a new run.
 
   Attributes:
-    checkpoint: its newest.
-    num_tasks: that it was trained on.
-    rows: K places among them: with whose layers each task here begins.
+    checkpoint: the directory of the earlier run's newest checkpoint.
+    num_tasks: the number of tasks that the earlier run was trained on.
+    rows: K indices of tasks of the earlier run; task k of the new run starts
+      from the layers of task `rows[k]`.
   """
 
   checkpoint: pathlib.Path
@@ -31,11 +32,18 @@ class InitialRun(NamedTuple):
 
 
 def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
-  """Finds `config.initial_run` for K tasks.
+  """Finds the run `config.initial_run` and matches its tasks to ours.
+
+  Args:
+    config: the configuration of the new run; `initial_run` is not empty.
+    num_tasks: K, the number of tasks of the new run.
+
+  Returns:
+    The earlier run.
 
   Raises:
-    ValueError: if there is no such run, or it is of another agent or of other
-      tasks, or has other networks or values in another unit; says which.
+    ValueError: if there is no such run, or if its agent, tasks, networks or the
+      unit of its values do not fit the new run. The message says which.
   """
   run = user_paths.expand(config.initial_run)
   checkpoint = checkpoints.newest(run)
@@ -75,19 +83,22 @@ def restore(
     *,
     normalize_rewards: bool,
 ) -> a2c_networks.A2CNetworks:
-  """Gives networks what a run has learned.
+  """Copies the networks of an earlier run into those of a new run.
 
   Args:
-    initial: the run.
-    there: networks of as many tasks as it has; they become those of the run.
-    here: ours.
-    normalize_rewards: whether the rewards' scale is gone on with.
+    initial: the earlier run.
+    there: networks with `initial.num_tasks` tasks. The checkpoint of the
+      earlier run is loaded into them.
+    here: the networks of the new run, with K tasks.
+    normalize_rewards: whether the scale of the rewards is copied too.
 
   Returns:
-    Ours, with `value_is_new` if the run has no values.
+    The networks `here`, whose `value_is_new` is true if the earlier run has no
+    values.
 
   Raises:
-    ValueError: if the run's observations or actions have other sizes.
+    ValueError: if the observations or actions of the earlier run have other
+      sizes.
   """
   names = ['policy']
   has_value = checkpoints.holds(initial.checkpoint, 'value')
@@ -109,7 +120,7 @@ def restore(
 def _rows_of(
     x: np.ndarray, rows: Sequence[int], shape: Sequence[int]
 ) -> np.ndarray:
-  """Each task's row; a trunk, or pooled statistics, have one for all tasks."""
+  """Selects each task's row; a trunk or pooled statistics have only one row."""
   if x.ndim == 0:
     return x
   return x[np.minimum(rows, len(x) - 1)[: shape[0]]]
@@ -118,9 +129,9 @@ def _rows_of(
 def _check_alike(
     config: a2c_config.A2CConfig, theirs: Mapping[str, Any]
 ) -> None:
-  """Refuses other networks, and values in another unit.
+  """Checks that networks and the unit of the values are those of our config.
 
-  A distilled student has one trunk, and no values.
+  A distilled student has one trunk and no values.
   """
   run = config.initial_run
   theirs = {

@@ -1,4 +1,4 @@
-"""A2C's learner: one compiled step a block of short unrolls."""
+"""The learner of A2C: one compiled step for each block of short unrolls."""
 
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
@@ -13,12 +13,20 @@ from distillery.ops import advantages
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
-# Under RMSprop's root, as TensorFlow's implementations of A2C have it.
+# Added under RMSprop's root, as in TensorFlow's implementations of A2C.
 _EPSILON = 1e-5
 
 
 class Batch(NamedTuple):
-  """What an update needs of each sample, task-major: `[K, N, ...]`."""
+  """The samples of a block, as an update needs them.
+
+  Attributes:
+    observation: float32 `[K, N, D]`.
+    action: float32 `[K, N, A]`.
+    behaviour_log_prob: float32 `[K, N]`, log-probability of the action under
+      the policy that acted.
+    value_target: float32 `[K, N]`, the n-step return.
+  """
 
   observation: tf.Tensor
   action: tf.Tensor
@@ -27,10 +35,11 @@ class Batch(NamedTuple):
 
 
 class A2CLearner(learners.Learner):
-  """Learns pi_k and V_k from the blocks of a queue.
+  """The learner of pi_k and V_k, from the blocks of a queue.
 
-  In turns, a task's update is of data that was collected before those of the
-  tasks before it; the ratio of probabilities makes up for that.
+  With order='turns', the tasks before task k have already moved the trunk when
+  task k is updated, so the policy is no longer the one that acted. The ratio of
+  probabilities corrects for that.
   """
 
   def __init__(
@@ -83,6 +92,7 @@ class A2CLearner(learners.Learner):
 
   @tf.function
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Metrics:
+    """Updates trunk, heads and statistics from one block."""
     del step  # Nothing is random.
     batch_checks.check_block(
         block,
@@ -103,8 +113,8 @@ class A2CLearner(learners.Learner):
             batch, tf.one_hot(task, num_tasks)
         )
         own = [total + part for total, part in zip(own, of_task)]
-    # A task's head is nothing to the other tasks: in turns, too, all of them
-    # can be moved at the end.
+    # The head of a task does not affect the other tasks. So all heads can be
+    # moved at the end, also with order='turns'.
     optimizers.apply_clipped(
         self._own_optimizer,
         own,
@@ -112,16 +122,17 @@ class A2CLearner(learners.Learner):
         self._config.max_gradient_norm,
         num_tasks=num_tasks,
     )
-    # Only now, so that a block is learned from with the very function that
-    # acted in it.
+    # The statistics are updated last, so that a block is learned from with the
+    # same function that acted in it.
     if not self._config.initial_run:
       self._networks.policy.normalizer.update(batch.observation)
     return {'reward': tf.reduce_mean(block.reward), **metrics}
 
   def _make_batch(self, block: blocks.Block) -> Batch:
-    """Computes n-step returns; `[K, T, E]` to `[K, N]`.
+    """Computes the n-step returns of a block, as samples `[K, N, ...]`.
 
-    A time limit is no end: what comes after it is worth something.
+    A time limit does not terminate a task: the return includes the value of the
+    state that follows.
     """
     config, networks = self._config, self._networks
     samples = block.samples()
@@ -151,11 +162,14 @@ class A2CLearner(learners.Learner):
   def _update_shared(
       self, batch: Batch, weight: tf.Tensor
   ) -> Tuple[List[tf.Tensor], Metrics]:
-    """Moves the trunk; returns the gradients of the heads.
+    """Moves the trunk and computes the gradients of the heads.
 
     Args:
-      batch: of all tasks.
-      weight: of each task's loss, `[K]`.
+      batch: the samples of all tasks.
+      weight: the weight of each task's loss, float32 `[K]`.
+
+    Returns:
+      The gradient of each variable of the heads, and the metrics.
     """
     config, networks = self._config, self._networks
     with tf.GradientTape() as tape:
@@ -172,7 +186,8 @@ class A2CLearner(learners.Learner):
           + config.value_cost * terms.value,
           axis=1,
       )
-      # The sum of the tasks' means: a head learns as if it were alone.
+      # The sum of the tasks' means, so that each head learns as if it were
+      # alone.
       loss = tf.reduce_sum(weight * of_task)
     shared, own = tape.gradient(loss, (self._shared, self._own))
     optimizers.apply_clipped(
@@ -189,6 +204,6 @@ class A2CLearner(learners.Learner):
 def _members(
     variables: Sequence[tf.Variable], wanted: Sequence[tf.Variable]
 ) -> List[tf.Variable]:
-  """Those of `variables` that are wanted."""
+  """Returns the variables that are also in `wanted`, in their order."""
   references = {variable.ref() for variable in wanted}
   return [variable for variable in variables if variable.ref() in references]

@@ -1,4 +1,7 @@
-"""A2C's objective, term by term (Mnih et al. 2016; Arora et al. 2018, 3.1)."""
+"""The objective of A2C, term by term.
+
+Mnih et al. 2016; Arora et al. 2018, section 3.1.
+"""
 
 from typing import NamedTuple
 
@@ -11,7 +14,10 @@ tfd = tfp.distributions
 
 
 class A2CTerms(NamedTuple):
-  """Unreduced terms of the loss, each `[K, N]`; minimise their weighted sum."""
+  """The unreduced terms of the loss, each `[K, N]`.
+
+  The learner minimises their weighted sum.
+  """
 
   policy_gradient: tf.Tensor
   entropy: tf.Tensor
@@ -25,26 +31,28 @@ def terms(
     value: tf.Tensor,
     value_target: tf.Tensor,
 ) -> A2CTerms:
-  """What is minimised of every sample.
+  """Computes the terms of the loss of every sample.
 
     policy_gradient  -pi(a|s) / mu(a|s) (G - V(s)), whose gradient is that of
                      -log pi(a|s) (G - V(s)) where pi has not moved yet
-    entropy          H(pi(.|s)), in closed form: that of the action which was
-                     taken, -log pi(a|s), has a gradient of mean zero
+    entropy          H(pi(.|s)) in closed form. The estimate from the action
+                     that was taken, -log pi(a|s), would have a gradient of
+                     mean zero.
     value            (V(s) - G)^2
 
   Args:
-    policy: pi_k, batch shape `[K, N]`.
-    action: `[K, N, A]`.
-    behaviour_log_prob: log mu(a|s), when it was taken, `[K, N]`.
-    value: V_k, `[K, N]`.
-    value_target: G, the n-step return, `[K, N]`.
+    policy: the policies pi_k, batch shape `[K, N]`.
+    action: the actions that were taken, `[K, N, A]`.
+    behaviour_log_prob: log mu(a|s) under the policy mu that acted, `[K, N]`.
+    value: the values V_k(s), `[K, N]`.
+    value_target: the n-step returns G, `[K, N]`.
 
   Returns:
-    `A2CTerms`. No gradient reaches the value through the advantage.
+    The terms, each `[K, N]`. No gradient reaches the value through the
+    advantage.
 
   Raises:
-    ValueError: if shapes disagree.
+    ValueError: if the shapes disagree.
   """
   checks.action_of('terms', policy, action)
   checks.same_shape('terms', value=value, value_target=value_target)

@@ -1,4 +1,4 @@
-"""A2C's networks."""
+"""The networks of A2C."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,14 @@ import numpy as np
 
 
 class A2CNetworks(NamedTuple):
-  """What learns, and acts.
+  """The modules of an A2C agent.
 
   Attributes:
-    policy: of all tasks.
-    value: likewise.
-    reward_scale: what their rewards are divided by.
-    value_is_new: whether the values have learned nothing before this run.
+    policy: the policies pi_k of all tasks.
+    value: the state values V_k of all tasks.
+    reward_scale: the number by which each task's rewards are divided.
+    value_is_new: whether the values start untrained. It is false if they come
+      from an earlier run.
   """
 
   policy: multi_head.MultiHeadPolicy
@@ -28,12 +29,16 @@ class A2CNetworks(NamedTuple):
 def make_networks(
     spec: specs.AgentSpec, config: a2c_config.A2CConfig, seed: int
 ) -> A2CNetworks:
-  """Makes them.
+  """Makes the networks, with new weights.
 
   Args:
-    spec: of the tasks.
-    config: architecture and sizes.
-    seed: of the initial weights.
+    spec: the tasks' observations and actions, and their number K.
+    config: the architecture and the sizes of the layers.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks; the policy and the values share the statistics of the
+    observations.
   """
   policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
   policy = multi_head.MultiHeadPolicy(

@@ -1,4 +1,4 @@
-"""What rewards are divided by, task by task."""
+"""The scale of each task's rewards."""
 
 from distillery.ops import checks
 from distillery.ops import moments
@@ -9,14 +9,20 @@ _MIN_STD = 1e-4
 
 
 class RewardScale(snt.Module):
-  """Running standard deviation of each task's discounted returns.
+  """The running standard deviation of each task's discounted returns.
 
-  The return of an environment so far, R_t = gamma R_{t-1} + r_t, is what is
-  taken the deviation of, as in the baselines' VecNormalize.
+  It is the deviation of the return of an environment up to step t,
+  R_t = gamma R_{t-1} + r_t, as in VecNormalize of the OpenAI baselines.
   """
 
   def __init__(self, num_tasks: int, envs_per_task: int, discount: float):
-    """Makes the variables."""
+    """Makes the variables.
+
+    Args:
+      num_tasks: K, the number of tasks.
+      envs_per_task: E, the number of environments of each task.
+      discount: gamma, the discount factor, in [0, 1).
+    """
     super().__init__(name='reward_scale')
     self._discount = discount
     self._return = tf.Variable(
@@ -31,14 +37,18 @@ class RewardScale(snt.Module):
     )
 
   def __call__(self, reward: tf.Tensor, episode_step: tf.Tensor) -> tf.Tensor:
-    """Takes in a block and returns its rewards, divided.
+    """Updates the deviations with a block and divides its rewards by them.
 
     Args:
-      reward: `[K, T, E]`.
-      episode_step: `[K, T, E]` int32, 0 where an episode begins.
+      reward: the rewards of the block, float32 `[K, T, E]`.
+      episode_step: the number of each step in its episode, int32 `[K, T, E]`;
+        0 where an episode begins.
+
+    Returns:
+      The divided rewards, float32 `[K, T, E]`.
 
     Raises:
-      ValueError: if the shapes are others.
+      ValueError: if an argument has another shape.
     """
     num_tasks, num_envs = self._return.shape
     checks.has_shape(
@@ -58,7 +68,7 @@ class RewardScale(snt.Module):
     return reward / std[:, tf.newaxis, tf.newaxis]
 
   def _merge(self, totals: tf.Tensor) -> None:
-    """Merges the moments of `[K, T, E]` with those so far."""
+    """Merges the moments of new returns `[K, T, E]` into the running ones."""
     mean, variance = tf.nn.moments(totals, axes=[1, 2])
     count = tf.constant(float(totals.shape[1] * totals.shape[2]))
     after = moments.merged(
