@@ -1,1 +1,1 @@
-"""DAMSEL: imitates experts of many tasks, from a latent that it infers."""
+"""DAMSEL: imitates the experts of many tasks, given a latent that it infers."""

@@ -1,4 +1,4 @@
-"""DAMSEL at test time (algorithm 2), in NumPy."""
+"""The adaptation of DAMSEL at test time (algorithm 2), in NumPy."""
 
 import dataclasses
 from typing import Dict, Mapping, Optional, Sequence
@@ -10,11 +10,13 @@ import numpy as np
 
 
 class DamselAdapter:
-  """Tries every family's component, keeps to the best, and infers from there.
+  """The adapter that tries every family's component and then infers latents.
 
-  Trajectory j < F of a task is made from component j. Then k* is the one with
-  the greatest return, the first of equals; the context is that trajectory, and
-  all that follow; and the latent is what the encoder makes of the context.
+  With F families, the latent of trajectory j < F of a task is component j. Then
+  the component with the greatest return is chosen, the first one if several are
+  equal. The context is the trajectory of that component and all trajectories
+  after the first F. From then on the latent is what the encoder infers from the
+  context.
   """
 
   def __init__(
@@ -26,20 +28,24 @@ class DamselAdapter:
     """Initialises the adapter.
 
     Args:
-      policy: of a run; it acts without noise here.
-      parameters: of the learner that it was trained by.
-      num_tasks: K, to adapt to.
+      policy: the policy of a trained run; it acts without noise here.
+      parameters: the parameters of that policy and of the encoder, by name,
+        as the learner served them.
+      num_tasks: K, the number of tasks to adapt to.
     """
     self._num_tasks = num_tasks
     self.policy = dataclasses.replace(policy, latents='latents', noise_std=0.0)
     self._parameters = dict(parameters)
-    # Of each family once, in the order of the tasks.
+    # The component of each family once, in the order of the tasks.
     rows = parameters['components']
     _, first = np.unique(rows, axis=0, return_index=True)
     self.components = rows[np.sort(first)]  # [F, L]
 
   def chosen(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
-    """Index of the component of each task, `[K]`, by the first F blocks."""
+    """Returns the index of each task's best component, `[K]`.
+
+    It needs the first F trajectories.
+    """
     returns = [
         block['reward'].sum(axis=(1, 2))
         for block in blocks[: len(self.components)]
@@ -47,7 +53,11 @@ class DamselAdapter:
     return np.argmax(returns, axis=0)
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
-    """What the next trajectory of each task is made from, `[K, L]`."""
+    """Returns the latent of each task's next trajectory, float32 `[K, L]`.
+
+    Raises:
+      ValueError: if a trajectory is of other tasks or of several environments.
+    """
     adaptation.check_blocks(blocks, self._num_tasks)
     num_families, num_tasks = len(self.components), self._num_tasks
     if len(blocks) < num_families:
@@ -68,7 +78,10 @@ class DamselAdapter:
   def taken_for(
       self, blocks: Sequence[adaptation.Block]
   ) -> Optional[np.ndarray]:
-    """See `core.adaptation.Adapter`: the best component, once all are tried."""
+    """Returns the index of each task's best component, `[K]`.
+
+    It is None until all components have been tried, and if there is only one.
+    """
     num_families = len(self.components)
     if num_families == 1 or len(blocks) < num_families:
       return None
@@ -77,11 +90,14 @@ class DamselAdapter:
   def parameters(
       self, blocks: Sequence[adaptation.Block]
   ) -> Dict[str, np.ndarray]:
-    """See `core.adaptation.Adapter`."""
+    """Returns the policy's parameters for the next trajectory of each task."""
     return {**self._parameters, 'latents': self.latents(blocks)}
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
-    """`networks.infer`'s, of one trajectory: `[K, T, X]`."""
+    """Returns the encoder's inputs of one trajectory, `[K, T, X]`.
+
+    They are the same as in `networks.infer`.
+    """
     parameters = self._parameters
     observation, action, reward, following = (
         block[name][:, :, 0]

@@ -1,7 +1,7 @@
-"""What experts did in each task: collected, stored, and checked.
+"""The episodes of the experts: how they are collected, stored and checked.
 
-A directory with experts.npz and experts.json; nothing pickled, so that
-meta-training can be repeated from it without the experts.
+They are stored in a directory as experts.npz and experts.json, without pickle.
+So meta-training can be repeated from this directory without the experts.
 """
 
 import contextlib
@@ -30,22 +30,23 @@ from distillery.environments import timestep_checks
 import numpy as np
 
 _ARRAYS, _ABOUT = 'experts.npz', 'experts.json'
-# A task's expert is given up after as many episodes for each that is wanted,
-# and at first after as many of which none succeeded.
+# An expert may use `_TRIES` episodes for each successful one that is wanted. It
+# is given up sooner if none of its first `_FIRST_TRIES` episodes succeeds.
 _TRIES, _FIRST_TRIES = 3, 20
 
-# From an observation `[D]` to the action `[A]`, in [-1, 1].
+# A function from an observation `[D]` to an action `[A]` in [-1, 1].
 Expert = Callable[[np.ndarray], np.ndarray]
 
 
 class Experts(NamedTuple):
-  """Successful episodes of K tasks: E episodes of T steps each.
+  """The successful episodes of K tasks: E episodes of T steps each.
 
   Attributes:
-    observation: `[K, E, T, D]` float32.
-    action: what the expert would do there, without noise; `[K, E, T, A]`.
-    about: JSON: source, num_episodes, env_steps (failed episodes included),
-      noise_std, seed, suite, info, tasks.
+    observation: the observations, float32 `[K, E, T, D]`.
+    action: the action that the expert chose in each observation, before noise
+      was added, float32 `[K, E, T, A]`.
+    about: the description of the episodes, as in JSON: source, num_episodes,
+      env_steps (failed episodes included), noise_std, seed, suite, info, tasks.
   """
 
   observation: np.ndarray
@@ -54,13 +55,16 @@ class Experts(NamedTuple):
 
 
 def exist(folder: str) -> bool:
-  """Whether there are experts in a folder."""
+  """Returns whether a folder holds the episodes of experts."""
   return (pathlib.Path(user_paths.expand(folder)) / _ABOUT).exists()
 
 
 @contextlib.contextmanager
 def held(folder: str) -> Iterator[None]:
-  """Waits until nobody else makes experts in a folder, and keeps others out."""
+  """Holds a folder's lock, so that one process at a time makes experts in it.
+
+  It waits while another process holds the lock.
+  """
   path = pathlib.Path(user_paths.expand(folder))
   path.mkdir(parents=True, exist_ok=True)
   with open(path / '.experts.lock', 'w') as lock:
@@ -75,7 +79,12 @@ def held(folder: str) -> Iterator[None]:
 
 
 def write(folder: str, experts: Experts) -> None:
-  """Writes both files, each whole or not at all; the JSON last."""
+  """Writes both files, each whole or not at all, the JSON file last.
+
+  Args:
+    folder: the directory; it is made if it is missing.
+    experts: the episodes.
+  """
   path = pathlib.Path(user_paths.expand(folder))
   path.mkdir(parents=True, exist_ok=True)
   with open(path / f'{_ARRAYS}.tmp', 'wb') as f:
@@ -88,10 +97,10 @@ def write(folder: str, experts: Experts) -> None:
 
 
 def read(folder: str) -> Experts:
-  """Reads what `write` wrote.
+  """Reads the episodes that `write` wrote into a folder.
 
   Raises:
-    ValueError: if there are none, or they cannot be read.
+    ValueError: if the folder holds none, or its files are damaged.
   """
   path = pathlib.Path(user_paths.expand(folder))
   if not folder or not exist(folder):
@@ -118,28 +127,32 @@ def read(folder: str) -> Experts:
         or not np.isfinite(array).all()
     ):
       raise ValueError(
-          f'the experts in {path} are spoilt: want {name} float32 '
+          f'the experts in {path} are damaged: want {name} float32 '
           f'[K, E, T, n] and finite, got {array.dtype} '
           f'{array.shape}.'
       )
   if not isinstance(about, dict) or not isinstance(about.get('tasks'), list):
     raise ValueError(
-        f'the experts in {path} are spoilt: {_ABOUT} is no table with tasks.'
+        f'the experts in {path} are damaged: {_ABOUT} has no list of tasks.'
     )
   return experts
 
 
 def digest(folder: str) -> str:
-  """SHA-256 of the stored arrays, hexadecimal."""
+  """Returns the SHA-256 of the stored arrays, in hexadecimal digits."""
   path = pathlib.Path(user_paths.expand(folder)) / _ARRAYS
   return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
-  """Refuses experts of other tasks.
+  """Checks that experts are those of a suite's training tasks.
+
+  Args:
+    experts: the episodes of the experts.
+    suite: the tasks of the run.
 
   Raises:
-    ValueError: with what differs.
+    ValueError: if they differ; the message says in what.
   """
   want = _description(suite)
   for name in ('suite', 'info'):
@@ -159,7 +172,7 @@ def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
     raise ValueError(
         f'there are no experts of {", ".join(missing)}.'
         if missing
-        else f'there are experts of tasks that are none: {", ".join(more)}.'
+        else f'there are experts of tasks not in the suite: {", ".join(more)}.'
     )
 
 
@@ -172,27 +185,28 @@ def collect(
     noise_std: float,
     seed: int,
 ) -> Tuple[Experts, List[str]]:
-  """Has experts solve every task to be trained on.
+  """Collects successful episodes of an expert in every training task.
 
-  What they do is disturbed by noise, so that episodes differ and show the way
-  back; what is stored is what they would have done.
+  Noise is added to the actions, so that episodes differ and show how to return
+  to the path. The stored actions are those without the noise.
 
   Args:
-    suite: whose episodes are of one length.
-    make_expert: from a task's place among those to be trained on, and the task,
-      to who acts in it.
-    source: what the experts are, in a word.
-    num_episodes: E, of each task.
-    noise_std: of the noise, in units of the action.
-    seed: of the noise.
+    suite: the tasks, whose episodes all have one length.
+    make_expert: makes the expert of a task, from the task's index among the
+      training tasks and the task.
+    source: the name of the kind of experts, for the description.
+    num_episodes: E, the successful episodes of each task, at least 1.
+    noise_std: the standard deviation of the noise, in units of the action.
+    seed: the seed of the noise.
 
   Returns:
-    The experts, and the names of the tasks that they do not have, since their
-    expert did not succeed in as many of three times as many tries, or in none
-    of the first twenty.
+    The episodes, and the names of the tasks that are left out. A task is left
+    out if fewer than E of 3 E episodes (20 if that is more) succeed, or none of
+    the first 20.
 
   Raises:
-    ValueError: if no expert solved its task, or episodes differ in length.
+    ValueError: if no expert solved its task, episodes differ in length, or an
+      environment returns a bad value.
   """
   episodes, failed, env_steps = [], [], 0
   for index, task in enumerate(suite.train_tasks):
@@ -243,7 +257,15 @@ def collect(
 
 
 def without(suite: base.TaskSuite, names: Sequence[str]) -> base.TaskSuite:
-  """The suite without some of the tasks to be trained on."""
+  """Returns a suite without some of its training tasks.
+
+  Args:
+    suite: the suite.
+    names: the names of the training tasks to leave out.
+
+  Returns:
+    A suite with the other training tasks and all test tasks.
+  """
   return base.TaskSuite(
       name=suite.name,
       info=suite.info,
@@ -277,7 +299,12 @@ def _solve(
     noise_std: float,
     rng: np.random.Generator,
 ) -> Tuple[List[Tuple[np.ndarray, np.ndarray]], int]:
-  """Observations and actions of the episodes that succeeded; steps of all."""
+  """Runs an expert in its task until enough episodes have succeeded.
+
+  Returns:
+    The observations `[T, D]` and actions `[T, A]` of each successful episode,
+    and the number of environment steps of all episodes.
+  """
   environment = task.factory(0)
   shape = environment.observation_spec().shape
   solved, steps = [], 0

@@ -1,4 +1,4 @@
-"""DAMSEL's learner."""
+"""The learner of DAMSEL."""
 
 from typing import Dict, Mapping
 
@@ -17,7 +17,7 @@ Metrics = Dict[str, tf.Tensor]
 
 
 class DamselLearner(learners.Learner):
-  """Imitates the experts from latents that it infers (algorithm 1).
+  """The learner that imitates experts from inferred latents (algorithm 1).
 
   | loss           | weight           | moves           | held fixed    |
   |----------------|------------------|-----------------|---------------|
@@ -25,7 +25,7 @@ class DamselLearner(learners.Learner):
   | model_loss     | model_weight     | model, encoder  | what happened |
   | component_loss | component_weight | encoder         | components    |
 
-  Where a task is imitated from its component, L_BC moves the policy alone.
+  In tasks that are imitated from their component, L_BC moves only the policy.
   """
 
   def __init__(
@@ -64,7 +64,7 @@ class DamselLearner(learners.Learner):
 
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
-    """U updates; then what the tasks' latents are inferred to be."""
+    """Makes U updates, then infers the latents that act in the next block."""
     config, networks = self._config, self._networks
     num_tasks = self._spec.num_tasks
     batch_checks.check_rows(
@@ -102,7 +102,16 @@ class DamselLearner(learners.Learner):
   def _update(
       self, contexts: tf.Tensor, experts: tf.Tensor, seed: tf.Tensor
   ) -> Metrics:
-    """One update of all three networks, of M tasks."""
+    """Updates policy, encoder and model once, from M of the tasks.
+
+    Args:
+      contexts: episodes for the encoder, float32 `[K, E, T, W]`.
+      experts: steps of the experts, float32 `[K, E * T, D + A]`.
+      seed: the seed of all random draws, int64 [2].
+
+    Returns:
+      The metrics.
+    """
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 4)
     tasks = episodes.draw_tasks(
@@ -148,7 +157,7 @@ class DamselLearner(learners.Learner):
           networks.scales.change(damsel_networks.changes(context)),
       )
       distance = losses.component_loss(latent, component)
-      # The ablation's latents are drawn to nothing.
+      # In the ablation the latents are not drawn to any component.
       weight = 0.0 if config.single_prior else config.component_weight
       loss = tf.reduce_mean(
           imitation + config.model_weight * model + weight * distance
@@ -163,14 +172,17 @@ class DamselLearner(learners.Learner):
     }
 
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
-    # The networks scale rewards, see `networks.changes`.
+    # Rewards stay as they are: `networks.scales.change` scales them.
     return transitions.unpack_scaled(rows, self._spec, reward_scale=1.0)
 
 
 def acting_variables(
     networks: damsel_networks.DamselNetworks,
 ) -> Dict[str, tf.Variable]:
-  """By name, what acts and adapts without TensorFlow; see `adaptation`."""
+  """Returns the variables for acting and adapting without TensorFlow, by name.
+
+  See `adaptation`.
+  """
   found = {}
   for name in ('policy', 'encoder'):
     for key, variable in getattr(networks, name).acting_variables().items():

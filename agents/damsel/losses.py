@@ -1,11 +1,11 @@
-"""DAMSEL's losses (Mendonca et al. 2020), each of M tasks, `[M]`.
+"""The losses of DAMSEL (Mendonca et al. 2020), one number a task, `[M]`.
 
-  L_BC    = mean_n |pi(s, z) - a*|^2          moves policy and encoder
-  L_model = mean_n |M(s, a, z) - (s' - s, r)|^2      model and encoder
-  L_f     = |z - f|^2                                    the encoder
+  L_BC    = mean_n |pi(s, z) - a*|^2              moves policy and encoder
+  L_model = mean_n |M(s, a, z) - (s' - s, r)|^2   moves model and encoder
+  L_f     = |z - f|^2                             moves the encoder
 
-All are minimised. The paper prints the first two with a minus, and the third as
-a norm that is not squared; the square is smooth at its minimum.
+All are minimised. The paper prints the first two with a minus sign, and the
+third as a norm without the square. The square is smooth at its minimum.
 """
 
 from distillery.ops import checks
@@ -13,15 +13,15 @@ import tensorflow as tf
 
 
 def imitation_loss(action: tf.Tensor, expert_action: tf.Tensor) -> tf.Tensor:
-  """L_BC.
+  """Computes L_BC, the error of the imitation.
 
   Args:
-    action: of the policy, `[M, N, A]`.
-    expert_action: what the expert does in the same states; same shape. Held
-      fixed.
+    action: the policy's actions, in the unit box, `[M, N, A]`.
+    expert_action: the expert's actions in the same states, of the same shape.
+      No gradient reaches them.
 
   Returns:
-    `[M]`.
+    L_BC of each task, `[M]`.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -30,14 +30,15 @@ def imitation_loss(action: tf.Tensor, expert_action: tf.Tensor) -> tf.Tensor:
 
 
 def model_loss(prediction: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
-  """L_model.
+  """Computes L_model, the error of the model.
 
   Args:
-    prediction: of the model, `[M, N, D + 1]`.
-    change: what the step led to, standardised; same shape. Held fixed.
+    prediction: the model's predictions, `[M, N, D + 1]`.
+    change: the standardised changes of the observation, and the scaled rewards,
+      of the same shape. No gradient reaches them.
 
   Returns:
-    `[M]`.
+    L_model of each task, `[M]`.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -46,14 +47,15 @@ def model_loss(prediction: tf.Tensor, change: tf.Tensor) -> tf.Tensor:
 
 
 def component_loss(latent: tf.Tensor, component: tf.Tensor) -> tf.Tensor:
-  """L_f.
+  """Computes L_f, the squared distance of latents from their components.
 
   Args:
-    latent: z, `[M, L]`.
-    component: f of the task's family; same shape. Held fixed.
+    latent: the inferred latents z, `[M, L]`.
+    component: the component f of each task's family, of the same shape. No
+      gradient reaches it.
 
   Returns:
-    `[M]`.
+    L_f of each task, `[M]`.
 
   Raises:
     ValueError: if the shapes disagree.

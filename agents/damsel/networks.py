@@ -1,4 +1,4 @@
-"""DAMSEL's networks: policy, encoder, model, and the families' components."""
+"""The networks of DAMSEL: policy, encoder, model, and families' components."""
 
 from typing import NamedTuple
 
@@ -12,18 +12,21 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# Of observations, metres, and of what a step changes in them.
+# The least standard deviations that observations (in metres) and their changes
+# in a step are divided by.
 _MIN_STD, _MIN_CHANGE_STD = 5e-2, 1e-3
 
 
 class Latents(snt.Module):
-  """What stands for the tasks: components, and what was inferred last.
+  """The latents of the tasks: their components, and those inferred last.
 
-  A component f_k belongs to a family, distinct and as far from each other as
-  from any; never trained. Variables have a row a task, `[K, L]`.
+  The component f_k of a task stands for its family. The components of any two
+  families have the same distance. They are never trained. Both variables have
+  one row a task, `[K, L]`.
   """
 
   def __init__(self, components: np.ndarray):
+    """Makes the variables; `components` is `[K, L]`."""
     super().__init__(name='latents')
     self.components = tf.Variable(
         components, trainable=False, name='components', dtype=tf.float32
@@ -34,22 +37,29 @@ class Latents(snt.Module):
 
 
 class Scales(snt.Module):
-  """Means and deviations of the experts' observations and of their changes.
+  """The means and standard deviations of observations and of their changes.
 
-  Of the experts, who are there from the beginning and go wherever the agent has
-  to: it hardly moves at first, and what is far from its own mean would be
-  clipped away.
+  They are computed from the experts' episodes. These exist from the beginning
+  and cover all places that the agent has to reach. The agent itself hardly
+  moves at first: with its own statistics, observations far from its mean would
+  be clipped.
   """
 
   def __init__(self, experts: damsel_experts.Experts, reward_scale: float):
-    """Makes the constants; `reward_scale` stands for a reward's deviation."""
+    """Computes the constants.
+
+    Args:
+      experts: the episodes of the experts, `[K, E, T, D]`.
+      reward_scale: the factor on rewards, used in place of one over their
+        standard deviation.
+    """
     super().__init__(name='scales')
     size = experts.observation.shape[-1]
     self.observation = normalizer.RunningNormalizer(
         1, size, min_std=_MIN_STD, name='observation'
     )
     self.observation.update(experts.observation.reshape(1, -1, size))
-    # Of the change in each entry, then of the reward.
+    # The scales of the change in each entry, then the scale of the reward.
     self.change = normalizer.RunningNormalizer(
         1, size + 1, min_std=_MIN_CHANGE_STD, name='change'
     )
@@ -61,17 +71,18 @@ class Scales(snt.Module):
 
 
 class DamselNetworks(NamedTuple):
-  """What is trained, and what it is trained with.
+  """The networks of a DAMSEL agent, with their latents and scales.
 
   Attributes:
-    policy: standardised observations `[M, N, D]` and latents `[M, L]` to what
-      tanh brings into the unit box, `[M, N, A]`.
-    encoder: `context_features` `[M, N, X]` to `[M, N, L]`; a context's latent
-      is the mean over N, whatever the order (see `infer`).
-    model: standardised observations and actions, and latents, to standardised
-      `changes`, `[M, N, D + 1]`.
-    latents: of the tasks.
-    scales: of what the three are given.
+    policy: the network from standardised observations `[M, N, D]` and latents
+      `[M, L]` to actions before tanh, `[M, N, A]`.
+    encoder: the network from the features of a context, `[M, N, X]`, to
+      `[M, N, L]`. The latent is the mean over N, so the order of the context
+      does not matter (see `infer`).
+    model: the network from standardised observations, actions and latents to
+      standardised `changes`, `[M, N, D + 1]`.
+    latents: the latents of the tasks.
+    scales: the scales of the networks' inputs, and of the model's targets.
   """
 
   policy: conditioned_mlp.ConditionedMLP
@@ -82,10 +93,10 @@ class DamselNetworks(NamedTuple):
 
 
 def changes(rows: transitions.Transitions) -> tf.Tensor:
-  """What a step led to: s' - s, and r; `[..., D + 1]`.
+  """Returns the change s' - s of each step and its reward, `[..., D + 1]`.
 
-  The change, since s' alone would be told by s, and the reward alone tells what
-  a task asks for.
+  The change is used because s' alone is nearly s. The reward is included
+  because only the reward shows the goal of a task.
   """
   return tf.concat(
       [rows.next_observation - rows.observation, rows.reward[..., tf.newaxis]],
@@ -96,14 +107,31 @@ def changes(rows: transitions.Transitions) -> tf.Tensor:
 def state_and_action(
     networks: DamselNetworks, rows: transitions.Transitions
 ) -> tf.Tensor:
-  """What the model goes by, `[M, N, D + A]`; actions in the unit box."""
+  """Returns the model's input apart from the latent.
+
+  Args:
+    networks: the networks; their scales standardise the observations.
+    rows: steps `[M, N, ...]`, with actions in the unit box.
+
+  Returns:
+    Standardised observations and actions, `[M, N, D + A]`.
+  """
   return tf.concat(
       [networks.scales.observation(rows.observation), rows.action], axis=-1
   )
 
 
 def infer(networks: DamselNetworks, rows: transitions.Transitions) -> tf.Tensor:
-  """z = mean over a context of q(s, a, r, s' - s), `[M, L]`."""
+  """Infers z, the mean of q(s, a, r, s' - s) over a context.
+
+  Args:
+    networks: the networks; the encoder is q.
+    rows: the context of each task, steps `[M, N, ...]` with actions in the unit
+      box.
+
+  Returns:
+    The latents z, `[M, L]`.
+  """
   features = tf.concat(
       [state_and_action(networks, rows), networks.scales.change(changes(rows))],
       axis=-1,
@@ -115,7 +143,16 @@ def infer(networks: DamselNetworks, rows: transitions.Transitions) -> tf.Tensor:
 def act(
     networks: DamselNetworks, observation: tf.Tensor, latent: tf.Tensor
 ) -> tf.Tensor:
-  """pi(s, z) in the unit box, `[M, N, A]`."""
+  """Computes the policy's actions pi(s, z).
+
+  Args:
+    networks: the networks; the policy is pi.
+    observation: the observations s, `[M, N, D]`.
+    latent: the latents z, `[M, L]`.
+
+  Returns:
+    The actions in the unit box, `[M, N, A]`.
+  """
   return tf.tanh(
       networks.policy(networks.scales.observation(observation), latent)
   )
@@ -131,11 +168,14 @@ def make_networks(
   """Makes the default networks.
 
   Args:
-    spec: of the tasks.
-    config: sizes.
-    components: f of each task's family, `[K, L]`.
-    experts: of the tasks.
-    seed: of the initial weights.
+    spec: the tasks' observations and actions, and their number K.
+    config: the sizes of the layers and of the latents.
+    components: the component f of each task's family, `[K, L]`.
+    experts: the episodes of the experts, which set the scales.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks, with new weights.
   """
   (observation_size,), (action_size,) = (
       spec.observation_spec.shape,

@@ -1,5 +1,5 @@
-"""Frozen teachers, one a task, distilled into one student (Arora et al. 2018).
+"""Distils frozen teachers, one a task, into one student (Arora et al. 2018).
 
-Imports nothing: a launcher checks its flags against
+This package imports nothing: a launcher checks its flags against
 `config.DistillationConfig` before anything imports TensorFlow.
 """

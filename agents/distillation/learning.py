@@ -1,4 +1,4 @@
-"""Distillation's learner: one compiled step a block of short unrolls."""
+"""The learner of distillation: one compiled step for each block."""
 
 from typing import Dict
 
@@ -12,13 +12,14 @@ from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
 import tensorflow as tf
 
-# Under RMSprop's root: the square of the study's 1e-5, which is beside it. What
-# parts student and teacher at last has small gradients.
+# Added under RMSprop's root: the square of the study's 1e-5, which is added
+# outside the root. It is small because the last differences between student and
+# teacher have small gradients.
 _EPSILON = 1e-10
 
 
 class DistillationLearner(learners.Learner):
-  """Moves the student to its teachers in the blocks of a queue."""
+  """The learner that moves the student to its teachers, from queued blocks."""
 
   def __init__(
       self,
@@ -54,8 +55,8 @@ class DistillationLearner(learners.Learner):
         },
         checkpointables={
             'policy': student,
-            # The teachers' own runs may go on; a resumed distillation keeps
-            # those that it began with.
+            # The teachers' own runs may be trained further. A resumed
+            # distillation keeps the teachers that it started with.
             'teacher': self.teacher,
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
@@ -65,6 +66,7 @@ class DistillationLearner(learners.Learner):
 
   @tf.function
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """Updates the student from one block."""
     del step  # Nothing is random.
     batch_checks.check_block(
         block, self._student.num_tasks, ('observation', 'reward')
@@ -98,9 +100,10 @@ class DistillationLearner(learners.Learner):
 
 
 def _make_teacher(teachers: frozen.Teachers) -> multi_head.MultiHeadPolicy:
-  """The teachers as one policy, each with the statistics it was trained with.
+  """Makes one policy of all teachers, each with the statistics of its own run.
 
-  Nothing moves it; what its constructor draws is overwritten.
+  The policy is never trained. The weights that its constructor draws are
+  overwritten.
   """
   parameters = teachers.parameters
   weights = [parameters[f'w{i}'] for i in range(teachers.policy.num_layers)]

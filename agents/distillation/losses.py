@@ -13,13 +13,16 @@ tfd = tfp.distributions
 def distillation_loss(
     teacher: tfd.Distribution, student: tfd.Distribution
 ) -> tf.Tensor:
-  """Computes KL(teacher || student) in nats, `[K, N]`.
+  """Computes KL(teacher || student).
 
-  The study's equation (4) has the other direction; its code has this one.
+  Equation (4) of the study has the other direction; its code has this one.
 
   Args:
     teacher: the teachers' distributions, batch shape `[K, N]`.
     student: the student's distributions, of the same shapes.
+
+  Returns:
+    The KL in nats, `[K, N]`, unreduced.
 
   Raises:
     ValueError: if the shapes disagree.

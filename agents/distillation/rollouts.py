@@ -1,4 +1,4 @@
-"""Acting as the student or as its teacher, drawn for each unroll."""
+"""The policy that acts as student or as teacher, drawn for each unroll."""
 
 import dataclasses
 from typing import Any, Dict, Tuple
@@ -9,14 +9,14 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class EitherPolicy:
-  """Two policies, one of which acts in an unroll of an environment.
+  """A student and a teacher, one of which acts in an unroll of an environment.
 
-  It is for collecting alone, and not for checkpoints.
+  It is only for collecting; checkpoints do not hold it.
 
   Attributes:
-    student: acts with `probability`.
-    teacher: acts otherwise.
-    probability: of the student.
+    student: the policy that acts with `probability`.
+    teacher: the policy that acts otherwise.
+    probability: the probability that the student acts, in [0, 1].
   """
 
   student: acting_multi_head.MultiHeadPolicy
@@ -28,7 +28,15 @@ class EitherPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Tuple[Any, Any]:
-    """Of both; see `acting.ActingPolicy`."""
+    """Gathers the parameters that both policies need in the units' tasks.
+
+    Args:
+      parameters: the parameters of both, float32 arrays by name.
+      task_index: the index of each unit's task, int `[U]`.
+
+    Returns:
+      The student's selection and the teacher's, for `sample`.
+    """
     return (
         self.student.select_tasks(parameters, task_index),
         self.teacher.select_tasks(parameters, task_index),
@@ -37,7 +45,17 @@ class EitherPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Of both, and 1 if the student acts: `[num_steps, num_rows, 2 A + 1]`."""
+    """Draws the noise of an unroll, and which of the two acts in it.
+
+    Args:
+      rng: the generator to draw from.
+      num_steps: T, the steps of the unroll.
+      num_rows: the number of environments.
+
+    Returns:
+      Float32 `[num_steps, num_rows, 2 A + 1]`: the student's noise, the
+      teacher's noise, and 1 if the student acts, else 0.
+    """
     is_student = rng.random(num_rows) < self.probability
     return np.concatenate(
         [
@@ -59,7 +77,17 @@ class EitherPolicy:
       observation: np.ndarray,
       noise: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Action `[U, C, A]` and its log-prob `[U, C]` by whoever acts."""
+    """Samples an action of the student or of the teacher in each row.
+
+    Args:
+      selected: what `select_tasks` returned.
+      observation: the observations, float32 `[U, C, D]`.
+      noise: one step of what `draw_noise` returned, `[U, C, 2 A + 1]`.
+
+    Returns:
+      The actions, `[U, C, A]`, and their log-probabilities under the policy
+      that acted, `[U, C]`.
+    """
     size = self.student.action_size
     (action, log_prob), (other, other_log_prob) = (
         policy.sample(own, observation, part)

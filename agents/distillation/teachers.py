@@ -1,4 +1,4 @@
-"""Frozen policies, one for each task, read from the runs that trained them."""
+"""The teachers: frozen policies, read from the runs that trained them."""
 
 import dataclasses
 import pathlib
@@ -10,12 +10,13 @@ import numpy as np
 
 
 class Teachers(NamedTuple):
-  """K policies of the same sizes.
+  """The teachers of K tasks, policies with layers of the same sizes.
 
   Attributes:
-    policy: what acts with the parameters of all of them; their names have a
-      prefix there.
-    parameters: by name, each `[K, ...]`.
+    policy: the NumPy policy that acts as the teacher of each task. It looks its
+      parameters up by their name after the prefix 'teacher/'.
+    parameters: the parameters of all teachers by name, without the prefix, each
+      `[K, ...]`.
   """
 
   policy: acting_multi_head.MultiHeadPolicy
@@ -23,7 +24,7 @@ class Teachers(NamedTuple):
 
 
 class _Teacher(NamedTuple):
-  """One task's."""
+  """The teacher of one task, and the directory of its run."""
 
   run_dir: str
   policy: acting_multi_head.MultiHeadPolicy
@@ -33,16 +34,22 @@ class _Teacher(NamedTuple):
 def read(
     run_dirs: Sequence[str], task_names: Sequence[str], *, act: bool
 ) -> Teachers:
-  """Takes the teacher of each task from whichever run was trained on it.
+  """Reads the teacher of each task from the run that was trained on the task.
 
   Args:
-    run_dirs: of runs whose task policies are `MultiHeadPolicy`, as A2C's.
-    task_names: K tasks.
-    act: whether they are to act, which all of them have to do in one way.
+    run_dirs: the directories of runs whose task policies are
+      `MultiHeadPolicy`, as those of A2C are.
+    task_names: the names of the K tasks.
+    act: whether the teachers will act; then all must act in the same way, for
+      instance with noise of the same color.
+
+  Returns:
+    The teachers, in the order of the tasks.
 
   Raises:
-    ValueError: if a task has no teacher or several, or teachers are of another
-      kind, of different sizes or act in different ways; says which.
+    ValueError: if a task has no teacher or several, or if the teachers are of
+      another kind, have different sizes or act in different ways. The message
+      says which.
   """
   found: Dict[str, _Teacher] = {}
   for run_dir in run_dirs:
@@ -61,7 +68,7 @@ def read(
           run_dir,
           loaded.policy,
           {
-              # One for all tasks of a run, or each task's own.
+              # An array has one row for all tasks of the run, or one a task.
               key: value[index if len(value) > 1 else 0]
               for key, value in loaded.parameters.items()
           },
@@ -95,6 +102,7 @@ def read(
 
 
 def _check_act_alike(teachers: Sequence[_Teacher]) -> None:
+  """Checks that all teachers have the same settings for acting."""
   first = teachers[0]
   for other in teachers[1:]:
     for name, value in dataclasses.asdict(other.policy).items():

@@ -1,5 +1,5 @@
 """Distral: robust multitask reinforcement learning (Teh et al. 2017).
 
-Imports nothing: a launcher checks its flags against `config.DistralConfig`
-before anything imports TensorFlow.
+This package imports nothing: a launcher checks its flags against
+`config.DistralConfig` before anything imports TensorFlow.
 """

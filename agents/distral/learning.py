@@ -1,4 +1,4 @@
-"""Distral's learner: one compiled step a block of unrolls."""
+"""The learner of Distral: one compiled step for each block of unrolls."""
 
 from typing import Callable, Dict, NamedTuple, Sequence, Tuple
 
@@ -17,19 +17,29 @@ Metrics = Dict[str, tf.Tensor]
 
 
 class Batch(NamedTuple):
-  """What a gradient step needs of each sample, task-major: `[K, N, ...]`."""
+  """The samples of a block, as a gradient step needs them.
+
+  Attributes:
+    observation: float32 `[K, N, D]`.
+    action: float32 `[K, N, A]`, or int32 `[K, N]` if discrete.
+    behaviour_log_prob: float32 `[K, N]`, log-probability of the action under
+      the policy that acted.
+    advantage: float32 `[K, N]`, of regularised rewards.
+    value_target: float32 `[K, N]`, the return of regularised rewards.
+    objective_scale: float32 `[K, N]`, the factor that the advantages of a task
+      were multiplied by, the same for all its samples.
+  """
 
   observation: tf.Tensor
   action: tf.Tensor
   behaviour_log_prob: tf.Tensor
   advantage: tf.Tensor
   value_target: tf.Tensor
-  # The task's objective is multiplied by it; the same for all its samples.
   objective_scale: tf.Tensor
 
 
 class DistralLearner(learners.Learner):
-  """Learns pi_0, pi_k and V_k from the blocks of a queue.
+  """The learner of pi_0, pi_k and V_k, from the blocks of a queue.
 
   | loss                | moves in 'joint'     | moves in 'alternating'     |
   |---------------------|----------------------|----------------------------|
@@ -79,7 +89,7 @@ class DistralLearner(learners.Learner):
 
   @tf.function
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Metrics:
-    """All epochs on one block; `step` counts blocks, int32 []."""
+    """Makes all gradient steps from one block; `step` counts blocks."""
     policy = self._networks.policy
     batch_checks.check_block(block, policy.num_tasks, batch_checks.STEPS)
     batch, metrics = self._make_batch(block)
@@ -122,18 +132,18 @@ class DistralLearner(learners.Learner):
           )
       )
     policy.project(self._max_std(batch, step))
-    # Only now, so that a block is learned from with the very function that
-    # acted in it.
+    # The statistics are updated last, so that a block is learned from with the
+    # same function that acted in it.
     policy.observe(batch.observation)
     self._networks.value.observe(batch.observation)
     return metrics
 
   def _max_std(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
-    """Upper bound of the standard deviation for the next block.
+    """Returns the upper bound of the standard deviation for the next block.
 
-    Noise that is wide at first and narrow in the end: a task is found by the
-    one, and done precisely by the other. Left to the gradient alone it stays
-    wide for millions of steps.
+    The noise is wide at first and narrow at the end: wide noise finds out how
+    to solve a task, narrow noise does it precisely. The gradient alone would
+    leave the noise wide for millions of steps.
     """
     config = self._config
     if not config.narrowing_steps:
@@ -145,7 +155,11 @@ class DistralLearner(learners.Learner):
     return config.max_std + share * (config.narrowed_std - config.max_std)
 
   def _make_batch(self, block: blocks.Block) -> Tuple[Batch, Metrics]:
-    """Computes advantages and targets of regularised rewards, `[K, N]`."""
+    """Computes the advantages and value targets of regularised rewards.
+
+    Returns:
+      The samples `[K, N, ...]`, and metrics of the block.
+    """
     config, networks = self._config, self._networks
     samples, shape = block.samples(), block.reward.shape
     observation, action = samples.observation, samples.action
@@ -203,7 +217,19 @@ class DistralLearner(learners.Learner):
       *,
       train_value: bool,
   ) -> Metrics:
-    """A gradient step for each row of `orders`; metrics of the last one."""
+    """Makes one gradient step for each minibatch.
+
+    Args:
+      batch: the samples of all tasks, `[K, N, ...]`.
+      orders: the samples of each minibatch, int32 `[M, K, N / minibatches]`.
+      policy_loss: the loss of the policies, from a minibatch.
+      shared_variables: the variables of pi_0 that move.
+      task_variables: the variables of the task columns that move.
+      train_value: whether the values move too.
+
+    Returns:
+      The metrics of the last step.
+    """
 
     def update(indices):
       minibatch = tf.nest.map_structure(
@@ -223,6 +249,7 @@ class DistralLearner(learners.Learner):
   def _update_policy(
       self, batch, policy_loss, shared_variables, task_variables
   ) -> Metrics:
+    """Moves the given variables of the policies once."""
     with tf.GradientTape() as tape:
       loss, metrics = policy_loss(batch)
     shared_gradients, task_gradients = tape.gradient(
@@ -244,10 +271,12 @@ class DistralLearner(learners.Learner):
     return metrics
 
   def _update_value(self, batch) -> Metrics:
+    """Moves the values once."""
     value, scale = self._networks.value, self._networks.value.scale
     with tf.GradientTape() as tape:
-      # In units of the network's output, where a step size means the same
-      # whatever gamma is. Tasks share no weight, so the sum keeps them apart.
+      # The error is in units of the network's output, so that the effect of a
+      # step size does not depend on gamma. Tasks share no weight, so the sum
+      # keeps them independent.
       loss = tf.reduce_sum(
           tf.reduce_mean(
               losses.value_loss(
@@ -263,7 +292,7 @@ class DistralLearner(learners.Learner):
     return {'value_loss': loss / batch.advantage.shape[0]}
 
   def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
-    """Sum over tasks of the mean over samples of Distral's two terms."""
+    """Computes the policy loss, a sum over tasks of means over samples."""
     config, policy = self._config, self._networks.policy
     terms = losses.policy_loss(
         policy.task(batch.observation),
@@ -276,14 +305,15 @@ class DistralLearner(learners.Learner):
         entropy_cost=config.entropy_cost,
         clip_ratio=config.clip_ratio,
     )
-    # Advantages were divided by their deviation; so is the rest of a task's
-    # objective, or the costs would no longer be in units of its reward.
+    # The advantages were divided by their deviation. The other term is divided
+    # by it too, so that the costs stay in units of the task's reward.
     loss = terms.policy_gradient + batch.objective_scale * terms.direct
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), losses.diagnostics(
         terms
     )
 
   def _centroid_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
+    """Computes the loss that moves pi_0 to the centroid of the tasks."""
     policy = self._networks.policy
     loss = losses.centroid_loss(
         policy.task(batch.observation), policy.shared(batch.observation)

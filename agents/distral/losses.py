@@ -1,21 +1,21 @@
-"""Distral's objective, term by term (Teh et al. 2017).
+"""The objective of Distral, term by term (Teh et al. 2017).
 
   J = sum_k E_{pi_k} sum_t gamma^t [ R_k + c_KL log pi_0(a|s)
                                      - (c_KL + c_Ent) log pi_k(a|s) ]     (1)
 
 It is maximised over the task policies pi_k and the distilled policy pi_0. The
-costs c_KL and c_Ent are in units of (scaled) reward per nat. Two estimators of
-its gradient, and the entropy bonus of the A3C baselines, are built here of the
-same three parts: what is added to the reward, the score-function loss, and a
-term that is differentiated directly. `regularizer` says which:
+costs c_KL and c_Ent are in units of (scaled) reward per nat. There are two
+estimators of the gradient here, and the entropy bonus of the A3C baselines.
+Each has three parts: an addition to the reward, the score-function loss, and a
+direct term, whose own gradient is used. `regularizer` chooses one:
 
   sampled  reward + c_KL log pi_0 - (c_KL + c_Ent) log pi_k of the action taken;
            direct term: the centroid c_KL E_{sg pi_k}[-log pi_0].
   exact    reward + rho, rho = -c_KL KL(pi_k || pi_0) + c_Ent H(pi_k); direct
-           term: -rho, which reaches both policies. rho of the current step is a
-           function of the state alone, so in the advantage it is a baseline;
-           the sampled log-ratio would be counted twice there.
-  bonus    the raw reward; direct term: -c_Ent H(pi_k), as in A3C.
+           term: -rho, which moves both policies. rho of the current step is a
+           function of the state alone, so it is a baseline in the advantage.
+           The sampled log-ratio would be counted twice there.
+  bonus    the reward alone; direct term: -c_Ent H(pi_k), as in A3C.
 """
 
 from typing import Dict, NamedTuple
@@ -27,18 +27,29 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# Floor of the standard deviation of advantages, in units of scaled return.
+# The floor of the advantages' standard deviation, in units of scaled return.
 MIN_ADVANTAGE_STD = 1e-3
 
 _REGULARIZERS = ('sampled', 'exact', 'bonus')
 
 
 class DistralTerms(NamedTuple):
-  """Unreduced terms of the policy loss, each `[K, N]`; minimise their sum."""
+  """The unreduced terms of the policy loss, each `[K, N]`.
+
+  The learner minimises the sum of the first two. The others are diagnostics
+  without a gradient.
+
+  Attributes:
+    policy_gradient: the clipped surrogate.
+    direct: the term that is differentiated directly.
+    kl_to_shared: KL(pi_k || pi_0), nats.
+    entropy: the entropy of pi_k, nats.
+    log_ratio: log pi_k(a|s) minus its value when the action was taken.
+    is_clipped: whether the surrogate is clipped, bool.
+  """
 
   policy_gradient: tf.Tensor
   direct: tf.Tensor
-  # Diagnostics, without gradient.
   kl_to_shared: tf.Tensor
   entropy: tf.Tensor
   log_ratio: tf.Tensor
@@ -54,19 +65,20 @@ def reward_regularizer(
     kl_cost: float,
     entropy_cost: float,
 ) -> tf.Tensor:
-  """What is added to the reward of a step, in units of (scaled) reward.
+  """Computes what is added to the reward of each step.
 
   Args:
     task_policy: pi_k, batch shape `[K, N]`.
     shared_policy: pi_0, same batch shape.
-    action: the action that pi_k took, `[K, N, A]` or `[K, N]` if discrete.
-    regularizer: 'sampled', 'exact' or 'bonus'.
-    kl_cost: c_KL >= 0.
-    entropy_cost: c_Ent >= 0.
+    action: the action that pi_k took, `[K, N, A]`, or `[K, N]` if discrete.
+    regularizer: the estimator, 'sampled', 'exact' or 'bonus'.
+    kl_cost: c_KL, at least 0.
+    entropy_cost: c_Ent, at least 0.
 
   Returns:
-    `[K, N]`, a constant: E[grad log pi_k] = 0 makes the explicit derivative of
-    the log-probabilities inside the return vanish.
+    The additions in units of (scaled) reward, `[K, N]`, without a gradient:
+    since E[grad log pi_k] = 0, the derivative of the log-probabilities inside
+    the return vanishes.
 
   Raises:
     ValueError: if shapes disagree, a cost is negative or the regularizer is
@@ -97,16 +109,19 @@ def exact_regularizer(
     kl_cost: float,
     entropy_cost: float,
 ) -> tf.Tensor:
-  """rho(s) = -c_KL KL(pi_k || pi_0)(s) + c_Ent H(pi_k)(s), `[K, N]`.
+  """Computes rho(s) = -c_KL KL(pi_k || pi_0)(s) + c_Ent H(pi_k)(s).
 
-  The expectation under pi_k of the bracket of equation (1) without R_k. The
-  gradient reaches both policies.
+  It is the expectation under pi_k of the bracket of equation (1) without R_k.
 
   Args:
     task_policy: pi_k, batch shape `[K, N]`.
     shared_policy: pi_0, same batch shape.
-    kl_cost: c_KL >= 0.
-    entropy_cost: c_Ent >= 0.
+    kl_cost: c_KL, at least 0.
+    entropy_cost: c_Ent, at least 0.
+
+  Returns:
+    rho, in units of (scaled) reward, `[K, N]`. Its gradient reaches both
+    policies.
 
   Raises:
     ValueError: if the batch shapes disagree.
@@ -132,24 +147,25 @@ def policy_loss(
     entropy_cost: float,
     clip_ratio: float,
 ) -> DistralTerms:
-  """Policy loss of every task, to minimise over pi_k and pi_0.
+  """Computes the policy loss of every sample, minimised over pi_k and pi_0.
 
   Args:
     task_policy: pi_k, batch shape `[K, N]`; in the two-column architecture it
       depends on the shared column too, and the gradient reaches that.
     shared_policy: pi_0, same batch shape.
-    action: `[K, N, A]`, or `[K, N]` if discrete.
+    action: the actions that were taken, `[K, N, A]`, or `[K, N]` if discrete.
     behaviour_log_prob: log-probability of the action when it was taken,
       `[K, N]`.
-    advantage: `[K, N]`, of the return of regularised rewards
-      (`reward_regularizer`), values of that return subtracted.
-    regularizer: 'sampled', 'exact' or 'bonus'.
-    kl_cost: c_KL >= 0.
-    entropy_cost: c_Ent >= 0.
-    clip_ratio: of the clipped surrogate, > 0.
+    advantage: the advantages, `[K, N]`: the returns of regularised rewards (see
+      `reward_regularizer`) minus the values of these returns.
+    regularizer: the estimator, 'sampled', 'exact' or 'bonus'.
+    kl_cost: c_KL, at least 0.
+    entropy_cost: c_Ent, at least 0.
+    clip_ratio: the bound of the clipped surrogate's ratio: it is kept in
+      [1 - clip_ratio, 1 + clip_ratio]; greater than 0.
 
   Returns:
-    `DistralTerms`.
+    The terms, each `[K, N]`.
 
   Raises:
     ValueError: if shapes disagree, a cost is negative or the regularizer is
@@ -193,7 +209,7 @@ def policy_loss(
 def centroid_loss(
     task_policy: tfd.Distribution, shared_policy: tfd.Distribution
 ) -> tf.Tensor:
-  """KL(sg pi_k || pi_0), `[K, N]`: moves pi_0 alone, to the tasks' centroid.
+  """Computes KL(sg pi_k || pi_0), which moves pi_0 to the tasks' centroid.
 
   Its gradient is that of the cross-entropy E_{sg pi_k}[-log pi_0], the second
   part of the gradient of equation (1) with respect to pi_0.
@@ -201,6 +217,9 @@ def centroid_loss(
   Args:
     task_policy: pi_k, batch shape `[K, N]`.
     shared_policy: pi_0, same batch shape.
+
+  Returns:
+    The KL in nats, `[K, N]`, unreduced. Its gradient reaches pi_0 alone.
 
   Raises:
     ValueError: if the batch shapes disagree.
@@ -215,18 +234,29 @@ def centroid_loss(
 
 
 def value_loss(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
-  """(V_k(s) - sg(G))^2 / 2 of regularised returns, unreduced."""
+  """Computes (V_k(s) - sg(G))^2 / 2.
+
+  Args:
+    value: the values V_k(s), of any shape.
+    value_target: the returns G of regularised rewards, same shape.
+
+  Returns:
+    The loss, unreduced, same shape.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
   checks.same_shape('value_loss', value=value, value_target=value_target)
   return 0.5 * tf.square(value - tf.stop_gradient(value_target))
 
 
 def diagnostics(terms: DistralTerms) -> Dict[str, tf.Tensor]:
-  """What there is to know of a policy loss, scalars by name."""
+  """Returns the metrics of a policy loss, scalars by name."""
   return {
       'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
       'kl_to_shared': tf.reduce_mean(terms.kl_to_shared),
       'entropy': tf.reduce_mean(terms.entropy),
-      # KL(old || new), estimated without bias and never negative: w-1-log w.
+      # An unbiased estimate of KL(old || new), w - 1 - log w, never negative.
       'kl_to_behaviour': tf.reduce_mean(
           tf.exp(terms.log_ratio) - 1.0 - terms.log_ratio
       ),

@@ -1,4 +1,4 @@
-"""Distral's networks."""
+"""The networks of Distral."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,12 @@ import numpy as np
 
 
 class DistralNetworks(NamedTuple):
-  """Policies and values of all tasks."""
+  """The policies and values of all tasks.
+
+  Attributes:
+    policy: the shared policy pi_0 and the task policies pi_k.
+    value: the values V_k of regularised rewards.
+  """
 
   policy: columns.ColumnPolicy
   value: values.StackedValue
@@ -28,11 +33,14 @@ def make_networks(
   """Makes the default networks.
 
   Args:
-    num_tasks: K.
-    observation_spec: `[D]`.
-    action_spec: a `DiscreteArray`, or bounded `[A]`.
-    config: architecture and sizes.
-    seed: of the initial weights.
+    num_tasks: K, the number of tasks.
+    observation_spec: the tasks' observations, float32 `[D]`.
+    action_spec: the tasks' actions, a `DiscreteArray` or float32 `[A]`.
+    config: the architecture, the sizes of the layers and the action noise.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks, with new weights.
   """
   is_discrete = isinstance(action_spec, specs.DiscreteArray)
   (observation_size,) = observation_spec.shape
@@ -54,7 +62,7 @@ def make_networks(
       num_tasks,
       observation_size,
       hidden_sizes=config.value_hidden_sizes,
-      # A constant reward of 1 has the value 1 / (1 - gamma).
+      # The value of a constant reward of 1 is 1 / (1 - gamma).
       scale=1.0 / (1.0 - config.discount),
       min_observation_std=config.min_observation_std,
       seed=value_seed,
@@ -65,15 +73,19 @@ def make_networks(
 def make_recurrent_policy(
     spec: core_specs.AgentSpec, config: distral_config.DistralConfig, seed: int
 ) -> recurrent.RecurrentColumnPolicy:
-  """Makes columns with an LSTM; the values are theirs.
+  """Makes a policy whose columns have an LSTM and also compute the values.
 
   Args:
-    spec: of the tasks; actions are discrete.
-    config: architecture and sizes.
-    seed: of the initial weights.
+    spec: the tasks' observations and discrete actions, and their number K.
+    config: the architecture and the sizes of the layers.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The policy, with new weights.
 
   Raises:
-    ValueError: if convolutions and image do not fit.
+    ValueError: if the image of the observations is too small for the
+      convolutions.
   """
   return recurrent.RecurrentColumnPolicy(
       spec.num_tasks,

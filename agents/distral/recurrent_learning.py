@@ -1,4 +1,4 @@
-"""Distral's learner for columns with an LSTM: one update an unroll."""
+"""The learner of Distral for columns with an LSTM: one update a block."""
 
 from typing import Dict
 
@@ -12,16 +12,16 @@ from distillery.networks.policies import recurrent
 from distillery.ops import advantages
 import tensorflow as tf
 
-# Of half the values' squared error, beside the policies' loss in what they
-# share.
+# The weight of the value loss, (V - G)^2 / 2, next to the policies' loss. Both
+# move the variables that values and policies share.
 _VALUE_COST = 0.5
 
 
 class RecurrentDistralLearner(learners.Learner):
-  """Learns pi_0, pi_k and V_k from the blocks of a queue.
+  """The learner of pi_0, pi_k and V_k with a memory, from queued blocks.
 
-  Blocks begin with the `state` that their policy remembered, and columns are
-  differentiated through the T steps of a block (Mnih et al. 2016).
+  A block starts with the `state` that the policy remembered. The gradient goes
+  back through the T steps of the block (Mnih et al. 2016).
   """
 
   def __init__(
@@ -61,6 +61,7 @@ class RecurrentDistralLearner(learners.Learner):
 
   @tf.function
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
+    """Makes one update from one block."""
     del step  # Nothing is random.
     config, policy = self._config, self._policy
     batch_checks.check_block(
@@ -113,7 +114,7 @@ class RecurrentDistralLearner(learners.Learner):
           clip_ratio=config.clip_ratio,
       )
       value_loss = losses.value_loss(output.value, value_target)
-      # Tasks weigh the same: the sum of their means.
+      # The sum of the tasks' means, so that all tasks have the same weight.
       loss = tf.reduce_sum(
           tf.reduce_mean(
               terms.policy_gradient
@@ -136,7 +137,7 @@ class RecurrentDistralLearner(learners.Learner):
     }
 
   def _apply(self, tape: tf.GradientTape, loss: tf.Tensor) -> None:
-    """One gradient step of everything."""
+    """Makes one gradient step of all variables."""
     policy, max_norm = self._policy, self._config.max_gradient_norm
     variables = (
         policy.shared_variables(),

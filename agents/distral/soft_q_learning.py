@@ -1,4 +1,4 @@
-"""Distral's alternation from samples: act, learn Q, distil; in tables."""
+"""Distral in tables, learned from samples: act, learn Q, distil, and again."""
 
 import dataclasses
 from typing import Sequence
@@ -10,18 +10,23 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class SoftQConfig:
-  """Of tabular soft Q-learning with distillation (Teh et al. 2017, 4.1).
+  """The settings of tabular soft Q-learning with distillation.
+
+  Teh et al. 2017, section 4.1.
 
   Attributes:
-    alpha: c_KL / (c_KL + c_Ent); the paper has the KL alone, 1.
-    beta: 1 / (c_KL + c_Ent), the inverse temperature. Where it is small, who
-      distils nothing stays soft for ever, and is beaten for that alone.
-    discount: gamma.
-    learning_rate: of Q.
-    rollout_length: environment steps of a task between two distillations.
-    max_episode_steps: after which an episode is cut off; Q is bootstrapped.
-    count_decay: of the counts that pi_0 is made of, at each distillation.
-    pseudo_count: of every action, so that pi_0 excludes none.
+    alpha: c_KL / (c_KL + c_Ent). The paper uses the KL cost alone: alpha = 1.
+    beta: 1 / (c_KL + c_Ent), the inverse temperature. If it is small, the
+      policies of a learner without distillation stay soft for ever, and it is
+      worse for that reason alone.
+    discount: gamma, the discount factor, in [0, 1).
+    learning_rate: the step size of Q, in (0, 1].
+    rollout_length: the environment steps of a task between two distillations.
+    max_episode_steps: the steps after which an episode is truncated; Q is
+      bootstrapped there.
+    count_decay: the factor on the counts of which pi_0 is made, at each
+      distillation, in [0, 1].
+    pseudo_count: the count added to every action, so that pi_0 excludes none.
   """
 
   alpha: float = 1.0
@@ -49,11 +54,12 @@ class SoftQConfig:
 
 
 class SoftQLearner:
-  """Learns K tasks, for each of R seeds, side by side.
+  """The learner of K tasks for each of R seeds, side by side.
 
   Attributes:
-    q: `[R, K, S, A]`.
-    log_prior: log pi_0, `[R, S, A]`; stays uniform if nothing is distilled.
+    q: the soft Q of each task, float64 `[R, K, S, A]`.
+    log_prior: log pi_0, float64 `[R, S, A]`; it stays uniform without
+      distillation.
   """
 
   def __init__(
@@ -64,16 +70,16 @@ class SoftQLearner:
       *,
       distils: bool,
   ):
-    """Begins an episode of every task.
+    """Starts an episode of every task.
 
     Args:
-      config: of learning.
-      tables: `[R, K, ...]`, see `two_rooms.Tables`.
-      seeds: R of them; a seed's results do not depend on the others.
-      distils: whether to distil pi_0. If not, each task is by itself.
+      config: the settings of the learning.
+      tables: the tasks, with leading axes `[R, K]`, see `two_rooms.Tables`.
+      seeds: R seeds; the results of a seed do not depend on the others.
+      distils: whether pi_0 is distilled. If not, each task learns alone.
 
     Raises:
-      ValueError: if tables and seeds do not go together.
+      ValueError: if the rewards are not `[R, K, S, A]` with R seeds.
     """
     if tables.reward.ndim != 4 or len(tables.reward) != len(seeds):
       raise ValueError(
@@ -95,7 +101,7 @@ class SoftQLearner:
     self._begin(np.ones(shape[:2], bool))
 
   def policy(self) -> np.ndarray:
-    """pi_k, `[R, K, S, A]`."""
+    """Returns the policies pi_k, float64 `[R, K, S, A]`."""
     return tabular.soft_policy(
         self.q,
         self.log_prior[:, np.newaxis],
@@ -104,7 +110,7 @@ class SoftQLearner:
     )
 
   def iterate(self) -> None:
-    """Acts `rollout_length` steps in every task, learns Q, and distils."""
+    """Acts for `rollout_length` steps in every task, learns Q and distils."""
     steps = [self._act() for _ in range(self._config.rollout_length)]
     for state, action in reversed(steps):
       self._learn(state, action)
@@ -112,7 +118,7 @@ class SoftQLearner:
       self._distil([state for state, _ in steps])
 
   def _act(self):
-    """One step of every task by its policy; the states and actions."""
+    """Steps every task by its policy; returns states and actions, `[R, K]`."""
     state = self._state
     policy = self._policy_in(state)
     draw = np.stack([rng.random(self._tasks.shape) for rng in self._rngs])
@@ -127,7 +133,7 @@ class SoftQLearner:
     return state, action
 
   def _begin(self, where: np.ndarray) -> None:
-    """Begins an episode of the tasks `where`, `[R, K]` bool."""
+    """Starts a new episode in the tasks `where`, bool `[R, K]`."""
     for run, rng in enumerate(self._rngs):
       for task in np.flatnonzero(where[run]):
         self._state[run, task] = rng.choice(
@@ -136,6 +142,7 @@ class SoftQLearner:
     self._length[where] = 0
 
   def _learn(self, state: np.ndarray, action: np.ndarray) -> None:
+    """Moves Q to its target in one state and action of each task, `[R, K]`."""
     config, tables = self._config, self._tables
     here = (self._runs, self._tasks, state, action)
     following = tables.next_state[state, action]
@@ -151,6 +158,7 @@ class SoftQLearner:
     self.q[here] += config.learning_rate * (target - self.q[here])
 
   def _distil(self, states: Sequence[np.ndarray]) -> None:
+    """Adds the policies in visited states, `[R, K]` each, to the counts."""
     self._counts *= self._config.count_decay
     for state in states:
       # Two tasks may be in the same state.
@@ -159,7 +167,7 @@ class SoftQLearner:
     self.log_prior = np.log(smoothed / smoothed.sum(axis=-1, keepdims=True))
 
   def _policy_in(self, state: np.ndarray) -> np.ndarray:
-    """pi_k in one state each, `[R, K, A]`."""
+    """Returns each pi_k in one state `[R, K]`, as `[R, K, A]`."""
     return tabular.soft_policy(
         self.q[self._runs, self._tasks, state],
         self.log_prior[self._runs, state],

@@ -1,7 +1,7 @@
 """Distral in tables: soft Q-learning that alternates with distillation.
 
-Teh et al. 2017, section 2.1 and 4.1. Arrays are `[..., S, A]` float64, the
-leading axes those of tasks (and of repetitions); NumPy alone.
+Teh et al. 2017, sections 2.1 and 4.1. Arrays are float64 `[..., S, A]`; the
+leading axes are those of the tasks, and of repetitions. It needs only NumPy.
 """
 
 from typing import Any
@@ -15,19 +15,21 @@ Tables = two_rooms.Tables
 def soft_value(
     q: np.ndarray, log_prior: np.ndarray, *, alpha: float, beta: float
 ) -> np.ndarray:
-  """V(s) = 1/beta log sum_a pi_0(a|s)^alpha exp(beta Q(s, a)) (equation 2).
+  """Computes the soft values (equation 2).
+
+    V(s) = 1/beta log sum_a pi_0(a|s)^alpha exp(beta Q(s, a))
 
   Args:
     q: Q, `[..., S, A]`.
-    log_prior: log pi_0, broadcast against it.
-    alpha: c_KL / (c_KL + c_Ent).
-    beta: 1 / (c_KL + c_Ent).
+    log_prior: log pi_0, of a shape that broadcasts to that of q.
+    alpha: c_KL / (c_KL + c_Ent), in [0, 1].
+    beta: 1 / (c_KL + c_Ent), the inverse temperature, greater than 0.
 
   Returns:
-    `[..., S]`.
+    V, `[..., S]`.
 
   Raises:
-    ValueError: if log_prior has axes that q has not.
+    ValueError: if log_prior does not broadcast to the shape of q.
   """
   exponent = alpha * log_prior + beta * q
   _check_shape(
@@ -43,21 +45,37 @@ def soft_value(
 def soft_policy(
     q: np.ndarray, log_prior: np.ndarray, *, alpha: float, beta: float
 ) -> np.ndarray:
-  """pi(a|s) = pi_0^alpha exp(beta (Q - V)) (equation 3), `[..., S, A]`."""
+  """Computes pi(a|s) = pi_0^alpha exp(beta (Q - V)) (equation 3).
+
+  Args:
+    q: Q, `[..., S, A]`.
+    log_prior: log pi_0, of a shape that broadcasts to that of q.
+    alpha: c_KL / (c_KL + c_Ent), in [0, 1].
+    beta: 1 / (c_KL + c_Ent), the inverse temperature, greater than 0.
+
+  Returns:
+    pi, `[..., S, A]`.
+
+  Raises:
+    ValueError: if log_prior does not broadcast to the shape of q.
+  """
   value = soft_value(q, log_prior, alpha=alpha, beta=beta)
   return np.exp(alpha * log_prior + beta * (q - value[..., np.newaxis]))
 
 
 def backup(tables: Tables, value: np.ndarray, gamma: float) -> np.ndarray:
-  """Q(s, a) = R + gamma V(s') (equation 4).
+  """Computes Q(s, a) = R + gamma V(s') (equation 4).
 
   Args:
-    tables: of the tasks.
+    tables: the tasks.
     value: V, `[..., S]`.
-    gamma: the discount factor.
+    gamma: the discount factor, in [0, 1].
+
+  Returns:
+    Q, `[..., S, A]`.
 
   Raises:
-    ValueError: if values are not those of the tables' states.
+    ValueError: if value does not have the shape of the tables' states.
   """
   wanted = tables.reward.shape[:-1]
   _check_shape('value', value, value.shape == wanted, wanted)
@@ -75,7 +93,24 @@ def soft_q_iteration(
     gamma: float,
     tolerance: float = 1e-10,
 ) -> np.ndarray:
-  """Q of the optimal regularised policies, by iterating equations 2 and 4."""
+  """Computes Q of the optimal regularised policies.
+
+  Iterates equations 2 and 4 until Q changes by less than the tolerance.
+
+  Args:
+    tables: the tasks.
+    log_prior: log pi_0, of a shape that broadcasts to `[..., S, A]`.
+    alpha: c_KL / (c_KL + c_Ent), in [0, 1].
+    beta: 1 / (c_KL + c_Ent), the inverse temperature, greater than 0.
+    gamma: the discount factor, in [0, 1); with 1 it may never end.
+    tolerance: the largest change of an entry of Q that ends the iteration.
+
+  Returns:
+    Q, `[..., S, A]`.
+
+  Raises:
+    ValueError: if log_prior does not broadcast to the shape of the rewards.
+  """
   q = np.zeros_like(tables.reward)
   while True:
     new = backup(
@@ -89,16 +124,21 @@ def soft_q_iteration(
 def occupancy(
     tables: Tables, policy: np.ndarray, gamma: float, num_steps: int
 ) -> np.ndarray:
-  """sum_t gamma^t P(s_t = s), t < num_steps, not normalised; `[..., S]`.
+  """Computes the discounted occupancies of the states.
+
+    d(s) = sum_t gamma^t P(s_t = s),   t < num_steps
 
   Args:
-    tables: of the tasks.
-    policy: `[..., S, A]`.
-    gamma: the discount factor.
-    num_steps: after which an episode is cut off.
+    tables: the tasks.
+    policy: the probabilities of the actions, `[..., S, A]`.
+    gamma: the discount factor, in [0, 1].
+    num_steps: the steps after which an episode is truncated.
+
+  Returns:
+    d, `[..., S]`, not normalised.
 
   Raises:
-    ValueError: if the policy is not one of the tables' tasks.
+    ValueError: if the policy does not have the shape of the rewards.
   """
   _check_policy(tables, policy)
   flow, total = tables.start, np.zeros_like(tables.start)
@@ -121,16 +161,16 @@ def occupancy(
 
 
 def distilled(weights: np.ndarray, policy: np.ndarray) -> np.ndarray:
-  """log pi_0 that maximises sum_k E_{pi_k} sum_t gamma^t log pi_0.
+  """Computes the pi_0 that maximises sum_k E_{pi_k} sum_t gamma^t log pi_0.
 
     pi_0(a|s) = sum_k d_k(s) pi_k(a|s) / sum_k d_k(s)
 
   Args:
-    weights: d_k, `[K, S]`.
-    policy: pi_k, `[K, S, A]`.
+    weights: the occupancies d_k, `[K, S]`.
+    policy: the policies pi_k, `[K, S, A]`.
 
   Returns:
-    `[S, A]`; uniform where no task ever is.
+    log pi_0, `[S, A]`; it is uniform in states that no task visits.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -160,18 +200,24 @@ def expected_return(
     num_steps: int,
     costs: np.ndarray = 0.0,
 ) -> np.ndarray:
-  """E_pi sum_t gamma^t (R - cost), t < num_steps, from the start; `[...]`.
+  """Computes E_pi sum_t gamma^t (R - cost), t < num_steps.
+
+  Episodes start in the tables' distribution of first states.
 
   Args:
-    tables: of the tasks.
-    policy: `[..., S, A]`.
-    gamma: 1: not discounted.
-    num_steps: after which an episode is cut off.
-    costs: of a step, `[..., S, A]` or 0: with c_KL log(pi / pi_0) + c_Ent log
-      pi this is Distral's objective (equation 1).
+    tables: the tasks.
+    policy: the probabilities of the actions, `[..., S, A]`.
+    gamma: the discount factor, in [0, 1].
+    num_steps: the steps after which an episode is truncated.
+    costs: the cost of each step, `[..., S, A]` or 0. With
+      c_KL log(pi / pi_0) + c_Ent log pi the result is Distral's objective
+      (equation 1).
+
+  Returns:
+    The expected return of each task, `[...]`.
 
   Raises:
-    ValueError: if policy or costs are not those of the tables' tasks.
+    ValueError: if policy or costs do not have the shape of the rewards.
   """
   _check_policy(tables, policy)
   _check_shape(

@@ -240,7 +240,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
         ('experts.npz', b'PK\x03\x04 cut', 'cannot read the experts in'),
         ('experts.npz', b'\x93NUMPY', 'cannot read the experts in'),
         ('experts.json', b'{', 'cannot read the experts in'),
-        ('experts.json', b'[]', 'are spoilt: experts.json is no table'),
+        ('experts.json', b'[]', 'are damaged: experts.json has no list'),
     ],
 )
 def test_files_that_are_spoilt(tmp_path, name, content, words):
@@ -267,7 +267,7 @@ def test_arrays_that_are_spoilt(tmp_path, array):
   damsel_experts.write(
       str(tmp_path), damsel_experts.Experts(zeros, array, {'tasks': []})
   )
-  with pytest.raises(ValueError, match='are spoilt: want action float32'):
+  with pytest.raises(ValueError, match='are damaged: want action float32'):
     damsel_experts.read(str(tmp_path))
 
 
