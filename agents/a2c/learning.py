@@ -13,7 +13,7 @@ from distillery.ops import advantages
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
-# Added under RMSprop's root, as in TensorFlow's implementations of A2C.
+# Under RMSprop's root, as TensorFlow's implementations of A2C have it.
 _EPSILON = 1e-5
 
 

@@ -16,13 +16,7 @@ class RewardScale(snt.Module):
   """
 
   def __init__(self, num_tasks: int, envs_per_task: int, discount: float):
-    """Makes the variables.
-
-    Args:
-      num_tasks: K, the number of tasks.
-      envs_per_task: E, the number of environments of each task.
-      discount: gamma, the discount factor, in [0, 1).
-    """
+    """Makes the variables."""
     super().__init__(name='reward_scale')
     self._discount = discount
     self._return = tf.Variable(

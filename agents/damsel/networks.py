@@ -12,8 +12,7 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# The least standard deviations that observations (in metres) and their changes
-# in a step are divided by.
+# Of observations, metres, and of what a step changes in them.
 _MIN_STD, _MIN_CHANGE_STD = 5e-2, 1e-3
 
 
@@ -46,13 +45,7 @@ class Scales(snt.Module):
   """
 
   def __init__(self, experts: damsel_experts.Experts, reward_scale: float):
-    """Computes the constants.
-
-    Args:
-      experts: the episodes of the experts, `[K, E, T, D]`.
-      reward_scale: the factor on rewards, used in place of one over their
-        standard deviation.
-    """
+    """Makes the constants; `reward_scale` stands for a reward's deviation."""
     super().__init__(name='scales')
     size = experts.observation.shape[-1]
     self.observation = normalizer.RunningNormalizer(

@@ -12,9 +12,8 @@ from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
 import tensorflow as tf
 
-# Added under RMSprop's root: the square of the study's 1e-5, which is added
-# outside the root. It is small because the last differences between student and
-# teacher have small gradients.
+# Under RMSprop's root: the square of the study's 1e-5, which is beside it. What
+# parts student and teacher at last has small gradients.
 _EPSILON = 1e-10
 
 

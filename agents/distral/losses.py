@@ -27,7 +27,7 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# The floor of the advantages' standard deviation, in units of scaled return.
+# Floor of the standard deviation of advantages, in units of scaled return.
 MIN_ADVANTAGE_STD = 1e-3
 
 _REGULARIZERS = ('sampled', 'exact', 'bonus')

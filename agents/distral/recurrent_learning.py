@@ -12,8 +12,8 @@ from distillery.networks.policies import recurrent
 from distillery.ops import advantages
 import tensorflow as tf
 
-# The weight of the value loss, (V - G)^2 / 2, next to the policies' loss. Both
-# move the variables that values and policies share.
+# Of half the values' squared error, beside the policies' loss in what they
+# share.
 _VALUE_COST = 0.5
 
 

@@ -10,23 +10,18 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class SoftQConfig:
-  """The settings of tabular soft Q-learning with distillation.
-
-  Teh et al. 2017, section 4.1.
+  """Of tabular soft Q-learning with distillation (Teh et al. 2017, 4.1).
 
   Attributes:
-    alpha: c_KL / (c_KL + c_Ent). The paper uses the KL cost alone: alpha = 1.
-    beta: 1 / (c_KL + c_Ent), the inverse temperature. If it is small, the
-      policies of a learner without distillation stay soft for ever, and it is
-      worse for that reason alone.
-    discount: gamma, the discount factor, in [0, 1).
-    learning_rate: the step size of Q, in (0, 1].
-    rollout_length: the environment steps of a task between two distillations.
-    max_episode_steps: the steps after which an episode is truncated; Q is
-      bootstrapped there.
-    count_decay: the factor on the counts of which pi_0 is made, at each
-      distillation, in [0, 1].
-    pseudo_count: the count added to every action, so that pi_0 excludes none.
+    alpha: c_KL / (c_KL + c_Ent); the paper has the KL alone, 1.
+    beta: 1 / (c_KL + c_Ent), the inverse temperature. Where it is small, who
+      distils nothing stays soft for ever, and is beaten for that alone.
+    discount: gamma.
+    learning_rate: of Q.
+    rollout_length: environment steps of a task between two distillations.
+    max_episode_steps: after which an episode is cut off; Q is bootstrapped.
+    count_decay: of the counts that pi_0 is made of, at each distillation.
+    pseudo_count: of every action, so that pi_0 excludes none.
   """
 
   alpha: float = 1.0
