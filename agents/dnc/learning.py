@@ -1,4 +1,4 @@
-"""DnC's learner: one compiled step a block of unrolls."""
+"""The learner of DnC: one compiled step for each block of unrolls."""
 
 from typing import Callable, Dict, Mapping
 
@@ -24,16 +24,17 @@ Metrics = Dict[str, tf.Tensor]
 
 
 class DnCLearner(trust_region_learner.TrustRegionLearner):
-  """Moves K local policies, each in a trust region of its own.
+  """The learner of K local policies, each with a trust region of its own.
 
     L_i = -mean( pi_i(a|s) / pi_i,old(a|s) A(s, a) ) + alpha penalty_i
 
   | loss                         | moves                                       |
   |------------------------------|---------------------------------------------|
   | L_i                          | pi_i alone                                  |
-  | distillation, now and then   | pi_c alone; then every pi_i is reset to it  |
-  | surrogate of the centre's    | pi_c alone; only with `central_trpo`        |
-  |   own block                  |                                             |
+  | distillation                 | pi_c alone; every R steps, each pi_i is     |
+  |                              | then reset to pi_c                          |
+  | surrogate loss of the        | pi_c alone; with `central_trpo` or          |
+  | central policy's own block   | mode='release'                              |
   """
 
   _config: dnc_config.DnCConfig
@@ -65,11 +66,15 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _step(
       self, blocks: Mapping[str, replay_blocks.Block], step: tf.Tensor
   ) -> Metrics:
-    """Makes a step of every local policy.
+    """Makes a step of every policy, and distils when it is due.
 
     Args:
-      blocks: by the name of the policy that acted, 'task' and perhaps 'shared'.
-      step: int32 [], how many steps came before.
+      blocks: the blocks by the name of the policy that acted: 'task', and
+        'shared' if the central policy acts.
+      step: the number of steps before this one, int32 [].
+
+    Returns:
+      The metrics.
     """
     policy, critic = self._networks.policy, self._networks.critic
     block = self._own_block(blocks)
@@ -104,12 +109,13 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     return metrics
 
   def _own_block(self, batch):
+    """Returns the block in which the local policies acted."""
     batch_checks.check_names(batch, ['task'])
     return batch['task']
 
   @property
   def _is_pairwise(self) -> bool:
-    """Whether where a local policy is matters to the others' objectives."""
+    """Whether the penalty of a local policy depends on the other ones."""
     return self._config.variant == 'vanilla' and bool(self._config.penalty)
 
   def _step_locals(
@@ -119,7 +125,17 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       step,
       moves=1.0,
   ) -> trust_region.TrustRegionResult:
-    """All at once; those whose `moves` `[K]` is 0 stay where they are."""
+    """Makes a step of all local policies at once.
+
+    Args:
+      samples: the samples of the block, `[K, N, ...]`.
+      estimate: their advantages.
+      step: the number of this step.
+      moves: 1 for policies that move and 0 for those that stay, `[K]` or [].
+
+    Returns:
+      The result of each region.
+    """
     policy = self._networks.policy
     num_tasks = policy.num_tasks
     penalty = self._make_penalty(samples.observation, step)
@@ -137,7 +153,10 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _step_in_turn(
       self, samples: replay_blocks.Block, estimate: critics.Estimate, step
   ) -> trust_region.TrustRegionResult:
-    """One after the other, each penalised by where those before it are now."""
+    """Makes the local policies' steps in turn.
+
+    The penalty of each depends on where the policies before it have moved.
+    """
     num_contexts = self._networks.policy.num_tasks
     float_zeros = tf.zeros([num_contexts], tf.float64)
     int_zeros = tf.zeros([num_contexts], tf.int32)
@@ -162,7 +181,10 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _make_penalty(
       self, observation: tf.Tensor, step: tf.Tensor
   ) -> Callable[[], tf.Tensor]:
-    """alpha times the penalty `[K]` of the policies as they are when called."""
+    """Makes a function that computes alpha times the penalty, `[K]`.
+
+    It uses the policies as they are when it is called.
+    """
     config, policy = self._config, self._networks.policy
     num_contexts, num_samples, size = observation.shape
     if config.variant == 'unconstrained' or not config.penalty:
@@ -185,12 +207,19 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     return lambda: config.penalty * tf.cast(penalty(), tf.float64)
 
   def _pairwise(self, states: tf.Tensor) -> Callable[[], tf.Tensor]:
-    """The penalty `[K]` in states `[K, M, D]`, of the policies when called."""
+    """Makes a function that computes the pairwise penalty, `[K]`.
+
+    It uses the policies as they are when it is called; the other policies of
+    each pair are as they are now.
+
+    Args:
+      states: the states of each context, `[K, M, D]`.
+    """
     policy, (num_contexts, num_states, size) = (
         self._networks.policy,
         states.shape,
     )
-    # Every policy in the states of every context.
+    # Every policy is evaluated in the states of every context.
     shape = [num_contexts, num_contexts, num_states]
     everywhere = tf.reshape(
         tf.broadcast_to(states, [*shape, size]), [num_contexts, -1, size]
@@ -213,7 +242,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
   def _step_central(
       self, block: replay_blocks.Block, step
   ) -> trust_region.TrustRegionResult:
-    """A trust-region step of the centre, on a block that it acted in."""
+    """Makes a trust-region step of pi_c from a block in which it acted."""
     critic = self._networks.central_critic
     samples = block.samples()
     estimate = critic.estimate(block)
@@ -230,16 +259,16 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     return result
 
   def _distill_when_due(self, observation, target, step: tf.Tensor) -> None:
-    """Moves pi_c to the local policies; resets those at a period's end.
+    """Moves pi_c to the local policies and, at a period's end, resets them.
 
     Args:
-      observation: `[K, N, D]`.
-      target: parameters of the local policies there.
-      step: number of this step.
+      observation: the states of each context, `[K, N, D]`.
+      target: the parameters of the local policies in these states.
+      step: the number of this step.
     """
     config = self._config
     is_release = config.mode == 'release'
-    # The released code distills in the very first step; the paper after R.
+    # The released code distils in the first step, the paper only after R steps.
     due = (step + (0 if is_release else 1)) % config.distillation_period == 0
     if due:
       self._distill(observation, target, step, config.distillation_epochs)
@@ -248,6 +277,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       self._distill(observation, target, step, 1)
 
   def _distill(self, observation, target, step, num_epochs: int) -> None:
+    """Moves pi_c to the local policies by passes over minibatches."""
     config, policy = self._config, self._networks.policy
     variables = policy.shared_variables()
     loss = (
@@ -266,7 +296,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
           tf.gather(x, orders[i], batch_dims=1) for x in (observation, *target)
       )
       with tf.GradientTape() as tape:
-        # As many states of each context as of the others.
+        # A minibatch has the same number of states of every context.
         value = tf.reduce_mean(
             loss(
                 type(target)(*parameters),
@@ -291,7 +321,10 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     return super()._report(metrics)
 
   def _reset(self) -> None:
-    """Every local policy becomes the central one."""
+    """Makes every local policy equal to the central one.
+
+    The local policies keep their standard deviations in mode 'release'.
+    """
     policy = self._networks.policy
     kept = [
         variable
@@ -305,6 +338,6 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
 
 
 def _frozen(policy: tfd.Distribution):
-  """A policy's parameters as they are now, without gradient."""
+  """Returns a policy's parameters as they are now, without a gradient."""
   parameters = families.parameters(policy)
   return type(parameters)(*map(tf.stop_gradient, parameters))

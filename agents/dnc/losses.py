@@ -1,6 +1,6 @@
-"""DnC's losses (Ghosh et al. 2018, equations 4 to 6).
+"""The losses of DnC (Ghosh et al. 2018, equations 4 to 6).
 
-Local policy i minimises its surrogate loss plus alpha times a penalty:
+The local policy i minimises its surrogate loss plus alpha times a penalty:
 
   vanilla      1/(K-1) sum_{j != i} ( E_{s ~ S_i} KL(pi_i || pi_j)
                                       + E_{s ~ S_j} KL(pi_j || pi_i) )
@@ -8,9 +8,9 @@ Local policy i minimises its surrogate loss plus alpha times a penalty:
                                                   + KL(pi_i || pi_j) ) / 2
   centralized  E_{s ~ S_i} KL(pi_i || pi_c)
 
-with S_i the states of context i. The paper's coefficient, for K contexts of
-equal weight and a sum in place of the mean, is alpha K^2 / (K - 1). Only pi_i
-moves: the others are as they were when the step began.
+with S_i the states of context i. The paper has a sum in place of the mean; its
+coefficient, for K contexts of equal weight, is alpha K^2 / (K - 1). Only pi_i
+moves: the other policies are as they were when the step began.
 """
 
 from typing import TypeVar
@@ -38,13 +38,14 @@ def surrogate_loss(
 
   Args:
     policy: the policies in the samples' states, batch shape `[K, N]`.
-    samples: actions and their log-probabilities when they were taken,
-      `[K, N, ...]`.
-    advantage: A_i(s, a), `[K, N]`.
-    num_regions: K, the local policies' regions, or 1, the centre's.
+    samples: the samples `[K, N, ...]`, with their actions and the
+      log-probabilities under the policies that acted.
+    advantage: the advantages A_i(s, a), `[K, N]`.
+    num_regions: the number of trust regions: K for the local policies, 1 for
+      the central one.
 
   Returns:
-    `[num_regions]`.
+    The loss of each region, `[num_regions]`.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -59,14 +60,18 @@ def surrogate_loss(
 
 
 def pairs(parameters: Family, num_contexts: int) -> Family:
-  """`[K, K M, ...]` to `[K, K, M, ...]`: policy i in states of context j.
+  """Splits the states of all contexts by context.
 
   Args:
-    parameters: of K policies in the states of all contexts.
-    num_contexts: K.
+    parameters: the parameters of K policies in the states of all contexts, each
+      `[K, K * M, ...]`.
+    num_contexts: K, the number of contexts.
+
+  Returns:
+    The parameters `[K, K, M, ...]`: of policy i in the states of context j.
 
   Raises:
-    ValueError: if they are of another number of policies.
+    ValueError: if the number of policies is not K.
   """
   for x in parameters:
     checks.has_shape('pairs', [num_contexts, *x.shape[1:]], parameters=x)
@@ -79,18 +84,19 @@ def pairs(parameters: Family, num_contexts: int) -> Family:
 
 
 def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
-  """The penalty of the paper, `[K]`.
+  """Computes the penalty 'vanilla', that of the paper.
 
   Args:
-    new: parameters of the policies that move, each `[K, K, M, ...]`, policy i
-      in the M states of context j.
-    old: the same before they moved; without gradient.
+    new: the parameters of the policies that move, each `[K, K, M, ...]`: of
+      policy i in the M states of context j.
+    old: the parameters before the step, of the same shapes, without a gradient.
 
   Returns:
-    Row i depends on policy i of `new` alone.
+    The penalty of each policy in nats, `[K]`. Row i depends on policy i of
+    `new` alone.
 
   Raises:
-    ValueError: if the shapes are others.
+    ValueError: if an argument has another shape.
   """
   _check_pairs('pairwise_penalty', new, old)
   own_states = _diagonal(new).kl(_transpose(old))  # KL(new[i,i] || old[j,i])
@@ -99,18 +105,35 @@ def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:
 
 
 def released_penalty(new: Family, old: Family) -> tf.Tensor:
-  """That of the released code, `[K]`; arguments as `pairwise_penalty`."""
+  """Computes the penalty 'release', that of the released code.
+
+  Args:
+    new: the parameters of the policies that move, each `[K, K, M, ...]`: of
+      policy i in the M states of context j.
+    old: the parameters before the step, of the same shapes, without a gradient.
+
+  Returns:
+    The penalty of each policy in nats, `[K]`. Row i depends on policy i of
+    `new` alone.
+
+  Raises:
+    ValueError: if an argument has another shape.
+  """
   _check_pairs('released_penalty', new, old)
   others = _transpose(_diagonal(old))
   return _mean_over_others(0.5 * (others.kl(new) + new.kl(others)))
 
 
 def central_penalty(local: Family, central: Family) -> tf.Tensor:
-  """KL(pi_i || pi_c) in the states of context i, `[K]`.
+  """Computes the penalty 'centralized', KL(pi_i || pi_c).
 
   Args:
-    local: parameters of the pi_i, each `[K, M, ...]`.
-    central: those of pi_c, same shapes.
+    local: the parameters of each pi_i in the M states of context i, each
+      `[K, M, ...]`.
+    central: the parameters of pi_c in these states, of the same shapes.
+
+  Returns:
+    The mean KL of each context in nats, `[K]`.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -120,13 +143,18 @@ def central_penalty(local: Family, central: Family) -> tf.Tensor:
 
 
 def distillation_loss(local: Family, central: Family) -> tf.Tensor:
-  """KL(pi_i || pi_c), unreduced: maximum likelihood of the actions of pi_i.
+  """Computes KL(pi_i || pi_c), the loss of the paper.
 
-  E_{a ~ pi_i}[-log pi_c(a|s)] less the entropy of pi_i, mean and deviation.
+  To minimise it is to fit pi_c to the actions of pi_i by maximum likelihood:
+  the KL is E_{a ~ pi_i}[-log pi_c(a|s)] minus the entropy of pi_i. Both the mean
+  and the standard deviation are fitted.
 
   Args:
-    local: parameters of the pi_i.
-    central: those of pi_c, same shapes.
+    local: the parameters of each pi_i, `[K, N, ...]`.
+    central: the parameters of pi_c, of the same shapes.
+
+  Returns:
+    The KL in nats, `[K, N]`, unreduced.
 
   Raises:
     ValueError: if the shapes disagree.
@@ -136,7 +164,20 @@ def distillation_loss(local: Family, central: Family) -> tf.Tensor:
 
 
 def released_distillation_loss(local: Family, central: Family) -> tf.Tensor:
-  """Squared error of the means (logits); arguments as `distillation_loss`."""
+  """Computes the squared error of the means, the loss of the released code.
+
+  If actions are discrete, it is the error of the logits.
+
+  Args:
+    local: the parameters of each pi_i, `[K, N, ...]`.
+    central: the parameters of pi_c, of the same shapes.
+
+  Returns:
+    The error, summed over the entries of the action, `[K, N]`.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
   _check_same('released_distillation_loss', local, central)
   return tf.reduce_sum(tf.square(local[0] - central[0]), axis=-1)
 
@@ -154,7 +195,7 @@ def _check_pairs(op: str, new: Family, old: Family) -> None:
 
 
 def _diagonal(parameters: Family) -> Family:
-  """Policy i in its own states, for every j: `[K, 1, M, ...]`."""
+  """Selects policy i in its own states, `[K, 1, M, ...]`."""
   return type(parameters)(
       *(
           tf.stack([x[i, i] for i in range(x.shape[0])])[:, tf.newaxis]
@@ -164,11 +205,12 @@ def _diagonal(parameters: Family) -> Family:
 
 
 def _transpose(parameters: Family) -> Family:
+  """Exchanges the two axes of K."""
   return type(parameters)(*(tf.transpose(x, [1, 0, 2, 3]) for x in parameters))
 
 
 def _mean_over_others(kl: tf.Tensor) -> tf.Tensor:
-  """`[K, K, M]` (or one that broadcasts to it) to `[K]`, without j = i."""
+  """Averages `[K, K, M]`, or what broadcasts to it, over M and all j != i."""
   num_contexts = kl.shape[0]
   mean = tf.reduce_mean(kl, axis=2)
   others = 1.0 - tf.eye(num_contexts, dtype=mean.dtype)

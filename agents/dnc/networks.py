@@ -1,4 +1,4 @@
-"""DnC's networks."""
+"""The networks of DnC."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,14 @@ from distillery.networks import interfaces
 
 
 class DnCNetworks(NamedTuple):
-  """What is trained.
+  """The policies and critics of a DnC agent.
 
   Attributes:
-    policy: local policies, its task policies, and the central one, its shared
-      policy.
-    critic: of the local policies.
-    central_critic: of the central policy, which has returns of its own if it
-      acts.
+    policy: the local policies, as its task policies, and the central policy, as
+      its shared policy.
+    critic: the critic of the local policies.
+    central_critic: the critic of the central policy, which has returns of its
+      own if it acts.
   """
 
   policy: interfaces.MultiTaskPolicy

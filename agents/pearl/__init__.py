@@ -1,1 +1,1 @@
-"""PEARL: soft actor-critic, from a latent that it infers and samples."""
+"""PEARL: soft actor-critic, given a latent that it infers and samples."""

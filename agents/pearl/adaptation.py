@@ -1,4 +1,7 @@
-"""PEARL at test time (Rakelly et al. 2019, algorithm 2), in NumPy."""
+"""The adaptation of PEARL at test time, in NumPy.
+
+Rakelly et al. 2019, algorithm 2.
+"""
 
 import dataclasses
 from typing import Dict, Mapping, Sequence
@@ -12,10 +15,10 @@ import numpy as np
 
 
 class PearlAdapter:
-  """The first trajectory from the prior, each other from the posterior.
+  """The adapter that draws each latent from the posterior given its context.
 
-  The context is all trajectories so far; a latent is drawn for each trajectory
-  and kept to its end.
+  The first latent is drawn from the prior. The context is all trajectories so
+  far. A latent is drawn for each trajectory and kept until its end.
   """
 
   def __init__(
@@ -30,11 +33,12 @@ class PearlAdapter:
     """Initialises the adapter.
 
     Args:
-      policy: of a run; it acts without noise here.
-      parameters: of the learner that it was trained by.
-      num_tasks: K, to adapt to.
-      reward_scale: of the run.
-      seed: of the latents.
+      policy: the policy of a trained run; it acts without noise here.
+      parameters: the parameters of that policy and of the encoder, by name,
+        as the learner served them.
+      num_tasks: K, the number of tasks to adapt to.
+      reward_scale: the factor on rewards that the run was trained with.
+      seed: the seed of the latents.
     """
     self._num_tasks = num_tasks
     self._parameters = dict(parameters)
@@ -43,7 +47,13 @@ class PearlAdapter:
     self.policy = dataclasses.replace(policy, latents='latents', is_noisy=False)
 
   def latents(self, blocks: Sequence[adaptation.Block]) -> np.ndarray:
-    """See `core.adaptation.Adapter`."""
+    """Draws the latent of each task's next trajectory, float32 `[K, L]`.
+
+    The same trajectories give the same latents.
+
+    Raises:
+      ValueError: if a trajectory is of other tasks or of several environments.
+    """
     adaptation.check_blocks(blocks, self._num_tasks)
     shape = (self._num_tasks, self._parameters['posterior'].shape[-1])
     noise = np.random.default_rng([self._seed, len(blocks)]).standard_normal(
@@ -57,16 +67,19 @@ class PearlAdapter:
     return (mean + std * noise).astype(np.float32)
 
   def taken_for(self, blocks: Sequence[adaptation.Block]) -> None:
-    """See `core.adaptation.Adapter`; PEARL knows no families."""
+    """Returns None, as PEARL knows no families."""
 
   def parameters(
       self, blocks: Sequence[adaptation.Block]
   ) -> Dict[str, np.ndarray]:
-    """See `core.adaptation.Adapter`."""
+    """Returns the policy's parameters for the next trajectory of each task."""
     return {**self._parameters, 'latents': self.latents(blocks)}
 
   def _features(self, block: adaptation.Block) -> np.ndarray:
-    """`networks.infer`'s, of one trajectory: `[K, T, X]`."""
+    """Returns the encoder's inputs of one trajectory, `[K, T, X]`.
+
+    They are the same as in `networks.infer`.
+    """
     observation, action, reward = (
         block[name][:, :, 0] for name in ('observation', 'action', 'reward')
     )
@@ -80,7 +93,11 @@ class PearlAdapter:
     )
 
   def _posterior(self, features: np.ndarray):
-    """`[K, N, X]` to mean and standard deviation, `[K, L]`."""
+    """Computes the posterior given features `[K, N, X]`.
+
+    Returns:
+      Its mean and its standard deviation, each `[K, L]`.
+    """
     mean, raw = np.split(
         acting_latent.encode(self._parameters, features), 2, axis=-1
     )

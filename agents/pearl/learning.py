@@ -1,4 +1,4 @@
-"""PEARL's learner."""
+"""The learner of PEARL."""
 
 from typing import Dict, List, Mapping
 
@@ -17,7 +17,9 @@ Metrics = Dict[str, tf.Tensor]
 
 
 class PearlLearner(learners.Learner):
-  """Soft actor-critic with a latent of each task (Rakelly et al. 2019, alg. 1).
+  """The learner of soft actor-critic with a latent of each task.
+
+  Rakelly et al. 2019, algorithm 1.
 
     z ~ q(z|c) = product over c of N(mu(s, a, r), s^2(s, a, r))
 
@@ -82,7 +84,7 @@ class PearlLearner(learners.Learner):
 
   @tf.function
   def _step(self, batch: Mapping[str, tf.Tensor], step: tf.Tensor) -> Metrics:
-    """U updates; then new latents to act from."""
+    """Makes U updates, then draws the latents that act in the next block."""
     config, networks, spec = self._config, self._networks, self._spec
     width = transitions.width(spec)
     batch_checks.check_rows(
@@ -108,7 +110,16 @@ class PearlLearner(learners.Learner):
   def _update(
       self, contexts: tf.Tensor, replay: tf.Tensor, seed: tf.Tensor
   ) -> Metrics:
-    """One update of everything, of M tasks."""
+    """Updates all networks once, from M of the tasks.
+
+    Args:
+      contexts: episodes for the encoder, float32 `[K, E, T, W]`.
+      replay: steps for critics and policy, float32 `[K, E * T, W]`.
+      seed: the seed of all random draws, int64 [2].
+
+    Returns:
+      The metrics.
+    """
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 5)
     tasks = episodes.draw_tasks(
@@ -184,7 +195,12 @@ class PearlLearner(learners.Learner):
     }
 
   def _draw_latents(self, contexts: tf.Tensor, seed: tf.Tensor) -> None:
-    """Of each task one from the prior and one from the posterior."""
+    """Draws a latent from the prior and one from the posterior in each task.
+
+    Args:
+      contexts: episodes for the encoder, float32 `[K, E, T, W]`.
+      seed: the seed of all random draws, int64 [2].
+    """
     config, latents = self._config, self._networks.latents
     seeds = tf.random.split(seed, 2)
     posterior = pearl_networks.infer(

@@ -1,10 +1,10 @@
-"""PEARL's losses (Rakelly et al. 2019, algorithm 1), each of M tasks.
+"""The losses of PEARL (Rakelly et al. 2019, algorithm 1), one number a task.
 
-SAC's, with the latent z of a task beside its observations, and the information
-bottleneck:
+They are the losses of SAC with the latent z of a task next to its observations,
+and with an information bottleneck:
 
   critics       sum_c E (Q_c(s, a, z) - y)^2,
-                y = r + gamma d ( min_c Q'_c(s', a', z) - alpha log pi(a'|s', z) )
+                y = r + gamma d (min_c Q'_c(s', a', z) - alpha log pi(a'|s', z))
   encoder       the critics' loss, and KL( q(z|c) || N(0, 1) )
   policy        E alpha log pi(a|s, z) - min_c Q_c(s, a, z),   a ~ pi(.|s, z)
   temperature   -log alpha E ( log pi(a|s, z) + H )
@@ -32,11 +32,11 @@ def critic_target(
   """Computes y, the target of Q(s, a, z).
 
   Args:
-    networks: the policy and the target critics.
+    networks: the networks; the policy and the target critics are used.
     batch: N transitions of each task, `[M, N, ...]`.
-    latent: z, `[M, L]`.
-    noise: standard normal, `[M, N, A]`; draws a' from the policy.
-    temperature: alpha, `[M]`.
+    latent: the latents z, `[M, L]`.
+    noise: standard normal noise `[M, N, A]`, which draws a' from the policy.
+    temperature: the temperature alpha of each task, `[M]`.
     gamma: the discount factor, in [0, 1].
 
   Returns:
@@ -63,13 +63,13 @@ def critic_loss(
   """Computes the critics' loss, which trains the encoder too.
 
   Args:
-    networks: the critics.
+    networks: the networks; the critics are used.
     batch: N transitions of each task, `[M, N, ...]`.
-    latent: z, `[M, L]`.
-    target: y, `[M, N]`.
+    latent: the latents z, `[M, L]`.
+    target: the targets y, `[M, N]`.
 
   Returns:
-    The loss, `[M]`, and Q, `[2, M, N]`.
+    The loss of each task, `[M]`, and Q of both critics, `[2, M, N]`.
   """
   state = pearl_networks.with_latent(batch.observation, latent)
   q = networks.critics(state, batch.action)
@@ -77,7 +77,7 @@ def critic_loss(
 
 
 def latent_loss(posterior: gaussians.DiagGaussian) -> tf.Tensor:
-  """Computes KL( q(z|c) || N(0, 1) ) in nats, `[M]`; z has mean `[M, L]`."""
+  """Computes KL( q(z|c) || N(0, 1) ) of posteriors `[M, L]`, in nats, `[M]`."""
   return gaussians.kl_from_standard(posterior)
 
 
@@ -91,14 +91,14 @@ def actor_loss(
   """Computes the policy's loss.
 
   Args:
-    networks: the policy and the critics.
+    networks: the networks; the policy and the critics are used.
     batch: N transitions of each task, `[M, N, ...]`.
-    latent: z, `[M, L]`, without gradient.
-    noise: standard normal, `[M, N, A]`; draws a from the policy.
-    temperature: alpha, `[M]`.
+    latent: the latents z, `[M, L]`, without a gradient.
+    noise: standard normal noise `[M, N, A]`, which draws a from the policy.
+    temperature: the temperature alpha of each task, `[M]`.
 
   Returns:
-    The loss, `[M]`, and the actions with their log-probabilities.
+    The loss of each task, `[M]`, and the actions with their log-probabilities.
   """
   state = pearl_networks.with_latent(batch.observation, latent)
   sample = networks.policy.sample(state, noise)
@@ -112,12 +112,15 @@ def temperature_loss(
     *,
     target_entropy: float,
 ) -> tf.Tensor:
-  """Computes the loss of the one temperature, `[M]`.
+  """Computes the loss of the temperature, which all tasks share.
 
   Args:
-    networks: the temperature.
+    networks: the networks; the temperature is used.
     log_prob: log pi(a|s, z) of the policy's actions, `[M, N]`.
-    target_entropy: H, in nats.
+    target_entropy: the target H of the policy's entropy, in nats.
+
+  Returns:
+    The loss from each task's actions, `[M]`.
   """
   return soft_q.temperature_loss(
       tf.repeat(networks.temperatures.log, len(log_prob)),

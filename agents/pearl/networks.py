@@ -1,4 +1,4 @@
-"""PEARL's networks: soft actor-critic's, given a latent, and its encoder."""
+"""The networks of PEARL: those of SAC, given a latent, and the encoder."""
 
 from typing import Dict, NamedTuple
 
@@ -16,9 +16,18 @@ import tensorflow as tf
 
 
 class Latents(snt.Module):
-  """What the tasks are acted in from, `[K, L]`: drawn anew in every step."""
+  """The latents that act in the next block, drawn anew in every learner step.
+
+  Each task has one from the prior and one from the posterior.
+  """
 
   def __init__(self, num_tasks: int, latent_size: int):
+    """Makes the variables, each `[K, L]`.
+
+    Args:
+      num_tasks: K, the number of tasks.
+      latent_size: L, the size of a latent.
+    """
     super().__init__(name='latents')
     self.prior, self.posterior = (
         tf.Variable(
@@ -29,16 +38,18 @@ class Latents(snt.Module):
 
 
 class PearlNetworks(NamedTuple):
-  """What is trained, and what the critics' targets come from.
+  """The networks of a PEARL agent.
+
+  Policy and critics take observations followed by latents, `[M, N, D + L]`.
 
   Attributes:
-    policy: of observations followed by latents, `[M, N, D + L]`.
-    critics: likewise.
-    target_critics: likewise.
-    encoder: (s, a, r) `[M, N, D + A + 1]` to the mean and, through a softplus,
-      the variance of a factor of the posterior, `[M, N, 2 L]`.
-    temperatures: one, of all tasks.
-    latents: of the tasks.
+    policy: the policy.
+    critics: the twin critics.
+    target_critics: the target networks of the critics.
+    encoder: the network from (s, a, r) `[M, N, D + A + 1]` to one factor of the
+      posterior, `[M, N, 2 L]`: its mean, and its variance before a softplus.
+    temperatures: the one temperature, which all tasks share.
+    latents: the latents that act.
   """
 
   policy: squashed.SquashedPolicy
@@ -52,11 +63,15 @@ class PearlNetworks(NamedTuple):
 def infer(
     networks: PearlNetworks, context: transitions.Transitions
 ) -> gaussians.DiagGaussian:
-  """q(z | c), a product over the context's transitions, `[M, L]`.
+  """Infers q(z|c), a product over the context's transitions.
 
   Args:
-    networks: the encoder among them.
-    context: `[M, N, ...]`; actions in the unit box, rewards scaled.
+    networks: the networks; the encoder is used.
+    context: the context of each task, transitions `[M, N, ...]` with actions in
+      the unit box and scaled rewards.
+
+  Returns:
+    The posterior of each task's latent, a Gaussian `[M, L]`.
   """
   features = tf.concat(
       [context.observation, context.action, context.reward[..., tf.newaxis]],
@@ -70,14 +85,17 @@ def infer(
 
 
 def with_latent(observation: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
-  """`[M, N, D]` and `[M, L]` to `[M, N, D + L]`.
+  """Appends each task's latent to its observations.
 
   Args:
-    observation: of each task's rows.
-    latent: of each task.
+    observation: the observations, `[M, N, D]`.
+    latent: the latent of each task, `[M, L]`.
+
+  Returns:
+    The observations followed by the latents, `[M, N, D + L]`.
 
   Raises:
-    ValueError: if the shapes are others.
+    ValueError: if an argument has another shape.
   """
   checks.has_shape('with_latent', [None, None, None], observation=observation)
   checks.has_shape('with_latent', [observation.shape[0], None], latent=latent)
@@ -89,7 +107,10 @@ def with_latent(observation: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
 
 
 def acting_variables(networks: PearlNetworks) -> Dict[str, tf.Variable]:
-  """By name, what acts and adapts without TensorFlow; see `adaptation`."""
+  """Returns the variables for acting and adapting without TensorFlow, by name.
+
+  See `adaptation`.
+  """
   return {
       **networks.policy.acting_variables(),
       **{
@@ -104,7 +125,16 @@ def acting_variables(networks: PearlNetworks) -> Dict[str, tf.Variable]:
 def make_networks(
     spec: specs.AgentSpec, config: pearl_config.PearlConfig, seed: int
 ) -> PearlNetworks:
-  """Makes the default networks; the target critics begin as the critics."""
+  """Makes the default networks.
+
+  Args:
+    spec: the tasks' observations and actions, and their number K.
+    config: the sizes of the layers and of the latents.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks; the target critics have the critics' initial weights.
+  """
   (observation_size,), (action_size,) = (
       spec.observation_spec.shape,
       spec.action_spec.shape,
@@ -114,7 +144,7 @@ def make_networks(
       observation_size + config.latent_size,
       action_size,
   )
-  # Who tells tasks apart is the latent.
+  # The networks tell tasks apart by the latent alone.
   common = dict(architecture='shared', observes_task=False)
   policy_seed, critics_seed, encoder_seed = np.random.SeedSequence(seed).spawn(
       3

@@ -1,1 +1,1 @@
-"""Soft actor-critic: of one task, of several, or one of each at once."""
+"""Soft actor-critic: for one task, for several, or an agent for each task."""

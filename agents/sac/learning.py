@@ -1,4 +1,4 @@
-"""SAC's learner."""
+"""The learner of SAC."""
 
 from typing import Dict, Mapping
 
@@ -20,13 +20,13 @@ _EPSILON = 1e-5
 
 
 class SACLearner(learners.Learner):
-  """Updates critics, policy and temperatures, several times a step.
+  """The learner of critics, policy and temperatures, with U updates a step.
 
   | loss                    | moves         | held fixed                      |
   |-------------------------|---------------|---------------------------------|
   | losses.critic_loss      | critics       | target critics, policy, alpha   |
-  | losses.actor_loss       | policy        | critics (differentiated by the  |
-  |                         |               | action alone), alpha            |
+  | losses.actor_loss       | policy        | critics (their gradient is used |
+  |                         |               | only through the action), alpha |
   | losses.temperature_loss | log alpha [K] | policy                          |
   """
 
@@ -79,7 +79,7 @@ class SACLearner(learners.Learner):
 
   @tf.function
   def _step(self, batch: tf.Tensor, step: tf.Tensor) -> Metrics:
-    """U updates, from rows `[U, K, N, W]`; metrics are means over them."""
+    """Makes U updates from rows `[U, K, N, W]`; averages their metrics."""
     checks.has_shape(
         'SACLearner',
         [None, self._spec.num_tasks, None, transitions.width(self._spec)],
@@ -95,6 +95,7 @@ class SACLearner(learners.Learner):
     return learners.mean_of_updates(update, num_updates)
 
   def _update(self, rows: tf.Tensor, seed: tf.Tensor) -> Metrics:
+    """Updates all networks once, from rows `[K, N, W]`."""
     config, networks = self._config, self._networks
     batch = self._unpack(rows)
     noise = tf.random.stateless_normal([2, *batch.action.shape], seed)
@@ -117,7 +118,7 @@ class SACLearner(learners.Learner):
       loss = self._reduce(actor_loss)
     self._apply('policy', tape, loss)
 
-    # Temperatures. No two tasks share one, so the sum keeps them apart.
+    # Temperatures. Each task has its own, so the sum keeps them independent.
     with tf.GradientTape() as tape:
       loss = tf.reduce_sum(
           losses.temperature_loss(
@@ -149,7 +150,8 @@ class SACLearner(learners.Learner):
                 for name, value in metrics.items()
                 if name != 'temperatures'
             },
-            # Before their mean, so that one that is not finite is named.
+            # They come before their mean, so that an error names the
+            # temperature that is not finite.
             **{
                 f'temperature/{name}': value
                 for name, value in zip(self._spec.task_names, temperatures)
@@ -164,7 +166,7 @@ class SACLearner(learners.Learner):
     )
 
   def _reduce(self, loss: tf.Tensor) -> tf.Tensor:
-    """Of losses `[K]`: their mean, or the sum if tasks share nothing."""
+    """Reduces losses `[K]` to their mean, or to the sum for separate agents."""
     if self._config.architecture == 'separate':
       return tf.reduce_sum(loss)
     return tf.reduce_mean(loss)

@@ -1,11 +1,12 @@
-"""SAC's three losses (Haarnoja et al. 2018b), each of K tasks.
+"""The three losses of SAC (Haarnoja et al. 2018b), one number a task, `[K]`.
 
   critics       sum_c E (Q_c(s, a) - y)^2,
                 y = r + gamma d ( min_c Q'_c(s', a') - alpha log pi(a'|s') )
   policy        E alpha log pi(a|s) - min_c Q_c(s, a),   a ~ pi(.|s)
   temperature   -log alpha E ( log pi(a|s) + H )
 
-The arithmetic is `ops.soft_q`, which PEARL shares; here is what goes into it.
+The arithmetic is in `ops.soft_q`, which PEARL uses too. This module computes
+its inputs with the networks.
 """
 
 from typing import Tuple
@@ -28,10 +29,10 @@ def critic_target(
   """Computes y, the target of Q(s, a) (equations 3 and 6).
 
   Args:
-    networks: the policy and the target critics.
+    networks: the networks; the policy and the target critics are used.
     batch: N transitions of each task, `[K, N, ...]`.
-    noise: standard normal, `[K, N, A]`; draws a' from the policy.
-    temperature: alpha, `[K]`.
+    noise: standard normal noise `[K, N, A]`, which draws a' from the policy.
+    temperature: the temperature alpha of each task, `[K]`.
     gamma: the discount factor, in [0, 1].
 
   Returns:
@@ -56,12 +57,12 @@ def critic_loss(
   """Computes the critics' loss (equation 5).
 
   Args:
-    networks: the critics.
+    networks: the networks; the critics are used.
     batch: N transitions of each task, `[K, N, ...]`.
-    target: y, `[K, N]`.
+    target: the targets y, `[K, N]`.
 
   Returns:
-    The loss, `[K]`, and Q, `[2, K, N]`.
+    The loss of each task, `[K]`, and Q of both critics, `[2, K, N]`.
   """
   q = networks.critics(batch.observation, batch.action)
   return soft_q.critic_loss(q, target), q
@@ -76,13 +77,13 @@ def actor_loss(
   """Computes the policy's loss (equation 9).
 
   Args:
-    networks: the policy and the critics.
+    networks: the networks; the policy and the critics are used.
     batch: N transitions of each task, `[K, N, ...]`.
-    noise: standard normal, `[K, N, A]`; draws a from the policy.
-    temperature: alpha, `[K]`.
+    noise: standard normal noise `[K, N, A]`, which draws a from the policy.
+    temperature: the temperature alpha of each task, `[K]`.
 
   Returns:
-    The loss, `[K]`, and the actions with their log-probabilities.
+    The loss of each task, `[K]`, and the actions with their log-probabilities.
   """
   sample = networks.policy.sample(batch.observation, noise)
   q = networks.critics(batch.observation, sample.action)
@@ -95,12 +96,15 @@ def temperature_loss(
     *,
     target_entropy: float,
 ) -> tf.Tensor:
-  """Computes the temperatures' loss, `[K]` (equation 18, of log alpha).
+  """Computes the temperatures' loss (equation 18, for log alpha).
 
   Args:
-    networks: the temperatures.
+    networks: the networks; the temperatures are used.
     log_prob: log pi(a|s) of the policy's actions, `[K, N]`.
-    target_entropy: H, in nats.
+    target_entropy: the target H of the policy's entropy, in nats.
+
+  Returns:
+    The loss of each task, `[K]`.
   """
   return soft_q.temperature_loss(
       networks.temperatures.log, log_prob, target_entropy=target_entropy

@@ -1,4 +1,4 @@
-"""SAC's networks."""
+"""The networks of SAC."""
 
 from typing import NamedTuple
 
@@ -10,7 +10,14 @@ import numpy as np
 
 
 class SACNetworks(NamedTuple):
-  """What is trained, and what the critics' targets come from."""
+  """The networks of a SAC agent.
+
+  Attributes:
+    policy: the policy, or the policies.
+    critics: the twin critics.
+    target_critics: the target networks of the critics.
+    temperatures: the temperature alpha of each task.
+  """
 
   policy: squashed.SquashedPolicy
   critics: values.TwinCritics
@@ -21,7 +28,16 @@ class SACNetworks(NamedTuple):
 def make_networks(
     spec: specs.AgentSpec, config: sac_config.SACConfig, seed: int
 ) -> SACNetworks:
-  """Makes the default networks; the target critics begin as the critics."""
+  """Makes the default networks.
+
+  Args:
+    spec: the tasks' observations and actions, and their number K.
+    config: the architecture and the sizes of the layers.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks; the target critics have the critics' initial weights.
+  """
   common = dict(
       architecture=config.architecture, observes_task=config.observes_task
   )

@@ -1,4 +1,4 @@
-"""TRPO's learner: one compiled step a block of unrolls."""
+"""The learner of TRPO: one compiled step for each block of unrolls."""
 
 from typing import Dict
 
@@ -9,14 +9,14 @@ import tensorflow as tf
 
 
 class TRPOLearner(trust_region_learner.TrustRegionLearner):
-  """Moves the shared policy within one trust region, and fits the critic.
+  """The learner that moves the shared policy within one trust region.
 
-  `losses` holds what is minimised, and within which bound.
+  It also fits the critic. The loss and the bound are in `losses`.
   """
 
   @tf.function
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
-    """One trust-region step; `step` counts blocks, int32 []."""
+    """Makes one trust-region step; `step` counts blocks, int32 []."""
     self._check_block(block)
     policy, critic = self._networks
     samples = block.samples()

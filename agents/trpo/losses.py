@@ -1,9 +1,9 @@
-"""TRPO's loss (Schulman et al. 2015, equation 14).
+"""The loss of TRPO (Schulman et al. 2015, equation 14).
 
   minimise    L = -mean( pi(a|s) / pi_old(a|s) A(s, a) )
   subject to  mean KL( pi_old || pi ) <= delta
 
-over the samples of all tasks at once, as many of each. `ops.trust_region` holds
+over the samples of all tasks, the same number of each. `ops.trust_region` makes
 the step within the bound.
 """
 
@@ -20,12 +20,16 @@ tfd = tfp.distributions
 def surrogate_loss(
     policy: tfd.Distribution, samples: blocks.Block, advantage: tf.Tensor
 ) -> tf.Tensor:
-  """Computes L, `[1]`: one trust region holds all tasks.
+  """Computes L over the samples of all tasks.
 
   Args:
-    policy: pi in the samples' states, batch shape `[K, N]`.
-    samples: actions and their log-probabilities under pi_old, `[K, N, ...]`.
-    advantage: A(s, a), `[K, N]`.
+    policy: the policy pi in the samples' states, batch shape `[K, N]`.
+    samples: the samples `[K, N, ...]`, with their actions and the
+      log-probabilities under pi_old.
+    advantage: the advantages A(s, a), `[K, N]`.
+
+  Returns:
+    L of the one trust region, `[1]`.
 
   Raises:
     ValueError: if the shapes disagree.
