@@ -115,7 +115,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
 
   @property
   def _is_pairwise(self) -> bool:
-    """Whether the penalty of a local policy depends on the other ones."""
+    """Returns whether a local policy's penalty depends on the other ones."""
     return self._config.variant == 'vanilla' and bool(self._config.penalty)
 
   def _step_locals(

@@ -146,8 +146,8 @@ def distillation_loss(local: Family, central: Family) -> tf.Tensor:
   """Computes KL(pi_i || pi_c), the loss of the paper.
 
   To minimise it is to fit pi_c to the actions of pi_i by maximum likelihood:
-  the KL is E_{a ~ pi_i}[-log pi_c(a|s)] minus the entropy of pi_i. Both the mean
-  and the standard deviation are fitted.
+  the KL is E_{a ~ pi_i}[-log pi_c(a|s)] minus the entropy of pi_i. Both the
+  mean and the standard deviation are fitted.
 
   Args:
     local: the parameters of each pi_i, `[K, N, ...]`.
