@@ -38,7 +38,7 @@ class Transport(Protocol):
 class Address:
   """Of one node; shared by the node and its handles."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     """Initialises an address that is bound to nothing yet."""
     self._connect: Optional[Callable[[], Transport]] = None
 

@@ -155,7 +155,7 @@ def launch(
     return supervisor.Supervisor(
         program,
         _make_engine(launch_type, local_resources or {}, ray_address),
-        notice_s=flags.FLAGS[launch_flags.NOTICE].value,
+        notice_s=flags.FLAGS[launch_flags.NOTICE].value or 0.0,
     )
 
   manager = Manager(make_supervisor)

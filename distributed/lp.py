@@ -19,22 +19,22 @@ from distillery.distributed import flags
 from distillery.distributed import nodes
 
 if flags.HAS_LAUNCHPAD:
-  pass
+  import launchpad
 else:
-  from distillery.distributed import own_launchpad
+  from distillery.distributed import own_launchpad as launchpad
 
 CacherNode = nodes.CacherNode
-CourierHandle = own_launchpad.CourierHandle
-CourierNode = own_launchpad.CourierNode
-LaunchType = own_launchpad.LaunchType
-Program = own_launchpad.Program
-ReverbNode = own_launchpad.ReverbNode
-launch = own_launchpad.launch
-register_stop_handler = own_launchpad.register_stop_handler
-stop = own_launchpad.stop
-stop_event = own_launchpad.stop_event
-unregister_stop_handler = own_launchpad.unregister_stop_handler
-wait_for_stop = own_launchpad.wait_for_stop
+CourierHandle = launchpad.CourierHandle
+CourierNode = launchpad.CourierNode
+LaunchType = launchpad.LaunchType
+Program = launchpad.Program
+ReverbNode = launchpad.ReverbNode
+launch = launchpad.launch
+register_stop_handler = launchpad.register_stop_handler
+stop = launchpad.stop
+stop_event = launchpad.stop_event
+unregister_stop_handler = launchpad.unregister_stop_handler
+wait_for_stop = launchpad.wait_for_stop
 
 
 def check(launch_type: Any, ray_address: str) -> None:
@@ -48,7 +48,7 @@ def check(launch_type: Any, ray_address: str) -> None:
     ImportError, ValueError, ConnectionError: see `launch.check`.
   """
   if not flags.HAS_LAUNCHPAD:
-    own_launchpad.check(launch_type, ray_address)
+    launchpad.check(launch_type, ray_address)
 
 
 def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:

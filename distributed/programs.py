@@ -50,12 +50,13 @@ class Program:
     Raises:
       ValueError: if the group is not said, or said twice.
     """
-    if (label is None) == (self._group is None):
+    labels = [x for x in (label, self._group) if x is not None]
+    if len(labels) != 1:
       raise ValueError(
           'a node needs one group: add it inside `with program.group(...)`, or '
           'give a label.'
       )
-    self._groups.setdefault(label or self._group, []).append(node)
+    self._groups.setdefault(labels[0], []).append(node)
     return node.create_handle()
 
   def named_nodes(self) -> List[Tuple[str, nodes.Node]]:

@@ -39,18 +39,18 @@ def without_tips() -> Iterator[None]:
     yield
 
 
-def _print(batch: Dict[str, Any], ignore_prefix: bool = False) -> None:
+def _print(data: Dict[str, Any], ignore_prefix: bool = False) -> None:
   """Prints lines of one process if it is a node's, each with its name."""
   del ignore_prefix
-  node = batch.get('actor_name')
+  node = data.get('actor_name')
   if not node:
     return
-  if batch.get('ip') != batch.get('localhost'):
-    node += f' at {batch["ip"]}'
-  for line in batch['lines']:
+  if data.get('ip') != data.get('localhost'):
+    node += f' at {data["ip"]}'
+  for line in data['lines']:
     if not _RAYS_OWN.match(line):
       print(
           f'({node}) {line}',
           flush=True,
-          file=sys.stderr if batch['is_err'] else sys.stdout,
+          file=sys.stderr if data['is_err'] else sys.stdout,
       )

@@ -10,7 +10,7 @@ judged there. Needs no TensorFlow.
 """
 
 import pathlib
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from absl import flags
 from distillery.agents.core import adaptation
@@ -27,6 +27,8 @@ from distillery.environments.pool import process_pool
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.common import trained_suites
+from distillery.networks.acting import latent as acting_latent
+from distillery.networks.acting import squashed as acting_squashed
 import numpy as np
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
@@ -79,16 +81,20 @@ def _damsel(
     loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
 ) -> adaptation.Adapter:
   del config
-  return damsel_adaptation.DamselAdapter(
-      loaded.policy, loaded.parameters, num_tasks
-  )
+  policy = loaded.policy
+  assert isinstance(policy, acting_latent.LatentPolicy)  # As DAMSEL saves it.
+  return damsel_adaptation.DamselAdapter(policy, loaded.parameters, num_tasks)
 
 
 def _pearl(
     loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
 ) -> adaptation.Adapter:
+  policy = loaded.policy
+  assert isinstance(
+      policy, acting_squashed.SquashedPolicy
+  )  # As PEARL saves it.
   return pearl_adaptation.PearlAdapter(
-      loaded.policy,
+      policy,
       loaded.parameters,
       num_tasks,
       seed=config['seed'],
@@ -108,11 +114,7 @@ def _rows(
   rows = []
   for number, (block, success, latent, taken_for) in enumerate(trajectories):
     for k, task in enumerate(tasks):
-      distance = ''
-      if isinstance(task.factory, damsel_environment.DamselFactory):
-        distance = round(
-            _distance(task, block['next_observation'][k, -1, 0]), 5
-        )
+      distance = _distance(task, block['next_observation'][k, -1, 0])
       rows.append(
           {
               'env_steps': env_steps,
@@ -123,14 +125,17 @@ def _rows(
               'taken_for': '' if taken_for is None else families[taken_for[k]],
               'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
               'return': round(float(block['reward'][k].sum()), 3),
-              'distance': distance,
+              'distance': '' if distance is None else round(distance, 5),
               'success': int(success[k]),
           }
       )
   return rows
 
 
-def _distance(task: base.Task, observation: np.ndarray) -> float:
+def _distance(task: base.Task, observation: np.ndarray) -> Optional[float]:
+  """Returns the distance to the target in m; None if the task has none."""
+  if not isinstance(task.factory, damsel_environment.DamselFactory):
+    return None
   return damsel_tasks.distance(task.factory.target, observation.tolist())
 
 
@@ -158,21 +163,18 @@ def _table(
       'success after trajectory'.ljust(26)
       + ''.join(name.rjust(width) for name in shown)
   ]
-  if isinstance(tasks[0].factory, damsel_environment.DamselFactory):
-    # Nothing moves by itself.
-    lines.append(
-        line(
-            'doing nothing',
-            [
-                (
-                    task.family,
-                    _distance(task, first['observation'][k, 0, 0])
-                    <= damsel_tasks.THRESHOLDS[task.family],
-                )
-                for k, task in enumerate(tasks)
-            ],
-        )
-    )
+  # Nothing moves by itself.
+  unmoved = [
+      (task.family, _distance(task, first['observation'][k, 0, 0]))
+      for k, task in enumerate(tasks)
+  ]
+  solved = [
+      (family, distance <= damsel_tasks.THRESHOLDS[family])
+      for family, distance in unmoved
+      if distance is not None
+  ]
+  if solved:
+    lines.append(line('doing nothing', solved))
   for number in dict.fromkeys(row['trajectory'] for row in rows):
     lines.append(
         line(

@@ -12,6 +12,7 @@ distance to the target (or success) is drawn over the trajectories that
 
 import dataclasses
 import itertools
+import pathlib
 from typing import Dict, List, Literal, Tuple
 
 from distillery.agents.core.run_files import curves
@@ -125,7 +126,9 @@ def draw(
   num_rows = -(-len(tasks) // _PANELS_A_ROW)
   colors = _colors(scores)
   with pictures.picture(
-      options.output, figsize=(11, 4.4 + 1.9 * num_rows), dpi=120
+      pathlib.Path(options.output),
+      figsize=(11, 4.4 + 1.9 * num_rows),
+      dpi=120,
   ) as figure:
     upper, lower = figure.subfigures(2, 1, height_ratios=(4.4, 1.9 * num_rows))
     _draw_aggregates(upper, suite, scores, colors, options)
@@ -245,7 +248,7 @@ def main(run_dirs: List[str]) -> None:
   run_dirs = [user_paths.expand(run_dir) for run_dir in run_dirs]
   if options.adaptation:
     found = adaptation_figures.read(run_dirs, options.adaptation)
-    adaptation_figures.draw(found, options.output)
+    adaptation_figures.draw(found, pathlib.Path(options.output))
     print(adaptation_figures.table(found))
   else:
     suite, scores = run_scores.read_runs(run_dirs, options.score)

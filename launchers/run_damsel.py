@@ -16,7 +16,6 @@ there.
 
 import dataclasses
 import functools
-from typing import Literal
 
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
@@ -42,7 +41,7 @@ class ExpertOptions:
       solved.
   """
 
-  expert_source: Literal[expert_sources.SOURCES] = 'scripted'
+  expert_source: expert_sources.Source = 'scripted'
   expert_run: str = dataclasses.field(default='', metadata={'is_path': True})
   expert_episodes: int = 20
   expert_noise_std: float = 0.3

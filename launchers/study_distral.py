@@ -122,7 +122,10 @@ def _tuned(
       ],
   )
   best = [
-      max((run for run in scores if run.algorithm == algorithm), key=scores.get)
+      max(
+          (run for run in scores if run.algorithm == algorithm),
+          key=scores.__getitem__,
+      )
       for algorithm in algorithms
   ]
   return [

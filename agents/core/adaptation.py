@@ -15,12 +15,11 @@ class Adapter(Protocol):
 
   Each method takes the trajectories so far, `[K, T, 1, ...]` each, see
   `process_pool.Pool.collect`. Its result for task k depends on row k alone.
-
-  Attributes:
-    policy: the policy that acts.
   """
 
-  policy: acting.ActingPolicy
+  @property
+  def policy(self) -> acting.ActingPolicy:
+    """The policy that acts."""
 
   def parameters(self, blocks: Sequence[Block]) -> Dict[str, np.ndarray]:
     """Returns the policy's parameters for the next trajectory of each task."""

@@ -1,7 +1,9 @@
 """What surrounds the `main` of every launcher: flags, errors, exit status."""
 
+import io
 import signal
 import sys
+import traceback
 from typing import Any, Callable, List, NoReturn, Tuple, Type
 import warnings
 
@@ -35,7 +37,8 @@ def run(
   """
   quiet.quiet_tensorflow()
   # A user's name may have what the terminal has no code for.
-  sys.stdout.reconfigure(errors='backslashreplace')
+  if isinstance(sys.stdout, io.TextIOWrapper):
+    sys.stdout.reconfigure(errors='backslashreplace')
   warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
   interrupts = []
 
@@ -89,10 +92,8 @@ def _parse_flags(argv: List[str]) -> List[str]:
 
 def _raised_by_us(error: BaseException) -> bool:
   """Whether the line that raised is in this library or in the launcher."""
-  traceback = error.__traceback__
-  while traceback.tb_next is not None:
-    traceback = traceback.tb_next
-  module = traceback.tb_frame.f_globals.get('__name__', '')
+  *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+  module = frame.f_globals.get('__name__', '')
   return module == '__main__' or module.startswith('distillery.')
 
 

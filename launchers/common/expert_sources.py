@@ -1,7 +1,7 @@
 """Where DAMSEL's experts come from: controllers, or runs of SAC."""
 
 import pathlib
-from typing import Callable
+from typing import Callable, Literal
 
 from distillery.agents.core import checkpoints
 from distillery.agents.core import loaded_policy
@@ -16,16 +16,16 @@ import numpy as np
 
 # The suite that a run of SAC has to be of, for each source.
 _SUITES = {'sac_per_family': 'DAMSEL/families', 'sac_per_task': 'DAMSEL/train'}
-SOURCES = ('scripted', *_SUITES)
+Source = Literal['scripted', 'sac_per_family', 'sac_per_task']
 
 
 def makers(
-    source: str, run_dir: str, suite: base.TaskSuite
+    source: Source, run_dir: str, suite: base.TaskSuite
 ) -> Callable[[int, base.Task], experts.Expert]:
   """What makes each task's expert, for `experts.collect`.
 
   Args:
-    source: one of `SOURCES`.
+    source: see `Source`.
     run_dir: of the run of SAC that learned to be the experts; unused by
       'scripted'.
     suite: of DAMSEL's tasks.
@@ -33,20 +33,23 @@ def makers(
   Raises:
     ValueError: if the tasks are none of DAMSEL's, or there is no such run.
   """
-  for task in suite.train_tasks:
-    if not isinstance(task.factory, damsel_environment.DamselFactory):
-      raise ValueError(
-          f'there is no {source} expert for {task.name!r} of '
-          f'{suite.name}; want a suite of DAMSEL.'
-      )
+  targets = [_target(source, task, suite.name) for task in suite.train_tasks]
   if source == 'scripted':
-    return lambda index, task: damsel_controllers.Controller(
-        task.factory.target
-    )
+    return lambda index, task: damsel_controllers.Controller(targets[index])
   policy = _read(source, run_dir)
   if source == 'sac_per_task':
     return lambda index, task: _acting(policy, index)
-  return lambda index, task: _acting_for(policy, task.factory.target)
+  return lambda index, task: _acting_for(policy, targets[index])
+
+
+def _target(source: Source, task: base.Task, suite: str) -> damsel_tasks.Target:
+  """Returns the target of a task; a ValueError if it is none of DAMSEL's."""
+  if not isinstance(task.factory, damsel_environment.DamselFactory):
+    raise ValueError(
+        f'there is no {source} expert for {task.name!r} of {suite}; want a '
+        'suite of DAMSEL.'
+    )
+  return task.factory.target
 
 
 def _read(source: str, run_dir: str) -> loaded_policy.LoadedPolicy:

@@ -1,5 +1,6 @@
 """What the `main` of every launcher that trains does."""
 
+import pathlib
 from typing import Any, Callable, Sequence, Type
 
 from absl import flags
@@ -54,7 +55,9 @@ def train(
       seed=run.seed,
       reward_function_version=run.reward_function_version,
   )
-  run_dir = run_directory.RunDirectory(run.run_dir, resume=run.resume)
+  run_dir = run_directory.RunDirectory(
+      pathlib.Path(run.run_dir), resume=run.resume
+  )
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
   # Launchpad's flag has a default; it is given if it is to be a program.

@@ -1,7 +1,7 @@
 """Draws how meta-learners adapt: from the tables that `adapt.py` writes."""
 
 import pathlib
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import curves as learning_curves
@@ -24,7 +24,7 @@ def _latent(text: str) -> List[float]:
   return [csv_tables.number(part) for part in text.split()]
 
 
-_COLUMNS = {
+_COLUMNS: Dict[str, csv_tables.Converter] = {
     'env_steps': csv_tables.whole_number,
     'trajectory': csv_tables.whole_number,
     'task': str,
@@ -84,37 +84,58 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
     ValueError: if a table cannot be read, or the runs do not belong together.
   """
   configs = {
-      run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs
+      run_dir: learning_curves.read_config(pathlib.Path(run_dir))
+      for run_dir in run_dirs
   }
-  found, tasks = {}, None
+  found: Dict[str, Adaptation] = {}
+  first: Optional[_Table] = None
   for name, group in run_scores.by_settings(configs).items():
     run_scores.check_seeds(group, configs)
-    tables, env_steps = [], set()
+    tables: List[_Table] = []
+    env_steps: Set[int] = set()
     for run_dir in group:
       path = pathlib.Path(run_dir) / f'adaptation_{split}.csv'
-      known, of_run, table = _read_table(path)
-      env_steps |= of_run
+      table = _read_table(path)
+      env_steps |= table.env_steps
       if len(env_steps) > 1:
         raise ValueError(
-            f'{path}: adapted after {min(of_run):,} steps, and others of the '
-            'same settings after another number; want the same'
+            f'{path}: adapted after {min(table.env_steps):,} steps, and '
+            'others of the same settings after another number; want the same'
         )
-      if tasks not in (None, known):
+      first = first or table
+      if (table.tasks, table.num_trajectories) != (
+          first.tasks,
+          first.num_trajectories,
+      ):
         raise ValueError(
             f'{path}: got other tasks, or another number of '
             'trajectories, than in the others; want the same'
         )
-      tasks = known
       tables.append(table)
-    families = tuple(family for _, family in tasks[0])
     found[name or 'all runs'] = Adaptation(
-        families, *(np.array([table[i] for table in tables]) for i in range(4))
+        tuple(family for _, family in tables[0].tasks),
+        np.array([table.success for table in tables]),
+        np.array([table.distance for table in tables]),
+        np.array([table.latents for table in tables]),
+        np.array([table.taken_for_its_family for table in tables]),
     )
   return found
 
 
-def _read_table(path: pathlib.Path):
-  """Tasks and number of trajectories; then what an `Adaptation` has of them."""
+class _Table(NamedTuple):
+  """What one run's table says of its K tasks."""
+
+  tasks: List[Tuple[str, str]]  # [K]: name and family
+  num_trajectories: int  # J, of each task
+  env_steps: Set[int]
+  success: List[List[float]]  # [K, J]
+  distance: List[List[float]]  # [K, J]
+  latents: List[List[float]]  # [K, L]
+  taken_for_its_family: List[float]  # [K]
+
+
+def _read_table(path: pathlib.Path) -> _Table:
+  """Reads the table that `adapt.py` wrote of one run."""
   try:
     rows = csv_tables.read(path, _COLUMNS).rows
   except ValueError as error:
@@ -140,23 +161,22 @@ def _read_table(path: pathlib.Path):
     )
   ordered = [[by_key[task, j + 1] for j in range(count)] for task, _ in tasks]
 
-  def numbers(name):
+  def numbers(name: str) -> List[List[float]]:
     return [[row[name] for row in line] for line in ordered]
 
-  return (
-      (tasks, count),
+  return _Table(
+      tasks,
+      count,
       {row['env_steps'] for row in rows},
-      (
-          numbers('success'),
-          numbers('distance'),
-          [line[-1]['latent'] for line in ordered],
-          [
-              float(line[-1]['taken_for'] == line[-1]['family'])
-              if line[-1]['taken_for']
-              else np.nan
-              for line in ordered
-          ],
-      ),
+      numbers('success'),
+      numbers('distance'),
+      [line[-1]['latent'] for line in ordered],
+      [
+          float(line[-1]['taken_for'] == line[-1]['family'])
+          if line[-1]['taken_for']
+          else np.nan
+          for line in ordered
+      ],
   )
 
 
@@ -198,7 +218,7 @@ def table(found: Dict[str, Adaptation]) -> str:
   return '\n'.join(lines)
 
 
-def draw(found: Dict[str, Adaptation], path: str) -> None:
+def draw(found: Dict[str, Adaptation], path: pathlib.Path) -> None:
   """A panel a family; below, for each settings a curve a task, and latents."""
   families = next(iter(found.values())).family_names
   num_rows, num_columns = 1 + len(found), 1 + len(families)

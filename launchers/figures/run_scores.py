@@ -74,7 +74,8 @@ def read_runs(
       together.
   """
   configs = {
-      run_dir: learning_curves.read_config(run_dir) for run_dir in run_dirs
+      run_dir: learning_curves.read_config(pathlib.Path(run_dir))
+      for run_dir in run_dirs
   }
   # Success on other tasks, or for other rewards, is not to be compared.
   for name in ('suite', 'reward_function_version'):

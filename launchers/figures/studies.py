@@ -6,7 +6,7 @@ first, which shows how much they depend on setting and seed.
 """
 
 import pathlib
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Union
 
 from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import csv_tables
@@ -78,7 +78,7 @@ class Mean(NamedTuple):
   half_interval: float
 
 
-def mean(values: Sequence[float]) -> Mean:
+def mean(values: Union[Sequence[float], np.ndarray]) -> Mean:
   """Of some runs, by Student's t: they are too few to be drawn from again."""
   half = float('nan')
   if len(values) > 1:
@@ -212,7 +212,7 @@ def _best_setting(
       setting: np.mean([np.mean(list(values.values())) for values in curves])
       for setting, curves in _curves(algorithm, policy, metric, runs).items()
   }
-  return max(areas, key=areas.get)
+  return max(areas, key=areas.__getitem__)
 
 
 def _draw(

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import typing
 
 from distillery.environments import suites
 from distillery.environments.damsel import controllers as damsel_controllers
@@ -110,7 +111,7 @@ def test_no_run_at_all(tmp_path, source):
   assert (launches.FOLDER.parent / flagfile).is_file()
 
 
-@pytest.mark.parametrize('source', expert_sources.SOURCES)
+@pytest.mark.parametrize('source', typing.get_args(expert_sources.Source))
 def test_there_are_no_experts_of_other_suites(source):
   with pytest.raises(ValueError, match=f'no {source} expert for .reach'):
     expert_sources.makers(source, '', suites.make_suite('MT10', seed=0))
