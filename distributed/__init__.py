@@ -1,5 +1,5 @@
-"""Programs of many nodes, with Launchpad's names: on threads, Ray, Launchpad.
+"""Programs of many nodes, run on threads, by Ray or by Launchpad.
 
-`lp` is the module to use; DeepMind's Launchpad stands behind it where it is
-installed.
+Import `lp`: it has Launchpad's names. They are those of DeepMind's Launchpad
+where that is installed, and those of this package elsewhere.
 """

@@ -1,8 +1,8 @@
-"""Where a node is to be found, and how it is called.
+"""The addresses of nodes, and the clients that call them.
 
-A handle is made with its node, before anything runs, and goes to other nodes as
-an argument. When the program is launched its address is bound; dereferenced in
-a node's process it becomes a client.
+A handle is made together with its node, before anything runs, and is passed to
+other nodes as an argument. Launching the program binds the node's address.
+Dereferencing the handle in another node's process then returns a client.
 """
 
 from concurrent import futures
@@ -13,13 +13,13 @@ _host = 'localhost'
 
 
 def set_host(name: str) -> None:
-  """Says what other machines call this one."""
+  """Sets the host name by which other machines reach this one."""
   global _host
   _host = name
 
 
 def host() -> str:
-  """The name or number by which other nodes reach this process' machine."""
+  """Returns the host name or IP address of this process' machine."""
   return _host
 
 
@@ -27,27 +27,40 @@ class Transport(Protocol):
   """Carries calls to one node."""
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
-    """Calls a method of the node's instance; raises what it raises.
+    """Calls a method of the node's instance.
+
+    Args:
+      method: the name of a public method.
+      args: the positional arguments.
+      kwargs: the keyword arguments.
+
+    Returns:
+      The return value of the method.
 
     Raises:
-      TimeoutError: if there is no answer in time; names the node.
-      stopping.Stopped: if the program ends meanwhile.
+      TimeoutError: if there is no answer in time; the message names the node.
+      stopping.Stopped: if the program ends before the answer comes.
+      Exception: any exception that the method itself raises.
     """
 
 
 class Address:
-  """Of one node; shared by the node and its handles."""
+  """The address of one node, shared by the node and its handles."""
 
   def __init__(self) -> None:
-    """Initialises an address that is bound to nothing yet."""
+    """Initialises an address that is not bound yet."""
     self._connect: Optional[Callable[[], Transport]] = None
 
   def bind(self, connect: Callable[[], Transport]) -> None:
-    """Says how to reach the node; `connect` is picklable."""
+    """Binds the address to `connect`, a picklable function."""
     self._connect = connect
 
   def connect(self) -> Transport:
-    """Returns what calls the node; a RuntimeError if it is not launched."""
+    """Returns the transport that carries calls to the node.
+
+    Raises:
+      RuntimeError: if the program has not been launched.
+    """
     if self._connect is None:
       raise RuntimeError(
           'a handle was dereferenced before its program was ' 'launched.'
@@ -56,13 +69,14 @@ class Address:
 
 
 class Client:
-  """Calls a node's public methods: `client.method(...)`.
+  """A client that calls a node's public methods: `client.method(...)`.
 
-  `client.futures.method(...)` returns a `concurrent.futures.Future`.
+  `client.futures.method(...)` makes the same call in the background and returns
+  a `concurrent.futures.Future`.
   """
 
   def __init__(self, transport: Transport):
-    """Initialises the client."""
+    """Initialises the client of the node that `transport` reaches."""
     self._transport = transport
     self.futures = _Futures(transport)
 
@@ -73,7 +87,7 @@ class Client:
 
 
 class _Futures:
-  """The same calls, in the background."""
+  """The attribute `Client.futures`: makes calls in the background."""
 
   def __init__(self, transport: Transport):
     self._transport = transport
@@ -92,6 +106,6 @@ class _Futures:
       except BaseException as error:
         future.set_exception(error)
 
-    # No pool: calls that wait for each other would fill it for ever.
+    # One thread a call: calls that wait for each other could block a pool.
     threading.Thread(target=answer, daemon=True).start()
     return future

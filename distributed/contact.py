@@ -1,4 +1,4 @@
-"""Contact with Reverb's servers: past any proxy, and never without a limit."""
+"""Connections to Reverb's servers that bypass proxies and have a time limit."""
 
 import os
 import queue
@@ -8,29 +8,29 @@ import time
 from typing import Any, Callable, Optional
 import weakref
 
-ANSWER_S = 10.0  # That a server has to answer.
-_ASK_S = 1  # That it has each time; Ctrl-C is not heard meanwhile.
-_SILENT_S = 3.0  # Of waiting, after which the server is asked if it is there.
+ANSWER_S = 10.0  # The time limit for a server to answer.
+_ASK_S = 1  # The limit of one attempt, which Ctrl-C cannot interrupt.
+_SILENT_S = 3.0  # After this wait, check that the server still answers.
 _POLL_S = 0.1
 
-# gRPC's, in its order; the others are of no effect on it.
+# The proxy variables that gRPC reads, in its order.
 _PROXIES = ('grpc_proxy', 'https_proxy', 'http_proxy')
 _NO_PROXY = 'no_grpc_proxy'
 _LOOPBACK = ('localhost', '127.0.0.1', '::1')
 
 
 def connect(address: str) -> Any:
-  """Returns a `reverb.Client` of a server that answers.
+  """Returns a `reverb.Client` of a server, after checking that it answers.
 
   Args:
-    address: the server's host and port.
+    address: the server, as 'HOST:PORT'.
 
   Raises:
     ConnectionError: if the server does not answer within `ANSWER_S`.
   """
   bypass_proxies(address.rpartition(':')[0].strip('[]'))
-  # Not before: a server in this process has imported it by now, and threads
-  # had better not import at once.
+  # Imported late: a server in this process has imported Reverb by now, and two
+  # threads should not import it at the same time.
   import reverb
 
   client = reverb.Client(address)
@@ -39,15 +39,15 @@ def connect(address: str) -> Any:
 
 
 def bypass_proxies(*hosts: str) -> None:
-  """Keeps gRPC's calls to `hosts`, and to this machine, off every proxy.
+  """Makes gRPC bypass every proxy for `hosts` and for this machine.
 
-  What others read, such as `no_proxy`, stays as it is, and a proxy stays in
-  force for every other host.
+  Only gRPC's own variable is changed; `no_proxy`, which other libraries read,
+  is not. Calls to all other hosts still use the proxy.
   """
   if not _proxies():
     return
-  # gRPC reads the second only where the first is not set. It knows no spaces,
-  # and an empty entry stands for every host.
+  # gRPC reads `no_proxy` only if its own variable is not set. It does not strip
+  # spaces, and reads an empty entry as every host.
   listed = os.environ.get(_NO_PROXY, os.environ.get('no_proxy', ''))
   entries = [entry.strip() for entry in listed.split(',') if entry.strip()]
   missing = [host for host in (*_LOOPBACK, *hosts) if host not in entries]
@@ -59,11 +59,11 @@ def check_answers(client: Any) -> None:
   """Checks that a server answers.
 
   Args:
-    client: the server's `reverb.Client`.
+    client: the `reverb.Client` of the server.
 
   Raises:
-    ConnectionError: if the server does not answer within `ANSWER_S`; says what
-      to look at.
+    ConnectionError: if the server does not answer within `ANSWER_S`; the
+      message says what to check.
   """
   from reverb import errors
 
@@ -79,10 +79,10 @@ def check_answers(client: Any) -> None:
 
 
 def check_loopback() -> None:
-  """Checks that this machine can be reached by itself.
+  """Checks that this machine can connect to itself at 127.0.0.1.
 
   Raises:
-    ConnectionError: if it cannot be; says what to look at.
+    ConnectionError: if it cannot; the message says what to check.
   """
   with socket.create_server(('127.0.0.1', 0)) as server:
     problem = _problem(*server.getsockname())
@@ -94,17 +94,18 @@ def check_loopback() -> None:
 
 
 class PatientCaller:
-  """Makes calls that may wait for Reverb in a thread of its own.
+  """A caller that makes calls to Reverb in a thread of its own.
 
-  So who waits for one hears Ctrl-C, and of a server that is silent. It is of no
-  more use after a wait that was interrupted.
+  A call may wait long inside Reverb. With the call in another thread, the
+  waiting thread reacts to Ctrl-C and notices when the server is silent. After
+  an interrupted wait the caller must not be used again.
   """
 
   def __init__(self, client: Any):
-    """Starts the thread; it ends when the caller is forgotten.
+    """Starts the thread, which ends when this object is garbage collected.
 
     Args:
-      client: a `reverb.Client` of the server that calls wait for.
+      client: the `reverb.Client` of the server that calls wait for.
     """
     self._client = client
     self._calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -115,17 +116,18 @@ class PatientCaller:
     weakref.finalize(self, self._calls.put, None)
 
   def __call__(self, function: Callable[..., Any], *args: Any) -> Any:
-    """Calls a function and waits for it as long as the server answers.
+    """Calls a function and waits for it while the server answers.
 
     Args:
-      function: what to call.
-      *args: the function's arguments.
+      function: the function to call in the thread.
+      *args: the arguments of the function.
 
     Returns:
-      What the function returns.
+      The return value of the function.
 
     Raises:
-      ConnectionError: if the server is silent; besides what `function` raises.
+      ConnectionError: if the server does not answer any more.
+      Exception: any exception that `function` raises.
     """
     self._calls.put((function, args))
     while True:
@@ -146,16 +148,16 @@ def _serve(calls: Any, answers: Any) -> None:
       answers.put((function(*args), None))
     except BaseException as error:
       answers.put((None, error))
-    del call, function, args  # What they hold is not kept until the next call.
+    del call, function, args  # Frees their memory before the next call.
 
 
 def _proxies() -> str:
-  """Names of the variables that are set; values may hold a password."""
+  """Names the proxy variables that are set; values may hold a password."""
   return ', '.join(name for name in _PROXIES if os.environ.get(name))
 
 
 def _problem(host: str, port: int) -> Optional[str]:
-  """What is wrong with connections to a port."""
+  """Returns why a port takes no connection; None if it takes one."""
   try:
     socket.create_connection((host, port), _ASK_S).close()
   except OSError as error:

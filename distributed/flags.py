@@ -1,4 +1,4 @@
-"""Launchpad's flags; its own where it is installed."""
+"""Launchpad's flags, defined here where Launchpad is not installed."""
 
 import importlib.util
 
@@ -19,9 +19,13 @@ else:
       LAUNCH_TYPE,
       'local_mp',
       LAUNCH_TYPES,
-      'runs the agent as a program of many nodes: local_mt, on threads; '
-      'local_mp, on processes, by Ray.',
+      'how to run the agent as a program of many nodes: local_mt, on threads; '
+      'local_mp, on processes that Ray starts. '
+      'Without this flag the launcher itself runs the agent.',
   )
   flags.DEFINE_integer(
-      NOTICE, 10, 'seconds that nodes have to end by themselves.', lower_bound=0
+      NOTICE,
+      10,
+      'seconds that nodes get to end by themselves before they are killed.',
+      lower_bound=0,
   )

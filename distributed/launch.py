@@ -1,4 +1,4 @@
-"""Launches a program."""
+"""Launches programs on threads or on processes."""
 
 import enum
 import signal
@@ -16,7 +16,7 @@ from distillery.distributed import thread_engine
 
 
 class LaunchType(enum.Enum):
-  """Where nodes live, and whether `launch` waits for their end."""
+  """The way to launch a program: on threads or processes, for a test or not."""
 
   LOCAL_MULTI_THREADING = 'local_mt'
   LOCAL_MULTI_PROCESSING = 'local_mp'
@@ -25,28 +25,28 @@ class LaunchType(enum.Enum):
 
 
 class PythonProcess:
-  """What a group's processes get."""
+  """The settings of the processes of one group."""
 
   def __init__(
       self,
       args: Optional[Mapping[str, Any]] = None,
       env: Optional[Mapping[str, str]] = None,
   ):
-    """Initialises a description.
+    """Initialises the settings.
 
     Args:
-      args: flags of the process, here without effect.
-      env: its environment variables, beside those of the launcher.
+      args: flags of the process; only Launchpad uses them.
+      env: environment variables of the process, added to the launcher's.
     """
     del args
     self.env = dict(env or {})
 
 
 class Manager:
-  """A program that runs."""
+  """A program that is running."""
 
   def __init__(self, make_supervisor: Callable[[], supervisor.Supervisor]):
-    """Starts the program."""
+    """Starts the program under the supervisor that the function makes."""
     stopping.begin()
     self._error: Optional[BaseException] = None
     self._supervisor = make_supervisor()
@@ -60,20 +60,20 @@ class Manager:
       self._error = error
 
   def watch_in_background(self) -> 'Manager':
-    """Returns itself, at once."""
+    """Starts to watch the nodes in a thread; returns this manager."""
     self._thread.start()
     return self
 
   def stop(self) -> None:
-    """Ends the program and waits until nothing of it is left."""
+    """Ends the program and waits until all its nodes have ended."""
     stopping.stop()
     self.wait()
 
   def wait(self) -> None:
-    """Waits for the end.
+    """Waits for the end of the program.
 
     Raises:
-      supervisor.ProgramError: if a node failed for good.
+      supervisor.ProgramError: if a node failed too often to be restarted.
     """
     if self._thread.is_alive():
       self._thread.join()
@@ -81,10 +81,14 @@ class Manager:
       raise self._error
 
   def watch(self) -> None:
-    """Watches in the calling thread, until the end; raises as `wait` does."""
+    """Watches the nodes in the calling thread until the program ends.
+
+    Raises:
+      supervisor.ProgramError: if a node failed too often to be restarted.
+    """
     previous = {}
     if threading.current_thread() is threading.main_thread():
-      # An end like any other: nothing of the program stays behind.
+      # SIGTERM raises here, so that the program cleans up its nodes.
       previous = {
           number: signal.signal(number, _raise) for number in (signal.SIGTERM,)
       }
@@ -101,11 +105,11 @@ def _raise(number: int, frame: Any) -> None:
 
 
 def check(launch_type: Union[LaunchType, str], ray_address: str) -> None:
-  """Refuses what `launch` would refuse, before anything is written.
+  """Checks, before anything is written, that `launch` can start a program.
 
   Args:
-    launch_type: see `launch`.
-    ray_address: see `launch`.
+    launch_type: the way to launch, or its value, such as 'local_mp'.
+    ray_address: the Ray cluster, as 'HOST:PORT'; empty for this machine.
 
   Raises:
     ImportError, ValueError, ConnectionError: see `ray_checks.check`.
@@ -125,26 +129,26 @@ def launch(
     *,
     ray_address: str = '',
 ) -> Manager:
-  """Runs a program; returns at its end, unless it is launched for a test.
+  """Runs a program to its end; launched for a test, returns at once.
 
   Args:
-    program: to run.
-    launch_type: see `LaunchType`; by default what --lp_launch_type says.
-    xm_resources: of Launchpad's clouds, here without effect.
-    local_resources: by the label of a group, what its processes get.
-    terminal: of Launchpad's, here without effect.
+    program: the program to run.
+    launch_type: the way to launch; None takes the flag --lp_launch_type.
+    xm_resources: settings of clouds; only Launchpad uses them.
+    local_resources: the settings of the processes of a group, by its label.
+    terminal: the terminal to print to; only Launchpad uses it.
     test_case: a `unittest.TestCase` at whose end the program ends, or None.
-    serialize_py_nodes: of Launchpad's, here without effect.
-    ray_address: of a Ray cluster that is to run the processes; empty: this
-      machine.
+    serialize_py_nodes: how to pickle; only Launchpad uses it.
+    ray_address: the Ray cluster that runs the processes, as 'HOST:PORT'; empty
+      for this machine.
 
   Returns:
-    What a test waits for.
+    The manager of the program, by which a test stops it or waits for it.
 
   Raises:
     ValueError: if there is no such launch type.
-    ImportError: if Ray is wanted and not installed.
-    supervisor.ProgramError: if a node failed for good.
+    ImportError: if the launch type needs Ray, and Ray is not installed.
+    supervisor.ProgramError: if a node failed too often to be restarted.
   """
   del xm_resources, terminal, serialize_py_nodes
   launch_type = LaunchType(

@@ -1,4 +1,4 @@
-"""A node come to life, in whatever process or thread."""
+"""Runs one node in its process or thread."""
 
 import threading
 import time
@@ -8,29 +8,34 @@ from typing import Any, NamedTuple, Optional
 from distillery.distributed import nodes
 from distillery.distributed import stopping
 
-# How long a call waits for a node that is being constructed, or started anew.
+# How long a call waits for a node that is being constructed or restarted.
 PATIENCE_S = 120.0
 _POLL_S = 0.1
 
 
 class Failure(NamedTuple):
-  """How a node failed."""
+  """The failure of a node."""
 
-  error: str  # One line.
-  traceback: str
-  constructed: bool  # Whether it got as far as to `run`.
-  raised: bool = True  # An exception; False: its process was killed.
+  error: str  # The exception in one line.
+  traceback: str  # The whole traceback.
+  constructed: bool  # Whether the instance was made before the failure.
+  raised: bool = True  # False: no exception, the process was killed.
 
 
 class NotReady(Exception):
-  """The node that was called could not be constructed in this life."""
+  """The called node could not be constructed; it may be restarted."""
 
 
 class Servant:
-  """Constructs a node's instance, runs it, and answers calls."""
+  """The owner of a node's instance: makes it, runs it and answers calls."""
 
   def __init__(self, name: str, node: nodes.Node):
-    """Initialises what `main` brings to life."""
+    """Initialises the servant; `main` constructs the instance.
+
+    Args:
+      name: the name of the node, such as 'actor/0'.
+      node: the node to construct.
+    """
     self._name = name
     self._node = node
     self._instance: Any = None
@@ -40,11 +45,11 @@ class Servant:
 
   @property
   def ended(self) -> bool:
-    """Whether `main` is at its end."""
+    """Whether `main` has ended."""
     return self._ended.is_set()
 
   def main(self) -> None:
-    """Lives; returns at the end, or with `failure` set."""
+    """Constructs and runs the node; a failure is left in `failure`."""
     try:
       self._instance = self._node.construct()
       self._constructed.set()
@@ -53,9 +58,9 @@ class Servant:
       else:
         stopping.wait_for_stop()
     except stopping.Stopped:
-      pass  # It waited for another node when the program ended.
+      pass  # The program ended while this node waited for another.
     except BaseException as error:
-      # What breaks because others end already is no failure.
+      # Errors that other nodes cause by ending first are no failures.
       if not stopping.stop_event().is_set():
         sentence = ' '.join(str(error).partition('\n\n')[0].split())
         self.failure = Failure(
@@ -69,10 +74,19 @@ class Servant:
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
     """Calls a public method of the instance.
 
+    Args:
+      method: the name of the method.
+      args: the positional arguments.
+      kwargs: the keyword arguments.
+
+    Returns:
+      The return value of the method.
+
     Raises:
-      TimeoutError: if it is not constructed in time.
-      NotReady: if it could not be; there may be another life.
-      stopping.Stopped: if the program ends meanwhile.
+      TimeoutError: if the instance is not constructed in time.
+      NotReady: if the instance could not be constructed; the node may be
+        restarted.
+      stopping.Stopped: if the program ends during the wait.
       AttributeError: if there is no such public method.
     """
     deadline = time.monotonic() + PATIENCE_S
@@ -82,7 +96,9 @@ class Servant:
       if self.failure:
         raise NotReady
       if time.monotonic() > deadline:
-        raise TimeoutError(f'{self._name} did not get ready for {method}().')
+        raise TimeoutError(
+            f'{self._name} was not ready in time to answer {method}().'
+        )
     if method.startswith('_'):
       raise AttributeError(f'{self._name} has no public method {method}.')
     return getattr(self._instance, method)(*args, **kwargs)

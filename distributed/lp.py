@@ -9,7 +9,7 @@
     program.add_node(lp.CourierNode(Actor, counter))
   lp.launch(program, launch_type='local_mt')
 
-Of `CacherNode`, which Launchpad lacks, there is ours alone.
+`CacherNode` is always the one of this package.
 """
 
 from typing import Any
@@ -38,11 +38,11 @@ wait_for_stop = launchpad.wait_for_stop
 
 
 def check(launch_type: Any, ray_address: str) -> None:
-  """Refuses what cannot be launched here, before anything is written.
+  """Checks, before anything is written, that a program can be launched here.
 
   Args:
-    launch_type: see `launch_and_wait`.
-    ray_address: see `launch_and_wait`.
+    launch_type: a value of --lp_launch_type.
+    ray_address: the Ray cluster, as 'HOST:PORT'; empty for this machine.
 
   Raises:
     ImportError, ValueError, ConnectionError: see `launch.check`.
@@ -55,14 +55,15 @@ def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
   """Runs a program to its end.
 
   Args:
-    program: to run.
+    program: the program to run.
     launch_type: a value of --lp_launch_type.
-    ray_address: see `launch.launch`; Launchpad has no use for it.
+    ray_address: the Ray cluster, as 'HOST:PORT'; empty for this machine.
+      DeepMind's Launchpad does not use it.
 
   Raises:
-    supervisor.ProgramError: if a node failed for good.
+    supervisor.ProgramError: if a node failed too often to be restarted.
   """
-  # Here, where no thread reads the environment yet.
+  # Here, because no thread reads the environment variables yet.
   contact.bypass_proxies()
   if flags.HAS_LAUNCHPAD:
     launched = launch(program, launch_type, terminal='current_terminal')

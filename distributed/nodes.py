@@ -1,8 +1,8 @@
-"""What a program is made of.
+"""The nodes that a program consists of.
 
-A node says how to construct an instance, in the process where it is to live.
-The instance's `run`, if it has one, is the node's life; its public methods
-answer the calls of other nodes.
+A node knows how to construct an instance in the process where it will run. The
+node runs the instance's method `run`, if there is one, and ends with it. The
+other public methods answer the calls of other nodes.
 """
 
 import abc
@@ -19,18 +19,18 @@ import tree
 
 
 class Handle(abc.ABC):
-  """Stands for a node in the arguments of another."""
+  """The reference to a node that is passed to other nodes as an argument."""
 
   @abc.abstractmethod
   def dereference(self) -> Any:
-    """Returns what calls the node, once the program is launched."""
+    """Returns a client of the node; the program must have been launched."""
 
 
 class CourierHandle(Handle):
-  """Of a node that answers calls."""
+  """The handle of a node that answers calls."""
 
   def __init__(self, address: addresses.Address):
-    """Initialises the handle."""
+    """Initialises the handle of the node that has the address."""
     self.address = address
 
   def dereference(self) -> addresses.Client:
@@ -38,35 +38,35 @@ class CourierHandle(Handle):
 
 
 class ReverbHandle(CourierHandle):
-  """Of Reverb's server."""
+  """The handle of a Reverb server; it dereferences to a `reverb.Client`."""
 
   def dereference(self) -> Any:
     return contact.connect(super().dereference().server_address())
 
 
 class Node(abc.ABC):
-  """One node of a program."""
+  """The base class of the nodes of a program."""
 
   def __init__(self):
-    """Initialises a node that runs."""
+    """Initialises a node whose instance runs its method `run`."""
     self.address = addresses.Address()
     self.runs = True
 
   @abc.abstractmethod
   def construct(self) -> Any:
-    """Makes the instance; handles among its arguments are dereferenced."""
+    """Makes the instance, with each handle in its arguments dereferenced."""
 
   def create_handle(self) -> Handle:
-    """Returns what stands for this node in the arguments of others."""
+    """Returns a handle, to be passed to other nodes as an argument."""
     return CourierHandle(self.address)
 
   def handles(self) -> List[Handle]:
-    """Of the nodes that this one calls."""
+    """Returns the handles of the nodes that this node calls."""
     return []
 
 
 class CourierNode(Node):
-  """An instance of a class, whose public methods can be called."""
+  """A node made from a class, whose public methods other nodes can call."""
 
   def __init__(
       self,
@@ -78,10 +78,12 @@ class CourierNode(Node):
     """Initialises the node.
 
     Args:
-      constructor: makes the instance.
-      *args: of the constructor; nested structures may hold handles.
-      courier_kwargs: of Launchpad's server, here without effect.
-      **kwargs: of the constructor, likewise.
+      constructor: the function or class that makes the instance.
+      *args: the positional arguments of the constructor. They may be nested
+        structures that hold handles.
+      courier_kwargs: settings of the server; only Launchpad uses them.
+      **kwargs: the keyword arguments of the constructor; they may hold handles
+        as well.
     """
     super().__init__()
     del courier_kwargs
@@ -90,15 +92,15 @@ class CourierNode(Node):
     self._kwargs = kwargs
 
   def configure(self, **kwargs: Any) -> None:
-    """Settings of Launchpad's server, here without effect."""
+    """Does nothing; the settings are for Launchpad's own server."""
     del kwargs
 
   def disable_run(self) -> None:
-    """Has the instance answer calls alone, without its `run`."""
+    """Makes the instance only answer calls, without running `run`."""
     self.runs = False
 
   def enable_run(self) -> None:
-    """Takes back `disable_run`."""
+    """Undoes `disable_run`."""
     self.runs = True
 
   def construct(self) -> Any:
@@ -117,7 +119,7 @@ class CourierNode(Node):
 
 
 class CacherNode(CourierNode):
-  """Answers calls of many with what another node answered a while ago."""
+  """A node that answers calls with recent answers of another node."""
 
   def __init__(
       self,
@@ -129,16 +131,16 @@ class CacherNode(CourierNode):
     """Initialises the node.
 
     Args:
-      handle: of the node whose answers are kept.
-      refresh_interval_ms: for how long an answer is given again.
-      stale_after_ms: of Launchpad's, here without effect.
+      handle: the handle of the node whose answers are cached.
+      refresh_interval_ms: how long an answer is cached, in milliseconds.
+      stale_after_ms: only Launchpad uses it.
     """
     del stale_after_ms
     super().__init__(_Cacher, handle, refresh_interval_ms / 1e3)
 
 
 class _Cacher:
-  """Keeps the answer to each call for a time."""
+  """A cache of the answer to each call, for `interval_s` seconds."""
 
   def __init__(self, client: addresses.Client, interval_s: float):
     self._client = client
@@ -162,7 +164,7 @@ class _Cacher:
 
 
 class ReverbNode(Node):
-  """Reverb's server."""
+  """A node that runs a Reverb server."""
 
   def __init__(
       self,
@@ -173,10 +175,11 @@ class ReverbNode(Node):
     """Initialises the node.
 
     Args:
-      priority_tables_fn: makes the tables.
-      checkpoint_ctor: makes the checkpointer; what it finds is loaded.
-      checkpoint_time_delta_minutes: between checkpoints that the node itself
-        asks for; None: it asks for none.
+      priority_tables_fn: the function that makes the tables.
+      checkpoint_ctor: the function that makes the checkpointer. The newest
+        checkpoint that it finds is loaded.
+      checkpoint_time_delta_minutes: the minutes between the checkpoints that
+        the node itself asks for; None if it asks for none.
     """
     super().__init__()
     self._make_tables = priority_tables_fn
@@ -195,25 +198,25 @@ class ReverbNode(Node):
 
 
 class _ReverbServer:
-  """Serves tables until the program ends."""
+  """A server of tables that runs until the program ends."""
 
   def __init__(
       self, tables: Sequence[Any], checkpointer: Any, minutes: Optional[int]
   ):
     import reverb
 
-    # A port of its own after each restart: two of Reverb's servers would share
-    # one, and tell nobody.
+    # A new port after each restart: two Reverb servers would share a port
+    # without any error.
     with quiet.quiet_native_code():
       self._server = reverb.Server(tables, port=None, checkpointer=checkpointer)
     self._seconds = minutes and 60.0 * minutes
 
   def server_address(self) -> str:
-    """Host and port."""
+    """Returns the address of the server, as 'HOST:PORT'."""
     return f'{addresses.host()}:{self._server.port}'
 
   def run(self) -> None:
-    """Waits for the end, checkpointing in between."""
+    """Waits for the end of the program, and writes checkpoints meanwhile."""
     while not stopping.wait_for_stop(self._seconds):
       client = contact.connect(f'localhost:{self._server.port}')
       contact.PatientCaller(client)(client.checkpoint)

@@ -1,4 +1,4 @@
-"""Our own Launchpad, under Launchpad's names; `lp` chooses."""
+"""Our own parts under Launchpad's names; `lp` chooses between the two."""
 
 from distillery.distributed import launch as distributed_launch
 from distillery.distributed import nodes

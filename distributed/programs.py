@@ -1,4 +1,4 @@
-"""A program: nodes in groups."""
+"""A program, which is a collection of nodes in groups."""
 
 import contextlib
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -7,29 +7,30 @@ from distillery.distributed import nodes
 
 
 class Program:
-  """Nodes that run side by side, by the group they belong to."""
+  """A collection of nodes that run side by side, in labelled groups."""
 
   def __init__(self, name: str):
-    """Initialises an empty program."""
+    """Initialises an empty program with a name."""
     self.name = name
     self._groups: Dict[str, List[nodes.Node]] = {}
     self._group: Optional[str] = None
 
   @property
   def groups(self) -> Dict[str, List[nodes.Node]]:
-    """Nodes by the label of their group, in the order of adding."""
+    """The nodes of each group by its label, in the order of adding."""
     return self._groups
 
   @contextlib.contextmanager
   def group(self, label: str) -> Iterator[None]:
-    """Nodes added inside belong to the group `label`.
+    """Adds the nodes that are added inside the block to the group `label`.
 
     Raises:
-      ValueError: if a group is open already.
+      ValueError: if another group is open.
     """
     if self._group is not None:
       raise ValueError(
-          f'group {label!r} cannot begin inside group {self._group!r}.'
+          f'group {label!r} cannot begin inside group {self._group!r}; want one '
+          'after the other.'
       )
     self._group = label
     try:
@@ -38,17 +39,17 @@ class Program:
       self._group = None
 
   def add_node(self, node: nodes.Node, label: Optional[str] = None) -> Any:
-    """Adds a node.
+    """Adds a node to a group.
 
     Args:
-      node: to add.
-      label: of its group, outside of `group`.
+      node: the node to add.
+      label: the label of the group; None inside `with program.group(...)`.
 
     Returns:
-      Its handle, an argument for other nodes.
+      The handle of the node, to be passed to other nodes as an argument.
 
     Raises:
-      ValueError: if the group is not said, or said twice.
+      ValueError: if no group is given, or two groups are.
     """
     labels = [x for x in (label, self._group) if x is not None]
     if len(labels) != 1:
@@ -60,7 +61,7 @@ class Program:
     return node.create_handle()
 
   def named_nodes(self) -> List[Tuple[str, nodes.Node]]:
-    """Every node with its name, such as 'actor/0'."""
+    """Returns every node with its name, such as 'actor/0'."""
     return [
         (f'{label}/{index}', node)
         for label, group in self._groups.items()

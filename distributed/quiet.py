@@ -1,8 +1,8 @@
-"""Keeps the chatter of the libraries below us off a user's terminal.
+"""Silences messages of other libraries that do not help a user.
 
 TensorFlow 2.15 prints ten lines about CUDA and oneDNN when it is imported, gym
-prints that it is unmaintained, and Reverb's server tells of each of its steps.
-None of it is something a user can act upon. Errors still come as exceptions.
+prints that it is unmaintained, and Reverb's server logs each of its steps. A
+user can do nothing about these messages. Errors still come as exceptions.
 """
 
 import contextlib
@@ -16,16 +16,16 @@ _lock = threading.Lock()
 
 
 def quiet_tensorflow() -> None:
-  """Silences what TensorFlow's and gym's imports print; call it before them.
+  """Silences TensorFlow's and gym's imports; call it before importing them.
 
-  A value that the user has set in the environment stands:
-  `TF_CPP_MIN_LOG_LEVEL=0` brings all of TensorFlow's messages back.
+  A value that the user has set in the environment is kept:
+  `TF_CPP_MIN_LOG_LEVEL=0` shows all of TensorFlow's messages.
   """
-  # 2 would leave "Unable to register cuDNN factory", which is logged as an
-  # error although nothing is wrong.
+  # Level 2 would still show "Unable to register cuDNN factory", which is logged
+  # as an error although nothing is wrong.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   with contextlib.suppress(ImportError):
-    # gym prints the notice of its version if there is one.
+    # gym prints the notice for its version from this dictionary.
     from gym_notices import notices
 
     notices.notices.clear()
@@ -35,11 +35,11 @@ def quiet_tensorflow() -> None:
 def quiet_native_code() -> Iterator[None]:
   """Holds back what compiled code writes to stderr inside the block.
 
-  Reverb's server logs from C++ past Python's `sys.stderr` and has no switch for
-  it. What was held back is written out after all if the block raises an error.
-  What Python writes to `sys.stderr`, as it finds it inside the block and in
-  whatever thread, is not held back. One thread at a time: another's block holds
-  nothing back.
+  Reverb's server logs from C++, not through Python's `sys.stderr`, and has no
+  option to turn this off. If the block raises an error, the text that was held
+  back is written to stderr. Text that Python writes to `sys.stderr` in any
+  thread is not held back. Only one thread can use this at a time; in another
+  thread the block then holds nothing back.
   """
   if not _lock.acquire(blocking=False):
     yield
@@ -48,7 +48,7 @@ def quiet_native_code() -> Iterator[None]:
   stderr = os.dup(2)
   python_stderr = sys.stderr
   if python_stderr is sys.__stderr__:
-    # Left open: another thread may be writing when the block ends.
+    # Never closed, as another thread may be writing when the block ends.
     sys.stderr = open(
         os.dup(stderr),
         'w',
@@ -60,7 +60,7 @@ def quiet_native_code() -> Iterator[None]:
     os.dup2(held.fileno(), 2)
     try:
       yield
-    except Exception:  # Not Ctrl-C: of it there is nothing to tell.
+    except Exception:  # Not Ctrl-C, which needs no explanation.
       os.dup2(stderr, 2)
       held.seek(0)
       os.write(stderr, held.read())

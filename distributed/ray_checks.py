@@ -1,4 +1,4 @@
-"""What Ray needs, looked at before it is started."""
+"""Checks what Ray needs before Ray is started."""
 
 import os
 import socket
@@ -7,40 +7,41 @@ from typing import Any
 from distillery.distributed import contact
 
 _CONNECT_S = 10.0
-# Of Unix: the longest name of a socket, in bytes.
+# The longest name of a socket on Unix, in bytes.
 _MAX_SOCKET_BYTES = 107
 
 
 def check(address: str) -> Any:
-  """Returns the package `ray`, if it can run programs here.
+  """Returns the package `ray` after checking that it can run programs here.
 
   Args:
-    address: of a cluster's head; empty: Ray is to be started here.
+    address: the head of a Ray cluster, as 'HOST:PORT'; empty if Ray will be
+      started on this machine.
 
   Raises:
     ImportError: if Ray is not installed.
-    ValueError: if `address` is none, or Ray's sockets would have too long names
-      here.
-    ConnectionError: if there is no such cluster, or this machine does not
-      reach itself.
+    ValueError: if `address` is not HOST:PORT, or if the names of Ray's sockets
+      would be too long on this machine.
+    ConnectionError: if no cluster answers at `address`, or if this machine
+      cannot connect to itself.
   """
   try:
     import ray
   except ImportError as error:
     raise ImportError(
-        'processes are run by Ray, which is not installed: pip install '
+        'a program of processes needs Ray, which is not installed: pip install '
         "'acme-distillery[distributed]'."
     ) from error
   if address:
     _check_answers(address)
   else:
     _check_sockets()
-    contact.check_loopback()  # Ray would try for minutes.
+    contact.check_loopback()  # Ray itself would retry for minutes.
   return ray
 
 
 def _check_answers(address: str) -> None:
-  """Looks for a cluster; Ray itself would look for minutes."""
+  """Checks that a cluster answers; Ray itself would retry for minutes."""
   host, _, port = address.rpartition(':')
   if not host or not port.isdigit():
     raise ValueError(f'ray_address: got {address!r}, want HOST:PORT.')
@@ -49,15 +50,15 @@ def _check_answers(address: str) -> None:
   except OSError as error:
     raise ConnectionError(
         f'no Ray cluster answers at {address} ({error}); `ray start --head` '
-        'begins one.'
+        'starts one.'
     ) from error
 
 
 def _check_sockets() -> None:
-  """Refuses a folder of temporary files that is too deep; Ray takes a while."""
+  """Checks that the folder of temporary files has a short enough path."""
   variable = 'RAY_TMPDIR' if 'RAY_TMPDIR' in os.environ else 'TMPDIR'
   folder = os.environ.get(variable, '/tmp')
-  # As Ray does it: with the time and the number of this process.
+  # As Ray names it: with the time and the id of this process.
   below = f'/ray/session_0000-00-00_00-00-00_000000_{os.getpid()}/sockets/'
   below += 'plasma_store'
   size = len(os.fsencode(os.path.abspath(folder) + below))

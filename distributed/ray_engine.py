@@ -1,4 +1,4 @@
-"""Every node in a process of its own, by Ray: on this machine or on many."""
+"""Runs every node in a process of its own, by Ray, on one machine or many."""
 
 import contextlib
 import functools
@@ -21,16 +21,17 @@ from distillery.distributed import reaper
 from distillery.distributed import stopping
 
 _POLL_S = 0.1
-_ANSWER_S = 600.0  # A method that takes longer is hanging.
-_MAX_CALLS = 64  # At a time, of one node.
+_ANSWER_S = 600.0  # A method that takes longer counts as hanging.
+_MAX_CALLS = 64  # The number of calls that a node answers at a time.
 _OBJECT_STORE_BYTES = 2 * 10**8
-# Says in a process' environment which node it is, for whoever looks at it.
+# The environment variable that tells which node a process runs. It is only for
+# people and programs that look at the processes.
 NODE_VARIABLE = 'DISTILLERY_NODE'
 _SETTINGS = {
-    # It would complain, in each process, that no dashboard takes its metrics.
+    # Else each process would complain that no dashboard takes its metrics.
     'RAY_BACKEND_LOG_LEVEL': 'fatal',
     'RAY_USAGE_STATS_ENABLED': '0',
-    # Nodes are not worth less than what else runs on the machine.
+    # Nodes get the same priority as other programs on the machine.
     'RAY_worker_niceness': '0',
 }
 _NO_GPU = {'CUDA_VISIBLE_DEVICES': ''}
@@ -38,7 +39,7 @@ _KEEP_GPU = 'RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO'
 
 
 class RayEngine(engine.Engine):
-  """Nodes that are Ray's actors."""
+  """The engine that runs each node as an actor of Ray."""
 
   def __init__(
       self,
@@ -49,9 +50,11 @@ class RayEngine(engine.Engine):
     """Starts Ray, or joins a cluster.
 
     Args:
-      address: of a cluster's head; empty: Ray is started here, for this
-        program alone, and listens on the loopback device.
-      environment: by the label of a group, environment variables of its nodes.
+      address: the head of a Ray cluster, as 'HOST:PORT'. Empty: Ray is started
+        on this machine, for this program alone, and listens on the loopback
+        device.
+      environment: the environment variables of the nodes of a group, by its
+        label.
 
     Raises:
       ImportError, ValueError, ConnectionError: see `ray_checks.check`.
@@ -84,11 +87,11 @@ class RayEngine(engine.Engine):
           )
       self._printing = printing.pop_all()
     daemons = set(reaper.descendants([os.getpid()])) - set(before)
-    # Its pipe closes with this process, however that ends.
+    # Its pipe closes when this process ends, in whatever way it ends.
     self._reaper = subprocess.Popen(
         [sys.executable, reaper.__file__, *map(str, daemons)],
         stdin=subprocess.PIPE,
-        # Ctrl-C on a terminal is not for it.
+        # Ctrl-C on a terminal must not reach the reaper.
         start_new_session=True,
     )
 
@@ -100,17 +103,18 @@ class RayEngine(engine.Engine):
     group = name.partition('/')[0]
     variables = {
         NODE_VARIABLE: name,
-        # A node prints little, and that at once.
+        # What a node prints appears at once.
         'PYTHONUNBUFFERED': '1',
-        # It imports from where the launcher does.
+        # A node imports from the same paths as the launcher.
         'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),
-        # What the machine has of GPUs, the learner sees; nobody else does.
+        # Only the learner sees the GPUs of the machine.
         **({_KEEP_GPU: '0'} if group == 'learner' else _NO_GPU),
         **self._environment.get(group, {}),
     }
     place = ray.get_runtime_context().get_node_id()
     if group == 'actor':
-      # In turn: Ray would spread only what asks for cores.
+      # One machine after the other, as Ray spreads only actors that reserve
+      # cores.
       places = sorted(n['NodeID'] for n in ray.nodes() if n['Alive'])
       place = places[int(name.partition('/')[2]) % len(places)]
     strategy = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
@@ -143,16 +147,16 @@ class RayEngine(engine.Engine):
 
 
 class _Process:
-  """A node's process, as Ray sees it."""
+  """The Ray actor in which a node runs."""
 
   _name = 'a node'
 
   def __init__(self, name: str, node: nodes.Node, folder: str):
     import ray
 
-    # Paths that were given are from where the launcher is; where a cluster was
-    # begun is no matter.
-    with contextlib.suppress(OSError):  # Another machine may not have it.
+    # Relative paths start at the launcher's folder, not at the one where the
+    # cluster was started.
+    with contextlib.suppress(OSError):  # Another machine may lack the folder.
       os.chdir(folder)
 
     self._name = name
@@ -161,7 +165,7 @@ class _Process:
     self._servant = live_node.Servant(name, node)
 
   def __repr__(self) -> str:
-    return self._name  # It comes before each line of the process.
+    return self._name  # Ray prints it before each line of the process.
 
   def main(self) -> engine.Outcome:
     thread = threading.Thread(target=self._servant.main, daemon=True)
@@ -193,7 +197,7 @@ class _RayHost(engine.Host):
         self._outcome = self._ray.get(self._main)
       except self._ray.exceptions.RayError as error:
         text = str(error).strip()
-        # Else it could not even unpickle its node, and says so at the end.
+        # If the node could not be unpickled, the last line tells why.
         was_alive = not getattr(error, 'actor_init_failed', False)
         self._outcome = engine.Outcome(
             live_node.Failure(
@@ -237,11 +241,11 @@ class _Transport:
           live_node.NotReady,
       ) as error:
         if isinstance(error, ValueError) and self._actor is not None:
-          raise  # The method's own.
-        self._actor = None  # It is being started anew.
+          raise  # The method itself raised it.
+        self._actor = None  # The node is being restarted.
       except ray.exceptions.GetTimeoutError as error:
         raise TimeoutError(
-            f'{self._name} did not answer {method}() in ' f'{_ANSWER_S:.0f} s.'
+            f'{self._name} did not answer {method}() in {_ANSWER_S:.0f} s.'
         ) from error
       if stopping.stop_event().is_set():
         raise stopping.Stopped

@@ -1,7 +1,8 @@
-"""What nodes say, without what Ray and its daemons have to say.
+"""Prints what nodes print, without the messages of Ray and its daemons.
 
-Ray prints it all with colours, also into files, and leaves out what two nodes
-say alike. Its logs are in its own folder, /tmp/ray/session_latest/logs.
+Ray itself would print everything in colour, also into files, and would leave
+out lines that two nodes have in common. Its logs are in a folder of its own,
+/tmp/ray/session_latest/logs.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import sys
 from typing import Any, Dict, Iterator
 import warnings
 
-# How Ray begins a line of its log, from C++ and from Python.
+# The beginning of a line in the log of Ray, from C++ and from Python.
 _RAYS_OWN = re.compile(
     r'\[?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+\s'
     r'(DEBUG|INFO|WARNING|ERROR|[A-Z] \d+ \d+\])'
@@ -19,10 +20,10 @@ _RAYS_OWN = re.compile(
 
 @contextlib.contextmanager
 def of_nodes_alone() -> Iterator[None]:
-  """Has Ray print nothing but what nodes say; begin it before Ray starts."""
+  """Makes Ray print only the lines of nodes; enter it before Ray starts."""
   from ray._private import worker
 
-  # There is no public way to choose.
+  # Ray has no public option for this.
   original = worker.print_to_stdstream
   worker.print_to_stdstream = _print
   try:
@@ -33,14 +34,14 @@ def of_nodes_alone() -> Iterator[None]:
 
 @contextlib.contextmanager
 def without_tips() -> Iterator[None]:
-  """Holds back Ray's warnings of what its later versions will do."""
+  """Silences Ray's warnings about its future versions inside the block."""
   with warnings.catch_warnings():
     warnings.simplefilter('ignore', FutureWarning)
     yield
 
 
 def _print(data: Dict[str, Any], ignore_prefix: bool = False) -> None:
-  """Prints lines of one process if it is a node's, each with its name."""
+  """Prints the lines of a node, each with the node's name; ignores others."""
   del ignore_prefix
   node = data.get('actor_name')
   if not node:

@@ -1,12 +1,13 @@
-"""Ends what a launcher left behind, if it is killed.
+"""Kills the daemons that a killed launcher leaves behind.
 
   python reaper.py DAEMON_PID ... < pipe
 
-Ray's daemons fate-share with the process that started them, but for two agents,
-which first try for a minute to report that their parent is gone. This process
-remembers the daemons and their descendants. When the pipe closes, as it does
-however the launcher ends, and nobody has said that all is well, it kills those
-that are still there after a moment.
+Ray's daemons end together with the process that started them, except for two
+agents, which first try for a minute to report that their parent is gone. The
+reaper is a process that remembers the daemons and their descendants. The pipe
+closes when the launcher ends, in whatever way it ends. If `ALL_IS_WELL` was not
+written to it before, the reaper waits a few seconds and then kills the
+processes that still run.
 """
 
 import os
@@ -23,12 +24,16 @@ _GRACE_S = 3.0
 
 
 def started(pid: int) -> str:
-  """When a process began, '' if there is none: a pid may be given again."""
+  """Returns the start time of a process; '' if there is no such process.
+
+  The system uses a pid again after its process has ended. Both numbers together
+  identify a process.
+  """
   return _status(pid)[1]
 
 
 def descendants(roots: Iterable[int]) -> Dict[int, str]:
-  """Processes below `roots`, and when they began."""
+  """Returns the descendants of some processes, with their start times."""
   parents, begun = {}, {}
   for entry in pathlib.Path('/proc').iterdir():
     if entry.name.isdigit():
@@ -44,18 +49,18 @@ def descendants(roots: Iterable[int]) -> Dict[int, str]:
 
 
 def _status(pid: int):
-  """Parent and beginning of a process."""
+  """Returns the parent's pid and the start time of a process."""
   try:
     text = pathlib.Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
   except OSError:
     return 0, ''
-  # The name, in parentheses, may hold anything.
+  # The name stands in parentheses and may contain any character.
   fields = text.rpartition(')')[2].split()
   return int(fields[1]), fields[19]
 
 
 def main() -> None:
-  """Waits for the launcher's end, and cleans up."""
+  """Waits for the end of the launcher, then kills the daemons it left."""
   for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, signal.SIG_IGN)
   daemons = [int(word) for word in sys.argv[1:]]
@@ -70,7 +75,7 @@ def main() -> None:
       try:
         os.kill(pid, signal.SIGKILL)
       except ProcessLookupError:
-        pass  # It has just ended by itself.
+        pass  # The process has just ended by itself.
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""How a program's end is asked for, and heard of, in each of its processes."""
+"""Requests and announces the end of a program, in each of its processes."""
 
 import threading
 from typing import Callable, List, Optional
@@ -10,21 +10,21 @@ _lock = threading.Lock()
 
 
 class Stopped(Exception):
-  """The program ends; whoever waits for one of its nodes waits in vain."""
+  """The program ends, so a call that waits for a node gets no answer."""
 
 
 def stop() -> None:
-  """Asks for the end of the program, from any node or from outside."""
+  """Requests the end of the program, from a node or from outside."""
   _requested.set()
 
 
 def is_requested() -> bool:
-  """Whether somebody in this process has asked for the end."""
+  """Returns whether the end has been requested in this process."""
   return _requested.is_set()
 
 
 def stop_event() -> threading.Event:
-  """What is set when nodes have to end their `run`."""
+  """Returns the event that is set when nodes have to end their `run`."""
   return _stopping
 
 
@@ -32,34 +32,34 @@ def wait_for_stop(timeout: Optional[float] = None) -> bool:
   """Waits until the program ends.
 
   Args:
-    timeout: in seconds; None: as long as it takes.
+    timeout: the longest wait in seconds; None for no limit.
 
   Returns:
-    Whether it ends.
+    Whether the program ends; False after the timeout.
   """
   return _stopping.wait(timeout)
 
 
 def register_stop_handler(handler: Callable[[], None]) -> None:
-  """Has `handler` called when the program ends."""
+  """Registers a function that is called when the program ends."""
   with _lock:
     _handlers.append(handler)
 
 
 def unregister_stop_handler(handler: Callable[[], None]) -> None:
-  """Takes back `register_stop_handler`."""
+  """Removes a function that was registered by `register_stop_handler`."""
   with _lock:
     _handlers.remove(handler)
 
 
 def begin() -> None:
-  """Forgets an earlier program of this process."""
+  """Resets the state that an earlier program in this process left."""
   _requested.clear()
   _stopping.clear()
 
 
 def announce() -> None:
-  """Tells this process' nodes that the program ends."""
+  """Tells the nodes in this process that the program ends."""
   _stopping.set()
   with _lock:
     handlers = list(_handlers)

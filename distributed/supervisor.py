@@ -1,9 +1,9 @@
-"""Keeps a program's nodes alive, as far as that helps.
+"""Restarts the nodes of a program that fail.
 
-Nodes are crash-only: one that fails is ended and constructed anew, after a
-pause that doubles each time, and takes up from the last checkpoint what it
-needs. One that fails again and again within a short time ends the program, with
-the first traceback of its series, which says more than the last.
+A node that fails is ended and constructed again, after a pause that doubles
+each time, and restores what it needs from the last checkpoint. A node that
+fails repeatedly within a short time ends the program. The error then has the
+first traceback, which explains more than the later ones.
 """
 
 import dataclasses
@@ -22,21 +22,21 @@ _FIRST_PAUSE_S = 0.5
 
 
 class ProgramError(Exception):
-  """A node failed for good; the message ends with its first traceback."""
+  """A node failed too often; the message ends with its first traceback."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-  """How often a node may fail.
+  """The number of failures that end the program.
 
   Attributes:
-    failures: of one node, at which the program ends.
-    raised_s: after which a failure is forgotten that was an exception. Far more
-      than what waits longest takes to give up.
-    killed_s: after which it is forgotten that a process was killed: nothing is
-      wrong with it.
-    constructions: that fail one after the other, of a node that had been
-      started before, at which the program ends.
+    failures: the number of failures of one node that ends the program.
+    raised_s: the seconds after which an exception no longer counts. It is far
+      longer than the longest wait after which a call gives up.
+    killed_s: the seconds after which the kill of a process no longer counts. It
+      is short, because a killed process has no defect.
+    constructions: the number of failed constructions in a row that ends the
+      program, if the node has been started before.
   """
 
   failures: int = 5
@@ -46,7 +46,7 @@ class Budget:
 
 
 class Supervisor:
-  """Starts a program's nodes and watches over them."""
+  """The supervisor of a program: starts its nodes and restarts failed ones."""
 
   def __init__(
       self,
@@ -60,11 +60,12 @@ class Supervisor:
     """Initialises the supervisor.
 
     Args:
-      program: what to run.
-      engine: where to run it.
-      notice_s: how long nodes have to end by themselves.
-      budget: of failures.
-      log: is told of starts and failures, a line each; by default to stderr.
+      program: the program to run.
+      engine: the engine that runs the nodes.
+      notice_s: the seconds that nodes get to end by themselves.
+      budget: the number of failures that end the program.
+      log: the function that is called with one line a failure; by default it
+        writes to stderr.
     """
     self._engine = engine
     self._notice_s = notice_s
@@ -72,11 +73,11 @@ class Supervisor:
     self._log = log or (lambda line: sys.stderr.write(f'{line}\n'))
     self._nodes: Dict[str, nodes.Node] = dict(program.named_nodes())
     self._hosts: Dict[str, distributed_engine.Host] = {}
-    self._due: Dict[str, float] = {}  # When to start a node anew.
+    self._due: Dict[str, float] = {}  # When to restart a node.
     self._failures: Dict[str, List[Tuple[float, live_node.Failure]]] = {
         name: [] for name in self._nodes
     }
-    # Constructions that failed, one after the other, and lives begun.
+    # The number of failed constructions in a row, and the number of starts.
     self._unmade: Dict[str, int] = dict.fromkeys(self._nodes, 0)
     self._lives: Dict[str, int] = dict.fromkeys(self._nodes, 0)
     for name, node in self._nodes.items():
@@ -88,10 +89,10 @@ class Supervisor:
       self._start(name)
 
   def watch(self) -> None:
-    """Returns when the program has ended and nothing of it is left.
+    """Watches the nodes until the program and all its nodes have ended.
 
     Raises:
-      ProgramError: if a node failed for good.
+      ProgramError: if a node failed too often to be restarted.
     """
     try:
       while (self._hosts or self._due) and not self._step():
@@ -100,7 +101,7 @@ class Supervisor:
       self._end()
 
   def _step(self) -> bool:
-    """Looks after every node once; returns whether the end is asked for."""
+    """Checks every node once; returns whether the program has to end."""
     for name in [n for n, due in self._due.items() if due <= time.monotonic()]:
       del self._due[name]
       self._start(name)
@@ -131,7 +132,7 @@ class Supervisor:
     ]
     first = series[0][1]
     self._unmade[name] = 0 if failure.constructed else self._unmade[name] + 1
-    # What could not be made at first will never be.
+    # A node that could not be constructed at its first start never will be.
     if self._unmade[name] >= (
         budget.constructions if self._lives[name] > 1 else 1
     ):
@@ -153,11 +154,11 @@ class Supervisor:
       self._due[other] = now + pause
     self._log(
         f'{name} failed ({failure.error}); {", ".join(again)} will be '
-        f'started anew in {pause:g} s.'
+        f'restarted in {pause:g} s.'
     )
 
   def _dependents(self, name: str) -> List[str]:
-    """Nodes that hold connections to a server that is no more."""
+    """Returns the nodes that are connected to a Reverb server that failed."""
     address = self._nodes[name].address
     found: Set[str] = {
         other
@@ -170,7 +171,7 @@ class Supervisor:
     return sorted(found)
 
   def _end(self) -> None:
-    """Has every node end, and ends those that do not."""
+    """Asks every node to end, and kills those that do not end in time."""
     self._engine.announce_stop()
     deadline = time.monotonic() + self._notice_s
     while time.monotonic() < deadline and any(

@@ -1,4 +1,4 @@
-"""Every node in a thread of this process."""
+"""Runs every node in a thread of this process."""
 
 import contextlib
 import functools
@@ -14,15 +14,15 @@ from distillery.distributed import stopping
 
 _POLL_S = 0.05
 _programs = itertools.count()
-# The present life of each node, by program and name.
+# The running servant of each node, by the number of its program and its name.
 _servants: Dict[Tuple[int, str], live_node.Servant] = {}
 
 
 class ThreadEngine(engine.Engine):
-  """Nodes that call each other as functions."""
+  """The engine whose nodes are threads and call each other directly."""
 
   def __init__(self):
-    """Initialises the engine."""
+    """Initialises the engine of a new program."""
     self._program = next(_programs)
 
   def bind(self, name: str, node: nodes.Node) -> None:
@@ -45,7 +45,7 @@ class _ThreadHost(engine.Host):
 
   def __init__(self, name: str, servant: live_node.Servant):
     self._servant = servant
-    # A thread cannot be killed; one that does not end is left behind.
+    # A thread cannot be killed; one that does not end keeps running.
     self._thread = threading.Thread(target=servant.main, name=name, daemon=True)
     self._thread.start()
 

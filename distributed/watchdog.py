@@ -1,10 +1,11 @@
-"""Ends a program soon after Ctrl-C, whatever native code it is in.
+"""Ends a program soon after Ctrl-C, even inside native code.
 
-Python hears of Ctrl-C between two of its own instructions, and not while native
-code waits, compiles, or loads a replay. The kernel, however, has the signal
-written to a pipe at once. A process of its own reads it, and lets the program
-end by itself; then it has a thread of the program end it, with the right
-status; and if native code keeps even that from running, it kills the program.
+Python reacts to Ctrl-C only between two of its own instructions, and not while
+native code waits, compiles or loads a replay. The number of the signal is
+however written to a pipe at once. The watchdog is a process that reads this
+pipe. It first lets the program end by itself. Then it asks a thread of the
+program to end it with the right exit status. If native code blocks that thread
+as well, the watchdog kills the program.
 """
 
 import contextlib
@@ -18,20 +19,21 @@ from typing import NoReturn
 from distillery.distributed import reaper
 
 STATUS = 128 + signal.SIGINT
-_NOTICE_S = 0.7  # That the program has to end by itself.
-_THREAD_S = 0.4  # That its thread has then.
+_NOTICE_S = 0.7  # The time that the program gets to end by itself.
+_THREAD_S = 0.4  # The time that its thread then gets to end it.
 _SENTENCE = 'stopped by Ctrl-C\n'
 _is_ending = threading.Lock()
 
 
 def start() -> None:
-  """Has this process end soon after Ctrl-C; to be called in the main thread."""
+  """Starts the watchdog of this process; call it in the main thread."""
   heard, hear = os.pipe()
   told, tell = os.pipe()
   program = os.getpid()
-  # It stays so in the process and in the thread: only the main thread hears it.
+  # The fork and the thread inherit this mask, so only the main thread gets
+  # SIGINT.
   mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-  if not os.fork():  # Not a new interpreter, which would start for too long.
+  if not os.fork():  # A new interpreter would take too long to start.
     try:
       os.close(hear)
       _watch(program, heard, tell)
@@ -46,9 +48,9 @@ def start() -> None:
 
 
 def end() -> NoReturn:
-  """Ends this process and all processes below it, with one sentence."""
-  _is_ending.acquire()  # The main thread and another may want it at once.
-  with contextlib.suppress(OSError, ValueError):  # Nobody may be reading.
+  """Prints one sentence, then ends this process and all its descendants."""
+  _is_ending.acquire()  # Two threads may call this at the same time.
+  with contextlib.suppress(OSError, ValueError):  # The pipe may be closed.
     if sys.stdout.isatty():
       sys.stdout.write('\033[?25h')  # A live display hides the cursor.
     sys.stdout.flush()
@@ -59,13 +61,13 @@ def end() -> NoReturn:
 
 
 def _end_when_told(told: int) -> None:
-  if os.read(told, 1):  # Else somebody has killed the process that tells.
+  if os.read(told, 1):  # Empty if the watchdog itself was killed.
     end()
 
 
 def _watch(program: int, heard: int, tell: int) -> None:
-  """Waits for Ctrl-C and then for the end; the process of its own."""
-  os.setsid()  # Ctrl-C on a terminal is not for it.
+  """Waits for Ctrl-C, then ends the program; this is the watchdog process."""
+  os.setsid()  # Ctrl-C on a terminal must not reach the watchdog.
   while (number := os.read(heard, 1)) != bytes([signal.SIGINT]):
     if not number:
       return  # The program has ended.
@@ -81,8 +83,8 @@ def _watch(program: int, heard: int, tell: int) -> None:
 
 
 def _kill_below(program: int) -> None:
-  """Kills the descendants of a process, but for the one that calls this."""
-  for _ in range(2):  # One may have started another meanwhile.
+  """Kills the descendants of a process, except for the calling process."""
+  for _ in range(2):  # A child may have started another one meanwhile.
     for child in set(reaper.descendants([program])) - {os.getpid()}:
       with contextlib.suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)

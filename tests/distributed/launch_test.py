@@ -134,9 +134,9 @@ def test_a_node_that_fails_is_started_anew(capsys):
   lines = capsys.readouterr().err.splitlines()
   assert lines == [
       'failing/0 failed (ArithmeticError: failure 1); failing/0 will be '
-      'started anew in 0.5 s.',
+      'restarted in 0.5 s.',
       'failing/0 failed (ArithmeticError: failure 2); failing/0 will be '
-      'started anew in 1 s.',
+      'restarted in 1 s.',
   ]
 
 
@@ -145,7 +145,7 @@ def test_a_process_that_is_killed_is_started_anew(capfd):
       counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1)
   )
   launch.launch(program, 'local_mp')
-  assert 'killed/0 will be started anew in 0.5 s.' in capfd.readouterr().err
+  assert 'killed/0 will be restarted in 0.5 s.' in capfd.readouterr().err
 
 
 def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):

@@ -40,7 +40,7 @@ def test_f1_actors_are_killed(tmp_path, agent, kills):
       f'{np.median(took):.1f} s in the median, {max(took):.1f} at most'
   )
   assert max(took) < 30.0
-  assert harm.log_of(path).count('will be started anew') == kills
+  assert harm.log_of(path).count('will be restarted') == kills
 
 
 def test_f2_the_learner_is_killed(tmp_path):
@@ -59,8 +59,8 @@ def test_f2_the_learner_is_killed(tmp_path):
     state = json.loads((oldest / 'state.json').read_text())
     (first,) = returns()
     assert first > state['learner_steps'] > 100
-  # Replay went on, so nobody else was started anew.
-  assert re.findall(r'; (.*) will be started anew', harm.log_of(path)) == [
+  # Replay went on, so nobody else was restarted.
+  assert re.findall(r'; (.*) will be restarted', harm.log_of(path)) == [
       'learner/0'
   ]
 
@@ -71,7 +71,7 @@ def test_f3_replay_is_killed(tmp_path):
     harm.wait_for_checkpoint(path, launcher)
     harm.kill(launcher, 'replay/0')
     harm.wait_for_steps(path, launcher, 1_000)
-  assert re.findall(r'; (.*) will be started anew', harm.log_of(path)) == [
+  assert re.findall(r'; (.*) will be restarted', harm.log_of(path)) == [
       'replay/0, actor/0, actor/1, learner/0'
   ]
 
