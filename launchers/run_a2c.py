@@ -1,4 +1,4 @@
-"""Trains A2C on a suite of tasks, with a head or a network for each.
+"""Trains A2C on a suite of tasks, with a head or a network for each task.
 
 python launchers/run_a2c.py --flagfile=launchers/flags/a2c_half_cheetah.cfg
 """

@@ -1,8 +1,8 @@
-"""Trains DAMSEL: from experts of each task to a policy that adapts.
+"""Trains DAMSEL: distils an expert of each task into a policy that adapts.
 
   python launchers/run_damsel.py --flagfile=launchers/flags/damsel_scripted.cfg
 
-or, from experts that have learned,
+or, with experts that SAC has trained,
 
   python launchers/run_sac.py \\
     --flagfile=launchers/flags/sac_damsel_per_family.cfg --run_dir=runs/experts
@@ -10,8 +10,8 @@ or, from experts that have learned,
     --flagfile=launchers/flags/damsel_sac_per_family.cfg \\
     --expert_run=runs/experts
 
-Episodes of experts that are not in --experts yet are made first, and stored
-there.
+If the directory --experts holds no episodes of experts yet, they are made first
+and stored there.
 """
 
 import dataclasses
@@ -28,17 +28,19 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class ExpertOptions:
-  """Where experts come from that are not there yet.
+  """The options of the experts, from which episodes are made if there are none.
 
   Attributes:
     expert_source: 'scripted', controllers that know the scene and the target;
-      'sac_per_family', which knows the target; 'sac_per_task', as the paper's.
-    expert_run: directory of the run of SAC that learned to be them.
-    expert_episodes: successful ones, of each task.
-    expert_noise_std: of the noise that disturbs the expert, in units of the
-      action; what is imitated has none.
-    leave_out_failed_experts: whether to go on without the tasks that no expert
-      solved.
+      'sac_per_family', a policy of SAC for each family, which knows the target;
+      'sac_per_task', a policy of SAC for each task, as in the paper.
+    expert_run: the directory of the run of SAC that trained the experts.
+    expert_episodes: successful episodes of each task.
+    expert_noise_std: the standard deviation of the noise that is added to the
+      expert's actions when they are executed, in units of the action. The
+      actions to imitate are those without noise.
+    leave_out_failed_experts: whether to train without the tasks that the
+      experts did not solve; otherwise such a task is an error.
   """
 
   expert_source: expert_sources.Source = 'scripted'
@@ -88,7 +90,7 @@ def _make_experts(
 def _with_experts(
     folder: str, options: ExpertOptions, seed: int, suite: base.TaskSuite
 ) -> base.TaskSuite:
-  """Makes the experts if need be; the tasks that there are experts of."""
+  """Makes the experts if there are none; returns the suite of their tasks."""
   if not experts.exist(folder):
     with experts.held(folder):
       if not experts.exist(folder):
@@ -118,7 +120,7 @@ def _with_experts(
         [task.name for task in suite.train_tasks if task.name not in known],
     )
   experts.check_suite(found, suite)
-  # Which experts they were goes into every record of the run.
+  # The records of the run say which experts it had.
   return dataclasses.replace(
       suite,
       info={
@@ -135,7 +137,10 @@ def _with_experts(
 def main(_):
   config, run, options = _DAMSEL.value(), _RUN.value(), _EXPERTS.value()
   if not config.experts:
-    raise ValueError('experts: want the directory where they are or go.')
+    raise ValueError(
+        'experts: got no directory, want the one that holds the episodes of '
+        'experts, or that is to hold them.'
+    )
   training.train(
       'damsel',
       config,

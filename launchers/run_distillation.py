@@ -1,4 +1,4 @@
-"""Distils frozen teachers, one a task, into one student with a head for each.
+"""Distils one frozen teacher per task into one student with a head per task.
 
   python launchers/run_distillation.py \\
     --flagfile=launchers/flags/distillation_half_cheetah.cfg --teachers=RUN

@@ -1,4 +1,4 @@
-"""Trains DnC on a suite of tasks, or on the contexts of a single one.
+"""Trains DnC on a suite of tasks, or on the contexts of a single task.
 
   python launchers/run_dnc.py --flagfile=launchers/flags/dnc_mt10.cfg
   python launchers/run_dnc.py --suite=MT1/reach-v3 \
@@ -16,11 +16,12 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class ContextOptions:
-  """What the contexts are.
+  """The options of the contexts.
 
   Attributes:
-    num_contexts: into how many contexts to partition a suite's single task, by
-      k-means on its initial states; 0: each task of the suite is a context.
+    num_contexts: the number of contexts into which the suite's single task is
+      partitioned, by k-means on its initial states; 0: each task of the suite
+      is a context.
   """
 
   num_contexts: int = 0

@@ -1,4 +1,4 @@
-"""Trains PEARL on a suite of tasks that it adapts to.
+"""Trains PEARL on a suite of tasks, so that it adapts to held-out tasks.
 
 python launchers/run_pearl.py --flagfile=launchers/flags/pearl_damsel.cfg
 python launchers/run_pearl.py --flagfile=launchers/flags/pearl_ml1_reach.cfg
@@ -15,11 +15,11 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class GoalOptions:
-  """What the tasks are that are told apart.
+  """The options of the tasks to adapt to.
 
   Attributes:
-    goals_per_task: of each task of the suite as many become tasks of their own,
-      as Meta-World's ML suites want it; 0: each task of the suite is one.
+    goals_per_task: the number of goals of each task that become tasks of their
+      own, which Meta-World's ML suites need; 0: the tasks stay as they are.
   """
 
   goals_per_task: int = 0
@@ -47,9 +47,9 @@ def main(_):
     environment.close()
     if num_goals > 1:
       raise ValueError(
-          f'goals_per_task: every episode of {suite.train_tasks[0].name} has '
-          f'one of {num_goals} goals, and there is nothing to adapt to; want '
-          f'1 to {num_goals}, each of them a task.'
+          f'goals_per_task: got 0, but episodes of {suite.train_tasks[0].name} '
+          f'have {num_goals} different goals, and a task to adapt to has one; '
+          f'want 1 to {num_goals}, which makes each goal a task.'
       )
     return suite
 

@@ -2,11 +2,11 @@
 
   python launchers/run_two_rooms.py --run_dir=runs/two_rooms
 
-Soft Q-learning in tables, with distillation and without, on the same tasks and
-seeds; learning curves, and what the distilled policy does in the corridor by
-the previous action. Writes distral.csv, separate.csv, corridor.csv and
-two_rooms.png. The two methods run side by side; after an interruption the same
-command makes what is not there yet.
+Runs soft Q-learning in tables, with distillation and without, on the same tasks
+and seeds. Draws learning curves, and the actions of the distilled policy in the
+corridor after each previous action. Writes distral.csv, separate.csv,
+corridor.csv and two_rooms.png. The two methods run side by side. After an
+interruption the same command makes the files that are missing.
 """
 
 import dataclasses
@@ -25,21 +25,21 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.figures import two_rooms as two_rooms_figure
 import numpy as np
 
-# By the name of the curve: whether it distils.
+# Whether a method distils, by the name of its curve.
 METHODS = {'distral': True, 'separate': False}
 _TABLES = (*(f'{method}.csv' for method in METHODS), 'corridor.csv')
 
 
 @dataclasses.dataclass(frozen=True)
 class TwoRoomsOptions:
-  """What to run.
+  """The options of the experiment.
 
   Attributes:
-    num_tasks: goals, drawn for each seed.
-    num_seeds: repetitions, of seeds 0, 1 and so on.
+    num_tasks: the number of tasks; each has a goal, drawn for each seed.
+    num_seeds: the number of repetitions; their seeds are 0, 1 and so on.
     num_env_steps: environment steps of each task.
     evaluate_every: environment steps of a task between two evaluations.
-    run_dir: directory for the results; it may hold some of them already.
+    run_dir: the directory for the results; it may hold some of them already.
   """
 
   num_tasks: int = 8
@@ -63,16 +63,16 @@ _OPTIONS = flag_utils.define(TwoRoomsOptions)
 
 
 class MethodFailed(Exception):
-  """A process that ran one of the two has failed."""
+  """The process of one of the two methods has failed."""
 
 
 def main(_):
   config, options = _SOFT_Q.value(), _OPTIONS.value()
-  two_rooms.draw_goals(options.num_tasks, [0])  # Refuses too many at once.
+  two_rooms.draw_goals(options.num_tasks, [0])  # Raises if there are too many.
   path = pathlib.Path(options.run_dir)
-  run_dir = _begin(path, config, options)  # Keeps others out while it lives.
+  run_dir = _begin(path, config, options)  # Locks the directory.
   context = multiprocessing.get_context('spawn')
-  # They are daemons: whatever ends this process ends them.
+  # Daemons end together with this process.
   methods = [
       context.Process(
           target=_make,
@@ -96,7 +96,7 @@ def main(_):
   if failed:
     raise MethodFailed(
         f'{" and ".join(failed)} ended too early; the same '
-        'command makes what is not there yet.'
+        'command makes the missing results.'
     )
   with display.BestEffort(run_dir.path / 'two_rooms.png'):
     two_rooms_figure.draw(run_dir.path)
@@ -109,10 +109,10 @@ def _begin(
     config: soft_q_learning.SoftQConfig,
     options: TwoRoomsOptions,
 ) -> run_directory.RunDirectory:
-  """Takes a directory, new or of an earlier run with the same flags.
+  """Opens a directory that is new, or has an earlier run with the same flags.
 
   Raises:
-    ValueError: if it holds anything else, or another process works in it.
+    ValueError: if it holds anything else, or another process uses it.
   """
   is_begun = (path / 'config.json').exists()
   found = [name for name in _TABLES if (path / name).exists()]
@@ -124,7 +124,7 @@ def _begin(
     )
   run_dir = run_directory.RunDirectory(path, resume=is_begun)
   description = {**dataclasses.asdict(config), **dataclasses.asdict(options)}
-  del description['run_dir']  # Where it lies is no part of what it is.
+  del description['run_dir']  # A run may be moved to another directory.
   for name, here in (
       ('config.json', description),
       ('versions.json', run_directory.versions()),
@@ -137,7 +137,7 @@ def _begin(
     ]
     if differ:
       raise ValueError(
-          f'run_dir {path} was begun with others than these ({name}: '
+          f'run_dir {path} holds a run with other settings ({name}: '
           f'{", ".join(differ)}); want another directory.'
       )
   flag_utils.flags_to_file(path / 'flags.cfg', config, options)
@@ -150,7 +150,7 @@ def _make(
     options: TwoRoomsOptions,
     method: str,
 ) -> None:
-  """Writes a method's tables; its process."""
+  """Runs a method, in its own process, and writes its tables."""
   worker_main.follow_parent(dies_with_thread=True)
   seeds = range(options.num_seeds)
   tables = two_rooms.make_tables(two_rooms.draw_goals(options.num_tasks, seeds))
@@ -160,7 +160,7 @@ def _make(
   rows = _learn(learner, method, config, options, tables)
   if METHODS[method]:
     run_directory.write_csv(path / 'corridor.csv', _in_corridor(learner))
-  # The last: with it the method is done.
+  # Written last, as this file marks the method as done.
   run_directory.write_csv(path / f'{method}.csv', rows)
 
 
@@ -171,7 +171,7 @@ def _learn(
     options: TwoRoomsOptions,
     tables: tabular.Tables,
 ) -> List[Dict[str, Any]]:
-  """Rows of a method's table: mean return of the tasks, exactly computed."""
+  """Returns the rows of a method's table, with the exact mean return."""
   rows = []
   evaluated = -options.evaluate_every
   for env_steps in range(0, options.num_env_steps + 1, config.rollout_length):
@@ -195,7 +195,7 @@ def _learn(
 
 
 def _in_corridor(learner: soft_q_learning.SoftQLearner) -> List[Dict[str, Any]]:
-  """Rows of corridor.csv: pi_0 where no reward came before."""
+  """Returns the rows of corridor.csv: pi_0 after steps without a reward."""
 
   def row(seed: int, cell: int, previous: str) -> Dict[str, Any]:
     state = two_rooms.state_index(cell, previous)

@@ -1,1 +1,1 @@
-"""What the launchers share: flags, errors, training."""
+"""Code that the launchers share: flags, errors, training."""

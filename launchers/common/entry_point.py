@@ -1,4 +1,4 @@
-"""What surrounds the `main` of every launcher: flags, errors, exit status."""
+"""Runs the `main` of every launcher: parses flags and reports errors."""
 
 import io
 import signal
@@ -22,21 +22,22 @@ def run(
 ) -> None:
   """Parses the flags and calls `main`; the last line of every launcher.
 
-  What the user can mend comes out as one sentence on stderr and exit status 1:
-  flags that do not parse, a ValueError raised by this library, an OSError, and
-  `errors`. Any other exception is a defect and keeps its traceback, and so does
-  a ValueError that another package raised.
+  An error that the user can correct is printed as one sentence on stderr, with
+  exit status 1: flags that do not parse, a ValueError raised by this library,
+  an OSError, and `errors`. Any other exception is a defect and keeps its
+  traceback, and so does a ValueError that another package raised.
 
   Args:
-    main: takes the positional arguments, without the name of the program.
+    main: the function to call with the list of positional arguments, which
+      does not contain the name of the program.
     errors: further exceptions whose message is written for the user. Text after
-      a blank line in the message, and the exception's notes, are details: they
+      a blank line in the message, and the exception's notes, are details that
       are printed above the sentence.
-    positional: what positional arguments are called in errors; empty: there are
-      none.
+    positional: the name of the positional arguments in error messages; empty if
+      the launcher takes none.
   """
   quiet.quiet_tensorflow()
-  # A user's name may have what the terminal has no code for.
+  # A name may have characters that the terminal cannot encode.
   if isinstance(sys.stdout, io.TextIOWrapper):
     sys.stdout.reconfigure(errors='backslashreplace')
   warnings.formatwarning = lambda message, *_: f'warning: {message}\n'
@@ -44,17 +45,17 @@ def run(
 
   def interrupt(number, frame):
     interrupts.append(number)
-    if len(interrupts) == 1:  # A second one would break off what cleans up.
+    if len(interrupts) == 1:  # A second one would interrupt the clean-up.
       signal.default_int_handler(number, frame)
 
   def on_unraisable(unraisable):
-    # Ctrl-C in a callback that cannot raise; the watchdog ends the program.
+    # Ctrl-C in a callback that cannot raise: the watchdog ends the program.
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
       sys.__unraisablehook__(unraisable)
 
   def guarded_main(argv):
     if not flags.FLAGS['verbosity'].present:
-      # absl would show what other packages think worth knowing.
+      # Hides the INFO messages of other packages.
       logging.set_verbosity(logging.WARNING)
     arguments = argv[1:]
     if arguments and not positional:
@@ -66,7 +67,7 @@ def run(
     try:
       return main(arguments)
     except (KeyboardInterrupt, Exception) as error:
-      # Native code that an interrupt hits may turn it into an error of its own.
+      # Native code may turn an interrupt into an error of its own.
       if interrupts or isinstance(error, KeyboardInterrupt):
         watchdog.end()
       if isinstance(error, (OSError, *errors)) or (
@@ -75,7 +76,7 @@ def run(
         _fail_with(error)
       raise
 
-  # It is ignored in the background of a shell, and is then to stay so.
+  # A shell makes its background jobs ignore Ctrl-C, and they must keep that.
   if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, interrupt)
     sys.unraisablehook = on_unraisable
@@ -83,15 +84,15 @@ def run(
 
 
 def _parse_flags(argv: List[str]) -> List[str]:
-  """Parses the flags; one that does not parse ends the program."""
+  """Parses the flags; ends the program if one does not parse."""
   try:
     return flags.FLAGS(argv)
-  except (flags.Error, UnicodeError) as error:  # Of a flagfile, the latter.
+  except (flags.Error, UnicodeError) as error:  # A flagfile may be no UTF-8.
     _fail(f'{error} (--help lists the flags)')
 
 
 def _raised_by_us(error: BaseException) -> bool:
-  """Whether the line that raised is in this library or in the launcher."""
+  """Returns whether this library, or the launcher, raised the error."""
   *_, (frame, _) = traceback.walk_tb(error.__traceback__)
   module = frame.f_globals.get('__name__', '')
   return module == '__main__' or module.startswith('distillery.')

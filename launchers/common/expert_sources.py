@@ -1,4 +1,4 @@
-"""Where DAMSEL's experts come from: controllers, or runs of SAC."""
+"""The experts of DAMSEL: scripted controllers, or policies trained by SAC."""
 
 import pathlib
 from typing import Callable, Literal
@@ -14,7 +14,7 @@ from distillery.environments.damsel import tasks as damsel_tasks
 from distillery.launchers.common import trained_suites
 import numpy as np
 
-# The suite that a run of SAC has to be of, for each source.
+# The suite that the run of SAC must have been trained on, for each source.
 _SUITES = {'sac_per_family': 'DAMSEL/families', 'sac_per_task': 'DAMSEL/train'}
 Source = Literal['scripted', 'sac_per_family', 'sac_per_task']
 
@@ -22,16 +22,20 @@ Source = Literal['scripted', 'sac_per_family', 'sac_per_task']
 def makers(
     source: Source, run_dir: str, suite: base.TaskSuite
 ) -> Callable[[int, base.Task], experts.Expert]:
-  """What makes each task's expert, for `experts.collect`.
+  """Returns what makes the expert of each task, for `experts.collect`.
 
   Args:
-    source: see `Source`.
-    run_dir: of the run of SAC that learned to be the experts; unused by
-      'scripted'.
-    suite: of DAMSEL's tasks.
+    source: 'scripted', the controllers; 'sac_per_family', a run of SAC with one
+      policy for each family; 'sac_per_task', a run with one for each task.
+    run_dir: the directory of the run of SAC; unused by 'scripted'.
+    suite: a suite of DAMSEL's tasks.
+
+  Returns:
+    A function of the index of a training task and of the task itself. It
+    returns the expert, a function of observations `[D]` to actions `[A]`.
 
   Raises:
-    ValueError: if the tasks are none of DAMSEL's, or there is no such run.
+    ValueError: if a task is not one of DAMSEL's, or there is no such run.
   """
   targets = [_target(source, task, suite.name) for task in suite.train_tasks]
   if source == 'scripted':
@@ -70,7 +74,7 @@ def _read(source: str, run_dir: str) -> loaded_policy.LoadedPolicy:
 
 
 def _acting(policy: loaded_policy.LoadedPolicy, index: int) -> experts.Expert:
-  """Acts as the policy does in its task of an index."""
+  """Returns the expert that is the policy of the task with the given index."""
   indices = np.array([index])
   return lambda observation: policy.act(observation[np.newaxis], indices)[0]
 
@@ -78,7 +82,10 @@ def _acting(policy: loaded_policy.LoadedPolicy, index: int) -> experts.Expert:
 def _acting_for(
     policy: loaded_policy.LoadedPolicy, target: damsel_tasks.Target
 ) -> experts.Expert:
-  """Acts as its family's policy does that is told the target."""
+  """Returns the expert that is the policy of the target's family.
+
+  The policy observes the target.
+  """
   act = _acting(policy, damsel_tasks.FAMILIES.index(target.family))
   return lambda observation: act(
       damsel_families.with_target(observation, target)

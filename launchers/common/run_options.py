@@ -1,4 +1,4 @@
-"""The options that every launcher takes, whatever it trains."""
+"""The options that every launcher takes, and the cores that it may use."""
 
 import dataclasses
 import datetime
@@ -8,32 +8,34 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-  """What to train on, for how long, and where the results go.
+  """The options of a run: its suite, its length and where its results go.
 
   Attributes:
     suite: the task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES,
       NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.
-    seed: everything random in the run is a function of it, but for what an
-      off-policy agent samples from its replay.
+    seed: the seed of everything random in the run, except for the samples that
+      an off-policy agent takes from its replay.
     num_env_steps: environment steps to train for, summed over all tasks.
-    run_dir: directory that receives the results; new or empty, or with --resume
-      the directory of the run to go on with. Empty: runs/<agent>_<suite>_seed
-      <seed>_<time>.
-    num_workers: processes that step environments; results do not depend on it.
-      0: one for each usable core. Of no effect in suites that are stepped as
-      arrays: mazes and half-cheetahs.
+    run_dir: the directory for the results. It must be new or empty, or with
+      --resume hold the run to resume. Empty: a new directory, named
+      runs/<agent>_<suite>_seed<seed>_<time>.
+    num_workers: processes that step environments; 0 for one on each usable
+      core. Results do not depend on it. It has no effect in suites that are
+      stepped as arrays (mazes and half-cheetahs).
     evaluate_every: environment steps, summed over tasks, between evaluations.
     evaluation_episodes: episodes of each task in an evaluation.
     checkpoint_every: environment steps, summed over tasks, between checkpoints.
-    device: where the learner computes: auto, on a GPU if there is one, or cpu.
-    env_timeout_s: an environment that takes longer to be made, to reset or to
-      step is taken for one that hangs. Of no effect in suites that are stepped
-      as arrays.
-    num_actors: of a program of many nodes (--lp_launch_type); each has
-      environments of its own and its share of --num_workers.
-    ray_address: of a Ray cluster that runs such a program; empty: this machine.
-    resume: go on with the run in --run_dir from its newest whole checkpoint.
-    reward_function_version: version of Meta-World's reward functions.
+    device: the device of the learner: auto, a GPU if there is one, or cpu.
+    env_timeout_s: the seconds after which an environment counts as hanging, if
+      it takes longer to be made, to reset or to step. It has no effect in
+      suites that are stepped as arrays.
+    num_actors: the actors of a program of many nodes (--lp_launch_type). Each
+      has its own environments and its share of --num_workers.
+    ray_address: the Ray cluster that runs such a program, as HOST:PORT; empty
+      for this machine.
+    resume: whether to resume the run in --run_dir from its newest whole
+      checkpoint.
+    reward_function_version: the version of Meta-World's reward functions.
   """
 
   suite: str = 'MT10'
@@ -48,7 +50,7 @@ class RunOptions:
   env_timeout_s: float = 60.0
   num_actors: int = 2
   ray_address: str = ''
-  # How a run was continued is no part of what repeats it.
+  # Resuming does not belong to the flags that repeat a run.
   resume: bool = dataclasses.field(default=False, metadata={'repeat': False})
   reward_function_version: Literal['v1', 'v2'] = 'v2'
 
@@ -70,24 +72,25 @@ class RunOptions:
     if self.num_workers < 0:
       raise ValueError(
           f'num_workers: got {self.num_workers}, want a number of processes, '
-          'or 0 for one a core'
+          'or 0 for one on each core'
       )
     host, _, port = self.ray_address.rpartition(':')
     if self.ray_address and not (host and port.isdigit()):
       raise ValueError(f'ray_address: got {self.ray_address!r}, want HOST:PORT')
     if self.resume and not self.run_dir:
       raise ValueError(
-          'resume: got it without run_dir, want the directory of the run to go '
-          'on with'
+          'resume: got it without run_dir, want the directory of the run to '
+          'resume'
       )
 
   def resolved(self, agent: str) -> 'RunOptions':
-    """Returns the options with the defaults that depend on here and now.
+    """Returns the options with the defaults that depend on time and machine.
 
     Args:
-      agent: first part of the name of the run's directory, such as 'distral'.
+      agent: the first part of the name of a new run's directory, such as
+        'distral'.
     """
-    # UTC, so that names sort by time wherever they were made.
+    # UTC, so that names sort by time in every time zone.
     now = datetime.datetime.now(datetime.timezone.utc)
     suite = self.suite.replace('/', '-')
     default_run_dir = os.path.join(
@@ -101,5 +104,5 @@ class RunOptions:
 
 
 def usable_cores() -> int:
-  """Number of cores this process may use; not those of the whole machine."""
+  """Returns how many cores this process may use, not the machine's number."""
   return len(os.sched_getaffinity(0))

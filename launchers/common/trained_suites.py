@@ -1,4 +1,4 @@
-"""The suite that a run was trained on, made anew from what it recorded."""
+"""Makes the suite that a run was trained on, from the run's records."""
 
 import dataclasses
 import pathlib
@@ -13,10 +13,13 @@ from distillery.environments.derived import goals as goal_suites
 
 
 def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
-  """A run's config.json, and its suite, which has to have a name or a recipe.
+  """Returns a run's config.json and its suite.
+
+  The suite must be one that `suites.make_suite` knows, or be made from one by
+  `contexts.partition` or `goals.split`.
 
   Raises:
-    ValueError: if there is no run, or its records cannot be read.
+    ValueError: if the directory holds no run, or its records cannot be read.
   """
   path = pathlib.Path(user_paths.expand(run_dir))
   try:
@@ -51,7 +54,7 @@ def _make(config: Dict[str, Any], info: Dict[str, Any]) -> base.TaskSuite:
     )
   if 'undivided_suite' in info:
     return goal_suites.split(suite, int(info['goals_per_task']))
-  # Some may have been left out.
+  # Tasks may have been left out of the run.
   return dataclasses.replace(
       suite,
       tasks=tuple(

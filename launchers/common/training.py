@@ -1,4 +1,4 @@
-"""What the `main` of every launcher that trains does."""
+"""Trains an agent, in the `main` of every launcher that trains."""
 
 import pathlib
 from typing import Any, Callable, Sequence, Type
@@ -17,7 +17,7 @@ from distillery.environments import suites
 from distillery.environments.pool import process_pool
 from distillery.launchers.common import flag_utils
 
-# What `flag_utils.run` reports in one sentence.
+# The errors that `flag_utils.run` reports in one sentence.
 ERRORS = (
     process_pool.PoolError,
     errors.NonFiniteError,
@@ -36,15 +36,17 @@ def train(
     change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,
     more_options: Sequence[Any] = (),
 ) -> None:
-  """Runs an experiment and prints how its last evaluation went.
+  """Runs an experiment and prints the results of its last evaluation.
 
   Args:
-    agent: its name.
-    agent_config: its frozen dataclass, made from flags.
-    make_builder: its builder's class.
-    options: what every launcher takes.
-    change_suite: makes the tasks from the suite that the options name.
-    more_options: further dataclasses made from flags, to be repeated too.
+    agent: the name of the agent, such as 'distral'.
+    agent_config: the frozen dataclass of the agent's settings, made from flags.
+    make_builder: the class of the agent's builder.
+    options: the options that every launcher takes.
+    change_suite: the function that makes the suite to train on from the suite
+      that the options name.
+    more_options: further dataclasses made from flags, which are written into
+      the flagfile that repeats the run.
 
   Raises:
     ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
@@ -60,7 +62,7 @@ def train(
   )
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
-  # Launchpad's flag has a default; it is given if it is to be a program.
+  # The flag has a default. If the user gave it, the run is a program of nodes.
   launch_type = flags.FLAGS[launch_flags.LAUNCH_TYPE]
   if not run.resume:
     path = run_dir.path / 'flags.cfg'

@@ -1,8 +1,8 @@
-"""Draws DAMSEL's scene as the scripted controllers leave it.
+"""Draws the scene of DAMSEL after an episode of the scripted controllers.
 
   MUJOCO_GL=egl python launchers/examples/damsel_scene.py --folder=pictures
 
-A picture a family: push.png, door.png and drawer.png.
+Writes one picture for each family: push.png, door.png and drawer.png.
 """
 
 import dataclasses
@@ -17,13 +17,13 @@ from distillery.launchers.common import flag_utils
 
 @dataclasses.dataclass(frozen=True)
 class PictureOptions:
-  """What to draw.
+  """The options of the pictures.
 
   Attributes:
-    folder: where the pictures go.
-    height: in pixels.
-    width: in pixels.
-    camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.
+    folder: the folder for the pictures.
+    height: the height of a picture in pixels.
+    width: the width of a picture in pixels.
+    camera: the camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.
   """
 
   folder: str = dataclasses.field(
@@ -38,7 +38,7 @@ _OPTIONS = flag_utils.define(PictureOptions)
 
 
 def main(_):
-  """Solves the last but one task of each family, and draws the end."""
+  """Solves one task of each family and draws the end of the episode."""
   from matplotlib import image
 
   options = _OPTIONS.value()

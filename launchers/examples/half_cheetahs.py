@@ -1,4 +1,4 @@
-"""Draws the six half-cheetahs, the parts that differ in red.
+"""Draws the six half-cheetahs, with the body parts that differ in red.
 
 MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
 """
@@ -12,12 +12,12 @@ from distillery.launchers.common import flag_utils
 
 @dataclasses.dataclass(frozen=True)
 class PictureOptions:
-  """What to draw.
+  """The options of the picture.
 
   Attributes:
-    output: the picture to write.
-    height: of a body, in pixels.
-    width: of a body, in pixels.
+    output: the file name of the picture.
+    height: the height of one body in pixels.
+    width: the width of one body in pixels.
   """
 
   output: str = dataclasses.field(
@@ -33,7 +33,7 @@ _OPTIONS = flag_utils.define(PictureOptions)
 
 
 def main(_):
-  """Draws each where its episodes begin, but for noise."""
+  """Draws each body in its initial state, without noise."""
   from matplotlib import pyplot
   import mujoco
 

@@ -43,7 +43,7 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
     assert abs(values.sum(axis=-1) - 1.0).max() < 1e-3
   launches.assert_refused(
       launch('--run_dir=run', cwd=tmp_path),
-      'run_dir run was begun with others than these .config.json: num_',
+      'run_dir run holds a run with other settings .config.json: num_',
   )
 
 
@@ -179,7 +179,7 @@ def test_a_process_that_dies_is_named(tmp_path):
   assert process.returncode == 1
   assert stderr.splitlines()[-1].endswith(
       'distral (exit status -9) and separate (exit status -9) ended too early; '
-      'the same command makes what is not there yet.'
+      'the same command makes the missing results.'
   )
 
 

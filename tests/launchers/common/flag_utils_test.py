@@ -294,7 +294,7 @@ def run_program(tmp_path, *arguments, handler='signal.default_int_handler'):
         (['--num_env_steps=-1'], 'num_env_steps: got -1, want a number above'),
         (['--seed=-1'], 'seed: got -1, want 0 <= seed < 2**32'),
         (['--seed'], 'Missing value for flag --seed'),
-        (['--resume'], 'want the directory of the run to go on with'),
+        (['--resume'], 'want the directory of the run to resume'),
         (['--reward_function_version=v3'], 'should be one of <v1|v2>'),
         (['--flagfile=/no/such.cfg'], '/no/such.cfg'),
         (['stray'], "unexpected argument 'stray'"),
