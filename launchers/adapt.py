@@ -1,12 +1,12 @@
-"""Has a meta-learner adapt to tasks that it has not seen.
+"""Adapts a trained meta-learner to tasks that it has not seen.
 
   python launchers/adapt.py --run_dir=runs/... --num_trajectories=8
 
-Each held-out task is tried again and again, without noise and without a
-gradient step. Writes <run_dir>/adaptation_<split>.csv, a row a task and
-trajectory: the family it was taken for, the latent, return, success, and in
-DAMSEL's tasks the distance to the target that it left, by which success is
-judged there. Needs no TensorFlow.
+The policy tries each held-out task several times, without noise and without a
+gradient step. Writes <run_dir>/adaptation_<split>.csv, with a row for each task
+and trajectory: the family that the agent infers, the latent, the return and the
+success. For DAMSEL's tasks the row also has the final distance to the target in
+m, which decides about success. Needs no TensorFlow.
 """
 
 import pathlib
@@ -31,15 +31,21 @@ from distillery.networks.acting import latent as acting_latent
 from distillery.networks.acting import squashed as acting_squashed
 import numpy as np
 
-_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
-    'num_trajectories', 8, 'of each task, one after another', lower_bound=1
+    'num_trajectories', 8, 'successive trajectories of each task', lower_bound=1
 )
 _SPLIT = flags.DEFINE_enum(
-    'split', 'test', list(base.SPLITS), 'which tasks: held out, or trained on'
+    'split',
+    'test',
+    list(base.SPLITS),
+    'the tasks: test, the held-out ones; train, those of training',
 )
 _WORKERS = flags.DEFINE_integer(
-    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0
+    'num_workers',
+    0,
+    'processes that step environments; 0 for one on each usable core',
+    lower_bound=0,
 )
 
 
@@ -57,7 +63,7 @@ def main(_):
   loaded = checkpoints.load_policy(run_dir, 'task')
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with process_pool.Pool(
-      # A whole episode: the agent had learned from none but those.
+      # The unroll is a whole episode, as it was in training.
       tasks,
       envs_per_task=1,
       unroll_length=config['agent_config']['unroll_length'],
@@ -69,11 +75,11 @@ def main(_):
     trajectories = adaptation.adapt(
         pool, adapter, [task.name for task in tasks], _TRAJECTORIES.value
     )
-  # In the order of the components.
+  # The agent numbers the families in this order.
   families = list(dict.fromkeys(task.family for task in suite.train_tasks))
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
   print(_table(rows, tasks, trajectories[0].block))
-  # The last: what cannot be written has been said.
+  # Written last: if writing fails, the results have been printed.
   run_directory.write_csv(run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
 
 
@@ -144,13 +150,16 @@ def _table(
     tasks: Sequence[base.Task],
     first: adaptation.Block,
 ) -> str:
-  """Success by family, a line a trajectory; and what nothing would solve."""
+  """Returns the success of each family as text, a line for each trajectory.
+
+  For DAMSEL, a line says which share of the tasks is solved without moving.
+  """
   families = list(dict.fromkeys(row['family'] for row in rows))
   shown = [display.on_one_line(name) for name in families]
   width = max(9, *(len(name) + 2 for name in shown))
 
   def line(label: str, values: Sequence[Tuple[str, bool]]) -> str:
-    """Of pairs of a family and whether it is so."""
+    """Returns the line of each family's share of true values."""
     shares = [
         np.mean([value for name, value in values if name == family])
         for family in families
@@ -163,7 +172,7 @@ def _table(
       'success after trajectory'.ljust(26)
       + ''.join(name.rjust(width) for name in shown)
   ]
-  # Nothing moves by itself.
+  # Without actions nothing moves: the first observation is also the last.
   unmoved = [
       (task.family, _distance(task, first['observation'][k, 0, 0]))
       for k, task in enumerate(tasks)
@@ -190,7 +199,7 @@ def _table(
   if any(row['taken_for'] for row in last):
     lines.append(
         line(
-            'taken for its family',
+            'family inferred correctly',
             [
                 (row['family'], row['family'] == row['taken_for'])
                 for row in last

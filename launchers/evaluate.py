@@ -2,10 +2,11 @@
 
   python launchers/evaluate.py --run_dir=runs/... --policy=shared
 
-Deterministic actions (in mazes sampled ones, by which they are judged), success
-at any step, environments and seeds of its own;
-with 50 episodes a task, each of Meta-World's 50 goals once. Writes what it
-prints to <run_dir>/evaluation_<policy>.csv (with --suite, to
+Actions are deterministic (in mazes they are sampled, as the benchmark of mazes
+wants it). A task is solved if any step is a success. Environments and seeds are
+not those of training. With 50 episodes of each task, each of Meta-World's 50
+goals occurs once. Writes the results, which are also printed, to
+<run_dir>/evaluation_<policy>.csv (with --suite, to
 evaluation_<policy>_<suite>.csv). Needs no TensorFlow.
 """
 
@@ -25,22 +26,27 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.common import trained_suites
 
-_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
 _POLICY = flags.DEFINE_enum(
     'policy',
     'task',
     ['task', 'shared', 'random'],
-    'the task policies, the shared one, or uniformly random actions to compare '
-    'them with',
+    'the policy: task, the policies of the tasks; shared, the shared one; '
+    'random, uniformly random actions for comparison',
 )
 _SUITE = flags.DEFINE_string(
-    'suite', '', 'another suite of as many tasks; empty: that of the run'
+    'suite',
+    '',
+    'another suite with as many tasks; empty for the suite of the run',
 )
 _EPISODES = flags.DEFINE_integer(
     'episodes_per_task', 50, 'episodes of each task', lower_bound=1
 )
 _WORKERS = flags.DEFINE_integer(
-    'num_workers', 0, 'processes; 0: one for each usable core', lower_bound=0
+    'num_workers',
+    0,
+    'processes that step environments; 0 for one on each usable core',
+    lower_bound=0,
 )
 
 
@@ -76,7 +82,7 @@ def main(_):
     )
   print(f'after {loaded.env_steps:,} steps of training')
   print(evaluation.table(rows, suite.score))
-  # The last: what cannot be written has been said.
+  # Written last: if writing fails, the results have been printed.
   run_directory.write_csv(
       run_dir / f'evaluation_{name}.csv',
       [
@@ -91,7 +97,10 @@ def main(_):
 
 
 def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:
-  """The suite of the flag; its tasks stand for those of `suite`, in order."""
+  """Returns the suite of --suite, after checking that it fits `suite`.
+
+  Its tasks take the places of the tasks of `suite`, in order.
+  """
   other = suites.make_suite(
       _SUITE.value,
       seed=seed,

@@ -1,13 +1,14 @@
-"""Draws the learning curves of runs on one suite, or how they adapted.
+"""Draws the learning curves of runs on one suite, or their adaptation.
 
   python launchers/plot.py RUN_DIR... --output=curves.png [--over=hours]
   python launchers/plot.py RUN_DIR... --adaptation=test --output=adapted.png
 
-Runs that differ in their seed alone are averaged; other agents and settings are
-drawn beside them. Curves are interquartile means over tasks and seeds, bands
-are stratified bootstrap intervals. With --adaptation, meta-learners' final
-distance to the target (or success) is drawn over the trajectories that
-`adapt.py` had them make, by family and by task, and what latents they found.
+Runs that differ only in their seed are averaged; other agents and settings get
+curves of their own. Curves are interquartile means over tasks and seeds, bands
+are stratified bootstrap intervals. With --adaptation the picture shows how
+meta-learners adapt, from the tables of `adapt.py`: the final distance to the
+target (or the success) after each trajectory, by family and by task, and the
+latents.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.figures import adaptation as adaptation_figures
 from distillery.launchers.figures import run_scores
 
-# Distinct for the colour-blind as well (Okabe and Ito).
+# The colours of Okabe and Ito, which colour-blind people can tell apart.
 _COLORS = (
     '#0072B2',
     '#D55E00',
@@ -45,16 +46,16 @@ _LEGEND_WIDTH = 130  # Characters.
 
 @dataclasses.dataclass(frozen=True)
 class PlotOptions:
-  """What to draw.
+  """The options of the picture.
 
   Attributes:
-    output: the picture to write.
-    bootstrap_repetitions: resamples of the intervals.
-    over: what to draw success over: environment steps, or the wall time that
-      the runs recorded (of several seeds, their mean).
-    score: what to draw, 'success' or 'return'.
-    adaptation: draw adaptation to the tasks of this split instead of learning;
-      '' does not.
+    output: the file name of the picture, in .png.
+    bootstrap_repetitions: the number of resamples for the intervals.
+    over: the horizontal axis: environment steps, or the wall time in hours that
+      the runs recorded (the mean over seeds).
+    score: the vertical axis, 'success' or 'return'.
+    adaptation: the split whose tasks were adapted to, to draw adaptation; empty
+      to draw learning curves.
   """
 
   output: str = dataclasses.field(
@@ -84,7 +85,17 @@ def _seeds(*scores: run_scores.Scores) -> str:
 def table(
     scores: run_scores.ByKey, repetitions: int, score: str = 'success'
 ) -> str:
-  """Returns the figures at the last common time as text."""
+  """Returns the scores at the last common evaluation as text.
+
+  Args:
+    scores: the scores by settings, policy and split.
+    repetitions: the number of resamples for the intervals.
+    score: 'success', a share, or 'return'.
+
+  Returns:
+    For each key the interquartile mean and the mean with their intervals, and
+    for each task the mean and the range over seeds.
+  """
   fine, coarse = ('.1%', '.0%') if score == 'success' else ('.1f', '.0f')
   lines = []
   for key, of_key in scores.items():
@@ -115,7 +126,16 @@ def draw(
     scores: run_scores.ByKey,
     options: PlotOptions,
 ) -> None:
-  """Draws the aggregate, and below it a small panel for each task."""
+  """Draws the aggregate, and below it a small panel for each task.
+
+  Args:
+    suite: the name of the suite, for the title.
+    scores: the scores by settings, policy and split.
+    options: the options of the picture, with its file name.
+
+  Raises:
+    OSError: if the picture cannot be written.
+  """
   tasks = list(
       dict.fromkeys(
           (task, key.split)
@@ -143,7 +163,7 @@ def _draw_tasks(
     colors: Dict[run_scores.Key, str],
     options: PlotOptions,
 ) -> None:
-  """Draws a panel a task and split, with every run and their mean."""
+  """Draws a panel for each task and split, with every run and their mean."""
   panels = lower.subplots(
       num_rows, _PANELS_A_ROW, sharex=True, sharey=True, squeeze=False
   ).flat
@@ -174,7 +194,7 @@ def _draw_tasks(
 
 
 def _style_of(key: run_scores.Key) -> str:
-  """Returns the line's style; of a policy of a user's own, another."""
+  """Returns the line's style, which is '-.' for a user's own policy."""
   return _STYLES.get((key.policy, key.split), '-.')
 
 
@@ -186,7 +206,7 @@ def _style(axes, options: PlotOptions) -> None:
 
 
 def _colors(scores: run_scores.ByKey) -> Dict[run_scores.Key, str]:
-  """A color a settings; a color a policy if all have the same settings."""
+  """Returns a colour for each settings; for each policy if all are equal."""
   names = {key: key.settings or key.policy for key in scores}
   palette = dict(zip(dict.fromkeys(names.values()), itertools.cycle(_COLORS)))
   return {key: palette[name] for key, name in names.items()}
@@ -199,7 +219,7 @@ def _draw_aggregates(
     colors: Dict[run_scores.Key, str],
     options: PlotOptions,
 ) -> None:
-  """Interquartile mean of each policy and split with its interval."""
+  """Draws the interquartile mean of each policy and split with its interval."""
   axes = upper.subplots()
   upper.subplots_adjust(0.07, 0.14, 0.98, 0.9)
   lines = []
@@ -211,7 +231,6 @@ def _draw_aggregates(
     )
     color, times = colors[key], getattr(of_key, options.over)
     (line,) = axes.plot(times, found.value, _style_of(key), color=color, lw=2.2)
-    # Of runs that differ in much, all that they differ in.
     lines.append(
         (line, f'{key.curve}, {curves.SPLIT_NAMES[key.split]} ' 'tasks')
     )

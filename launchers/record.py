@@ -1,8 +1,9 @@
-"""Makes a film of a trained policy in a maze, to be looked at.
+"""Makes a film of a trained policy in a maze.
 
   python launchers/record.py --run_dir=runs/... --task=maze-1 --output=film.gif
 
-The map from above; what the walker sees is bright. Needs no TensorFlow.
+The film shows the map from above; the cells that the walker sees are bright.
+Needs no TensorFlow.
 """
 
 from typing import List
@@ -17,14 +18,20 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.common import trained_suites
 import numpy as np
 
-_RUN_DIR = flag_utils.define_path('run_dir', '', 'directory of the run')
+_RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
 _POLICY = flags.DEFINE_enum(
-    'policy', 'task', ['task', 'shared'], 'which policy acts'
+    'policy', 'task', ['task', 'shared'], 'the policy that acts'
 )
-_TASK = flags.DEFINE_string('task', '', 'which task; empty: the first')
-_SEED = flags.DEFINE_integer('seed', 0, 'of the episode', lower_bound=0)
+_TASK = flags.DEFINE_string(
+    'task', '', 'the name of the task; empty for the first one'
+)
+_SEED = flags.DEFINE_integer(
+    'seed', 0, 'the seed of the episode', lower_bound=0
+)
 _OUTPUT = flag_utils.define_path(
-    'output', 'film.gif', "the film, or with .png the episode's first picture"
+    'output',
+    'film.gif',
+    "the film's file name, in .gif; in .png, only the first picture is written",
 )
 
 
@@ -52,7 +59,7 @@ def main(_):
 
 
 def _episode(batch: maze_batch.MazeBatch, loaded, index: int):
-  """A picture for each step of one episode, and its return."""
+  """Returns a picture for each step of one episode, and the return."""
   policy = stateful_policies.with_memory(loaded.policy)
   selected = policy.select_tasks(loaded.parameters, np.array([index]))
   state = np.zeros((1, 1, policy.state_size), np.float32)

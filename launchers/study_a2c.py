@@ -2,10 +2,11 @@
 
   python launchers/study_a2c.py --output_dir=runs/a2c_study
 
-Arora et al. 2018 on six half-cheetahs: from scratch, with a head for each, and
-distilled (table 2); and last layers tuned on another body (table 1). Runs go
-side by side, one a core; what is there already is not made again, and what was
-interrupted goes on with the same command. Writes table1.csv and table2.csv.
+Arora et al. 2018 train on six half-cheetahs. Table 2 compares training from
+scratch, one network with a head for each body, and distillation. In table 1 the
+last layers are tuned on another body. Each run has one core. Finished runs are
+kept, and the same command resumes interrupted ones. Writes table1.csv and
+table2.csv.
 """
 
 import pathlib
@@ -24,17 +25,18 @@ from distillery.launchers.studies import jobs as study_jobs
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 _MILLION = 1_000_000
-# Divided by some tens, rewards would be nothing beside the entropy bonus; the
-# study's code, which does divide them, has none in effect.
+# Normalised rewards are smaller by a factor of some tens, and the entropy bonus
+# would dominate them. The study's code normalises rewards too, and there its
+# bonus has no effect.
 _NORMALIZED = ('--normalize_rewards', '--entropy_cost=0')
 _FIRST, _SECOND = 'SmallFoot', 'SmallLeg'
-# Mean returns that the study printed, each of one training seed.
+# The mean returns that the study reports, each from one training seed.
 _PUBLISHED = {
     'scratch': (1326.30, 37.80, 1420.77, 1444.21, 2116.10, 1312.50),
     'distillation': (1348.30, -63.07, 1413.55, 838.35, 2116.94, 1323.61),
     'multi_head': (1480.89, 2188.11, 1525.09, 1874.04, 2276.11, 1428.97),
 }
-_PUBLISHED_TUNED = {  # On the first body, on the second.
+_PUBLISHED_TUNED = {  # The return on the first body, on the second.
     'scratch': (1582.78, 1536.16),
     'first to second, 1M': (1530.26, 1532.70),
     'first to second, 5M': (1500.76, 1568.66),
@@ -45,20 +47,26 @@ _PUBLISHED_TUNED = {  # On the first body, on the second.
 _OUTPUT_DIR = flag_utils.define_path(
     'output_dir',
     'runs/study_a2c',
-    'directory of the runs and the tables; it ' 'may hold some of them already',
+    'the directory for the runs and the tables; it may hold some of them '
+    'already',
 )
-_SEEDS = flags.DEFINE_integer('num_seeds', 3, 'of each run', lower_bound=1)
+_SEEDS = flags.DEFINE_integer(
+    'num_seeds', 3, 'the seeds of each run', lower_bound=1
+)
 _SCALE = flags.DEFINE_float(
-    'scale', 1.0, 'of the number of steps; 1: as in the study', lower_bound=0.0
+    'scale',
+    1.0,
+    'a factor of the number of steps; 1: as in the study',
+    lower_bound=0.0,
 )
 _PARALLEL = flags.DEFINE_integer(
     'num_parallel',
     0,
-    'runs at a time; 0: one for each usable core',
+    'runs at a time; 0 for one on each usable core',
     lower_bound=0,
 )
 _TABLES = flags.DEFINE_multi_enum(
-    'table', ['1', '2'], ['1', '2'], 'which tables to make'
+    'table', ['1', '2'], ['1', '2'], 'the tables to make'
 )
 
 
@@ -81,7 +89,7 @@ def _job(
 
 
 def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
-  """Of one seed, by column, in two stages: teachers have to be there first."""
+  """Returns a seed's jobs by column: first the teachers, then the students."""
   scratch, heads = 'a2c_half_cheetah_scratch.cfg', 'a2c_half_cheetah.cfg'
   first = {
       'scratch': _job('scratch', scratch, seed, 18),
@@ -95,7 +103,7 @@ def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
   }
   students = {
       'distillation': ('distillation', ()),
-      # Twice as wide as each of the six that it is to be like.
+      # Twice as wide as each of its six teachers.
       'distillation, 2 x 128': (
           'distillation_128',
           ('--hidden_sizes=128,128',),
@@ -119,7 +127,7 @@ def _table2_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
 
 
 def _table1_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
-  """Of one seed, by row, in two stages."""
+  """Returns one seed's jobs by row: first the bases, then the tuned ones."""
   scratch = 'a2c_half_cheetah_scratch.cfg'
   bases = {
       body: _job(
@@ -146,7 +154,7 @@ def _table1_jobs(seed: int) -> List[Dict[str, study_jobs.Job]]:
 
 
 def _interval(values: Sequence[float]) -> Dict[str, Any]:
-  """Mean over seeds, and half of its 95 % interval."""
+  """Returns the mean over seeds, and half of its 95 % interval."""
   average = study_figures.mean(values)
   return {
       'mean': round(average.value, 1),
@@ -202,7 +210,7 @@ def _table1(
 
 
 def _return_on(run_dir: pathlib.Path, body: str) -> float:
-  """Mean return of a run's policy on a body, trained on or not."""
+  """Returns the mean return of a run's policy on a body, which may be new."""
   suite = f'HALF_CHEETAH/{body}'
   path = run_dir / f'evaluation_task_{suite.replace("/", "-")}.csv'
   if not path.exists():
@@ -235,7 +243,7 @@ def main(_):
       )
       if number in _TABLES.value
   ]
-  # Also what is to be made after hours.
+  # Checks all jobs now, also those that start after hours.
   jobs = [
       job
       for _, _, seeds in tables
@@ -246,7 +254,7 @@ def main(_):
   runner.check_begun(jobs)
   for number, table, seeds in tables:
     runner.make([job for first, _ in seeds for job in first.values()])
-    # Of a teacher, or a base, that is not whole they would be kept for good.
+    # A student of an unfinished teacher, or base, would never be made again.
     runner.make(
         [
             job
@@ -273,9 +281,10 @@ def main(_):
 
 
 def _check_scale(path: pathlib.Path) -> None:
-  """Refuses runs of different lengths in one directory.
+  """Checks that the directory holds only runs of the same scale.
 
-  Those that begin with others would keep what these were when they were short.
+  A student keeps what it got from a shorter teacher, so lengths must not be
+  mixed.
   """
   if _SCALE.value <= 0.0:
     raise ValueError(f'scale: got {_SCALE.value}, want a number above 0')
@@ -286,8 +295,8 @@ def _check_scale(path: pathlib.Path) -> None:
   )
   if begun != str(_SCALE.value):
     raise ValueError(
-        f'scale: got {_SCALE.value}, and {path.parent} holds a study of scale '
-        f'{begun}; want that, or another directory'
+        f'scale: got {_SCALE.value}, but {path.parent} holds a study of scale '
+        f'{begun}; want that scale, or another directory'
     )
   path.write_text(f'{_SCALE.value}\n')
 

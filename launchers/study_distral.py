@@ -1,11 +1,11 @@
-"""Compares Distral's algorithms: makes all the runs of a figure, and draws it.
+"""Compares Distral's algorithms: makes all runs of a figure and draws it.
 
   python launchers/study_distral.py --study=mazes --output_dir=runs/mazes
 
-Runs go side by side, one a core. What is there already is not made again, and
-what was interrupted goes on: after Ctrl-C, or to add seeds or steps, give the
-same command again. Writes curves.csv, summary.csv and study.png, and tuning.csv
-if settings are chosen first.
+Each run has one core. Finished runs are kept. The same command resumes
+interrupted runs, also after Ctrl-C; with more seeds or steps it makes only what
+is missing. Writes curves.csv, summary.csv and study.png, and tuning.csv if the
+study first chooses settings.
 """
 
 import pathlib
@@ -20,31 +20,31 @@ from distillery.launchers.studies import distral_runs
 from distillery.launchers.studies import jobs as study_jobs
 
 _STUDY = flags.DEFINE_enum(
-    'study', 'mazes', list(distral_runs.STUDIES), 'what to compare'
+    'study', 'mazes', list(distral_runs.STUDIES), 'the study to make'
 )
 _OUTPUT_DIR = flag_utils.define_path(
     'output_dir',
     '',
-    'directory of the runs and the figure; it may hold some '
-    'of them already. Empty: runs/study_<study>',
+    'the directory for the runs and the figure; it may hold some of them '
+    'already. Empty: runs/study_<study>',
 )
 _SEEDS = flags.DEFINE_integer(
-    'num_seeds', 3, 'runs of each setting', lower_bound=1
+    'num_seeds', 3, 'the seeds of each setting', lower_bound=1
 )
 _STEPS = flags.DEFINE_integer(
     'num_env_steps',
     0,
-    'of each run; 0: as many as the study has',
+    'environment steps of each run; 0 for the number of the study',
     lower_bound=0,
 )
 _PARALLEL = flags.DEFINE_integer(
     'num_parallel',
     0,
-    'runs at a time; 0: one for each usable core',
+    'runs at a time; 0 for one on each usable core',
     lower_bound=0,
 )
 _ALGORITHMS = flags.DEFINE_list(
-    'algorithms', [], 'some of the algorithms of the study; empty: all'
+    'algorithms', [], 'algorithms of the study, with commas; empty for all'
 )
 
 
@@ -96,11 +96,11 @@ def _tuned(
     seeds: Sequence[int],
     num_env_steps: int,
 ) -> List[distral_runs.Run]:
-  """Runs of each algorithm's best setting, found by short ones."""
+  """Returns runs of each algorithm's best setting, chosen by short runs."""
   runner = study_jobs.Runner(tuning_dir, num_parallel)
   tried = distral_runs.grid(study, algorithms, [0], study.tuning_steps)
   runner.make([run.job(study) for run in tried])
-  runner.check()  # All have to have the same chance.
+  runner.check()  # The choice is only fair if no run is missing.
   scores = {
       run: study_figures.score(
           runner.evaluations(run.job(study)), 'task', study.metric

@@ -1,1 +1,1 @@
-"""Pictures and tables that are drawn from the files of runs."""
+"""Pictures and tables made from the files of runs."""

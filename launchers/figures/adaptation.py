@@ -1,4 +1,4 @@
-"""Draws how meta-learners adapt: from the tables that `adapt.py` writes."""
+"""Draws how meta-learners adapt, from the tables that `adapt.py` writes."""
 
 import pathlib
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
@@ -10,7 +10,8 @@ from distillery.agents.core.run_files import pictures
 from distillery.launchers.figures import run_scores
 import numpy as np
 
-# Of families and of settings; distinct for the colour-blind as well.
+# The colours of families and of settings; colour-blind people can tell them
+# apart.
 _COLORS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 _SUCCESS = 'success'
 _DISTANCE = 'final distance to the target'
@@ -37,27 +38,40 @@ _COLUMNS: Dict[str, csv_tables.Converter] = {
 
 
 class Adaptation(NamedTuple):
-  """How the runs of some settings adapted to K tasks in J trajectories."""
+  """The adaptation of runs with equal settings to K tasks in J trajectories."""
 
-  families: Tuple[str, ...]  # [K]
-  success: np.ndarray  # float [runs, K, J]
-  distance: np.ndarray  # float [runs, K, J]; NaN where a task has none
-  latents: np.ndarray  # [runs, K, L], of the last trajectory
-  taken_for_its_family: np.ndarray  # float [runs, K]; NaN if not known
+  families: Tuple[str, ...]  # The family of each task, [K].
+  success: np.ndarray  # float [runs, K, J], 1 or 0.
+  # The final distance to the target in m, float [runs, K, J]; NaN if a task has
+  # no target.
+  distance: np.ndarray
+  latents: np.ndarray  # The latents of the last trajectory, [runs, K, L].
+  # 1 if the agent infers the right family, else 0; NaN if it infers none; float
+  # [runs, K].
+  taken_for_its_family: np.ndarray
 
   @property
   def family_names(self) -> List[str]:
-    """In the order of the tasks."""
+    """The name of each family once, in the order of the tasks."""
     return list(dict.fromkeys(self.families))
 
   def of(self, values: np.ndarray, family: str) -> np.ndarray:
-    """Those of a family's tasks, `[runs, k, ...]`."""
+    """Returns the values of the tasks of one family.
+
+    Args:
+      values: an array `[runs, K, ...]`.
+      family: the name of the family.
+
+    Returns:
+      The values `[runs, k, ...]` of its k tasks.
+    """
     return values[:, [name == family for name in self.families]]
 
   def spread(self) -> float:
-    """Variance of latents between families over that within, mean of runs.
+    """Returns the variance of latents between families, divided by that within.
 
-    NaN if there is one family, or no variance within.
+    The result is a mean over runs. It is NaN if there is only one family, or no
+    variance within families.
     """
     found = []
     for latents in self.latents:
@@ -73,15 +87,20 @@ class Adaptation(NamedTuple):
 
 
 def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
-  """Reads runs, by what tells their settings apart.
+  """Reads how runs adapted, and groups the runs of equal settings.
 
   Args:
-    run_dirs: directories, each with adaptation_<split>.csv and config.json.
-    split: 'train' or 'test'.
+    run_dirs: the directories of the runs, each with adaptation_<split>.csv and
+      config.json.
+    split: the split of the tasks that were adapted to, 'train' or 'test'.
+
+  Returns:
+    The adaptation of each group, by a name that tells its settings.
 
   Raises:
     OSError: if a run has no such table.
-    ValueError: if a table cannot be read, or the runs do not belong together.
+    ValueError: if a table cannot be read, or if the runs differ in their tasks,
+      or runs of a group in their training steps.
   """
   configs = {
       run_dir: learning_curves.read_config(pathlib.Path(run_dir))
@@ -123,11 +142,11 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
 
 
 class _Table(NamedTuple):
-  """What one run's table says of its K tasks."""
+  """The table of one run, which adapted to K tasks; see `Adaptation`."""
 
-  tasks: List[Tuple[str, str]]  # [K]: name and family
-  num_trajectories: int  # J, of each task
-  env_steps: Set[int]
+  tasks: List[Tuple[str, str]]  # The name and the family of each task, [K].
+  num_trajectories: int  # J, the number of trajectories of each task.
+  env_steps: Set[int]  # The environment steps of training.
   success: List[List[float]]  # [K, J]
   distance: List[List[float]]  # [K, J]
   latents: List[List[float]]  # [K, L]
@@ -181,7 +200,10 @@ def _read_table(path: pathlib.Path) -> _Table:
 
 
 def table(found: Dict[str, Adaptation]) -> str:
-  """Success by family after each trajectory, mean over tasks and seeds."""
+  """Returns each family's success after each trajectory as text.
+
+  Success is a mean over tasks and seeds.
+  """
   lines = []
   for name, runs in found.items():
     families, count = runs.family_names, runs.success.shape[-1]
@@ -203,7 +225,7 @@ def table(found: Dict[str, Adaptation]) -> str:
       )
     if not np.isnan(runs.taken_for_its_family).any():
       lines.append(
-          '  taken for its family: '
+          '  family inferred correctly: '
           + ', '.join(
               f'{display.on_one_line(family)} '
               f'{runs.of(runs.taken_for_its_family, family).mean():.0%}'
@@ -219,7 +241,16 @@ def table(found: Dict[str, Adaptation]) -> str:
 
 
 def draw(found: Dict[str, Adaptation], path: pathlib.Path) -> None:
-  """A panel a family; below, for each settings a curve a task, and latents."""
+  """Draws a panel for each family, and below it the tasks and the latents.
+
+  Args:
+    found: the adaptation of each group of runs, by its name; see `read`. Each
+      gets a row of panels, with a curve for each task of its first run.
+    path: the PNG file.
+
+  Raises:
+    OSError: if the file cannot be written.
+  """
   families = next(iter(found.values())).family_names
   num_rows, num_columns = 1 + len(found), 1 + len(families)
   with pictures.picture(
@@ -274,10 +305,10 @@ def _style(axes, title: str, label: str) -> None:
 
 
 def _scatter(axes, runs: Adaptation, colors: Dict[str, str], name: str) -> None:
-  """The first run's latents along their two main directions."""
+  """Draws the latents of the first run along their two main directions."""
   latents = runs.latents[0] - runs.latents[0].mean(0)
   _, _, directions = np.linalg.svd(latents, full_matrices=False)
-  # Latents of one entry lie on a line.
+  # Latents with one entry get a second coordinate of 0.
   plane = np.pad(
       latents @ directions[:2].T, [(0, 0), (0, 2 - len(directions[:2]))]
   )

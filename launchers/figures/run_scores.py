@@ -1,4 +1,4 @@
-"""Reads what runs scored, and puts those of the same settings together."""
+"""Reads the scores of runs, and groups the runs of equal settings."""
 
 import json
 import pathlib
@@ -7,7 +7,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 from distillery.agents.core.run_files import curves as learning_curves
 import numpy as np
 
-# In which runs that are averaged may differ.
+# The settings in which runs that are averaged may differ.
 _MAY_DIFFER = frozenset(
     {
         'seed',
@@ -19,7 +19,7 @@ _MAY_DIFFER = frozenset(
         'resume',
         'num_actors',
         'is_program',
-        # Each seed may have experts of its own.
+        # Each seed may have its own experts.
         'experts',
         'expert_run',
         'expert_env_steps',
@@ -31,26 +31,26 @@ LABELS = {'task': 'task policies', 'shared': 'shared policy'}
 
 
 class Key(NamedTuple):
-  """Whose scores they are."""
+  """The key of scores: settings, policy and split."""
 
-  settings: str  # of the runs; empty if all have the same
-  policy: str
-  split: str
+  settings: str  # The settings that differ; empty if all runs have the same.
+  policy: str  # The name of the policy, such as 'task' or 'shared'.
+  split: str  # The split of the tasks, 'train' or 'test'.
 
   @property
   def curve(self) -> str:
-    """Names the curve, whatever the split."""
+    """The name of the curve, which is the same for both splits."""
     label = LABELS.get(self.policy, self.policy)
     return f'{self.settings}: {label}' if self.settings else label
 
 
 class Scores(NamedTuple):
-  """Success of one policy on one split in every run."""
+  """The scores of one policy on one split in every run, at F evaluations."""
 
-  tasks: List[str]
-  env_steps: np.ndarray  # int [F], those that every run was evaluated at
-  hours: np.ndarray  # float [F], after which the mean run was
-  success: np.ndarray  # float [runs, tasks, F]
+  tasks: List[str]  # The names of the tasks.
+  env_steps: np.ndarray  # int [F], the steps at which every run was evaluated.
+  hours: np.ndarray  # float [F], the mean wall time of the runs in hours.
+  success: np.ndarray  # float [runs, tasks, F], the success or the return.
 
 
 ByKey = Dict[Key, Scores]
@@ -59,25 +59,26 @@ ByKey = Dict[Key, Scores]
 def read_runs(
     run_dirs: Sequence[str], score: str = 'success'
 ) -> Tuple[str, ByKey]:
-  """Reads the evaluations of runs, and averages those of the same settings.
+  """Reads the evaluations of runs, and groups the runs of equal settings.
 
   Args:
-    run_dirs: directories, each with evaluation.csv and config.json.
-    score: 'success', or 'return' in its place.
+    run_dirs: the directories of the runs, each with evaluation.csv and
+      config.json.
+    score: the score to read, 'success' or 'return'.
 
   Returns:
     The suite's name, and the scores by settings, policy and split.
 
   Raises:
     OSError: if a run has no evaluation.csv.
-    ValueError: if a file is no table of evaluations, or the runs do not belong
-      together.
+    ValueError: if a file is not a table of evaluations, or if the runs differ
+      in their suite, their rewards or their tasks, or have a seed twice.
   """
   configs = {
       run_dir: learning_curves.read_config(pathlib.Path(run_dir))
       for run_dir in run_dirs
   }
-  # Success on other tasks, or for other rewards, is not to be compared.
+  # Success on different tasks, or for different rewards, cannot be compared.
   for name in ('suite', 'reward_function_version'):
     found = {
         str(config.get(name, '')): run_dir
@@ -112,13 +113,14 @@ def read_runs(
 
 
 def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
-  """The runs of each settings, which are named by what tells them apart.
+  """Groups runs by their settings.
 
   Args:
-    configs: by directory, see `curves.read_config`.
+    configs: the config of each run by its directory, see `curves.read_config`.
 
   Returns:
-    Directories by name; the name is empty if all have the same settings.
+    The directories of each group by its name, which is the agent and the
+    settings that differ; the name is empty if all runs have equal settings.
   """
   groups: Dict[str, List[str]] = {}
   for run_dir, config in configs.items():
@@ -148,10 +150,14 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
 def check_seeds(
     group: Sequence[str], configs: Dict[str, Dict[str, Any]]
 ) -> None:
-  """Refuses runs of the same seed.
+  """Checks that no two runs of a group have the same seed.
+
+  Args:
+    group: the directories of the runs.
+    configs: the config of each run by its directory.
 
   Raises:
-    ValueError: with the seed and the runs.
+    ValueError: if two have; the message names the seed and the runs.
   """
   seeds: Dict[Any, str] = {}
   for run_dir in group:
@@ -169,7 +175,7 @@ def _stack(
     curves: Sequence[learning_curves.TaskCurves],
     evaluations: Sequence[Sequence[learning_curves.Evaluation]],
 ) -> Scores:
-  """Success `[runs, tasks, F]` at the times that every curve has."""
+  """Returns the scores at the evaluations that all runs have in common."""
   tasks = list(curves[0])
   for run_dir, of_run in zip(run_dirs, curves):
     if set(of_run) != set(tasks):

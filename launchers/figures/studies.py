@@ -1,8 +1,9 @@
-"""Curves, final scores and tables of a study, from the runs' evaluations.
+"""Draws the curves and final scores of a study, from the runs' evaluations.
 
-As figure 4 of Distral's paper: above, learning curves of each algorithm's best
-setting; below, where it has several runs, the final scores of all, the best
-first, which shows how much they depend on setting and seed.
+The picture is like figure 4 of Distral's paper. Above are the learning curves
+of each algorithm's best setting. Below, if algorithms have several runs, are
+the final scores of all runs, the best first, which show how much the scores
+depend on setting and seed.
 """
 
 import pathlib
@@ -15,7 +16,7 @@ from distillery.agents.core.run_files import display
 import numpy as np
 from scipy import stats
 
-# A run's score is the mean of this share of its evaluations, the last ones.
+# A run's score is the mean over its last evaluations, this share of all.
 _FINAL_SHARE = 0.1
 _COLORS = (
     '#000000',
@@ -32,7 +33,7 @@ Evaluations = List[learning_curves.Evaluation]
 
 
 def read_run(path: pathlib.Path) -> Evaluations:
-  """A run's evaluations; none if it has not made one.
+  """Reads the evaluations of a run; the list is empty if there are none yet.
 
   Raises:
     ValueError: if the table is damaged, see `csv_tables.read`.
@@ -45,13 +46,16 @@ def read_run(path: pathlib.Path) -> Evaluations:
 def curve(
     evaluations: Evaluations, policy: str, metric: str
 ) -> Dict[int, float]:
-  """Mean over tasks by environment steps; empty if there is no such policy.
+  """Returns the learning curve of a policy on the training tasks of a run.
 
   Args:
-    evaluations: of a run.
-    policy: 'task' or 'shared'. Where all tasks share one policy, it is the task
-      policies' as well.
+    evaluations: the evaluations of the run.
+    policy: 'task' or 'shared'. If all tasks share one policy, its curve is also
+      that of the task policies.
     metric: 'return' or 'success'.
+
+  Returns:
+    The mean over tasks by environment steps; empty if there is no such policy.
   """
   if policy == 'task' and not any(e.policy == 'task' for e in evaluations):
     policy = 'shared'
@@ -65,21 +69,33 @@ def curve(
 
 
 def score(evaluations: Evaluations, policy: str, metric: str) -> float:
-  """The mean of the last tenth of a curve; NaN if there is none."""
+  """Returns the final score of a policy, the mean of its curve's last tenth.
+
+  Args:
+    evaluations: the evaluations of the run.
+    policy: 'task' or 'shared', see `curve`.
+    metric: 'return' or 'success'.
+
+  Returns:
+    The score; NaN if the curve is empty.
+  """
   values = list(curve(evaluations, policy, metric).values())
   last = max(1, round(_FINAL_SHARE * len(values)))
   return float(np.mean(values[-last:])) if values else float('nan')
 
 
 class Mean(NamedTuple):
-  """A mean, and half of its 95 % interval; NaN if it is of one value."""
+  """A mean, and half of its 95 % interval, which is NaN for a single value."""
 
   value: float
   half_interval: float
 
 
 def mean(values: Union[Sequence[float], np.ndarray]) -> Mean:
-  """Of some runs, by Student's t: they are too few to be drawn from again."""
+  """Returns the mean of a few runs, with an interval by Student's t.
+
+  The runs are too few for a bootstrap.
+  """
   half = float('nan')
   if len(values) > 1:
     half = float(
@@ -98,13 +114,16 @@ def write(
 ) -> None:
   """Writes curves.csv, summary.csv and study.png.
 
-  Runs that are not at their end yet are in curves.csv alone, if others are.
+  Unfinished runs are only in curves.csv, unless all runs are unfinished.
 
   Args:
-    output_dir: where to.
-    name: of the study.
+    output_dir: the directory for the files.
+    name: the name of the study.
     metric: 'return' or 'success'.
-    runs: evaluations by `distral_runs.Run`, at least one of each run.
+    runs: the evaluations of each `distral_runs.Run`, at least one of each run.
+
+  Raises:
+    OSError: if a table cannot be written.
   """
   run_directory.write_csv(
       output_dir / 'curves.csv',
@@ -136,7 +155,7 @@ def write(
 def _summary(
     metric: str, runs: Mapping[Any, Evaluations]
 ) -> List[Dict[str, Any]]:
-  """A row an algorithm and policy: what its runs came to."""
+  """Returns the rows of summary.csv, one for each algorithm and policy."""
   rows = []
   for policy in _TITLES:
     scores = {
@@ -180,7 +199,7 @@ def _algorithms(runs: Mapping[Any, Evaluations]) -> List[str]:
 def _scores(
     algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
 ) -> np.ndarray:
-  """Of an algorithm's runs, the best first."""
+  """Returns the final scores of an algorithm's runs, the best first."""
   values = [
       score(evaluations, policy, metric)
       for run, evaluations in runs.items()
@@ -192,7 +211,7 @@ def _scores(
 def _curves(
     algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
 ) -> Dict[str, List[Dict[int, float]]]:
-  """An algorithm's curves, one a seed, by setting."""
+  """Returns an algorithm's curves by setting, one for each seed."""
   found: Dict[str, List[Dict[int, float]]] = {}
   for run, evaluations in runs.items():
     if run.algorithm == algorithm:
@@ -207,7 +226,7 @@ def _curves(
 def _best_setting(
     algorithm: str, policy: str, metric: str, runs: Mapping[Any, Evaluations]
 ) -> str:
-  """That of the largest area under the curve."""
+  """Returns the setting with the largest mean area under the curve."""
   areas = {
       setting: np.mean([np.mean(list(values.values())) for values in curves])
       for setting, curves in _curves(algorithm, policy, metric, runs).items()
@@ -224,7 +243,7 @@ def _draw(
   from matplotlib import pyplot as plt
 
   colors = dict(zip(_algorithms(runs), _COLORS))
-  # One run of each is all in the curves.
+  # With one run of each algorithm the curves show everything.
   num_rows = 1 if len(runs) == len(colors) else 2
   figure, axes = plt.subplots(
       num_rows,
@@ -291,7 +310,7 @@ def _what_is_drawn(
 def _draw_curves(
     axes: Any, curves: Sequence[Dict[int, float]], label: str, color: str
 ) -> None:
-  """The mean of some seeds as far as all of them have got, and their range."""
+  """Draws the mean and range of some seeds, at the steps that all have."""
   steps = sorted(set.intersection(*(set(values) for values in curves)))
   values = np.array([[of_seed[step] for step in steps] for of_seed in curves])
   axes.plot(steps, values.mean(axis=0), color=color, label=label)

@@ -1,4 +1,4 @@
-"""The picture and the figures of `run_two_rooms.py`, from its tables."""
+"""Draws and sums up the results of `run_two_rooms.py`, from its tables."""
 
 import math
 import pathlib
@@ -12,8 +12,8 @@ _NAMES = {'distral': 'Distral', 'separate': 'separate learners'}
 _COLORS = {'distral': '#0072B2', 'separate': '#D55E00'}
 
 
-# What the distilled policy is to do in the corridor: keep its direction at
-# least so often, and go up or down at most so often.
+# The distilled policy should keep its direction in the corridor with at least
+# the first probability, and go up or down with at most the second.
 _KEPT, _UP_OR_DOWN = 0.7, 0.1
 
 
@@ -42,19 +42,19 @@ _CORRIDOR = {
 def read(
     run_dir: pathlib.Path,
 ) -> Tuple[Dict[str, np.ndarray], np.ndarray, Dict[str, np.ndarray]]:
-  """What a run wrote.
+  """Reads the tables of a run.
 
   Args:
-    run_dir: of the run.
+    run_dir: the directory of the run.
 
   Returns:
-    Mean return `[seeds, evaluations]` by method; environment steps of a task at
-    each evaluation; and probabilities `[seeds, cells, actions]` of pi_0 in the
-    corridor, by the previous action.
+    The mean return `[seeds, evaluations]` by method; the environment steps of a
+    task at each evaluation; and the probabilities `[seeds, cells, actions]` of
+    pi_0 in the corridor, by the previous action.
 
   Raises:
     OSError: if a table is missing.
-    ValueError: if one is damaged.
+    ValueError: if a table is damaged.
   """
   returns = {}
   for method in _NAMES:
@@ -88,7 +88,7 @@ def read(
 
 
 def summary(run_dir: pathlib.Path) -> str:
-  """The figures, in words."""
+  """Returns the results of the run in `run_dir`, in words."""
   returns, _, probabilities = read(run_dir)
   area = {method: values.mean(axis=1) for method, values in returns.items()}
   wins = int((area['distral'] > area['separate']).sum())
@@ -97,7 +97,7 @@ def summary(run_dir: pathlib.Path) -> str:
       f'{len(area["distral"])} seeds'
   ]
   for previous, values in probabilities.items():
-    # Of each seed, in the mean of the corridor's cells.
+    # The probabilities of each seed, a mean over the cells of the corridor.
     action = dict(zip(two_rooms.ACTIONS, values.mean(axis=1).T))
     kept, aside = action[previous], action['up'] + action['down']
     num = int(((kept >= _KEPT) & (aside <= _UP_OR_DOWN)).sum())
@@ -111,7 +111,7 @@ def summary(run_dir: pathlib.Path) -> str:
 
 
 def draw(run_dir: pathlib.Path) -> None:
-  """Writes two_rooms.png: curves, and the corridor by previous action."""
+  """Draws two_rooms.png: curves, and the corridor by previous action."""
   import matplotlib
 
   matplotlib.use('Agg')
@@ -147,7 +147,7 @@ def draw(run_dir: pathlib.Path) -> None:
 
 
 def _draw_rooms(axes, probabilities: np.ndarray) -> None:
-  """The corridor, with an arrow for each action, as long as it is likely."""
+  """Draws the corridor; an arrow's length is the action's probability."""
   walls = np.array([[mark == '#' for mark in line] for line in two_rooms.MAP])
   axes.imshow(walls, cmap='Greys', vmax=1.6)
   arrows = {'up': (0, -1), 'down': (0, 1), 'left': (-1, 0), 'right': (1, 0)}
@@ -179,7 +179,7 @@ def _draw_rooms(axes, probabilities: np.ndarray) -> None:
 def _check_whole(
     path: pathlib.Path, rows: Sequence[Mapping[str, Any]], names: Sequence[str]
 ) -> None:
-  """Refuses a table that has not each combination of its values once."""
+  """Checks that a table has each combination of its values exactly once."""
   values = [{row[name] for row in rows} for name in names]
   found = {tuple(row[name] for name in names) for row in rows}
   if (
@@ -188,7 +188,7 @@ def _check_whole(
       or (len(found) < len(rows))
   ):
     raise ValueError(
-        f'{path}: rows are missing, or there twice; want one of each '
-        f'{", ".join(names)}. Without the file the same command makes it '
+        f'{path}: rows are missing, or occur twice; want one for each '
+        f'{", ".join(names)}. Delete the file, and the same command makes it '
         'again.'
     )

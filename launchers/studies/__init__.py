@@ -1,1 +1,1 @@
-"""The runs that studies of papers are made of."""
+"""The runs of the studies that remake results of papers."""

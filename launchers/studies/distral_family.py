@@ -6,13 +6,14 @@ from typing import Dict, List
 
 @dataclasses.dataclass(frozen=True)
 class Algorithm:
-  """One of the seven.
+  """One of the seven algorithms.
 
   Attributes:
-    architecture: of the task policies.
-    kl_share: c_KL / (c_KL + c_Ent), alpha of the objective.
-    logits_alpha: power of pi_0 in two columns.
-    regularizer: how costs enter the gradient.
+    architecture: the architecture of the task policies, a value of
+      --architecture.
+    kl_share: c_KL / (c_KL + c_Ent) in [0, 1], the alpha of the objective.
+    logits_alpha: the power of pi_0 in two columns.
+    regularizer: how costs enter the gradient, a value of --regularizer.
   """
 
   architecture: str
@@ -21,7 +22,7 @@ class Algorithm:
   regularizer: str = 'exact'
 
   def flags(self, cost: float) -> List[str]:
-    """Command line flags, for c_KL + c_Ent = `cost`."""
+    """Returns the command line flags for c_KL + c_Ent = `cost`."""
     return [
         f'--architecture={self.architecture}',
         f'--kl_cost={self.kl_share * cost:g}',

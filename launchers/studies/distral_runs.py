@@ -1,4 +1,4 @@
-"""What studies of Distral compare."""
+"""The studies of Distral and their runs."""
 
 import dataclasses
 import pathlib
@@ -10,18 +10,19 @@ from distillery.launchers.studies import jobs
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-  """What is compared.
+  """A comparison of algorithms on one suite.
 
   Attributes:
-    flagfile: of `run_distral.py`; tasks and sizes.
-    algorithms: names in `distral_family.ALGORITHMS`.
-    costs: values of c_KL + c_Ent; each algorithm is run with each.
-    learning_rates: likewise.
-    num_env_steps: of a run.
-    metric: what is drawn, a column of evaluation.csv.
-    tuning_steps: if above 0, settings are compared with seed 0 and this many
-      steps, and the best one of each algorithm is what is run.
-    flags: that follow the flagfile.
+    flagfile: the flagfile of `run_distral.py`, which gives tasks and sizes.
+    algorithms: the names of the algorithms in `distral_family.ALGORITHMS`.
+    costs: the values of c_KL + c_Ent. Each algorithm is run with each cost and
+      each learning rate.
+    learning_rates: the learning rates.
+    num_env_steps: the environment steps of a run, summed over tasks.
+    metric: the score that is drawn, a column of evaluation.csv.
+    tuning_steps: if above 0, settings are first compared with seed 0 and this
+      number of steps, and only the best setting of each algorithm is run.
+    flags: more flags, after the flagfile.
   """
 
   flagfile: str
@@ -53,8 +54,8 @@ STUDIES: Dict[str, Study] = {
         1_000_000,
         'return',
     ),
-    # The noise narrows over nine tenths of the 3 million steps, as it does of
-    # the flagfile's; also in shorter runs, and in the short ones for tuning.
+    # The noise narrows over nine tenths of the 3 million steps, the same share
+    # as in the flagfile. Shorter runs, also those for tuning, narrow as slowly.
     'mt10': Study(
         'distral_mt10.cfg',
         _COMPARED,
@@ -65,7 +66,7 @@ STUDIES: Dict[str, Study] = {
         tuning_steps=500_000,
         flags=('--narrowing_steps=2700000',),
     ),
-    # With the costs that both had chosen on MT10.
+    # The costs are those that were chosen for both algorithms on MT10.
     'mt50': Study(
         'distral_mt50.cfg',
         ('A3C multitask', 'KL+ent 2col'),
@@ -87,7 +88,7 @@ class Run(NamedTuple):
   num_env_steps: int
 
   def job(self, study: Study) -> jobs.Job:
-    """What makes it."""
+    """Returns the job that makes this run of a study."""
     return jobs.Job(
         pathlib.Path(
             self.algorithm.replace(' ', '_'),
@@ -112,7 +113,14 @@ def grid(
     seeds: Sequence[int],
     num_env_steps: int,
 ) -> List[Run]:
-  """All settings of some algorithms, a seed after the other."""
+  """Returns the runs of all settings of some algorithms, seed by seed.
+
+  Args:
+    study: the study, which has the costs and the learning rates.
+    algorithms: the names of the algorithms.
+    seeds: the seeds of each setting.
+    num_env_steps: the environment steps of each run, summed over tasks.
+  """
   return [
       Run(algorithm, cost, rate, seed, num_env_steps)
       for seed in seeds

@@ -1,4 +1,4 @@
-"""Runs of launchers, made side by side, a core each; what is there is kept."""
+"""Makes runs of launchers side by side, each on a core; keeps finished ones."""
 
 import concurrent.futures
 import json
@@ -23,15 +23,16 @@ class RunsFailed(Exception):
 
 
 class Job(NamedTuple):
-  """One run.
+  """The description of one run.
 
   Attributes:
-    folder: its directory, below that of the study.
-    launcher: its file in launchers/.
-    flagfile: in launchers/flags/.
-    flags: that follow it; paths in them are from the study's directory.
-    seed: of the run.
-    num_env_steps: of the run.
+    folder: the directory of the run, relative to that of the study.
+    launcher: the file name of the launcher in launchers/.
+    flagfile: the file name of the flagfile in launchers/flags/.
+    flags: more flags, after the flagfile; paths in them are relative to the
+      directory of the study.
+    seed: the seed of the run.
+    num_env_steps: the environment steps of the run, summed over tasks.
   """
 
   folder: pathlib.Path
@@ -43,42 +44,52 @@ class Job(NamedTuple):
 
 
 class Runner:
-  """Makes jobs, some at a time."""
+  """The maker of jobs, which runs several at a time."""
 
   def __init__(self, output_dir: pathlib.Path, num_parallel: int):
-    """Initialises the runner; nothing is started."""
+    """Initialises the runner and starts nothing.
+
+    Args:
+      output_dir: the directory of the study.
+      num_parallel: the number of runs at a time, each on one core.
+    """
     self._output_dir = output_dir
     self._num_parallel = num_parallel
     self._cores: queue.Queue[int] = queue.Queue()
     usable = sorted(os.sched_getaffinity(0))
     for i in range(num_parallel):
       self._cores.put(usable[i % len(usable)])
-    # Held while a process is started, so that none is after the stop.
+    # Held while a process is started, so that none starts after the stop.
     self._lock = threading.Lock()
     self._is_stopped = False
     self._processes: List[subprocess.Popen] = []
-    # What is said of those that failed.
+    # A message for each run that failed.
     self._failures: List[str] = []
 
   def check_begun(self, jobs: Sequence[Job]) -> None:
-    """Raises a ValueError if a job was begun with other flags."""
+    """Checks that no job was started before with other flags.
+
+    Raises:
+      ValueError: if one was.
+    """
     for job in jobs:
       self._check_same(job)
 
   def make(self, jobs: Sequence[Job]) -> None:
-    """Makes those that are not whole yet; returns when all have ended.
+    """Makes the jobs that are not finished; returns when all have ended.
 
-    One that fails is named, and does not stop the others.
+    A job that fails is printed, and does not stop the others.
 
     Raises:
-      ValueError: if one was begun with other flags, before any is started.
+      ValueError: if a job was started before with other flags; nothing is
+        started then.
     """
     self.check_begun(jobs)
     wanted = [job for job in jobs if not self.is_whole(job)]
     print(
         f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there', flush=True
     )
-    # As Ctrl-C does, it has to end the runs with the study.
+    # SIGTERM ends the runs together with the study, as Ctrl-C does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
       try:
@@ -91,15 +102,15 @@ class Runner:
         raise
 
   def run_dir(self, job: Job) -> pathlib.Path:
-    """Where a job is."""
+    """Returns the directory of a job."""
     return self._output_dir / job.folder
 
   def evaluations(self, job: Job) -> study_figures.Evaluations:
-    """Those of a job so far."""
+    """Returns the evaluations that a job has made so far."""
     return study_figures.read_run(self.run_dir(job) / 'evaluation.csv')
 
   def is_whole(self, job: Job) -> bool:
-    """Whether it was evaluated, and saved, at its end."""
+    """Returns whether a job was evaluated and saved at its last step."""
     if not self._is_begun(job):
       return False
     evaluations = self.evaluations(job)
@@ -118,20 +129,20 @@ class Runner:
       return
     if not record.exists():
       raise ValueError(
-          f'{self.run_dir(job)} was not begun by this study, which would have '
+          f'{self.run_dir(job)} was not made by this study, which would have '
           f'left a {record.name} beside it; want another --output_dir.'
       )
     begun = record.read_text(errors='replace').splitlines()
     differ = set(begun) ^ set(self._settings(job))
     if differ:
       raise ValueError(
-          f'{self.run_dir(job)} was begun with other flags: '
-          f'{", ".join(sorted(differ))} are of one alone; want another '
-          '--output_dir, or that run gone.'
+          f'{self.run_dir(job)} was started with other flags, which differ in '
+          f'{", ".join(sorted(differ))}; want another --output_dir, or that '
+          'run deleted.'
       )
 
   def _settings(self, job: Job) -> List[str]:
-    """What a job's flags say."""
+    """Returns a job's settings: its launcher and its flags, a line each."""
     lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
     return [
         job.launcher,
@@ -140,14 +151,14 @@ class Runner:
     ]
 
   def _record(self, job: Job) -> pathlib.Path:
-    """Where the flags are that it was begun with."""
+    """Returns the file that has the settings a job was started with."""
     return self.run_dir(job).with_name(f'{self.run_dir(job).name}.cfg')
 
   def _is_begun(self, job: Job) -> bool:
     return any(self.run_dir(job).glob('checkpoints/*/manifest.json'))
 
   def _stop(self) -> None:
-    """Ends what runs, and lets nothing begin."""
+    """Ends the runs in progress and prevents others from starting."""
     with self._lock:
       self._is_stopped = True
       for process in self._processes:
@@ -168,14 +179,14 @@ class Runner:
       self._failures.append(f'{job.folder} {outcome}')
 
   def _outcome(self, job: Job, core: int) -> str:
-    """Makes a run; returns what is to be said of it."""
+    """Makes a run; returns 'done', or the failure, for printing."""
     if self._is_stopped:
       return ''
     run_dir = self.run_dir(job)
     is_begun = self._is_begun(job)
     if not is_begun and run_dir.exists():
       if (run_dir / 'config.json').exists():
-        # Refuses, in a sentence, what another process works in.
+        # Raises a ValueError if another process uses the directory.
         run_directory.RunDirectory(run_dir, resume=True)
       run_contents.clear(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
@@ -185,8 +196,8 @@ class Runner:
       with self._lock:
         if self._is_stopped:
           return ''
-        # There, so that what it notes of other runs holds wherever the study
-        # is moved.
+        # Started in the directory of the study, so that paths to other runs
+        # stay right when the study is moved.
         process = subprocess.Popen(
             self._command(job, is_begun),
             stdout=f,
@@ -195,9 +206,9 @@ class Runner:
         )
         self._processes.append(process)
       try:
-        # It starts no thread before it has imported its libraries.
+        # In time for all threads: it starts none before its imports are done.
         os.sched_setaffinity(process.pid, {core})
-      except OSError:  # The core is not this process's any more.
+      except OSError:  # This process may not use the core any more.
         process.terminate()
         process.wait()
         raise
@@ -217,7 +228,7 @@ class Runner:
     ]
 
   def write_versions(self) -> None:
-    """Writes versions.json: of the figures, and what each run was begun at."""
+    """Writes versions.json: versions now, and the revision of each run."""
     revisions = {
         str(path.parent.relative_to(self._output_dir)): run_directory.read_json(
             path
@@ -231,9 +242,13 @@ class Runner:
     )
 
   def check(self) -> None:
-    """Raises a `RunsFailed` if a run has failed."""
+    """Checks that no run has failed.
+
+    Raises:
+      RunsFailed: if a run has failed; the message names the first one.
+    """
     if self._failures:
       raise RunsFailed(
           f'{len(self._failures)} of the runs failed, first '
-          f'{self._failures[0]}; the same command goes on with them.'
+          f'{self._failures[0]}; the same command resumes them.'
       )

@@ -225,7 +225,7 @@ def test_draws_how_runs_adapted(tmp_path):
   lines = [line.split() for line in result.stdout.splitlines()]
   assert lines[0] == ['all', 'runs,', '2', 'seeds']
   assert ['push', '0%', '50%'] in lines and ['door', '0%', '50%'] in lines
-  assert '  taken for its family: push 100%, door 0%' in result.stdout
+  assert '  family inferred correctly: push 100%, door 0%' in result.stdout
   # Means at (0, .05) and (3, .2): 2 / 9 (9 + .15^2) between, and the .05^2 of
   # two of three within.
   between = (3.0**2 + 0.15**2) * 2.0 / 9.0

@@ -46,7 +46,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
       cwd=tmp_path,
   )
   assert (result.returncode, result.stderr) == (0, '')
-  assert 'taken for its family' in result.stdout
+  assert 'family inferred correctly' in result.stdout
   nothing = next(
       line
       for line in result.stdout.splitlines()

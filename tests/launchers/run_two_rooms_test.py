@@ -85,9 +85,9 @@ def write_tables(path):
             'line 3 is not whole: got 2 columns, want 3',
         ),
         ('corridor.csv', 3, '0,1,on,1,1,1,1', "got 'on', want left or right"),
-        ('distral.csv', 2, '', 'rows are missing, or there twice'),
-        ('distral.csv', 3, '0,0,1', 'rows are missing, or there twice'),
-        ('corridor.csv', 4, '', 'rows are missing, or there twice'),
+        ('distral.csv', 2, '', 'rows are missing, or occur twice'),
+        ('distral.csv', 3, '0,0,1', 'rows are missing, or occur twice'),
+        ('corridor.csv', 4, '', 'rows are missing, or occur twice'),
         ('corridor.csv', 1, 'a,b', 'got the columns a, b; want seed, cell'),
     ],
 )

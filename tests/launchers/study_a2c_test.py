@@ -49,7 +49,7 @@ def test_what_comes_last_is_looked_at_first(tmp_path):
       '--num_seeds=1', '--output_dir=out', program=(LAUNCHER,), cwd=tmp_path
   )
   assert result.returncode == 1
-  assert 'first_to_second_1M/seed0 was not begun by this study' in result.stderr
+  assert 'first_to_second_1M/seed0 was not made by this study' in result.stderr
   assert not (tmp_path / 'out' / 'scratch').exists()
 
 

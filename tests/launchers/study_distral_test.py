@@ -175,11 +175,11 @@ def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
       job._replace(flagfile='distral_mt10.cfg'),
   ):
     with pytest.raises(
-        ValueError, match='seed0 was begun with other flags: .*--kl_cost='
+        ValueError, match='seed0 was started with other flags, .*--kl_cost='
     ):
       runner.make([changed])
   record.unlink()
-  with pytest.raises(ValueError, match='seed0 was not begun by this study'):
+  with pytest.raises(ValueError, match='seed0 was not made by this study'):
     runner.make([job])
 
 
