@@ -1,12 +1,12 @@
-"""A2C on HalfCheetah beside stable-baselines3's, with equal settings.
+"""Compares A2C on HalfCheetah with stable-baselines3's, at equal settings.
 
   python benchmarks/a2c.py
 
-16, 64 and 256 environments, 5 steps of each in an update, two layers of 64,
-RMSprop. Ours as launchers/run_a2c.py runs it, replay and all, on all cores: one
-body, and, to see what a task more costs, six agents of six bodies. Theirs with
-`DummyVecEnv`, which steps in one process, as they advise for environments as
-quick as this.
+Both have 16, 64 or 256 environments, 5 steps of each in an update, two layers
+of 64 units and RMSprop. Ours runs as launchers/run_a2c.py does, with replay and
+on all cores: on one body, and with six agents on six bodies, which shows the
+cost of more tasks. Theirs uses `DummyVecEnv`, which steps in one process, as
+they advise for quick environments.
 """
 
 import dataclasses
@@ -33,15 +33,16 @@ _WARM_UP_BLOCKS = 50
 
 @dataclasses.dataclass(frozen=True)
 class A2COptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    num_envs: of a body; of the six agents, the first.
-    bench_env_steps: of a run of ours.
-    peer_steps: of stable-baselines3's in a repetition.
-    repetitions: of all, one after the other.
-    time_limit_s: seconds after which a run of ours is given up.
-    output: the table to write.
+    num_envs: the numbers of environments of one body to measure. The six agents
+      have the first number each.
+    bench_env_steps: environment steps of one of our runs.
+    peer_steps: environment steps of stable-baselines3 in a repetition.
+    repetitions: how often each is measured, one after the other.
+    time_limit_s: seconds after which one of our runs is stopped.
+    output: the CSV file to write.
   """
 
   num_envs: Tuple[int, ...] = (16, 64, 256)
@@ -55,7 +56,16 @@ class A2COptions:
 
 
 def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:
-  """Steps a second of a run of the launcher."""
+  """Returns the environment steps a second of a run of the launcher.
+
+  Args:
+    options: the options of the measurement.
+    suite: the name of the suite.
+    num_envs: the number of environments of each task.
+
+  Raises:
+    launcher_runs.RunError: if the run fails or takes too long.
+  """
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
         'run_a2c.py',
@@ -74,7 +84,15 @@ def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:
 
 
 def peer_rate(options: A2COptions, num_envs: int) -> Callable[[], float]:
-  """Measures steps a second of stable-baselines3's A2C on the same body."""
+  """Makes stable-baselines3's A2C on the same body.
+
+  Args:
+    options: the options of the measurement.
+    num_envs: the number of environments.
+
+  Returns:
+    A function that measures its environment steps a second.
+  """
   import gymnasium
   from gymnasium import wrappers
   import stable_baselines3
@@ -108,7 +126,7 @@ _OPTIONS = flag_utils.define(A2COptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   first = options.num_envs[0]
   measures = {

@@ -1,4 +1,4 @@
-"""What the benchmarks share: repeated figures, their table, their CSV."""
+"""Code that the benchmarks share: figures, their table and their CSV file."""
 
 import csv
 import os
@@ -11,14 +11,14 @@ import numpy as np
 
 
 class Figure(NamedTuple):
-  """One measured thing, once a repetition."""
+  """A figure, which is measured once in each repetition."""
 
   name: str
   unit: str
-  values: Sequence[float]
+  values: Sequence[float]  # One value for each repetition.
 
   def text(self) -> str:
-    """`median [least-greatest] unit`."""
+    """Returns the figure as `median [least-greatest] unit`."""
     low, middle, high = (
         _rounded(f(self.values)) for f in (np.min, np.median, np.max)
     )
@@ -27,10 +27,15 @@ class Figure(NamedTuple):
 
 
 def ratio(name: str, above: Figure, below: Figure) -> Figure:
-  """The ratio of two figures, repetition by repetition.
+  """Returns the ratio of two figures, repetition by repetition.
 
-  Those of one repetition were measured one after the other, so what else the
-  machine did in that minute weighs on both.
+  The two values of a repetition were measured one after the other, so that
+  other work of the machine slows down both.
+
+  Args:
+    name: the name of the ratio.
+    above: the numerator.
+    below: the denominator.
   """
   return Figure(name, 'x', [a / b for a, b in zip(above.values, below.values)])
 
@@ -38,7 +43,13 @@ def ratio(name: str, above: Figure, below: Figure) -> Figure:
 def report(
     title: str, figures: Sequence[Figure], csv_path: 'os.PathLike[str]'
 ) -> None:
-  """Prints a table and writes it, with what the machine is, as CSV."""
+  """Prints a table of figures, and writes it as CSV with facts of the machine.
+
+  Args:
+    title: the title of the printed table.
+    figures: the figures, a row each.
+    csv_path: the CSV file to write.
+  """
   facts = machine_facts()
   width = max(len(figure.name) for figure in figures) + 2
   print(f'\n{title}')
@@ -69,12 +80,12 @@ def report(
 
 
 def _rounded(value: float) -> str:
-  """Four digits say all that a shared machine can."""
+  """Rounds to four digits, as a shared machine is not more precise."""
   return f'{value:.0f}' if abs(value) >= 1000 else f'{value:.4g}'
 
 
 def machine_facts() -> Dict[str, str]:
-  """The machine and the versions that speed depends on."""
+  """Returns the machine and the versions on which speed depends."""
   versions = run_directory.versions()
   load = os.getloadavg()[0]
   return {
@@ -106,7 +117,7 @@ def _cpu_name() -> str:
 
 
 def children() -> Set[int]:
-  """Processes that this one started, multiprocessing's own helper left out."""
+  """Returns the ids of this process' children, without resource trackers."""
   pids: List[str] = []
   for path in pathlib.Path('/proc/self/task').glob('*/children'):
     pids.extend(path.read_text().split())
@@ -116,18 +127,18 @@ def children() -> Set[int]:
 def _is_resource_tracker(pid: str) -> bool:
   try:
     command = pathlib.Path(f'/proc/{pid}/cmdline').read_bytes()
-  except FileNotFoundError:  # it has ended since
+  except FileNotFoundError:  # The process has ended.
     return True
   return b'resource_tracker' in command
 
 
 def memory_mb(pids: Set[int], kind: str) -> List[float]:
-  """Memory of each process in MB (1e6 bytes), smallest first.
+  """Returns the memory of each process in MB (1e6 bytes), smallest first.
 
   Args:
-    pids: the processes.
-    kind: 'Rss', all that is mapped in, or 'Pss', where a page that several
-      processes share counts for its part in each.
+    pids: the ids of the processes.
+    kind: 'Rss', all pages in memory, or 'Pss', in which a page that n processes
+      share counts 1 / n in each.
   """
   sizes = []
   for pid in pids:

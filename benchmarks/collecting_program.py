@@ -1,4 +1,4 @@
-"""A program of two actors that collect, for nobody who learns."""
+"""A program of two actors that collect, without a learner."""
 
 import functools
 import os
@@ -17,10 +17,15 @@ _WAIT_S = 120.0
 
 
 class Sink:
-  """Stands for a learner: serves variables, and throws the blocks away."""
+  """A node in place of a learner: serves variables and drops the blocks."""
 
   def __init__(self, config: setup.ExperimentConfig, replay: Any):
-    """Makes the networks."""
+    """Makes the networks.
+
+    Args:
+      config: the agent and its tasks.
+      replay: the client of the Reverb server.
+    """
     from distillery.agents.core.replay import blocks
 
     builder = setup.make_builder(config)
@@ -35,54 +40,54 @@ class Sink:
     self._blocks = blocks.make_iterator(replay.server_address, 'task')
 
   def policies(self, evaluated: bool) -> Dict[str, Any]:
-    """What acts."""
+    """Returns the policies by name; the same ones to evaluate and to train."""
     del evaluated
     return self._policies
 
   def get_variables(self, names: List[str]) -> List[Dict[str, np.ndarray]]:
-    """The same ones, always."""
+    """Returns the same variables at each call."""
     del names
     return self._variables
 
   def add_episodes(self, episodes: List[Any]) -> bool:
-    """Always wants more."""
+    """Returns that the actor shall continue."""
     del episodes
     return True
 
   def run(self) -> None:
-    """Takes blocks until the end."""
+    """Takes blocks from replay until the program ends."""
     while not lp.stop_event().is_set():
       next(self._blocks)
 
 
 def make_tables(config: setup.ExperimentConfig) -> List[Any]:
-  """The agent's."""
+  """Makes the tables of the agent."""
   return setup.make_builder(config).make_tables(apart=True)
 
 
 def make_counter() -> Any:
-  """Acme's."""
+  """Makes a counter of Acme."""
   from acme.utils import counting
 
   return counting.Counter()
 
 
 def make_actor(*args: Any) -> Any:
-  """The agent's."""
+  """Makes an actor node of the agent."""
   from distillery.agents.core.running import nodes
 
   return nodes.ActorNode(*args)
 
 
 class Collecting:
-  """Launches the program, and ends it."""
+  """A running program that collects."""
 
   def __init__(self, config: setup.ExperimentConfig, begun: int):
-    """Launches it, and waits for its first steps.
+    """Launches the program and waits for its first steps.
 
     Args:
-      config: of the agent and the tasks.
-      begun: how many steps to wait for.
+      config: the agent and its tasks.
+      begun: the number of environment steps to wait for.
     """
     program = lp.Program('collecting')
     replay = program.add_node(
@@ -102,13 +107,13 @@ class Collecting:
     self._wait_for_steps(begun)
 
   def rate(self, seconds: float) -> float:
-    """Steps a second."""
+    """Returns the environment steps a second, measured for `seconds`."""
     begin, before = time.monotonic(), self._steps()
     time.sleep(seconds)
     return (self._steps() - before) / (time.monotonic() - begin)
 
   def restart_s(self) -> float:
-    """Kills an actor; seconds until another process is in its place."""
+    """Kills an actor; returns the seconds until a new process replaces it."""
     actor = _process_of('actor/0')
     os.kill(actor, signal.SIGKILL)
     begin = time.monotonic()
@@ -134,7 +139,7 @@ class Collecting:
 
 
 def _process_of(node: str) -> int:
-  """Id of a node's process; 0 if there is none."""
+  """Returns the id of a node's process; 0 if there is none."""
   for process in reaper.descendants([os.getpid()]):
     path = pathlib.Path(f'/proc/{process}')
     try:
@@ -143,5 +148,5 @@ def _process_of(node: str) -> int:
       ).read_bytes() and (path / 'comm').read_text().startswith('ray::'):
         return process
     except OSError:
-      pass  # It ended, or is another user's.
+      pass  # The process has ended, or belongs to another user.
   return 0

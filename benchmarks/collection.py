@@ -1,10 +1,10 @@
-"""Collecting MT10 with a policy that acts: our pool beside `gym.make_vec`.
+"""Compares how fast our pool and `gym.make_vec` collect MT10.
 
   python benchmarks/collection.py
 
-All ways step the same ten tasks in turns, one after the other in each
-repetition, resets included, with the same untrained Distral policy acting in
-NumPy. The pool stores what it collects; `make_vec` only steps.
+All ways step the same ten tasks, resets included, one after the other in each
+repetition. The same untrained Distral policy acts, in NumPy. The pool stores
+what it collects, while `make_vec` only steps.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ _EPISODE_LENGTH = 500
 
 @dataclasses.dataclass(frozen=True)
 class CollectionOptions:
-  """How long to measure.
+  """The options of the measurement.
 
   Attributes:
-    repetitions: of each way.
+    repetitions: how often each way is measured.
     unroll_length: steps of each environment in a repetition.
-    output: the table to write.
+    output: the CSV file to write.
   """
 
   repetitions: int = 7
@@ -41,7 +41,7 @@ class CollectionOptions:
 
 
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
-  """Returns Distral's default policy for MT10, untrained, for acting."""
+  """Returns Distral's untrained policy for MT10, and its parameters by name."""
   from distillery.agents.core import specs
   from distillery.distributed import quiet
 
@@ -68,10 +68,17 @@ def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:
 
 
 class PoolWay:
-  """Our pool with some number of workers."""
+  """A way to collect: our pool."""
 
   def __init__(self, num_workers: int, unroll_length: int, policy, parameters):
-    """Starts the pool, waits for it, and notes what that took."""
+    """Starts the pool, waits until it is ready, and measures the time.
+
+    Args:
+      num_workers: the number of worker processes.
+      unroll_length: the steps of each environment in a measurement.
+      policy: the policy that acts.
+      parameters: its parameters by name.
+    """
     self.name = f'pool, {num_workers} worker' + 's' * (num_workers > 1)
     suite = suites.make_suite('MT10', seed=0)
     self._steps = len(suite.train_tasks) * _ENVS_PER_TASK * unroll_length
@@ -92,7 +99,7 @@ class PoolWay:
     self._pool.set_policy(policy, parameters)
 
   def measure(self) -> float:
-    """Collects a block; environment steps a second."""
+    """Collects a block; returns the environment steps a second."""
     begin = time.perf_counter()
     self._pool.collect()
     return self._steps / (time.perf_counter() - begin)
@@ -103,10 +110,17 @@ class PoolWay:
 
 
 class MakeVecWay:
-  """Gymnasium's vector environment of Meta-World."""
+  """A way to collect: Gymnasium's vector environment of Meta-World."""
 
   def __init__(self, strategy: str, unroll_length: int, policy, parameters):
-    """Makes the environments, resets them, and notes what that took."""
+    """Makes the environments, resets them, and measures the time.
+
+    Args:
+      strategy: the vector strategy, 'async' or 'sync'.
+      unroll_length: the steps of each environment in a measurement.
+      policy: the policy that acts.
+      parameters: its parameters by name.
+    """
     import gymnasium
     import metaworld  # noqa: F401  (registers its environments)
 
@@ -127,7 +141,7 @@ class MakeVecWay:
     self._rng = np.random.default_rng(0)
 
   def measure(self) -> float:
-    """Steps as long as the pool's unroll; environment steps a second."""
+    """Steps as often as the pool; returns the environment steps a second."""
     num_envs = self._envs.num_envs
     noise = self._policy.draw_noise(self._rng, self._unroll_length, num_envs)
     begin = time.perf_counter()
@@ -146,8 +160,8 @@ class MakeVecWay:
 
 
 def measure_all(options: CollectionOptions) -> List[bench_report.Figure]:
-  """Builds every way, measures them in turns, and compares them."""
-  # TensorFlow is loaded in a process apart, as `make_vec` forks this one.
+  """Builds all ways, measures them in turns, and returns the figures."""
+  # TensorFlow is loaded in another process, as `make_vec` forks this one.
   with multiprocessing.get_context('spawn').Pool(1) as process:
     policy, parameters = process.apply(make_policy)
   makers: List[Callable[[], Any]] = [
@@ -163,9 +177,9 @@ def measure_all(options: CollectionOptions) -> List[bench_report.Figure]:
       stack.callback(ways[-1].close)
     rates: List[List[float]] = [[] for _ in ways]
     for way in ways:
-      way.measure()  # pages in what is used first
+      way.measure()  # The first use loads code and memory.
     for repetition in range(options.repetitions):
-      for i in range(len(ways)):  # another one begins each time
+      for i in range(len(ways)):  # Each repetition begins with another way.
         i = (i + repetition) % len(ways)
         rates[i].append(ways[i].measure())
     return _figures(ways, rates)
@@ -202,7 +216,7 @@ _OPTIONS = flag_utils.define(CollectionOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   bench_report.report(
       'Collecting MT10, policy acting', measure_all(options), options.output

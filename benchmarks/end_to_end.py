@@ -1,9 +1,9 @@
-"""A short training run as a user starts it, timed from outside.
+"""Measures the speed of a short training run that starts as a user's does.
 
   python benchmarks/end_to_end.py
 
-Starts launchers/run_distral.py with the shipped MT10 flagfile and reads its run
-directory: when the first environment stepped, and how fast the blocks went by.
+Starts launchers/run_distral.py with the shipped MT10 flagfile. Reads from its
+run directory when the first environment stepped and how fast the blocks were.
 """
 
 import dataclasses
@@ -15,19 +15,20 @@ import bench_report
 from distillery.launchers.common import flag_utils
 import launcher_runs
 
-# The first blocks compile the learner's step and measure the tasks' cost.
+# In the first blocks the learner's step is compiled, and the cost of each task
+# is measured.
 _WARM_UP_BLOCKS = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class EndToEndOptions:
-  """What to run.
+  """The options of the run.
 
   Attributes:
-    run_flagfile: of the run.
-    bench_env_steps: how many environment steps.
-    time_limit_s: seconds after which the run is given up.
-    output: the table to write.
+    run_flagfile: the flagfile of the run.
+    bench_env_steps: the environment steps of the run.
+    time_limit_s: seconds after which the run is stopped.
+    output: the CSV file to write.
   """
 
   run_flagfile: str = dataclasses.field(
@@ -43,7 +44,15 @@ class EndToEndOptions:
 def figures_of(
     rows: List[Dict[str, str]], first_row_s: float
 ) -> List[bench_report.Figure]:
-  """What the run's rows say about its speed."""
+  """Returns the speed of a run.
+
+  Args:
+    rows: the rows of its train.csv.
+    first_row_s: the seconds from the command to the first row.
+
+  Raises:
+    ValueError: if the run has too few blocks.
+  """
   blocks = rows[_WARM_UP_BLOCKS:]
   if not blocks:
     raise ValueError(
@@ -82,7 +91,7 @@ _OPTIONS = flag_utils.define(EndToEndOptions)
 
 
 def main(_: List[str]) -> None:
-  """Runs, reads and reports."""
+  """Runs the launcher and reports its speed."""
   options = _OPTIONS.value()
   with tempfile.TemporaryDirectory() as folder:
     rows, first_row_s = launcher_runs.run(

@@ -1,4 +1,4 @@
-"""Runs of the shipped launchers, timed from outside."""
+"""Runs the shipped launchers in processes of their own, and measures time."""
 
 import pathlib
 import subprocess
@@ -13,7 +13,7 @@ _POLL_S = 0.02
 
 
 class RunError(Exception):
-  """A run failed, or took too long."""
+  """A run of a launcher failed, or took too long."""
 
 
 def run(
@@ -26,17 +26,17 @@ def run(
   """Runs a launcher to its end, as a user starts it.
 
   Args:
-    launcher: its file in launchers/.
-    flagfile: from the root of the repository.
-    flags: what comes after it.
-    run_dir: for the run; its parent is there.
-    time_limit_s: seconds after which the run is given up.
+    launcher: the file name of the launcher in launchers/.
+    flagfile: the flagfile, relative to the root of the repository.
+    flags: more flags, after the flagfile.
+    run_dir: the directory for the run; its parent must exist.
+    time_limit_s: seconds after which the run is stopped.
 
   Returns:
-    The rows of its train.csv, and the seconds from the command to the first.
+    The rows of train.csv, and the seconds from the command to the first row.
 
   Raises:
-    RunError: if it fails, or does not end in time.
+    RunError: if the run fails, or does not end in time.
   """
   train_csv = run_dir / 'train.csv'
   command = [
@@ -68,10 +68,12 @@ def run(
 
 
 def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
-  """Steps a second from the first row to the last, logging and all.
+  """Returns the environment steps a second from the first row to the last.
+
+  The time includes everything that the run does, such as logging.
 
   Raises:
-    RunError: if there are not two of them, at two times.
+    RunError: if there are no two rows at different times.
   """
   steps, seconds = (
       float(rows[-1][name]) - float(rows[0][name]) if rows else 0.0
@@ -85,7 +87,7 @@ def whole_rate(rows: Sequence[Mapping[str, str]]) -> float:
 
 
 def _rows(path: pathlib.Path) -> List[Dict[str, str]]:
-  """The whole rows of a CSV file that may be growing."""
+  """Reads the complete rows of a CSV file that may still grow."""
   if not path.exists():
     return []
   return csv_tables.read(path, {}).rows

@@ -1,9 +1,10 @@
-"""Mazes in batches beside minigrid's, and Distral learning in them.
+"""Compares batches of mazes with minigrid, and measures Distral in mazes.
 
   python benchmarks/mazes.py
 
-One core steps, without a policy. Then launchers/run_distral.py learns with its
-shipped mazes flagfile (two columns, each with an LSTM) on all cores.
+First one core steps the mazes without a policy. Then launchers/run_distral.py
+trains with the shipped flagfile for mazes (two columns, each with an LSTM) on
+all cores.
 """
 
 import dataclasses
@@ -28,16 +29,16 @@ _WARM_UP_BLOCKS = 3
 
 @dataclasses.dataclass(frozen=True)
 class MazesOptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    repetitions: how often each thing is timed.
-    batch: mazes that are stepped at once.
-    batch_steps: steps of each of them in a repetition.
-    peer_steps: steps of minigrid in a repetition.
-    bench_env_steps: of the run that learns.
-    time_limit_s: seconds after which that run is given up.
-    output: the table to write.
+    repetitions: how often each way is measured.
+    batch: the number of mazes that are stepped at once.
+    batch_steps: the steps of each maze in a repetition.
+    peer_steps: the steps of minigrid in a repetition.
+    bench_env_steps: the environment steps of the training run.
+    time_limit_s: seconds after which the training run is stopped.
+    output: the CSV file to write.
   """
 
   repetitions: int = 5
@@ -52,7 +53,15 @@ class MazesOptions:
 
 
 def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:
-  """Steps a batch with random actions, resets included; how many steps."""
+  """Makes a batch of mazes that takes random actions, resets included.
+
+  Args:
+    tasks: the mazes, which are repeated to fill the batch.
+    options: the options of the measurement.
+
+  Returns:
+    A function that steps the batch and returns the number of steps.
+  """
   batch = maze_batch.MazeBatch(
       [tasks[i % len(tasks)] for i in range(options.batch)]
   )
@@ -75,7 +84,10 @@ def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:
 
 
 def peer_stepper(options: MazesOptions) -> Callable[[], int]:
-  """The same of minigrid's environment, one by one as it is."""
+  """Makes minigrid's environment; returns a function like `batch_stepper`'s.
+
+  It has no batches, so a single environment is stepped.
+  """
   environment = gymnasium.make(_PEER)
   environment.reset(seed=0)
   actions = np.random.default_rng(0).integers(3, size=options.peer_steps)
@@ -91,7 +103,7 @@ def peer_stepper(options: MazesOptions) -> Callable[[], int]:
 
 
 def stepping_figures(options: MazesOptions) -> List[bench_report.Figure]:
-  """Steps a second, one after the other in each repetition."""
+  """Measures steps a second of all ways, in turns in each repetition."""
   steppers = {
       'mazes': batch_stepper(maze_rules.MAZES, options),
       'navigation, a new map each episode': batch_stepper(
@@ -116,7 +128,7 @@ def stepping_figures(options: MazesOptions) -> List[bench_report.Figure]:
 
 
 def learning_figures(options: MazesOptions) -> List[bench_report.Figure]:
-  """Speed of a run of the launcher."""
+  """Measures the speed of a training run of the launcher."""
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
         'run_distral.py',
@@ -130,8 +142,8 @@ def learning_figures(options: MazesOptions) -> List[bench_report.Figure]:
         options.time_limit_s,
     )
   rows = rows[_WARM_UP_BLOCKS:]
-  # Stretches: what happens between blocks counts as well, and clocks are
-  # written to a hundredth of a second.
+  # A repetition is a stretch of several blocks: time between blocks counts as
+  # well, and train.csv has times to a hundredth of a second.
   size = len(rows) // options.repetitions
   return [
       bench_report.Figure(
@@ -154,7 +166,7 @@ _OPTIONS = flag_utils.define(MazesOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   bench_report.report(
       'Mazes',

@@ -1,10 +1,10 @@
-"""DAMSEL's scene beside MT10's simulators, and meta-updates.
+"""Compares DAMSEL's scene with MT10's simulators, and times meta-updates.
 
   python benchmarks/meta_learning.py
 
-Both suites are collected by the pool with uniformly random actions, one block
-after the other in each repetition. A meta-update is of 16 tasks, each with 100
-transitions of a context and 256 of an expert (DAMSEL) or of replay (PEARL).
+The pool collects both suites with uniformly random actions, a block of each in
+each repetition. A meta-update has 16 tasks, each with 100 transitions of a
+context and 256 of an expert (DAMSEL) or of replay (PEARL).
 """
 
 import contextlib
@@ -26,13 +26,13 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class MetaLearningOptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    repetitions: how often each thing is timed.
-    updates: of a learner step.
-    unroll_length: steps of each environment in a repetition.
-    output: the table to write.
+    repetitions: how often each thing is measured.
+    updates: the number of updates in a learner step.
+    unroll_length: the steps of each environment in a repetition.
+    output: the CSV file to write.
   """
 
   repetitions: int = 5
@@ -46,7 +46,7 @@ class MetaLearningOptions:
 def collection_figures(
     options: MetaLearningOptions,
 ) -> List[bench_report.Figure]:
-  """Steps a second of both suites, and their ratio."""
+  """Measures environment steps a second of both suites, and their ratio."""
   names = ('DAMSEL', 'MT10')
   rates: List[List[float]] = [[], []]
   with contextlib.ExitStack() as stack:
@@ -80,7 +80,16 @@ def collection_figures(
 
 
 def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
-  """Random ones of each task, `[K, num, T, sum(width)]`."""
+  """Makes random episodes of the training tasks.
+
+  Args:
+    suite: the suite with K training tasks and a horizon of T steps.
+    num: the number of episodes of each task.
+    *width: the sizes of the fields of a step.
+
+  Returns:
+    Uniform numbers in [-1, 1], float32 `[K, num, T, sum(width)]`.
+  """
   return (
       np.random.default_rng(0)
       .uniform(
@@ -93,7 +102,16 @@ def episodes(suite: base.TaskSuite, num: int, *width: int) -> np.ndarray:
 def damsel_step(
     spec: specs.AgentSpec, suite: base.TaskSuite, num_updates: int
 ) -> Callable[[], None]:
-  """A step of DAMSEL's learner on random episodes."""
+  """Makes DAMSEL's learner on random episodes.
+
+  Args:
+    spec: the spec of the agent.
+    suite: the suite of the tasks.
+    num_updates: the number of updates in a step.
+
+  Returns:
+    The learner's step.
+  """
   from distillery.agents.damsel import builder
   from distillery.agents.damsel import config as damsel_config
   from distillery.agents.damsel import experts as damsel_experts
@@ -126,7 +144,16 @@ def damsel_step(
 def pearl_step(
     spec: specs.AgentSpec, suite: base.TaskSuite, num_updates: int
 ) -> Callable[[], None]:
-  """A step of PEARL's learner on random episodes."""
+  """Makes PEARL's learner on random episodes.
+
+  Args:
+    spec: the spec of the agent.
+    suite: the suite of the tasks.
+    num_updates: the number of updates in a step.
+
+  Returns:
+    The learner's step.
+  """
   from distillery.agents.pearl import config as pearl_config
   from distillery.agents.pearl import learning
   from distillery.agents.pearl import networks
@@ -155,7 +182,7 @@ def pearl_step(
 
 
 def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
-  """Meta-updates a second, and what a thousand take."""
+  """Measures meta-updates a second, and the seconds of a thousand."""
   suite = suites.make_suite('DAMSEL', seed=0)
   families = tuple(task.family for task in suite.train_tasks)
   spec = specs.AgentSpec(
@@ -169,7 +196,7 @@ def update_figures(options: MetaLearningOptions) -> List[bench_report.Figure]:
   figures = []
   for name, make in (('DAMSEL', damsel_step), ('PEARL', pearl_step)):
     step = make(spec, suite, options.updates)
-    step()  # Compiling, and first touches of memory.
+    step()  # The first step compiles and allocates memory.
     seconds = []
     for _ in range(options.repetitions):
       begin = time.perf_counter()
@@ -194,7 +221,7 @@ _OPTIONS = flag_utils.define(MetaLearningOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   bench_report.report(
       'Meta-learning',

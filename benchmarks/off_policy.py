@@ -1,10 +1,11 @@
-"""SAC's updates, beside the matrix products in them; replay beside Acme's.
+"""Measures SAC's updates and the inserts into replay.
 
   python benchmarks/off_policy.py
 
-Needs the extra [bench]. Multi-task SAC as on MT10, alone and end to end, and
-sixty agents stacked beside sixty in turn. Each repetition times one after the
-other.
+Needs the extra [bench]. Compares an update of multi-task SAC on MT10 with its
+matrix products alone and with the whole training; sixty stacked agents with
+sixty agents in turn; and our replay with Acme's adder. Each repetition measures
+one after the other.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ import launcher_runs
 import numpy as np
 import peer_adder
 
-_OBSERVATION_SIZE, _ACTION_SIZE = 39, 4  # Meta-World's.
+_OBSERVATION_SIZE, _ACTION_SIZE = 39, 4  # The sizes of Meta-World.
 _BATCH_OF_A_TASK = 128
 _MT10, _HIDDEN = 10, (400, 400, 400)
 _BLOCK_STEPS = 50
@@ -30,16 +31,17 @@ _TIME_LIMIT_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class OffPolicyOptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    repetitions: how often each thing is timed.
-    updates: of a learner step.
-    agents: of a stack.
-    train_blocks: of the timed training run, each of 50 updates; two are left
-      out.
-    transitions: of each of ten tasks in the replay that is weighed.
-    output: the table to write.
+    repetitions: how often each thing is measured.
+    updates: the number of updates in a learner step.
+    agents: the number of stacked agents.
+    train_blocks: the blocks of the training run, 50 updates each; the first two
+      are not counted.
+    transitions: the transitions of each of ten tasks in the replay whose memory
+      is measured.
+    output: the CSV file to write.
   """
 
   repetitions: int = 5
@@ -58,7 +60,17 @@ def learner_step(
     hidden_sizes: Sequence[int],
     num_updates: int,
 ) -> Callable[[], None]:
-  """A step of SAC's learner on random transitions."""
+  """Makes SAC's learner on random transitions.
+
+  Args:
+    architecture: 'shared', 'multi_head' or 'separate'.
+    num_tasks: the number of tasks, each with 128 transitions in a batch.
+    hidden_sizes: the sizes of the hidden layers of policy and critics.
+    num_updates: the number of updates in a step.
+
+  Returns:
+    The learner's step.
+  """
   from distillery.agents.sac import builder
   from distillery.agents.sac import config as sac_config
   from distillery.agents.sac import learning
@@ -88,7 +100,7 @@ def learner_step(
 
 
 def agent_spec(num_tasks: int):
-  """Tasks like Meta-World's."""
+  """Returns the spec of an agent with `num_tasks` tasks like Meta-World's."""
   from distillery.agents.core import specs as core_specs
   from dm_env import specs
 
@@ -101,12 +113,13 @@ def agent_spec(num_tasks: int):
 
 
 def products(num_updates: int) -> Callable[[], None]:
-  """As many operations in matrix products as the updates of MT10 take.
+  """Returns a function that does only the matrix products of updates of MT10.
 
-  A layer forward, its weights' gradient and its input's are a product each. An
-  update takes each of the policy's layers forward twice and back once, the two
-  critics' forward three times (targets, values, and the policy's actions) and
-  back twice (once for their weights, and once for the actions alone).
+  Three things are one product each: a layer's forward pass, the gradient of its
+  weights, and the gradient of its input. An update passes each of the policy's
+  layers forward twice and back once. It passes the layers of the two critics
+  forward three times (targets, values and the policy's actions) and back twice
+  (once for their weights and once for the actions alone).
   """
   import tensorflow as tf
 
@@ -128,7 +141,15 @@ def products(num_updates: int) -> Callable[[], None]:
 
 
 def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
-  """Writes a block into replay."""
+  """Makes a replay of transitions.
+
+  Args:
+    num_tasks: the number of tasks, each with a table.
+    max_size: the number of transitions in a table.
+
+  Returns:
+    A function that writes a block of 50 steps of each task.
+  """
   from distillery.agents.core.replay import transitions as replay_transitions
   import reverb
 
@@ -163,7 +184,7 @@ def insert(num_tasks: int, max_size: int) -> Callable[[], None]:
 
 
 def replay_figures(options: OffPolicyOptions) -> List[bench_report.Figure]:
-  """What a transition weighs, and inserts beside those of Acme's adder."""
+  """Measures the memory of a transition, and inserts of ours and of Acme."""
   write = insert(_MT10, options.transitions)
   write()
   num_blocks = options.transitions // _BLOCK_STEPS
@@ -192,13 +213,13 @@ def replay_figures(options: OffPolicyOptions) -> List[bench_report.Figure]:
 
 
 def resident_bytes() -> int:
-  """Memory of this process, Reverb's server included."""
+  """Returns the memory of this process, with Reverb's server, in bytes."""
   pages = pathlib.Path('/proc/self/statm').read_text(encoding='utf-8').split()
   return int(pages[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 def training(options: OffPolicyOptions) -> bench_report.Figure:
-  """run_sac.py on MT10, as a user starts it."""
+  """Measures run_sac.py on MT10, started as a user does."""
   random_steps = 200
   num_env_steps = _MT10 * (random_steps + _BLOCK_STEPS * options.train_blocks)
   with tempfile.TemporaryDirectory() as folder:
@@ -214,7 +235,7 @@ def training(options: OffPolicyOptions) -> bench_report.Figure:
         pathlib.Path(folder) / 'run',
         _TIME_LIMIT_S,
     )
-  # An update for every ten steps, one of each task.
+  # There is one update for ten steps, one step of each task.
   return bench_report.Figure(
       'MT-SAC on MT10, end to end',
       'updates/s',
@@ -228,8 +249,18 @@ def rates(
     unit: str,
     repetitions: int,
 ) -> List[bench_report.Figure]:
-  """Amounts a second, each repetition one thing after the other."""
-  for step in steps.values():  # Compiling, and first touches of memory.
+  """Measures several functions, one after the other in each repetition.
+
+  Args:
+    steps: the functions by name.
+    amounts: what one call of each function does, in units.
+    unit: the unit of the results, such as 'updates/s'.
+    repetitions: how often each function is measured.
+
+  Returns:
+    The amount a second of each function.
+  """
+  for step in steps.values():  # The first call compiles and allocates memory.
     step()
   values: Dict[str, List[float]] = {name: [] for name in steps}
   for _ in range(repetitions):
@@ -241,7 +272,14 @@ def rates(
 
 
 def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
-  """Steps again and again: of agents in turn, whose steps cost the same."""
+  """Returns a function that calls `step` several times.
+
+  It stands for several agents in turn, whose steps all cost the same.
+
+  Args:
+    step: the function to call.
+    times: the number of calls.
+  """
 
   def steps():
     for _ in range(times):
@@ -254,7 +292,7 @@ _OPTIONS = flag_utils.define(OffPolicyOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   updates, agents = options.updates, options.agents
   names = ('MT-SAC update, batch 1,280', 'its matrix products alone')

@@ -1,4 +1,4 @@
-"""Acme's adder of transitions.
+"""Inserts transitions by Acme's adder, for comparison.
 
 Needs jax, which the extra [bench] brings.
 """
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def _client(port: int):
-  """Takes what Acme's adders ask for, which Reverb and jax no longer have."""
+  """Returns a client with what Acme's adders still expect of Reverb and jax."""
   import jax
   from jax import numpy as jnp
   import reverb
@@ -17,7 +17,7 @@ def _client(port: int):
   class Client(reverb.Client):
 
     def trajectory_writer(self, *args, get_signature_timeout_ms=None, **kwargs):
-      """As Reverb's, which has dropped the last argument."""
+      """See base class; Reverb has dropped the last argument."""
       del get_signature_timeout_ms
       return super().trajectory_writer(*args, **kwargs)
 
@@ -26,7 +26,7 @@ def _client(port: int):
 
 
 def _table(observation_size: int, action_size: int):
-  """A uniform table of the adder's transitions."""
+  """Returns a uniform table for the transitions of the adder."""
   from acme import specs
   from acme.adders import reverb as adders
   import reverb
@@ -51,7 +51,19 @@ def _table(observation_size: int, action_size: int):
 def insert(
     observation_size: int, action_size: int, num_steps: int
 ) -> Callable[[], None]:
-  """Writes an episode, transition by transition."""
+  """Makes Acme's adder and a Reverb server.
+
+  Args:
+    observation_size: the size of an observation.
+    action_size: the size of an action.
+    num_steps: the length of the episode.
+
+  Returns:
+    A function that writes an episode, one transition after the other.
+
+  Raises:
+    ValueError: if the extra [bench] is not installed.
+  """
   try:
     from acme.adders import reverb as adders
   except ImportError as error:

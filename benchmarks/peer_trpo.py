@@ -1,4 +1,4 @@
-"""stable-baselines' TRPO, and the settings of both sides.
+"""Runs stable-baselines' TRPO, for comparison; has the settings of both.
 
 Needs the extra [bench].
 """
@@ -8,7 +8,7 @@ from typing import Callable, List
 
 import numpy as np
 
-OBSERVATION_SIZE, ACTION_SIZE = 39, 4  # Meta-World's.
+OBSERVATION_SIZE, ACTION_SIZE = 39, 4  # The sizes of Meta-World.
 NUM_TASKS = 10
 HIDDEN = (150, 100, 50)
 CG_STEPS = 10
@@ -16,7 +16,7 @@ MAX_KL, DAMPING, DISCOUNT, LAMBDA = 0.01, 0.01, 0.99, 0.97
 
 
 def _model(env, num_steps: int, critic_passes: int):
-  """stable-baselines' TRPO with the same settings."""
+  """Makes stable-baselines' TRPO with the same settings as ours."""
   try:
     import sb3_contrib
     import torch
@@ -43,7 +43,15 @@ def _model(env, num_steps: int, critic_passes: int):
 
 
 def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
-  """stable-baselines' update on a full buffer of random numbers."""
+  """Makes stable-baselines' TRPO with a full buffer of random numbers.
+
+  Args:
+    batch_size: the number of steps in the buffer.
+    critic_passes: the number of passes over the buffer that train the critic.
+
+  Returns:
+    A function that makes one update.
+  """
   import gymnasium
 
   class Nothing(gymnasium.Env):
@@ -78,10 +86,14 @@ def update(batch_size: int, critic_passes: int) -> Callable[[], None]:
 
 
 def train(batch_size: int, num_updates: int) -> List[float]:
-  """stable-baselines' TRPO on MT10's ten environments in its process.
+  """Trains stable-baselines' TRPO on MT10's ten environments in one process.
+
+  Args:
+    batch_size: the environment steps of an update.
+    num_updates: the number of updates to measure, after a first one.
 
   Returns:
-    Environment steps a second of every update but one more, the first.
+    The environment steps a second of each update, without the first one.
   """
   from distillery.environments.metaworld import benchmarks
   import gymnasium

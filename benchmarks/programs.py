@@ -1,10 +1,10 @@
-"""Programs of many processes, beside one process: collecting, and faults.
+"""Measures programs of many processes: collecting, restarts, checkpoints.
 
   python benchmarks/programs.py
 
-Two actors on Ray collect MT10 and send their blocks to Reverb, for nobody who
-learns; beside them the pool with two workers, in one process. Then an actor is
-killed, and a checkpoint with a large replay is written.
+Two actors on Ray collect MT10 and send their blocks to Reverb, without a
+learner. They are compared with a pool of two workers in one process. Then an
+actor is killed and restarted, and a checkpoint with a large replay is written.
 """
 
 import dataclasses
@@ -31,14 +31,14 @@ _BLOCK_STEPS = 500
 
 @dataclasses.dataclass(frozen=True)
 class ProgramsOptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    repetitions: of collecting with each.
-    seconds: of a repetition.
-    kills: of an actor.
-    transitions: of each of ten tasks in the checkpoint.
-    output: the table to write.
+    repetitions: how often each way to collect is measured.
+    seconds: the seconds of a repetition.
+    kills: how often an actor is killed.
+    transitions: the transitions of each of ten tasks in the checkpoint.
+    output: the CSV file to write.
   """
 
   repetitions: int = 3
@@ -51,7 +51,7 @@ class ProgramsOptions:
 
 
 def mt10(folder: str) -> setup.ExperimentConfig:
-  """Distral on MT10."""
+  """Returns the experiment of Distral on MT10, with results in `folder`."""
   return setup.ExperimentConfig(
       agent='distral',
       agent_config=distral_config.DistralConfig(
@@ -72,7 +72,12 @@ def mt10(folder: str) -> setup.ExperimentConfig:
 def in_one_process(
     config: setup.ExperimentConfig, options: ProgramsOptions
 ) -> bench_report.Figure:
-  """The pool with two workers."""
+  """Measures the pool with two workers, in one process.
+
+  Args:
+    config: the agent and its tasks.
+    options: the options of the measurement.
+  """
   builder = setup.make_builder(config)
   networks = builder.make_networks(0)
   values = []
@@ -97,7 +102,12 @@ def in_one_process(
 def on_policy_checkpoint(
     config: setup.ExperimentConfig, repetitions: int
 ) -> bench_report.Figure:
-  """Writes checkpoints of Distral on MT10."""
+  """Measures the seconds to write a checkpoint of Distral on MT10.
+
+  Args:
+    config: the agent and its tasks.
+    repetitions: the number of checkpoints.
+  """
   from distillery.agents.core.running import parts
   from distillery.agents.core.running import replay_server
 
@@ -115,8 +125,13 @@ def on_policy_checkpoint(
 def checkpoint_s(options: ProgramsOptions, folder: str) -> Tuple[float, float]:
   """Writes a checkpoint of MT-SAC with a replay.
 
+  Args:
+    options: the options of the measurement.
+    folder: the directory for the checkpoint.
+
   Returns:
-    For how long learning stops, and how long it takes until it is whole.
+    The seconds for which learning stops, and those until the checkpoint is
+    complete.
   """
   from distillery.agents.core.running import parts
   from distillery.agents.core.running import replay_server
@@ -169,7 +184,7 @@ _OPTIONS = flag_utils.define(ProgramsOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   with tempfile.TemporaryDirectory() as folder:
     config = mt10(folder)

@@ -1,11 +1,12 @@
-"""Trust-region updates and training, beside stable-baselines' TRPO.
+"""Compares trust-region updates and training with stable-baselines' TRPO.
 
   python benchmarks/trust_regions.py
 
-Needs the extra [bench]. Both sides take the same batch, policy network,
-conjugate gradient steps and trust region; each repetition times one after the
-other. The critics differ: a ridge regression here, ten passes of Adam over a
-network there. In training, ours has two worker processes, theirs none.
+Needs the extra [bench]. Both sides have the same batch, policy network, number
+of conjugate gradient steps and trust region. Each repetition measures one after
+the other. The critics differ: ours is a ridge regression, theirs a network
+trained by ten passes of Adam. In training, ours has two worker processes,
+theirs none.
 """
 
 import dataclasses
@@ -26,13 +27,14 @@ _TIME_LIMIT_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class TrustRegionOptions:
-  """What to measure.
+  """The options of the measurement.
 
   Attributes:
-    batch_size: environment steps of an update.
-    repetitions: how often each update is timed.
-    train_updates: updates of the timed training runs, the first left out.
-    output: the table to write.
+    batch_size: the environment steps of an update.
+    repetitions: how often each update is measured.
+    train_updates: the updates of the training runs, without the first one,
+      which is not counted.
+    output: the CSV file to write.
   """
 
   batch_size: int = 20_000
@@ -44,7 +46,11 @@ class TrustRegionOptions:
 
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
-  """Steps of TRPO's and DnC's learners on one random block of ten tasks."""
+  """Makes TRPO's and DnC's learners on a random block of ten tasks.
+
+  Returns:
+    The learners' steps by name, and the update of TRPO's policy alone.
+  """
   from distillery.agents.core import specs as core_specs
   from distillery.agents.dnc import builder as dnc_builder
   from distillery.agents.dnc import config as dnc_config
@@ -80,7 +86,7 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
           trpo_learning.TRPOLearner,
           block,
       ),
-      # Never distilled here: that comes once in twenty updates.
+      # Without distillation, which comes only once in twenty updates.
       (
           'DnC',
           dnc_builder.DnCBuilder,
@@ -105,7 +111,13 @@ def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:
 
 
 def policy_update(config, policy, block) -> Callable[[], None]:
-  """What TRPO does to its policy once advantages are known."""
+  """Returns a function that makes TRPO's update of the policy alone.
+
+  Args:
+    config: the settings of TRPO.
+    policy: the policy to update.
+    block: the block of the ten tasks; its rewards stand for advantages.
+  """
   from distillery.ops import policy_gradient
   from distillery.ops import regions
   from distillery.ops import trust_region
@@ -138,7 +150,7 @@ def policy_update(config, policy, block) -> Callable[[], None]:
 
 
 def random_block(num_steps: int) -> Any:
-  """Draws a `blocks.Block` of one environment a task, of one episode."""
+  """Returns a random `blocks.Block`: one episode of one environment a task."""
   from distillery.agents.core.replay import blocks
   import tensorflow as tf
 
@@ -155,7 +167,7 @@ def random_block(num_steps: int) -> Any:
       'observation': normal(peer_trpo.OBSERVATION_SIZE),
       'next_observation': normal(peer_trpo.OBSERVATION_SIZE),
       'action': action,
-      # Of a standard normal, which a fresh policy nearly is.
+      # The density of a standard normal, which a new policy nearly has.
       'log_prob': (-0.5 * np.square(action) - 0.5 * np.log(2 * np.pi))
       .sum(-1)
       .astype(np.float32),
@@ -173,14 +185,14 @@ def random_block(num_steps: int) -> Any:
 
 
 def seconds(step: Callable[[], None]) -> float:
-  """Wall time of one call."""
+  """Returns the wall time of one call in seconds."""
   begin = time.perf_counter()
   step()
   return time.perf_counter() - begin
 
 
 def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
-  """Updates of ours and of the peer, one after the other."""
+  """Measures updates of ours and of stable-baselines in turns."""
   ours = our_learners(options.batch_size)
   steps = {
       'TRPO update, policy alone': ours['policy'],
@@ -193,7 +205,7 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
           options.batch_size, critic_passes=10
       ),
   }
-  for step in steps.values():  # Compiling, and first touches of memory.
+  for step in steps.values():  # The first call compiles and allocates memory.
     step()
   values: Dict[str, List[float]] = {name: [] for name in steps}
   for _ in range(options.repetitions):
@@ -213,7 +225,7 @@ def update_figures(options: TrustRegionOptions) -> List[bench_report.Figure]:
 
 
 def our_training(options: TrustRegionOptions) -> bench_report.Figure:
-  """run_trpo.py on MT10, as a user starts it."""
+  """Measures run_trpo.py on MT10, started as a user does."""
   num_env_steps = options.batch_size * (1 + options.train_updates)
   with tempfile.TemporaryDirectory() as folder:
     rows, _ = launcher_runs.run(
@@ -239,7 +251,7 @@ _OPTIONS = flag_utils.define(TrustRegionOptions)
 
 
 def main(_: List[str]) -> None:
-  """Measures and reports."""
+  """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   figures = update_figures(options)
   ours = our_training(options)
