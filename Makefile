@@ -1,14 +1,15 @@
 # make run | lint | types | format | test | test-all | test-faults | test-acme |
 #   test-launchpad | bench | gpu | lock
 #
-# Everything goes into .venv. `make run RUN_FLAGS='--seed=1'` hands flags on.
+# Everything is installed in .venv. `make run RUN_FLAGS='--seed=1'` adds flags.
 
 VENV := .venv
 BIN := $(VENV)/bin
 LINKS := $(VENV)/links
 
-# The first of these that really runs (a pyenv shim may exist for a version
-# which is not active), is 3.10 or 3.11, and can make a virtual environment.
+# The first of these that runs, is 3.10 or 3.11, and can make a virtual
+# environment. (A pyenv shim exists also for a version that is not active, and
+# does not run.)
 FIND_PYTHON := for python in python3.11 python3.10 python3; do \
   if $$python -c 'import sys, ensurepip; \
     sys.exit(sys.version_info[:2] not in [(3, 10), (3, 11)])' 2>/dev/null; \
@@ -35,8 +36,9 @@ test-all: $(VENV)/.installed-test
 test-faults: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m faults -s
 
-# Acme 0.4.0's own distributed tests, on our programs; in an environment of its
-# own, as that version asks for a Launchpad which this Python does not have.
+# Runs Acme 0.4.0's own distributed tests on our programs. They have an
+# environment of their own, as that version needs a Launchpad which this Python
+# does not have.
 ACME := .venv-acme
 test-acme: $(ACME)/.installed
 	PYTHONPATH=tests/conformance $(ACME)/bin/python -m pytest -v \
@@ -44,8 +46,8 @@ test-acme: $(ACME)/.installed
 	  acme.agents.tf.d4pg.agent_distributed_test \
 	  acme.agents.tf.svg0_prior.agent_distributed_test
 
-# Our launchers on DeepMind's Launchpad, which wants Python 3.10 and libraries of
-# its time.
+# Runs our launchers on DeepMind's Launchpad, which needs Python 3.10 and old
+# versions of its libraries.
 LAUNCHPAD := .venv-launchpad
 test-launchpad: $(LAUNCHPAD)/.installed
 	$(LAUNCHPAD)/bin/python -m pytest -v --rootdir=tests/conformance \
@@ -59,7 +61,7 @@ $(LAUNCHPAD)/.installed: setup.py requirements-launchpad.txt
 	  --no-deps -e .
 	touch $@
 
-# TensorFlow's CUDA libraries, beside what is installed.
+# Adds TensorFlow's CUDA libraries to what is installed.
 gpu: $(VENV)/.installed
 	$(BIN)/python -m pip install -q --disable-pip-version-check \
 	  -c constraints.txt -e '.[gpu]'
@@ -82,12 +84,12 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/mazes.py
 	$(BIN)/python benchmarks/a2c.py
 
-# Format and common mistakes.
+# Checks the format, and for common mistakes.
 lint: $(VENV)/.installed-test
 	$(BIN)/pyink --check --quiet --diff .
 	$(BIN)/ruff check --quiet .
 
-# Types; not all of them hold yet.
+# Checks types; there are errors left.
 types: $(VENV)/.installed-test $(LINKS)
 	$(BIN)/mypy
 
@@ -95,15 +97,15 @@ format: $(VENV)/.installed-test
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/pyink --quiet .
 
-# Where type checkers and editors find `distillery.<folder>`: links to the
-# folders, as the package has no folder of its own name.
+# The links in which type checkers and editors find `distillery.<folder>`, as
+# there is no folder with the name of the package.
 $(LINKS): setup.py
 	mkdir -p $(LINKS)/distillery
 	for folder in ops networks environments distributed agents launchers; do \
 	  ln -sfn ../../../$$folder $(LINKS)/distillery/$$folder; done
 	touch $@
 
-# Installs once; again only when what is wanted has changed.
+# Installs once, and again when setup.py or constraints.txt has changed.
 $(VENV)/.installed: setup.py constraints.txt
 	@echo 'Installing the locked dependencies into $(VENV) (some minutes).'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -122,8 +124,8 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	  -c constraints.txt -e '.[bench]'
 	touch $@
 
-# Locks what setup.py asks for; needs uv (https://docs.astral.sh/uv/). With
-# `rm constraints.txt` before it, to the newest versions.
+# Locks the dependencies of setup.py; needs uv (https://docs.astral.sh/uv/). Run
+# `rm constraints.txt` before, to lock the newest versions.
 lock:
 	uv pip compile --quiet --universal --python-version 3.10 \
 	  --all-extras -o constraints.txt setup.py

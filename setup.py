@@ -16,7 +16,7 @@ _FOLDERS = (
 
 
 def _find_packages() -> list:
-  """Returns the dotted path of every folder which holds an __init__.py."""
+  """Returns the dotted path of every folder with an __init__.py."""
   found = []
   for folder in _FOLDERS:
     for init in sorted((_ROOT / folder).rglob('__init__.py')):
@@ -45,7 +45,7 @@ setuptools.setup(
         'distillery.launchers': ['py.typed', 'flags/*.cfg'],
     },
     install_requires=[
-        # The pair that has to match: Reverb is built for one TensorFlow.
+        # These two must match: Reverb is built for one version of TensorFlow.
         'tensorflow==2.15.1',
         'dm-reverb==0.14.0',
         'tensorflow-probability==0.23.0',
@@ -64,12 +64,12 @@ setuptools.setup(
         'matplotlib',
         # DeepMind Lab's mazes.
         'labmaze',
-        # TensorBoard 2.15 imports pkg_resources, which later ones dropped.
+        # TensorBoard 2.15 imports pkg_resources, which later versions lack.
         'setuptools<81',
     ],
     extras_require={
-        # Acme's own TensorFlow agents, one of which a test trains on an
-        # environment of ours, need jax, gym and trfl.
+        # A test trains one of Acme's own TensorFlow agents on our environment;
+        # they need jax, gym and trfl.
         'test': [
             'pytest',
             'pytest-timeout',
@@ -84,8 +84,8 @@ setuptools.setup(
             'gym==0.26.2',
             'trfl==1.2.0',
         ],
-        # The peers that TRPO, replay and mazes are timed beside; Acme's adders
-        # need jax. And Ray, of whose programs there is a benchmark.
+        # The libraries that TRPO, A2C, replay and mazes are compared with
+        # (Acme's adders need jax), and Ray for the benchmark of programs.
         'bench': [
             'sb3-contrib==2.9.2',
             'torch==2.13.0',
