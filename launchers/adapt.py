@@ -10,7 +10,7 @@ m, which decides about success. Needs no TensorFlow.
 """
 
 import pathlib
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
 from absl import flags
 from distillery.agents.core import adaptation
@@ -30,6 +30,8 @@ from distillery.launchers.common import trained_suites
 from distillery.networks.acting import latent as acting_latent
 from distillery.networks.acting import squashed as acting_squashed
 import numpy as np
+
+_Policy = TypeVar('_Policy')
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
@@ -83,24 +85,29 @@ def main(_):
   run_directory.write_csv(run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
 
 
+def _policy(loaded: loaded_policy.LoadedPolicy, kind: Type[_Policy]) -> _Policy:
+  """Returns a run's policy; a ValueError if the agent acts by another kind."""
+  if not isinstance(loaded.policy, kind):
+    raise ValueError(
+        f'the policy of the run is a {type(loaded.policy).__name__}, want a '
+        f'{kind.__name__}.'
+    )
+  return loaded.policy
+
+
 def _damsel(
     loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
 ) -> adaptation.Adapter:
   del config
-  policy = loaded.policy
-  assert isinstance(policy, acting_latent.LatentPolicy)  # As DAMSEL saves it.
+  policy = _policy(loaded, acting_latent.LatentPolicy)
   return damsel_adaptation.DamselAdapter(policy, loaded.parameters, num_tasks)
 
 
 def _pearl(
     loaded: loaded_policy.LoadedPolicy, num_tasks: int, config: Dict[str, Any]
 ) -> adaptation.Adapter:
-  policy = loaded.policy
-  assert isinstance(
-      policy, acting_squashed.SquashedPolicy
-  )  # As PEARL saves it.
   return pearl_adaptation.PearlAdapter(
-      policy,
+      _policy(loaded, acting_squashed.SquashedPolicy),
       loaded.parameters,
       num_tasks,
       seed=config['seed'],
