@@ -18,7 +18,7 @@ class Failure(NamedTuple):
 
   error: str  # The exception in one line.
   traceback: str  # The whole traceback.
-  constructed: bool  # Whether the instance was made before the failure.
+  constructed: bool  # True: the instance was made before the failure.
   raised: bool = True  # False: no exception, the process was killed.
 
 
@@ -45,7 +45,7 @@ class Servant:
 
   @property
   def ended(self) -> bool:
-    """Whether `main` has ended."""
+    """The state of `main`: True once it has ended."""
     return self._ended.is_set()
 
   def main(self) -> None:

@@ -28,7 +28,7 @@ _OBJECT_STORE_BYTES = 2 * 10**8
 # people and programs that look at the processes.
 NODE_VARIABLE = 'DISTILLERY_NODE'
 _SETTINGS = {
-    # Else each process would complain that no dashboard takes its metrics.
+    # Without this each process complains that no dashboard takes its metrics.
     'RAY_BACKEND_LOG_LEVEL': 'fatal',
     'RAY_USAGE_STATS_ENABLED': '0',
     # Nodes get the same priority as other programs on the machine.
@@ -103,7 +103,7 @@ class RayEngine(engine.Engine):
     group = name.partition('/')[0]
     variables = {
         NODE_VARIABLE: name,
-        # What a node prints appears at once.
+        # The output of a node appears at once.
         'PYTHONUNBUFFERED': '1',
         # A node imports from the same paths as the launcher.
         'PYTHONPATH': os.pathsep.join(path for path in sys.path if path),

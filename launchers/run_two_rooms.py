@@ -25,7 +25,7 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.figures import two_rooms as two_rooms_figure
 import numpy as np
 
-# Whether a method distils, by the name of its curve.
+# The methods by the name of their curve; True: the method distils.
 METHODS = {'distral': True, 'separate': False}
 _TABLES = (*(f'{method}.csv' for method in METHODS), 'corridor.csv')
 
