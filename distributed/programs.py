@@ -22,15 +22,15 @@ class Program:
 
   @contextlib.contextmanager
   def group(self, label: str) -> Iterator[None]:
-    """Adds the nodes that are added inside the block to the group `label`.
+    """Puts the nodes that are added inside the block into the group `label`.
 
     Raises:
       ValueError: if another group is open.
     """
     if self._group is not None:
       raise ValueError(
-          f'group {label!r} cannot begin inside group {self._group!r}; want one '
-          'after the other.'
+          f'group {label!r} cannot begin inside group {self._group!r}; want '
+          'one after the other.'
       )
     self._group = label
     try:
