@@ -11,8 +11,10 @@ def run_eagerly(request):
 
   Those of the core and of whole runs do.
   """
+  folder = request.path.parent
   compiles = (
-      request.path.parent.name in ('agents', 'core')
+      folder.name == 'agents'
+      or 'core' in folder.parts
       or 'compiled' in request.fixturenames
   )
   tf.config.run_functions_eagerly(not compiles)
