@@ -4,7 +4,6 @@ import ast
 import dataclasses
 import functools
 import graphlib
-import importlib
 import pathlib
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Iterator, List, Tuple
 
 from absl import flags
 from distillery.launchers.common import flag_utils
+from helpers import configs
 from metaworld import sawyer_xyz_env
 import mujoco
 import pytest
@@ -25,7 +25,7 @@ FOLDERS = (
     'agents',
     'launchers',
 )
-AGENTS = sorted(path.parent.name for path in ROOT.glob('agents/*/config.py'))
+AGENTS = sorted(configs.CONFIGS)
 
 # What a folder may import beside the standard library. The arrows of the
 # design: ops <- networks <- agents <- launchers, never back; agents take
@@ -310,7 +310,7 @@ def test_every_config_field_is_read():
   for agent in AGENTS:
     dead.extend(
         f'{agent}: {field.name}'
-        for field in dataclasses.fields(config_class(agent))
+        for field in dataclasses.fields(configs.CONFIGS[agent])
         if field.name not in read['config']
     )
   dead.extend(
@@ -319,16 +319,6 @@ def test_every_config_field_is_read():
       if field.name not in read['run']
   )
   assert not dead
-
-
-def config_class(agent: str) -> type:
-  module = importlib.import_module(f'distillery.agents.{agent}.config')
-  (found,) = (
-      value
-      for value in vars(module).values()
-      if dataclasses.is_dataclass(value) and value.__module__ == module.__name__
-  )
-  return found
 
 
 def options_of_its_own(launcher: pathlib.Path) -> Iterator[str]:
@@ -348,7 +338,7 @@ def options_of_its_own(launcher: pathlib.Path) -> Iterator[str]:
 def test_flagfiles_hold_flags_that_exist(path):
   agent = max((a for a in AGENTS if path.stem.startswith(f'{a}_')), key=len)
   flag_values = flags.FlagValues()
-  config = flag_utils.define(config_class(agent), flag_values)
+  config = flag_utils.define(configs.CONFIGS[agent], flag_values)
   run = flag_utils.define(flag_utils.RunOptions, flag_values)
   for name in options_of_its_own(ROOT / 'launchers' / f'run_{agent}.py'):
     flags.DEFINE_string(name, None, 'any', flag_values=flag_values)

@@ -1,8 +1,9 @@
-"""What the agents' config dataclasses refuse, one sentence each."""
+"""Checks of several fields of a config together, or of fields and tasks.
 
-import math
+Those of one field are `config_fields.Check`.
+"""
+
 import os
-import typing
 from typing import Any, Sequence
 import warnings
 
@@ -14,65 +15,8 @@ import numpy as np
 _MAX_RATIO = 10.0
 
 
-def choices(config: Any) -> None:
-  """Every field of a `Literal` type holds one of its values.
-
-  Raises:
-    ValueError: if one does not.
-  """
-  for name, kind in typing.get_type_hints(type(config)).items():
-    values = typing.get_args(kind)
-    if (
-        typing.get_origin(kind) is typing.Literal
-        and getattr(config, name) not in values
-    ):
-      raise ValueError(
-          f'{name} must be one of {values}, got {getattr(config, name)!r}.'
-      )
-
-
-def positive(config: Any, *names: str) -> None:
-  """The fields are above 0, or tuples of such.
-
-  Raises:
-    ValueError: if one is not (NaN is not).
-  """
-  for name in names:
-    value = getattr(config, name)
-    if not all(
-        part > 0 for part in (value if isinstance(value, tuple) else (value,))
-    ):
-      raise ValueError(f'{name} must be positive, got {value}.')
-
-
-def not_negative(config: Any, *names: str) -> None:
-  """The fields are 0 or above, and finite.
-
-  Raises:
-    ValueError: if one is not.
-  """
-  for name in names:
-    if not 0.0 <= getattr(config, name) < math.inf:
-      raise ValueError(
-          f'{name} must not be negative, got {getattr(config, name)}.'
-      )
-
-
-def share(config: Any, *names: str) -> None:
-  """The fields are in [0, 1].
-
-  Raises:
-    ValueError: if one is not.
-  """
-  for name in names:
-    if not 0.0 <= getattr(config, name) <= 1.0:
-      raise ValueError(
-          f'{name} must be in [0, 1], got {getattr(config, name)}.'
-      )
-
-
 def std_range(config: Any) -> None:
-  """min_std <= initial_std <= max_std.
+  """Checks that min_std <= initial_std <= max_std.
 
   Raises:
     ValueError: if not.
@@ -84,41 +28,15 @@ def std_range(config: Any) -> None:
     )
 
 
-def below_one(config: Any, name: str) -> None:
-  """A discount that keeps the values of an endless task finite.
+def warn_of_entropy(config: Any) -> None:
+  """Warns of a target of a soft actor-critic's entropy with the wrong sign.
 
-  Raises:
-    ValueError: if it is 1 (`share` sees to the rest).
-  """
-  if getattr(config, name) == 1.0:
-    raise ValueError(
-        f'{name} must be below 1, got 1: values of an endless '
-        'task would not be finite.'
-    )
-
-
-def layers(config: Any, *names: str) -> None:
-  """The fields hold the sizes of one hidden layer at least.
-
-  Raises:
-    ValueError: if one is empty.
-  """
-  for name in names:
-    if not getattr(config, name):
-      raise ValueError(f'{name} must have at least one layer, got none.')
-
-
-def entropy_per_dimension(config: Any) -> None:
-  """A soft actor-critic's target is finite; warns of one of the wrong sign.
-
-  Raises:
-    ValueError: if it is not finite.
+  Args:
+    config: an agent's, with `entropy_per_dimension`.
   """
   target = config.entropy_per_dimension
-  if not math.isfinite(target):
-    raise ValueError(f'entropy_per_dimension must be finite, got {target}.')
   if target > 0.0:
-    # Four frames up is who made the config.
+    # Four frames up is the code that made the config.
     warnings.warn(
         f'entropy_per_dimension={target} is of the wrong sign: even uniformly '
         'random actions have no more than log 2 = 0.693; -1 is usual',
@@ -127,10 +45,11 @@ def entropy_per_dimension(config: Any) -> None:
 
 
 def contexts_of_both_behaviours(config: Any) -> None:
-  """A block's episodes of a task all fit into its contexts.
+  """Checks that the episodes of a task in a block fit into its contexts.
 
   Raises:
-    ValueError: if not: contexts would hold none of who acts first.
+    ValueError: if not: contexts would hold no episode of the behaviour that
+      acts first.
   """
   block = 2 * config.envs_per_task
   if config.context_episodes < block:

@@ -1,63 +1,46 @@
-"""Distillation's configuration: the only home of its defaults."""
+"""Distillation's configuration: the only place of defaults, checks and help."""
 
 import dataclasses
 from typing import Tuple
 
-from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 
 
 @dataclasses.dataclass(frozen=True)
 class DistillationConfig:
-  """A student with a head a task learns from frozen teachers.
+  """A student with a head for each task learns from frozen teachers."""
 
-  Attributes:
-    teachers: directories of runs of A2C, commas between them, whose tasks are
-      together those of the suite.
-    student_probability: that the student acts in an unroll of an environment;
-      else its task's teacher does.
-    envs_per_task: environments of each task that are stepped side by side.
-    unroll_length: environment steps of one block.
-    learning_rate: RMSprop's step size.
-    max_gradient_norm: gradients are clipped to this norm, each task's and the
-      trunk's apart.
-    hidden_sizes: units of each hidden layer of the student.
-    initial_std: standard deviation of the student at the start, in units of
-      action.
-    noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
-      pink (Hollenstein et al. 2024).
-    min_observation_std: floor of the standard deviation that the student's
-      observations are divided by, in units of the observation.
-  """
-
-  teachers: str = dataclasses.field(default='', metadata={'is_path': True})
-  student_probability: float = 1.0
-  envs_per_task: int = 16
-  unroll_length: int = 5
-  learning_rate: float = 7e-4
-  max_gradient_norm: float = 0.5
-  hidden_sizes: Tuple[int, ...] = (64, 64)
-  initial_std: float = 1.0
-  noise_color: float = 0.0
-  min_observation_std: float = 0.1
+  teachers: str = config_fields.field(
+      '',
+      'The directories of runs of A2C, with commas between them. Their tasks '
+      'together are those of the suite.',
+      config_fields.Check(
+          '{name}: got none, want directories of runs of A2C.', bool
+      ),
+      is_path=True,
+  )
+  student_probability: float = config_fields.field(
+      1.0,
+      'The probability that the student acts in an unroll of an environment. '
+      "Otherwise the task's teacher acts.",
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+  envs_per_task: int = shared_fields.envs_per_task(16)
+  unroll_length: int = shared_fields.unroll_length(5)
+  learning_rate: float = shared_fields.learning_rate(7e-4, 'RMSprop')
+  max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
+  hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (64, 64), 'the student', config_fields.NOT_EMPTY
+  )
+  initial_std: float = shared_fields.initial_std(1.0, 'the student')
+  noise_color: float = shared_fields.noise_color(0.0)
+  min_observation_std: float = shared_fields.min_observation_std(0.1)
 
   def __post_init__(self):
-    config_checks.layers(self, 'hidden_sizes')
-    config_checks.positive(
-        self,
-        'envs_per_task',
-        'unroll_length',
-        'learning_rate',
-        'max_gradient_norm',
-        'initial_std',
-        'min_observation_std',
-        'hidden_sizes',
-    )
-    config_checks.not_negative(self, 'noise_color')
-    config_checks.share(self, 'student_probability')
+    config_fields.check_fields(self)
     if self.noise_color and not self.student_probability:
       raise ValueError(
           f'noise_color={self.noise_color} has no effect where teachers act, '
           'which have their own; set it to 0.'
       )
-    if not self.teachers:
-      raise ValueError('teachers: got none, want directories of runs of A2C.')

@@ -1,125 +1,147 @@
-"""Distral's configuration: the only home of its defaults."""
+"""Distral's configuration: the only place of its defaults, checks and help."""
 
 import dataclasses
 import math
 from typing import Literal, Tuple
 
 from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 
 
 @dataclasses.dataclass(frozen=True)
 class DistralConfig:
-  """The family of Distral and its A3C baselines (Teh et al. 2017, table 1).
+  """The family of Distral and its A3C baselines (Teh et al. 2017, table 1)."""
 
-  Attributes:
-    architecture: of the task policies: 'two_column' (pi_0^alpha times a column
-      of their own), 'separate' (their own column alone, pi_0 apart) or 'shared'
-      (one policy for all tasks).
-    logits_alpha: power of pi_0 in a two-column task policy, in [0, 1]. The
-      paper sets it to kl_cost / (kl_cost + entropy_cost), except for A3C with
-      two columns.
-    kl_cost: c_KL, reward units (after reward_scale) per nat of KL(pi_k||pi_0).
-    entropy_cost: c_Ent, reward units (after reward_scale) per nat of entropy.
-    regularizer: how the costs enter the gradient: 'exact' (KL and entropy in
-      closed form), 'sampled' (log-probabilities of the actions taken, as in the
-      paper) or 'bonus' (entropy bonus of A3C, raw returns).
-    optimization: 'joint' moves task policies and pi_0 in one step;
-      'alternating' first the task columns with pi_0 fixed, then pi_0 to their
-      centroid.
-    envs_per_task: environments of each task that are stepped side by side.
-    unroll_length: environment steps of one block.
-    discount: gamma.
-    gae_lambda: lambda of the advantages; 1 gives n-step returns.
-    reward_scale: rewards are multiplied by it before anything else.
-    normalize_advantages: divide each task's objective by the standard deviation
-      of its advantages, and centre them.
-    num_epochs: passes over a block. 1, with num_minibatches=1, is A2C.
-    num_minibatches: gradient steps of a pass.
-    clip_ratio: of the clipped surrogate.
-    learning_rate: Adam's step size for the policies.
-    value_learning_rate: Adam's step size for the values.
-    max_gradient_norm: gradients are clipped to this norm, each task's and the
-      shared column's apart.
-    hidden_sizes: units of each hidden layer of a column.
-    value_hidden_sizes: units of each hidden layer of a value network; with
-      lstm_size there is none.
-    lstm_size: units of an LSTM in each column, which the value is read off as
-      well; 0: columns remember nothing, and values have networks of their own.
-    conv_channels: of convolutions (3 x 3, stride 2) below the perceptron of a
-      column with an LSTM, if observations begin with an image.
-    shared_observes_task: whether pi_0 sees which task it is in.
-    initial_std: standard deviation of pi_0 at the start, in units of action.
-    min_std: its lower bound, and that of task policies of their own.
-    max_std: its upper bound, and at the start that of the task policies.
-    narrowed_std: theirs after narrowing_steps.
-    narrowing_steps: environment steps over which their bound falls from max_std
-      to narrowed_std, in a straight line; 0: it does not. That of pi_0 falls
-      with it, but for two columns.
-    noise_color: of the Gaussian noise that acts, along an unroll: 0 is white, 1
-      pink (Hollenstein et al. 2024).
-    min_observation_std: floor of the standard deviation that observations are
-      divided by, in units of the observation; with lstm_size they are not.
-  """
-
-  architecture: Literal['two_column', 'separate', 'shared'] = 'two_column'
-  logits_alpha: float = 0.5
-  kl_cost: float = 0.005
-  entropy_cost: float = 0.005
-  regularizer: Literal['exact', 'sampled', 'bonus'] = 'exact'
-  optimization: Literal['joint', 'alternating'] = 'joint'
-  envs_per_task: int = 2
-  unroll_length: int = 500
-  discount: float = 0.99
-  gae_lambda: float = 0.95
-  reward_scale: float = 0.1
-  normalize_advantages: bool = True
-  num_epochs: int = 8
-  num_minibatches: int = 4
-  clip_ratio: float = 0.2
-  learning_rate: float = 3e-4
-  value_learning_rate: float = 1e-3
-  max_gradient_norm: float = 0.5
-  hidden_sizes: Tuple[int, ...] = (128, 128)
-  value_hidden_sizes: Tuple[int, ...] = (128, 128)
-  lstm_size: int = 0
-  conv_channels: Tuple[int, ...] = ()
-  shared_observes_task: bool = False
-  initial_std: float = 1.0
-  min_std: float = 0.1
-  max_std: float = 1.6
-  narrowed_std: float = 0.4
-  narrowing_steps: int = 0
-  noise_color: float = 0.0
-  min_observation_std: float = 0.01
+  architecture: Literal['two_column', 'separate', 'shared'] = (
+      config_fields.field(
+          'two_column',
+          "The form of the task policies: 'two_column' (pi_0^alpha times a "
+          "column of each task's own), 'separate' (each task's own column "
+          "alone; pi_0 is another one) or 'shared' (one policy for all tasks).",
+      )
+  )
+  logits_alpha: float = config_fields.field(
+      0.5,
+      'The power alpha of pi_0 in a two-column task policy, in [0, 1]. The paper '
+      'sets it to kl_cost / (kl_cost + entropy_cost), except for A3C with two '
+      'columns.',
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+  kl_cost: float = config_fields.field(
+      0.005,
+      'c_KL, in units of reward (after reward_scale) per nat of KL(pi_k||pi_0).',
+      config_fields.NOT_NEGATIVE,
+  )
+  entropy_cost: float = config_fields.field(
+      0.005,
+      'c_Ent, in units of reward (after reward_scale) per nat of entropy.',
+      config_fields.NOT_NEGATIVE,
+  )
+  regularizer: Literal['exact', 'sampled', 'bonus'] = config_fields.field(
+      'exact',
+      "How the costs enter the gradient: 'exact' (KL and entropy in closed "
+      "form), 'sampled' (log-probabilities of the actions taken, as in the "
+      "paper) or 'bonus' (the entropy bonus of A3C, with the rewards as they "
+      'are).',
+  )
+  optimization: Literal['joint', 'alternating'] = config_fields.field(
+      'joint',
+      "'joint' moves the task policies and pi_0 in one step. 'alternating' "
+      'first moves the task columns with pi_0 fixed, then moves pi_0 to their '
+      'centroid.',
+  )
+  envs_per_task: int = shared_fields.envs_per_task(2)
+  unroll_length: int = shared_fields.unroll_length(500)
+  discount: float = shared_fields.discount(0.99)
+  gae_lambda: float = shared_fields.gae_lambda(0.95, '1 gives n-step returns.')
+  reward_scale: float = shared_fields.reward_scale(
+      0.1, 'This comes before anything else.'
+  )
+  normalize_advantages: bool = config_fields.field(
+      True,
+      "Whether each task's objective is divided by the standard deviation of "
+      'its advantages, which are centred as well.',
+  )
+  num_epochs: int = config_fields.field(
+      8,
+      'The number of passes over a block. 1, with num_minibatches=1, is A2C.',
+      config_fields.POSITIVE,
+  )
+  num_minibatches: int = config_fields.field(
+      4, 'The number of gradient steps in a pass.', config_fields.POSITIVE
+  )
+  clip_ratio: float = config_fields.field(
+      0.2,
+      'The largest deviation from 1 of the ratio of probabilities in the clipped '
+      'surrogate.',
+      config_fields.POSITIVE,
+  )
+  learning_rate: float = shared_fields.learning_rate(
+      3e-4, 'Adam for the policies'
+  )
+  value_learning_rate: float = shared_fields.learning_rate(
+      1e-3, 'Adam for the values'
+  )
+  max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
+  hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (128, 128), 'a column'
+  )
+  value_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (128, 128),
+      'a value network',
+      more='With lstm_size there is no value network.',
+  )
+  lstm_size: int = config_fields.field(
+      0,
+      'The number of units of an LSTM in each column, from whose output the '
+      'value is computed, too. 0: columns have no memory, and values have '
+      'networks of their own.',
+      config_fields.NOT_NEGATIVE,
+  )
+  conv_channels: Tuple[int, ...] = config_fields.field(
+      (),
+      'The channels of each convolution (3 x 3, stride 2) below the perceptron '
+      'of a column with an LSTM, if observations begin with an image.',
+      config_fields.POSITIVE,
+  )
+  shared_observes_task: bool = config_fields.field(
+      False,
+      'Whether pi_0 sees the one-hot vector of the task. Only for suites without '
+      'held-out tasks (MT).',
+  )
+  initial_std: float = shared_fields.initial_std(1.0, 'pi_0')
+  min_std: float = config_fields.field(
+      0.1,
+      'The lower bound of the standard deviation of pi_0, and of task policies '
+      "that do not build on pi_0 ('separate'), in units of the action.",
+      config_fields.POSITIVE,
+  )
+  max_std: float = config_fields.field(
+      1.6,
+      'The upper bound of the standard deviation of pi_0, and, at the start, of '
+      'the task policies, in units of the action.',
+  )
+  narrowed_std: float = config_fields.field(
+      0.4,
+      'The upper bound of the standard deviation of the task policies after '
+      'narrowing_steps, in units of the action.',
+  )
+  narrowing_steps: int = config_fields.field(
+      0,
+      'The number of environment steps over which the upper bound of the task '
+      "policies' standard deviation falls from max_std to narrowed_std, in a "
+      'straight line. The bound of pi_0 falls with it, except with two columns. '
+      '0: the bounds do not fall.',
+      config_fields.NOT_NEGATIVE,
+  )
+  noise_color: float = shared_fields.noise_color(0.0)
+  min_observation_std: float = shared_fields.min_observation_std(
+      0.01, 'With lstm_size observations are not divided.'
+  )
 
   def __post_init__(self):
-    config_checks.choices(self)
-    config_checks.positive(
-        self,
-        'envs_per_task',
-        'unroll_length',
-        'num_epochs',
-        'num_minibatches',
-        'reward_scale',
-        'clip_ratio',
-        'learning_rate',
-        'value_learning_rate',
-        'max_gradient_norm',
-        'min_std',
-        'min_observation_std',
-        'hidden_sizes',
-        'value_hidden_sizes',
-    )
-    config_checks.not_negative(
-        self,
-        'kl_cost',
-        'entropy_cost',
-        'noise_color',
-        'narrowing_steps',
-        'lstm_size',
-    )
-    config_checks.share(self, 'logits_alpha', 'discount', 'gae_lambda')
-    config_checks.below_one(self, 'discount')
+    config_fields.check_fields(self)
     config_checks.std_range(self)
     if self.narrowing_steps and not (
         self.min_std <= self.narrowed_std <= self.max_std
@@ -157,7 +179,6 @@ class DistralConfig:
             'without an LSTM; want lstm_size above 0.'
         )
       return
-    config_checks.positive(self, 'conv_channels')
     for name, wanted in (
         ('num_epochs', 1),
         ('num_minibatches', 1),

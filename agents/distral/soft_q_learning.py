@@ -3,49 +3,62 @@
 import dataclasses
 from typing import Sequence
 
-from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 from distillery.agents.distral import tabular
 import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
 class SoftQConfig:
-  """Of tabular soft Q-learning with distillation (Teh et al. 2017, 4.1).
+  """Tabular soft Q-learning with distillation (Teh et al. 2017, section 4.1)."""
 
-  Attributes:
-    alpha: c_KL / (c_KL + c_Ent); the paper has the KL alone, 1.
-    beta: 1 / (c_KL + c_Ent), the inverse temperature. Where it is small, who
-      distils nothing stays soft for ever, and is beaten for that alone.
-    discount: gamma.
-    learning_rate: of Q.
-    rollout_length: environment steps of a task between two distillations.
-    max_episode_steps: after which an episode is cut off; Q is bootstrapped.
-    count_decay: of the counts that pi_0 is made of, at each distillation.
-    pseudo_count: of every action, so that pi_0 excludes none.
-  """
-
-  alpha: float = 1.0
-  beta: float = 20.0
-  discount: float = 0.95
-  learning_rate: float = 0.1
-  rollout_length: int = 10
-  max_episode_steps: int = 100
-  count_decay: float = 0.99
-  pseudo_count: float = 1.0
+  alpha: float = config_fields.field(
+      1.0,
+      'c_KL / (c_KL + c_Ent), in [0, 1]. The paper has the KL alone, which is '
+      '1.',
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+  beta: float = config_fields.field(
+      20.0,
+      'The inverse temperature 1 / (c_KL + c_Ent). If it is small, a method '
+      'that does not distil stays soft for ever and is worse for this reason '
+      'alone.',
+      config_fields.POSITIVE,
+  )
+  discount: float = shared_fields.discount(0.95)
+  learning_rate: float = config_fields.field(
+      0.1,
+      'The share by which Q moves to its target in a step, in (0, 1].',
+      config_fields.POSITIVE,
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+  rollout_length: int = config_fields.field(
+      10,
+      'The number of environment steps of a task between two distillations.',
+      config_fields.POSITIVE,
+  )
+  max_episode_steps: int = config_fields.field(
+      100,
+      'The number of steps after which an episode is cut off. Q is bootstrapped '
+      'there.',
+      config_fields.POSITIVE,
+  )
+  count_decay: float = config_fields.field(
+      0.99,
+      'The factor by which the counts that pi_0 is computed from are multiplied '
+      'at each distillation, in [0, 1].',
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+  pseudo_count: float = config_fields.field(
+      1.0,
+      'The number that is added to the count of every action, so that pi_0 '
+      'excludes none.',
+      config_fields.POSITIVE,
+  )
 
   def __post_init__(self):
-    config_checks.positive(
-        self,
-        'beta',
-        'learning_rate',
-        'rollout_length',
-        'max_episode_steps',
-        'pseudo_count',
-    )
-    config_checks.share(
-        self, 'alpha', 'discount', 'learning_rate', 'count_decay'
-    )
-    config_checks.below_one(self, 'discount')
+    config_fields.check_fields(self)
 
 
 class SoftQLearner:

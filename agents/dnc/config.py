@@ -1,10 +1,11 @@
-"""DnC's configuration: the only home of its defaults."""
+"""DnC's configuration: the only place of its defaults, checks and help."""
 
 import dataclasses
 from typing import Literal
 import warnings
 
-from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 from distillery.agents.core.trust_region import config as trust_region_config
 
 
@@ -12,46 +13,61 @@ from distillery.agents.core.trust_region import config as trust_region_config
 class DnCConfig(trust_region_config.TrustRegionConfig):
   """Divide-and-conquer reinforcement learning (Ghosh et al. 2018) over TRPO.
 
-  Attributes:
-    variant: what holds the local policies together: 'vanilla' (KL between every
-      two of them), 'centralized' (KL to the central policy) or 'unconstrained'
-      (nothing but the distillation).
-    mode: 'paper', or 'release' for the code that its authors published, which
-      differs from the paper in the ways that agents/dnc/README.md lists.
-    penalty: alpha, in units of standardised advantage per nat; weighs the mean
-      over the other contexts.
-    penalty_states: states of each context that the penalty is estimated on.
-    distillation_period: R, learner steps between distillations; each ends with
-      the local policies reset to the central one.
-    distillation_epochs: passes over a batch in a distillation.
-    distillation_minibatches: gradient steps of a pass.
-    distillation_learning_rate: Adam's step size for the central policy.
-    central_trpo: whether the central policy acts as well, and takes
-      trust-region steps of its own; doubles the environment steps. 'release'
-      always does.
+  Its fields come after those of `TrustRegionConfig`.
   """
 
-  variant: Literal['vanilla', 'centralized', 'unconstrained'] = 'vanilla'
-  mode: Literal['paper', 'release'] = 'paper'
-  penalty: float = 0.01
-  penalty_states: int = 500
-  distillation_period: int = 20
-  distillation_epochs: int = 30
-  distillation_minibatches: int = 50
-  distillation_learning_rate: float = 1e-3
-  central_trpo: bool = False
+  variant: Literal['vanilla', 'centralized', 'unconstrained'] = (
+      config_fields.field(
+          'vanilla',
+          "What holds the local policies together: 'vanilla' (the KL between "
+          "every two of them), 'centralized' (the KL to the central policy) or "
+          "'unconstrained' (nothing but the distillation).",
+      )
+  )
+  mode: Literal['paper', 'release'] = config_fields.field(
+      'paper',
+      "What is followed: the 'paper', or the 'release', which is the code that "
+      'its authors published; agents/dnc/README.md lists the differences.',
+  )
+  penalty: float = config_fields.field(
+      0.01,
+      'The weight alpha of the mean KL to the other contexts, in units of '
+      'standardised advantage per nat.',
+      config_fields.NOT_NEGATIVE,
+  )
+  penalty_states: int = config_fields.field(
+      500,
+      'The number of states of each context on which the penalty is estimated.',
+      config_fields.POSITIVE,
+  )
+  distillation_period: int = config_fields.field(
+      20,
+      'The number R of learner steps between distillations. After each, the '
+      'local policies are reset to the central one.',
+      config_fields.POSITIVE,
+  )
+  distillation_epochs: int = config_fields.field(
+      30,
+      'The number of passes over a batch in a distillation.',
+      config_fields.POSITIVE,
+  )
+  distillation_minibatches: int = config_fields.field(
+      50,
+      'The number of gradient steps in a pass of a distillation.',
+      config_fields.POSITIVE,
+  )
+  distillation_learning_rate: float = shared_fields.learning_rate(
+      1e-3, 'Adam for the central policy'
+  )
+  central_trpo: bool = config_fields.field(
+      False,
+      'Whether the central policy acts as well and takes trust-region steps of '
+      "its own, which doubles the environment steps. It always does in 'release' "
+      'mode.',
+  )
 
   def __post_init__(self):
     super().__post_init__()
-    config_checks.positive(
-        self,
-        'penalty_states',
-        'distillation_period',
-        'distillation_epochs',
-        'distillation_minibatches',
-        'distillation_learning_rate',
-    )
-    config_checks.not_negative(self, 'penalty')
     if self.batch_size % self.distillation_minibatches:
       raise ValueError(
           f'distillation_minibatches={self.distillation_minibatches} does not '

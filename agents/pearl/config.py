@@ -1,9 +1,11 @@
-"""PEARL's configuration: the only home of its defaults."""
+"""PEARL's configuration: the only place of its defaults, checks and help."""
 
 import dataclasses
 from typing import Tuple
 
 from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 
 # Of the factors of a posterior; without it one transition could say it all.
 MIN_VARIANCE = 1e-7
@@ -11,89 +13,61 @@ MIN_VARIANCE = 1e-7
 
 @dataclasses.dataclass(frozen=True)
 class PearlConfig:
-  """Probabilistic embeddings for actor-critic meta-RL (Rakelly et al. 2019).
+  """Probabilistic embeddings for actor-critic meta-RL (Rakelly et al. 2019)."""
 
-  Attributes:
-    envs_per_task: environments of each task that are stepped side by side.
-    unroll_length: environment steps of one block: an episode.
-    latent_size: L.
-    hidden_sizes: units of each hidden layer of the policy.
-    critic_hidden_sizes: units of each hidden layer of a critic.
-    encoder_hidden_sizes: units of each hidden layer of the encoder.
-    tasks_per_update: M, tasks of an update, as many of each family as of the
-      others, or one more; which, is drawn for each update.
-    batch_size: transitions of each task in an update of critics and policy.
-    context_size: transitions of a task that its latent is inferred from.
-    context_episodes: of a task, the latest, that contexts are drawn from.
-    replay_episodes: of each task that are kept.
-    episodes_per_step: of each task's replay, that a learner step draws its
-      batches from.
-    updates_per_step: updates that a learner step compiles into one call.
-    steps_per_block: learner steps after two episodes of each task.
-    random_steps: uniformly random actions of each task before anything is
-      learned.
-    discount: gamma.
-    reward_scale: factor on rewards, of the critics and of contexts; the
-      temperature is in its unit.
-    kl_weight: of the latents' divergence from their prior, in nats.
-    learning_rate: Adam's step size.
-    target_rate: tau, share by which the target critics follow in an update.
-    initial_temperature: alpha at first, of all tasks.
-    entropy_per_dimension: target of the policy's entropy, nats for each
-      dimension of the action; in the unit box at most log 2, usually -1.
-  """
-
-  envs_per_task: int = 1
-  unroll_length: int = 500
-  latent_size: int = 5
-  hidden_sizes: Tuple[int, ...] = (300, 300, 300)
-  critic_hidden_sizes: Tuple[int, ...] = (300, 300, 300)
-  encoder_hidden_sizes: Tuple[int, ...] = (200, 200, 200)
-  tasks_per_update: int = 16
-  batch_size: int = 256
-  context_size: int = 64
-  context_episodes: int = 4
-  replay_episodes: int = 1000
-  episodes_per_step: int = 4
-  updates_per_step: int = 25
-  steps_per_block: int = 40
-  random_steps: int = 1000
-  discount: float = 0.99
-  reward_scale: float = 1.0
-  kl_weight: float = 0.1
-  learning_rate: float = 3e-4
-  target_rate: float = 0.005
-  initial_temperature: float = 1.0
-  entropy_per_dimension: float = -1.0
+  envs_per_task: int = shared_fields.envs_per_task(1)
+  unroll_length: int = shared_fields.unroll_length(500, 'It is one episode.')
+  latent_size: int = shared_fields.latent_size(5)
+  hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (300, 300, 300), 'the policy', config_fields.NOT_EMPTY
+  )
+  critic_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (300, 300, 300), 'a critic', config_fields.NOT_EMPTY
+  )
+  encoder_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (200, 200, 200), 'the encoder'
+  )
+  tasks_per_update: int = shared_fields.tasks_per_update(16)
+  batch_size: int = config_fields.field(
+      256,
+      'The number of transitions of each task in an update of critics and '
+      'policy.',
+      config_fields.POSITIVE,
+  )
+  context_size: int = shared_fields.context_size(64)
+  context_episodes: int = shared_fields.context_episodes(4)
+  replay_episodes: int = config_fields.field(
+      1000,
+      'The number of episodes of each task that the replay keeps.',
+      config_fields.POSITIVE,
+  )
+  episodes_per_step: int = config_fields.field(
+      4,
+      "The number of episodes of each task's replay that are sampled for a "
+      "learner step. The batches of all the step's updates are drawn from them.",
+      config_fields.POSITIVE,
+  )
+  updates_per_step: int = shared_fields.updates_per_step(25)
+  steps_per_block: int = shared_fields.steps_per_block(40)
+  random_steps: int = shared_fields.random_steps(1000)
+  discount: float = shared_fields.discount(0.99)
+  reward_scale: float = shared_fields.reward_scale(
+      1.0,
+      'Critics and contexts see the product, and the temperature is in its unit.',
+  )
+  kl_weight: float = config_fields.field(
+      0.1,
+      'The weight of the divergence of the latents from their prior, in nats.',
+      config_fields.NOT_NEGATIVE,
+  )
+  learning_rate: float = shared_fields.learning_rate(3e-4, 'Adam')
+  target_rate: float = shared_fields.target_rate(0.005)
+  initial_temperature: float = shared_fields.initial_temperature(1.0)
+  entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
   def __post_init__(self):
-    config_checks.positive(
-        self,
-        'envs_per_task',
-        'unroll_length',
-        'latent_size',
-        'hidden_sizes',
-        'critic_hidden_sizes',
-        'encoder_hidden_sizes',
-        'tasks_per_update',
-        'batch_size',
-        'context_size',
-        'context_episodes',
-        'replay_episodes',
-        'episodes_per_step',
-        'updates_per_step',
-        'steps_per_block',
-        'random_steps',
-        'reward_scale',
-        'learning_rate',
-        'target_rate',
-        'initial_temperature',
-    )
-    config_checks.not_negative(self, 'kl_weight')
-    config_checks.share(self, 'discount', 'target_rate')
-    config_checks.below_one(self, 'discount')
-    config_checks.layers(self, 'hidden_sizes', 'critic_hidden_sizes')
-    config_checks.entropy_per_dimension(self)
+    config_fields.check_fields(self)
+    config_checks.warn_of_entropy(self)
     if self.context_size > self.context_episodes * self.unroll_length:
       raise ValueError(
           f'context_size={self.context_size} is more than the '

@@ -1,9 +1,11 @@
-"""SAC's configuration: the only home of its defaults."""
+"""SAC's configuration: the only place of its defaults, checks and help."""
 
 import dataclasses
 from typing import Literal, Tuple
 
 from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
+from distillery.agents.core import shared_fields
 
 
 @dataclasses.dataclass(frozen=True)
@@ -11,86 +13,78 @@ class SACConfig:
   """Soft actor-critic (Haarnoja et al. 2018b), of one task or of several.
 
   The defaults are those of multi-task SAC on Meta-World's MT10.
-
-  Attributes:
-    envs_per_task: environments of each task that are stepped side by side.
-    unroll_length: environment steps of one block.
-    architecture: 'shared' (one policy and its critics for all tasks),
-      'multi_head' (a last layer of each task's own) or 'separate' (independent
-      agents, one for each task, trained at once).
-    observes_task: whether policy and critics see the one-hot of the task; for
-      suites whose tasks are all trained on (MT).
-    hidden_sizes: units of each hidden layer of the policy.
-    critic_hidden_sizes: units of each hidden layer of a critic.
-    batch_size: transitions of an update, of all tasks together, as many of each
-      as of the others.
-    samples_per_insert: how often a transition is sampled on average; with 128
-      and a batch of 128 of a task, an update for every step of an environment.
-    updates_per_step: updates that a learner step compiles into one call.
-    replay_size: transitions of each task that are kept.
-    random_steps: uniformly random actions of each task before anything is
-      learned.
-    discount: gamma.
-    reward_scale: factor on rewards; the temperature is in its unit.
-    learning_rate: Adam's step size for policy and critics.
-    temperature_learning_rate: Adam's step size for the logarithms of the
-      temperatures, one for each task.
-    max_gradient_norm: of the policy's and of the critics' gradient; with
-      'separate', of each task's.
-    target_rate: tau, share by which the target critics follow in an update.
-    initial_temperature: alpha at first, of each task.
-    noise_color: of the noise that acts, along an unroll: 0 is white, 1 pink,
-      which explores better (Eberhard et al. 2023).
-    entropy_per_dimension: target of the policy's entropy, nats for each
-      dimension of the action; in the unit box at most log 2, usually -1.
   """
 
-  envs_per_task: int = 1
-  unroll_length: int = 50
-  architecture: Literal['shared', 'multi_head', 'separate'] = 'shared'
-  observes_task: bool = True
-  hidden_sizes: Tuple[int, ...] = (400, 400, 400)
-  critic_hidden_sizes: Tuple[int, ...] = (400, 400, 400)
-  batch_size: int = 1280
-  samples_per_insert: float = 128.0
-  updates_per_step: int = 10
-  replay_size: int = 100_000
-  random_steps: int = 4_000
-  discount: float = 0.99
-  reward_scale: float = 1.0
-  learning_rate: float = 3e-4
-  temperature_learning_rate: float = 3e-4
-  max_gradient_norm: float = 1.0
-  target_rate: float = 0.005
-  initial_temperature: float = 1.0
-  noise_color: float = 0.0
-  entropy_per_dimension: float = -1.0
+  envs_per_task: int = shared_fields.envs_per_task(1)
+  unroll_length: int = shared_fields.unroll_length(50)
+  architecture: Literal['shared', 'multi_head', 'separate'] = (
+      config_fields.field(
+          'shared',
+          "What tasks share. 'shared': one policy and its critics serve all "
+          "tasks. 'multi_head': all but the last layers. 'separate': nothing; "
+          'independent agents, one for each task, are trained at once.',
+      )
+  )
+  observes_task: bool = config_fields.field(
+      True,
+      'Whether policy and critics see the one-hot vector of the task. Only for '
+      'suites without held-out tasks (MT).',
+  )
+  hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (400, 400, 400), 'the policy', config_fields.NOT_EMPTY
+  )
+  critic_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
+      (400, 400, 400), 'a critic', config_fields.NOT_EMPTY
+  )
+  batch_size: int = config_fields.field(
+      1280,
+      'The number of transitions in an update, of all tasks together; each task '
+      'has the same number of them.',
+      config_fields.POSITIVE,
+  )
+  samples_per_insert: float = config_fields.field(
+      128.0,
+      'The number of times that a transition is sampled on average. With 128, '
+      'and 128 transitions of each task in a batch, there is one update for '
+      'every step of an environment.',
+      config_fields.POSITIVE,
+  )
+  updates_per_step: int = shared_fields.updates_per_step(10)
+  replay_size: int = config_fields.field(
+      100_000,
+      'The number of transitions of each task that the replay keeps.',
+      config_fields.POSITIVE,
+  )
+  random_steps: int = shared_fields.random_steps(4_000)
+  discount: float = shared_fields.discount(0.99)
+  reward_scale: float = shared_fields.reward_scale(
+      1.0, 'The temperature is in the unit of the product.'
+  )
+  learning_rate: float = shared_fields.learning_rate(
+      3e-4, 'Adam for the policy and the critics'
+  )
+  temperature_learning_rate: float = shared_fields.learning_rate(
+      3e-4, 'Adam for the logarithms of the temperatures, one for each task'
+  )
+  max_gradient_norm: float = config_fields.field(
+      1.0,
+      "The norm to which the policy's gradient and the critics' gradient are "
+      "clipped; with architecture='separate', those of each task.",
+      config_fields.POSITIVE,
+  )
+  target_rate: float = shared_fields.target_rate(0.005)
+  initial_temperature: float = shared_fields.initial_temperature(1.0)
+  noise_color: float = config_fields.field(
+      0.0,
+      'The color of the noise of the actions along an unroll: 0 is white, 1 is '
+      'pink, which explores better (Eberhard et al. 2023).',
+      config_fields.NOT_NEGATIVE,
+  )
+  entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
   def __post_init__(self):
-    config_checks.choices(self)
-    config_checks.positive(
-        self,
-        'envs_per_task',
-        'unroll_length',
-        'hidden_sizes',
-        'critic_hidden_sizes',
-        'batch_size',
-        'samples_per_insert',
-        'updates_per_step',
-        'replay_size',
-        'random_steps',
-        'reward_scale',
-        'learning_rate',
-        'temperature_learning_rate',
-        'max_gradient_norm',
-        'target_rate',
-        'initial_temperature',
-    )
-    config_checks.not_negative(self, 'noise_color')
-    config_checks.share(self, 'discount', 'target_rate')
-    config_checks.below_one(self, 'discount')
-    config_checks.layers(self, 'hidden_sizes', 'critic_hidden_sizes')
-    config_checks.entropy_per_dimension(self)
+    config_fields.check_fields(self)
+    config_checks.warn_of_entropy(self)
     if self.architecture == 'separate' and self.observes_task:
       raise ValueError(
           'observes_task: agents that are separate have one task each; want '

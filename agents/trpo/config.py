@@ -1,4 +1,4 @@
-"""TRPO's configuration: the only home of its defaults."""
+"""TRPO's configuration: the fields of `TrustRegionConfig`."""
 
 import dataclasses
 

@@ -17,7 +17,7 @@ def make_pool(
     unroll_length: int,
     num_workers: int,
     seed: int,
-    env_timeout_s: float = 60.0,
+    env_timeout_s: float = process_pool.ENV_TIMEOUT_S,
 ) -> AnyPool:
   """Makes a pool of environments of a suite's train tasks.
 

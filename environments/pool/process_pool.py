@@ -20,6 +20,8 @@ import numpy as np
 
 Episode = pool_episodes.Episode
 PoolError = errors.PoolError
+# The default of `env_timeout_s`, everywhere.
+ENV_TIMEOUT_S = 60.0
 
 
 class Pool:
@@ -40,7 +42,7 @@ class Pool:
       seed: int,
       observation_spec: specs.Array,
       action_spec: specs.Array,
-      env_timeout_s: float = 60.0,
+      env_timeout_s: float = ENV_TIMEOUT_S,
   ):
     """Starts the workers and returns without waiting for them.
 

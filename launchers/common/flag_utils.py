@@ -1,8 +1,10 @@
 """Command line flags made from the fields of a frozen dataclass.
 
 One field, one flag, one default, one help text: the field gives the name, the
-type and the default, and the `Attributes:` section of the class docstring gives
-the help. A flag can therefore not be forgotten, renamed or defaulted twice.
+type and the default. The help of an agent's field is the field's own, see
+`config_fields.field`; that of a launcher's option stands in the `Attributes:`
+section of the class docstring. A flag can therefore not be forgotten, renamed
+or defaulted twice.
 
 Nothing here imports TensorFlow: a misspelt flag is answered at once.
 """
@@ -100,10 +102,11 @@ def define(
   """Defines one flag for each field of a dataclass.
 
   Args:
-    config_class: a frozen dataclass. Every field has a default and one of the
+    config_class: a frozen dataclass. Every field has a default, one of the
       types int, float, bool, str, `Literal` of strings, `Tuple[int, ...]`, and
-      is described in the `Attributes:` section of the class docstring. A path
-      has `metadata={'is_path': True}`.
+      a help text: in its metadata (`config_fields.field`), or in the
+      `Attributes:` section of the class docstring. A path has
+      `metadata={'is_path': True}`.
     flag_values: where to define them.
 
   Returns:
@@ -111,17 +114,26 @@ def define(
 
   Raises:
     TypeError: if a field has no default or a type that no flag can have.
-    ValueError: if the docstring and the fields do not name the same things.
+    ValueError: if a field has no help text, or two, or the docstring describes
+      what is no field.
     flags.DuplicateFlagError: if another dataclass has a field of that name.
   """
   types = typing.get_type_hints(config_class)
   fields = dataclasses.fields(config_class)
-  help_texts = _attributes_section(config_class)
+  documented = _attributes_section(config_class)
+  own = {
+      field.name: field.metadata['help']
+      for field in fields
+      if 'help' in field.metadata
+  }
+  help_texts = {**documented, **own}
   names = {field.name for field in fields}
-  if names != set(help_texts):
+  wrong = (names ^ set(help_texts)) | (set(documented) & set(own))
+  if wrong:
     raise ValueError(
-        f'{config_class.__name__}: the Attributes section and the fields '
-        f'differ in {sorted(names ^ set(help_texts))}, want each once in both'
+        f'{config_class.__name__}: want one help text for each field and none '
+        f'for others, in the field or in the Attributes section; got it '
+        f'otherwise for {sorted(wrong)}'
     )
   for field in fields:
     _define_flag(

@@ -5,6 +5,8 @@ import datetime
 import os
 from typing import Literal
 
+from distillery.environments.pool import process_pool
+
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
@@ -47,7 +49,7 @@ class RunOptions:
   evaluation_episodes: int = 10
   checkpoint_every: int = 500_000
   device: Literal['auto', 'cpu'] = 'auto'
-  env_timeout_s: float = 60.0
+  env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   num_actors: int = 2
   ray_address: str = ''
   # Resuming does not belong to the flags that repeat a run.

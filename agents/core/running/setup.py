@@ -8,13 +8,14 @@ import json
 from typing import Any, Dict, Protocol, Type
 
 from distillery.agents.core import builders
-from distillery.agents.core import config_checks
+from distillery.agents.core import config_fields
 from distillery.agents.core import run_directory
 from distillery.agents.core import specs
 from distillery.agents.core.running import setup
 from distillery.environments import base
 from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory
+from distillery.environments.pool import process_pool
 
 # What a resumed run may have otherwise than the run it goes on with.
 _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
@@ -64,12 +65,13 @@ class ExperimentConfig:
   evaluation_episodes: int
   checkpoint_every: int
   device: str = 'auto'
-  env_timeout_s: float = 60.0
+  env_timeout_s: float = process_pool.ENV_TIMEOUT_S
 
   def __post_init__(self):
     try:
-      config_checks.positive(
+      config_fields.require(
           self,
+          config_fields.POSITIVE,
           'num_env_steps',
           'num_workers',
           'evaluate_every',

@@ -10,6 +10,7 @@ from typing import Dict, Literal, Tuple
 
 from absl import flags
 from distillery.launchers.common import flag_utils
+from helpers import configs
 import pytest
 
 
@@ -129,6 +130,31 @@ def test_a_derived_field_is_described_too():
     flag_utils.define(bare, flags.FlagValues())
 
 
+@pytest.mark.parametrize('agent', configs.CONFIGS)
+def test_a_launcher_shows_the_help_of_its_agent(agent):
+  launchers = pathlib.Path(flag_utils.__file__).parents[1]
+  result = subprocess.run(
+      [sys.executable, launchers / f'run_{agent}.py', '--help'],
+      capture_output=True,
+      text=True,
+      timeout=60,
+  )
+  shown = ''.join(result.stdout.split())  # absl breaks lines, at hyphens too.
+  for field in dataclasses.fields(configs.CONFIGS[agent]):
+    assert ''.join(field.metadata['help'].split()) in shown, field.name
+
+
+def test_the_help_of_a_field_is_in_one_place():
+  twice = dataclasses.make_dataclass(
+      'Twice',
+      [('rate', float, dataclasses.field(default=1.0, metadata={'help': 'x'}))],
+      bases=(Config,),
+      frozen=True,
+  )
+  with pytest.raises(ValueError, match=r"Twice: .*\['rate'\]"):
+    flag_utils.define(twice, flags.FlagValues())
+
+
 def test_docstring_and_fields_must_agree():
   undocumented = dataclasses.make_dataclass('Undocumented', [('x', int, 1)])
   with pytest.raises(ValueError, match=r"Undocumented: .*\['x'\]"):
@@ -169,11 +195,7 @@ def test_every_flag_that_is_a_path_says_so():
   launchers = pathlib.Path(flag_utils.__file__).parents[1]
   texts = [
       path.read_text()
-      for pattern in (
-          'launchers/**/*.py',
-          'agents/*/config.py',
-          'benchmarks/*.py',
-      )
+      for pattern in ('launchers/**/*.py', 'benchmarks/*.py')
       for path in launchers.parent.glob(pattern)
   ]
   others = {
@@ -182,6 +204,12 @@ def test_every_flag_that_is_a_path_says_so():
       for name in re.findall(
           r"(?m)(?:^  (?=\w+: str = ')|DEFINE_string\(\s*')(\w+)", text
       )
+  }
+  others |= {
+      field.name
+      for config in configs.CONFIGS.values()
+      for field in dataclasses.fields(config)
+      if field.type is str and not field.metadata['is_path']
   }
   assert others == {
       'regularizer',
