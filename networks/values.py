@@ -75,8 +75,6 @@ class StackedValue(snt.Module):
 
 MAX_OBSERVATION = 10.0
 _STEPS_PER_UNIT = 100.0
-_RIDGE = 1.0
-_MEMORY = 0.5
 
 
 class LinearValue(snt.Module):
@@ -109,16 +107,27 @@ class LinearValue(snt.Module):
   """
 
   def __init__(
-      self, num_tasks: int, observation_size: int, *, name: str = 'linear_value'
+      self,
+      num_tasks: int,
+      observation_size: int,
+      *,
+      ridge: float,
+      memory: float,
+      name: str = 'linear_value',
   ):
     """Makes the variables.
 
     Args:
       num_tasks: K.
       observation_size: D.
+      ridge: the weight of the squared norm of the weights in a fit.
+      memory: the factor by which all earlier batches are multiplied in a fit,
+        in [0, 1].
       name: the name of the module.
     """
     super().__init__(name=name)
+    self._ridge = ridge
+    self._memory = memory
     size = 2 * observation_size + 4
     self.weights, self._gram, self._moment = (
         tf.Variable(tf.zeros(shape, tf.float64), trainable=False, name=name)
@@ -152,7 +161,7 @@ class LinearValue(snt.Module):
   ) -> None:
     """Adds a batch and computes the new weights of each task.
 
-      w = argmin sum_i .5^i sum_n (target_in - w phi_in)^2 + |w|^2
+      w = argmin sum_i memory^i sum_n (target_in - w phi_in)^2 + ridge |w|^2
 
     Here i is the age of a batch: the number of fits since it was added. If a
     task's data are not finite, its weights become NaN.
@@ -169,12 +178,12 @@ class LinearValue(snt.Module):
     phi = _features(observation, step)  # [K, N, F]
     target = tf.cast(target, tf.float64)[..., tf.newaxis]
     self._gram.assign(
-        _MEMORY * self._gram + tf.matmul(phi, phi, transpose_a=True)
+        self._memory * self._gram + tf.matmul(phi, phi, transpose_a=True)
     )
     self._moment.assign(
-        _MEMORY * self._moment + tf.matmul(phi, target, transpose_a=True)
+        self._memory * self._moment + tf.matmul(phi, target, transpose_a=True)
     )
-    ridge = _RIDGE * tf.eye(tf.shape(phi)[-1], dtype=tf.float64)
+    ridge = self._ridge * tf.eye(tf.shape(phi)[-1], dtype=tf.float64)
     self.weights.assign(
         tf.linalg.cholesky_solve(
             tf.linalg.cholesky(self._gram + ridge), self._moment

@@ -67,7 +67,17 @@ class A2CConfig:
       'Whether the rewards of each task are divided by the running standard '
       'deviation of its discounted returns.',
   )
+  min_return_std: float = config_fields.field(
+      1e-4,
+      'The lower bound of the standard deviation by which normalize_rewards '
+      'divides.',
+      config_fields.POSITIVE,
+  )
   learning_rate: float = shared_fields.learning_rate(7e-4, 'RMSprop')
+  rms_prop_decay: float = shared_fields.rms_prop_decay(0.99)
+  rms_prop_epsilon: float = shared_fields.rms_prop_epsilon(
+      1e-5, "TensorFlow's implementations of A2C have 1e-5."
+  )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (64, 64), 'the policy and of the values', config_fields.NOT_EMPTY

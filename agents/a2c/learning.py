@@ -13,8 +13,6 @@ from distillery.ops import advantages
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
-# Under RMSprop's root, as TensorFlow's implementations of A2C have it.
-_EPSILON = 1e-5
 
 
 class Batch(NamedTuple):
@@ -74,7 +72,12 @@ class A2CLearner(learners.Learner):
           _members(part, trained) for part in (self._shared, self._own)
       )
     self._shared_optimizer, self._own_optimizer = (
-        optimizers.rms_prop(config.learning_rate, part, _EPSILON)
+        optimizers.rms_prop(
+            config.learning_rate,
+            part,
+            decay=config.rms_prop_decay,
+            epsilon=config.rms_prop_epsilon,
+        )
         for part in (self._shared, self._own)
     )
     super().__init__(

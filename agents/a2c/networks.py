@@ -62,6 +62,9 @@ def make_networks(
       policy,
       value,
       rewards.RewardScale(
-          spec.num_tasks, config.envs_per_task, config.discount
+          spec.num_tasks,
+          config.envs_per_task,
+          config.discount,
+          config.min_return_std,
       ),
   )

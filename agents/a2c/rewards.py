@@ -5,8 +5,6 @@ from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
 
-_MIN_STD = 1e-4
-
 
 class RewardScale(snt.Module):
   """The running standard deviation of each task's discounted returns.
@@ -15,10 +13,24 @@ class RewardScale(snt.Module):
   R_t = gamma R_{t-1} + r_t, as in VecNormalize of the OpenAI baselines.
   """
 
-  def __init__(self, num_tasks: int, envs_per_task: int, discount: float):
-    """Makes the variables."""
+  def __init__(
+      self,
+      num_tasks: int,
+      envs_per_task: int,
+      discount: float,
+      min_std: float,
+  ):
+    """Makes the variables.
+
+    Args:
+      num_tasks: the number of tasks, K.
+      envs_per_task: the number of environments of each task, E.
+      discount: the discount factor of the returns, in [0, 1].
+      min_std: the least standard deviation to divide by.
+    """
     super().__init__(name='reward_scale')
     self._discount = discount
+    self._min_std = min_std
     self._return = tf.Variable(
         tf.zeros([num_tasks, envs_per_task]), trainable=False, name='return'
     )
@@ -58,7 +70,7 @@ class RewardScale(snt.Module):
       totals.append(total)
     self._return.assign(total)
     self._merge(tf.stack(totals, axis=1))
-    std = tf.maximum(tf.sqrt(self._variance), _MIN_STD)
+    std = tf.maximum(tf.sqrt(self._variance), self._min_std)
     return reward / std[:, tf.newaxis, tf.newaxis]
 
   def _merge(self, totals: tf.Tensor) -> None:

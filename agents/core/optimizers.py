@@ -27,19 +27,24 @@ def adam(
 
 
 def rms_prop(
-    learning_rate: float, variables: Sequence[tf.Variable], epsilon: float
+    learning_rate: float,
+    variables: Sequence[tf.Variable],
+    *,
+    decay: float,
+    epsilon: float,
 ) -> tf.keras.optimizers.Optimizer:
-  """RMSprop with a decay of 0.99.
+  """Makes RMSprop.
 
   Args:
     learning_rate: of the optimiser.
     variables: that it will move.
+    decay: the decay of the running mean of squared gradients, in [0, 1].
     epsilon: added to the mean square, under the root (beside the root by the
       TensorFlow that goes with Launchpad). Where gradients are below its root,
       steps are smaller than the learning rate.
   """
   return _build(
-      tf.keras.optimizers.RMSprop(learning_rate, rho=0.99, epsilon=epsilon),
+      tf.keras.optimizers.RMSprop(learning_rate, rho=decay, epsilon=epsilon),
       variables,
   )
 

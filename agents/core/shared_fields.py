@@ -66,6 +66,26 @@ def learning_rate(default: float, whose: str) -> float:
   )
 
 
+def rms_prop_decay(default: float) -> float:
+  """Returns RMSprop's decay."""
+  return config_fields.field(
+      default,
+      "The decay of RMSprop's running mean of squared gradients, in [0, 1].",
+      config_fields.FROM_ZERO_TO_ONE,
+  )
+
+
+def rms_prop_epsilon(default: float, more: str) -> float:
+  """Returns the number under RMSprop's root."""
+  return config_fields.field(
+      default,
+      'The number that RMSprop adds to its mean of squared gradients, under the '
+      'root. Where gradients are smaller than its root, steps are smaller than '
+      f'learning_rate. {more}',
+      config_fields.POSITIVE,
+  )
+
+
 def max_gradient_norm(default: float) -> float:
   """Returns the norm that gradients of K tasks are clipped to."""
   return config_fields.field(
@@ -87,6 +107,16 @@ def hidden_sizes(
       default,
       _joined(f'The number of units of each hidden layer of {whose}.', more),
       *checks,
+      config_fields.POSITIVE,
+  )
+
+
+def min_advantage_std(default: float, more: str) -> float:
+  """Returns the floor of the deviations that advantages are divided by."""
+  return config_fields.field(
+      default,
+      'The lower bound of the standard deviation by which the advantages of a '
+      f'task are divided, in units of the return. {more}',
       config_fields.POSITIVE,
   )
 

@@ -76,6 +76,15 @@ class DamselConfig:
       'lie in the unit box.',
       config_fields.NOT_NEGATIVE,
   )
+  min_observation_std: float = shared_fields.min_observation_std(
+      0.05, "The deviation is that of the experts' observations."
+  )
+  min_change_std: float = config_fields.field(
+      0.001,
+      'The lower bound of the standard deviation by which the changes of the '
+      'observations in a step are divided, in units of the observation.',
+      config_fields.POSITIVE,
+  )
   learning_rate: float = shared_fields.learning_rate(1e-3, 'Adam')
 
   def __post_init__(self):

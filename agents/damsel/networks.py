@@ -12,9 +12,6 @@ import numpy as np
 import sonnet as snt
 import tensorflow as tf
 
-# Of observations, metres, and of what a step changes in them.
-_MIN_STD, _MIN_CHANGE_STD = 5e-2, 1e-3
-
 
 class Latents(snt.Module):
   """The latents of the tasks: their components, and those inferred last.
@@ -44,23 +41,35 @@ class Scales(snt.Module):
   be clipped.
   """
 
-  def __init__(self, experts: damsel_experts.Experts, reward_scale: float):
-    """Makes the constants; `reward_scale` stands for a reward's deviation."""
+  def __init__(
+      self,
+      experts: damsel_experts.Experts,
+      config: damsel_config.DamselConfig,
+  ):
+    """Makes the constants.
+
+    Args:
+      experts: the episodes that have the means and deviations.
+      config: the least deviations, and the `reward_scale`, which stands for one
+        over a reward's deviation.
+    """
     super().__init__(name='scales')
     size = experts.observation.shape[-1]
     self.observation = normalizer.RunningNormalizer(
-        1, size, min_std=_MIN_STD, name='observation'
+        1, size, min_std=config.min_observation_std, name='observation'
     )
     self.observation.update(experts.observation.reshape(1, -1, size))
     # The scales of the change in each entry, then the scale of the reward.
     self.change = normalizer.RunningNormalizer(
-        1, size + 1, min_std=_MIN_CHANGE_STD, name='change'
+        1, size + 1, min_std=config.min_change_std, name='change'
     )
     change = np.diff(experts.observation, axis=2).reshape(1, -1, size)
     self.change.update(
         np.concatenate([change, np.zeros_like(change[..., :1])], axis=-1)
     )
-    self.change.inverse_std[..., -1].assign(reward_scale * tf.ones([1, 1]))
+    self.change.inverse_std[..., -1].assign(
+        config.reward_scale * tf.ones([1, 1])
+    )
 
 
 class DamselNetworks(NamedTuple):
@@ -205,5 +214,5 @@ def make_networks(
           name='model',
       ),
       latents=Latents(components),
-      scales=Scales(experts, config.reward_scale),
+      scales=Scales(experts, config),
   )

@@ -29,6 +29,12 @@ class DistillationConfig:
   envs_per_task: int = shared_fields.envs_per_task(16)
   unroll_length: int = shared_fields.unroll_length(5)
   learning_rate: float = shared_fields.learning_rate(7e-4, 'RMSprop')
+  rms_prop_decay: float = shared_fields.rms_prop_decay(0.99)
+  rms_prop_epsilon: float = shared_fields.rms_prop_epsilon(
+      1e-10,
+      'It is small, as gradients are where student and teacher nearly agree. '
+      'The default is the square of 1e-5, which the study adds beside the root.',
+  )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (64, 64), 'the student', config_fields.NOT_EMPTY

@@ -12,9 +12,6 @@ from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
 import tensorflow as tf
 
-# Under RMSprop's root: the square of the study's 1e-5, which is beside it. What
-# parts student and teacher at last has small gradients.
-_EPSILON = 1e-10
 
 
 class DistillationLearner(learners.Learner):
@@ -39,7 +36,12 @@ class DistillationLearner(learners.Learner):
     self._student = student
     self.teacher = _make_teacher(teachers)
     self._shared_optimizer, self._own_optimizer = (
-        optimizers.rms_prop(config.learning_rate, part, _EPSILON)
+        optimizers.rms_prop(
+            config.learning_rate,
+            part,
+            decay=config.rms_prop_decay,
+            epsilon=config.rms_prop_epsilon,
+        )
         for part in (student.shared_variables(), student.task_variables())
     )
     super().__init__(

@@ -63,6 +63,9 @@ class DistralConfig:
       "Whether each task's objective is divided by the standard deviation of "
       'its advantages, which are centred as well.',
   )
+  min_advantage_std: float = shared_fields.min_advantage_std(
+      1e-3, 'Only with normalize_advantages.'
+  )
   num_epochs: int = config_fields.field(
       8,
       'The number of passes over a block. 1, with num_minibatches=1, is A2C.',
@@ -82,6 +85,12 @@ class DistralConfig:
   )
   value_learning_rate: float = shared_fields.learning_rate(
       1e-3, 'Adam for the values'
+  )
+  value_cost: float = config_fields.field(
+      0.5,
+      "The weight of half the values' squared error beside the policies' loss. "
+      'Only with lstm_size, where values and policies share layers.',
+      config_fields.NOT_NEGATIVE,
   )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(

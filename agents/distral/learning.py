@@ -187,7 +187,7 @@ class DistralLearner(learners.Learner):
     scale = tf.ones_like(advantage_std)
     if config.normalize_advantages:
       advantage, scale = advantages.standardize(
-          advantage, min_std=losses.MIN_ADVANTAGE_STD
+          advantage, min_std=config.min_advantage_std
       )
     batch = Batch(
         observation=observation,

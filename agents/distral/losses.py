@@ -27,9 +27,6 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# Floor of the standard deviation of advantages, in units of scaled return.
-MIN_ADVANTAGE_STD = 1e-3
-
 _REGULARIZERS = ('sampled', 'exact', 'bonus')
 
 

@@ -12,10 +12,6 @@ from distillery.networks.policies import recurrent
 from distillery.ops import advantages
 import tensorflow as tf
 
-# Of half the values' squared error, beside the policies' loss in what they
-# share.
-_VALUE_COST = 0.5
-
 
 class RecurrentDistralLearner(learners.Learner):
   """The learner of pi_0, pi_k and V_k with a memory, from queued blocks.
@@ -100,7 +96,7 @@ class RecurrentDistralLearner(learners.Learner):
       scale = tf.ones_like(advantage[:, :1])
       if config.normalize_advantages:
         advantage, scale = advantages.standardize(
-            advantage, min_std=losses.MIN_ADVANTAGE_STD
+            advantage, min_std=config.min_advantage_std
         )
       terms = losses.policy_loss(
           output.task,
@@ -119,7 +115,7 @@ class RecurrentDistralLearner(learners.Learner):
           tf.reduce_mean(
               terms.policy_gradient
               + scale * terms.direct
-              + _VALUE_COST * value_loss,
+              + config.value_cost * value_loss,
               axis=1,
           )
       )

@@ -66,6 +66,12 @@ class SACConfig:
   temperature_learning_rate: float = shared_fields.learning_rate(
       3e-4, 'Adam for the logarithms of the temperatures, one for each task'
   )
+  adam_epsilon: float = config_fields.field(
+      1e-5,
+      'The number that Adam adds to the root of its mean of squared gradients. '
+      'The references of multi-task SAC have 1e-5.',
+      config_fields.POSITIVE,
+  )
   max_gradient_norm: float = config_fields.field(
       1.0,
       "The norm to which the policy's gradient and the critics' gradient are "

@@ -15,9 +15,6 @@ import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
 
-# Adam's; the references' of multi-task SAC.
-_EPSILON = 1e-5
-
 
 class SACLearner(learners.Learner):
   """The learner of critics, policy and temperatures, with U updates a step.
@@ -57,7 +54,9 @@ class SACLearner(learners.Learner):
     )
     self._optimizers = {
         name: optimizers.adam(
-            rate, getattr(networks, name).trainable_variables, _EPSILON
+            rate,
+            getattr(networks, name).trainable_variables,
+            config.adam_epsilon,
         )
         for name, rate in (
             ('policy', config.learning_rate),

@@ -16,7 +16,9 @@ def data(seed=0):
 
 
 def fitted(observation, step, target, num_tasks=K):
-  net = values.LinearValue(num_tasks, observation.shape[-1])
+  net = values.LinearValue(
+      num_tasks, observation.shape[-1], ridge=1.0, memory=0.5
+  )
   net.fit(*(tf.constant(x) for x in (observation, step, target)))
   return net
 
@@ -38,7 +40,7 @@ def expected(observation, step, target, weight=1.0):
 
 def test_zero_before_the_first_fit():
   observation, step, _ = data()
-  value = values.LinearValue(K, D)(observation, step)
+  value = values.LinearValue(K, D, ridge=1.0, memory=0.5)(observation, step)
   assert value.dtype == tf.float32
   np.testing.assert_array_equal(value, np.zeros([K, N]))
 
@@ -72,7 +74,7 @@ def test_every_feature_is_there_and_is_found():
 
 
 def test_earlier_batches_count_less_and_less():
-  net = values.LinearValue(K, D)
+  net = values.LinearValue(K, D, ridge=1.0, memory=0.5)
   batches = [data(seed=i) for i in range(3)]
   for batch in batches:
     net.fit(*batch)
@@ -123,12 +125,12 @@ def test_nan_is_seen_and_stays_with_its_task():
 
 def test_fits_inside_a_function_and_is_checkpointed(tmp_path):
   observation, step, target = data()
-  net = values.LinearValue(K, D)
+  net = values.LinearValue(K, D, ridge=1.0, memory=0.5)
   tf.function(net.fit)(observation, step, target)
   want = fitted(observation, step, target)(observation, step)
   np.testing.assert_allclose(net(observation, step), want, rtol=1e-6)
   path = tf.train.Checkpoint(net=net).write(str(tmp_path / 'net'))
-  other = values.LinearValue(K, D)
+  other = values.LinearValue(K, D, ridge=1.0, memory=0.5)
   tf.train.Checkpoint(net=other).read(path).assert_consumed()
   for value in (net, other):  # What it remembers is restored as well.
     value.fit(observation, step, -target)
@@ -163,7 +165,7 @@ def test_samples_of_another_shape_are_refused(changes, words):
   arrays = {
       name: tf.zeros(shape) for name, shape in {**shapes, **changes}.items()
   }
-  net = values.LinearValue(K, D)
+  net = values.LinearValue(K, D, ridge=1.0, memory=0.5)
   with pytest.raises(ValueError, match=f'linear_value: {words} has shape .*'):
     net.fit(**arrays)
   del arrays['target']

@@ -152,7 +152,7 @@ def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
       'is_program': num_actors > 0,
   }
   if config.run_dir.resume:
-    _refuse_other_run(config.run_dir, description)
+    _refuse_other_run(config, description)
     config.run_dir.check_tables()
     versions = {'resumed': [], **config.run_dir.read_json('versions.json')}
     if not isinstance(versions['resumed'], list):
@@ -197,12 +197,20 @@ def describe(config: setup.ExperimentConfig) -> Dict[str, Any]:
 
 
 def _refuse_other_run(
-    run_dir: run_directory.RunDirectory, here: Dict[str, Any]
+    config: setup.ExperimentConfig, here: Dict[str, Any]
 ) -> None:
   """Refuses to resume with a config that would have given another run."""
+  run_dir = config.run_dir
   there = run_dir.read_json('config.json', agent_config=dict)
+  # A run that is older than a field of the config was trained with its default.
+  defaults = {
+      field.name: field.default
+      for field in dataclasses.fields(config.agent_config)
+      if field.default is not dataclasses.MISSING
+  }
+  there['agent_config'] = {**defaults, **there['agent_config']}
   # As JSON has it: tuples are lists.
-  here = json.loads(json.dumps(here))
+  there, here = json.loads(json.dumps([there, here]))
   for content in (there, here):
     content.update(content.pop('agent_config', {}))
     for name in _MAY_CHANGE:

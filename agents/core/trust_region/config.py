@@ -24,10 +24,24 @@ class TrustRegionConfig:
       config_fields.FROM_ZERO_TO_ONE,
   )
   gae_lambda: float = shared_fields.gae_lambda(0.97)
+  min_advantage_std: float = shared_fields.min_advantage_std(
+      1e-6, 'The targets of the neural baseline have the same bound.'
+  )
   baseline: Literal['linear', 'neural'] = config_fields.field(
       'linear',
       "What predicts the returns of each task: 'linear' (a ridge regression on "
       "the observation, its square and the time) or 'neural' (a network).",
+  )
+  linear_ridge: float = config_fields.field(
+      1.0,
+      'The weight of the squared norm of the weights of the linear baseline.',
+      config_fields.POSITIVE,
+  )
+  linear_memory: float = config_fields.field(
+      0.5,
+      'The factor, in [0, 1], by which the linear baseline multiplies earlier '
+      'batches in each fit. 0: it forgets them.',
+      config_fields.FROM_ZERO_TO_ONE,
   )
   value_learning_rate: float = shared_fields.learning_rate(
       1e-3, 'Adam for the neural baseline'

@@ -17,9 +17,6 @@ import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
 
-# Floor of the standard deviation of advantages, in units of reward.
-_MIN_ADVANTAGE_STD = 1e-6
-
 
 class Estimate(NamedTuple):
   """A critic's estimates for a block, each float32 `[K, N]`."""
@@ -44,10 +41,11 @@ class Estimate(NamedTuple):
 class Critic(snt.Module, abc.ABC):
   """The base class of critics: a value function V_k for each task."""
 
-  def __init__(self, discount: float, gae_lambda: float, name: str):
+  def __init__(self, config: trust_region_config.TrustRegionConfig, name: str):
     super().__init__(name=name)
-    self._discount = discount
-    self._gae_lambda = gae_lambda
+    self._discount = config.discount
+    self._gae_lambda = config.gae_lambda
+    self._min_advantage_std = config.min_advantage_std
 
   def estimate(self, block: blocks.Block) -> Estimate:
     """Returns the estimates for a block, before the critic is fitted to it.
@@ -71,7 +69,7 @@ class Critic(snt.Module, abc.ABC):
     return Estimate(
         advantage=advantages.standardize(
             tf.reshape(returns(self._gae_lambda).advantage, value.shape),
-            min_std=_MIN_ADVANTAGE_STD,
+            min_std=self._min_advantage_std,
         ).advantage,
         value_target=tf.reshape(
             returns(self._target_lambda).value_target, value.shape
@@ -111,10 +109,9 @@ class LinearCritic(Critic):
   def __init__(
       self,
       value: value_networks.LinearValue,
-      discount: float,
-      gae_lambda: float,
+      config: trust_region_config.TrustRegionConfig,
   ):
-    super().__init__(discount, gae_lambda, 'linear_critic')
+    super().__init__(config, 'linear_critic')
     self._value = value
 
   # The targets are the real returns. If they bootstrapped from a regression on
@@ -145,12 +142,12 @@ class NeuralCritic(Critic):
       num_tasks: int,
       config: trust_region_config.TrustRegionConfig,
   ):
-    super().__init__(config.discount, config.gae_lambda, 'neural_critic')
+    super().__init__(config, 'neural_critic')
     self._value = value
     self._num_epochs = config.value_epochs
     self._num_minibatches = config.value_minibatches
     self._targets = normalizer.RunningNormalizer(
-        num_tasks, 1, min_std=_MIN_ADVANTAGE_STD, name='targets'
+        num_tasks, 1, min_std=config.min_advantage_std, name='targets'
     )
     self._optimizer = optimizers.adam(
         config.value_learning_rate, value.trainable_variables
@@ -215,9 +212,13 @@ def make_critic(
   """
   if config.baseline == 'linear':
     return LinearCritic(
-        value_networks.LinearValue(num_tasks, observation_size),
-        config.discount,
-        config.gae_lambda,
+        value_networks.LinearValue(
+            num_tasks,
+            observation_size,
+            ridge=config.linear_ridge,
+            memory=config.linear_memory,
+        ),
+        config,
     )
   return NeuralCritic(
       values.StackedValue(

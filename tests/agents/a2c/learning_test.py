@@ -263,7 +263,7 @@ def test_the_bonus_is_the_entropy_and_not_what_was_drawn():
 
 
 def test_rewards_are_divided_by_the_deviation_of_their_returns():
-  scale = rewards.RewardScale(K, E, 0.9)
+  scale = rewards.RewardScale(K, E, 0.9, 1e-4)
   rng = np.random.default_rng(0)
   total, seen = np.zeros((K, E)), []
   for _ in range(5):
@@ -290,7 +290,7 @@ def test_the_step_learns_from_divided_rewards():
   config = make_config(normalize_rewards=True)
   networks = make_networks(config)
   block = make_block(networks)
-  scale = rewards.RewardScale(K, E, config.discount)
+  scale = rewards.RewardScale(K, E, config.discount, config.min_return_std)
   turned = random_blocks.block_of(block)
   divided = {
       **block,

@@ -508,6 +508,16 @@ def test_another_config_is_not_resumed(run_dir, changes, words):
     helpers.run(run_dir, STEPS, resume=True, **changes)
 
 
+def test_a_run_older_than_a_field_had_its_default(run_dir):
+  config = json.loads((run_dir / 'config.json').read_text())
+  del config['agent_config']['min_advantage_std']
+  (run_dir / 'config.json').write_text(json.dumps(config))
+  other = dataclasses.replace(helpers.AGENT, min_advantage_std=0.5)
+  with pytest.raises(ValueError, match='min_advantage_std is 0.5 and was 0.00'):
+    helpers.run(run_dir, STEPS, resume=True, agent=other)
+  helpers.run(run_dir, STEPS, resume=True)
+
+
 def test_a_checkpoint_of_another_network_is_refused(run_dir):
   """One that was copied into the directory, say."""
   config = json.loads((run_dir / 'config.json').read_text())

@@ -85,11 +85,11 @@ def test_before_the_first_fit_a_linear_critic_expects_nothing():
 @pytest.fixture(name='counts')
 def fixture_counts():
   """A linear critic with V = 6 + 2 t for task 0 and V = 0 for task 1."""
-  value = value_networks.LinearValue(K, D)
+  value = value_networks.LinearValue(K, D, ridge=1.0, memory=0.5)
   weights = np.zeros([K, 2 * D + 4, 1])
   weights[0, -4], weights[0, -1] = 200.0, 6.0  # Of t / 100, and of 1.
   value.weights.assign(weights)
-  return critics.LinearCritic(value, CONFIG.discount, CONFIG.gae_lambda)
+  return critics.LinearCritic(value, CONFIG)
 
 
 def test_nothing_is_worth_anything_after_a_linear_critics_last_step(counts):
