@@ -1,7 +1,16 @@
 """The learner of A2C: one compiled step for each block of short unrolls."""
 
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import (
+  Dict,
+  Iterator,
+  List,
+  NamedTuple,
+  Optional,
+  Sequence,
+  Tuple,
+)
 
+from acme.utils import counting
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import losses
 from distillery.agents.a2c import networks as a2c_networks
@@ -44,14 +53,17 @@ class A2CLearner(learners.Learner):
       self,
       config: a2c_config.A2CConfig,
       networks: a2c_networks.A2CNetworks,
-      **kwargs,
+      *,
+      iterator: Iterator[blocks.Block],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
     Args:
       config: the losses' and optimisers' settings.
       networks: what is trained.
-      **kwargs: of `learners.Learner`.
+      iterator: gives blocks `[T, K, E, ...]`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -90,7 +102,8 @@ class A2CLearner(learners.Learner):
             'own_optimizer': self._own_optimizer,
         },
         jit_compile=True,
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

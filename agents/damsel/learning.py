@@ -1,7 +1,8 @@
 """The learner of DAMSEL."""
 
-from typing import Dict, Mapping
+from typing import Dict, Iterator, Mapping, Optional
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core import specs
@@ -34,7 +35,9 @@ class DamselLearner(learners.Learner):
       networks: damsel_networks.DamselNetworks,
       spec: specs.AgentSpec,
       seed: int,
-      **kwargs,
+      *,
+      iterator: Iterator[Mapping[str, tf.Tensor]],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimiser.
 
@@ -43,8 +46,9 @@ class DamselLearner(learners.Learner):
       networks: what is trained.
       spec: of the tasks.
       seed: of what is drawn in a step.
-      **kwargs: of `learners.Learner`; the iterator gives 'context' and
-        'expert', see `episodes.make_iterator`.
+      iterator: gives 'context' and 'expert', see
+        `episodes.make_iterator`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -59,7 +63,8 @@ class DamselLearner(learners.Learner):
     super().__init__(
         variables={'policy': acting_variables(networks)},
         checkpointables={**networks._asdict(), 'optimizer': self._optimizer},
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

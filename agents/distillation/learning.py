@@ -1,7 +1,8 @@
 """The learner of distillation: one compiled step for each block."""
 
-from typing import Dict
+from typing import Dict, Iterator, Optional
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
@@ -13,7 +14,6 @@ from distillery.networks.policies import multi_head
 import tensorflow as tf
 
 
-
 class DistillationLearner(learners.Learner):
   """The learner that moves the student to its teachers, from queued blocks."""
 
@@ -22,7 +22,9 @@ class DistillationLearner(learners.Learner):
       config: distillation_config.DistillationConfig,
       student: multi_head.MultiHeadPolicy,
       teachers: frozen.Teachers,
-      **kwargs,
+      *,
+      iterator: Iterator[blocks.Block],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
@@ -30,7 +32,8 @@ class DistillationLearner(learners.Learner):
       config: the optimisers' settings.
       student: what is trained.
       teachers: what it is to become.
-      **kwargs: of `learners.Learner`.
+      iterator: gives blocks `[T, K, E, ...]`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._student = student
@@ -62,7 +65,8 @@ class DistillationLearner(learners.Learner):
             'shared_optimizer': self._shared_optimizer,
             'own_optimizer': self._own_optimizer,
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

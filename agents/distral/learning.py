@@ -1,7 +1,16 @@
 """The learner of Distral: one compiled step for each block of unrolls."""
 
-from typing import Callable, Dict, NamedTuple, Sequence, Tuple
+from typing import (
+  Callable,
+  Dict,
+  Iterator,
+  NamedTuple,
+  Optional,
+  Sequence,
+  Tuple,
+)
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
@@ -53,7 +62,9 @@ class DistralLearner(learners.Learner):
       config: distral_config.DistralConfig,
       networks: distral_networks.DistralNetworks,
       seed: int,
-      **kwargs,
+      *,
+      iterator: Iterator[blocks.Block],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
@@ -61,7 +72,8 @@ class DistralLearner(learners.Learner):
       config: the losses' and optimisers' settings.
       networks: what is trained.
       seed: of the minibatches' shuffling.
-      **kwargs: of `learners.Learner`.
+      iterator: gives blocks `[T, K, E, ...]`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -84,7 +96,8 @@ class DistralLearner(learners.Learner):
             'task_optimizer': self._task_optimizer,
             'value_optimizer': self._value_optimizer,
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

@@ -1,7 +1,8 @@
 """The learner of Distral for columns with an LSTM: one update a block."""
 
-from typing import Dict
+from typing import Dict, Iterator, Optional
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
@@ -24,14 +25,17 @@ class RecurrentDistralLearner(learners.Learner):
       self,
       config: distral_config.DistralConfig,
       policy: recurrent.RecurrentColumnPolicy,
-      **kwargs,
+      *,
+      iterator: Iterator[blocks.Block],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
     Args:
       config: the losses' and optimisers' settings.
       policy: what is trained.
-      **kwargs: of `learners.Learner`.
+      iterator: gives blocks `[T, K, E, ...]`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._policy = policy
@@ -52,7 +56,8 @@ class RecurrentDistralLearner(learners.Learner):
             'task_optimizer': self._task_optimizer,
             'value_optimizer': self._value_optimizer,
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

@@ -1,7 +1,8 @@
 """The learner of DnC: one compiled step for each block of unrolls."""
 
-from typing import Callable, Dict, Mapping
+from typing import Callable, Dict, Iterator, Mapping, Optional
 
+from acme.utils import counting
 from distillery.agents.core import errors
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import batch_checks
@@ -45,9 +46,19 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       config: dnc_config.DnCConfig,
       networks: dnc_networks.DnCNetworks,
       seed: int,
-      **kwargs,
+      *,
+      iterator: Iterator[Mapping[str, replay_blocks.Block]],
+      counter: Optional[counting.Counter] = None,
   ):
-    """Initialises the learner; arguments as `TrustRegionLearner`."""
+    """Initialises the learner.
+
+    Args:
+      config: the settings of the trust region and of the distillation.
+      networks: the networks that are trained.
+      seed: the seed of all that is drawn in a step.
+      iterator: gives for each behaviour a block `[T, K, E, ...]`, by name.
+      counter: counts `learner_steps`; if None, the learner makes its own.
+    """
     self._optimizer = optimizers.adam(
         config.distillation_learning_rate, networks.policy.shared_variables()
     )
@@ -59,7 +70,8 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
             'distillation_optimizer': self._optimizer,
             'central_critic': networks.central_critic,
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

@@ -1,7 +1,8 @@
 """The learner of PEARL."""
 
-from typing import Dict, List, Mapping
+from typing import Dict, Iterator, List, Mapping, Optional
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core import specs
@@ -38,7 +39,9 @@ class PearlLearner(learners.Learner):
       networks: pearl_networks.PearlNetworks,
       spec: specs.AgentSpec,
       seed: int,
-      **kwargs,
+      *,
+      iterator: Iterator[Mapping[str, tf.Tensor]],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
@@ -47,8 +50,9 @@ class PearlLearner(learners.Learner):
       networks: what is trained.
       spec: of the tasks; its actions are bounded.
       seed: of what is drawn in a step.
-      **kwargs: of `learners.Learner`; the iterator gives 'context' and
-        'replay', see `episodes.make_iterator`.
+      iterator: gives 'context' and 'replay', see
+        `episodes.make_iterator`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -79,7 +83,8 @@ class PearlLearner(learners.Learner):
                 for name, optimizer in self._optimizers.items()
             },
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

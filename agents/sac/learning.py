@@ -1,7 +1,8 @@
 """The learner of SAC."""
 
-from typing import Dict, Mapping
+from typing import Dict, Iterator, Mapping, Optional
 
+from acme.utils import counting
 from distillery.agents.core import learners
 from distillery.agents.core import optimizers
 from distillery.agents.core import specs
@@ -33,7 +34,9 @@ class SACLearner(learners.Learner):
       networks: sac_networks.SACNetworks,
       spec: specs.AgentSpec,
       seed: int,
-      **kwargs,
+      *,
+      iterator: Iterator[tf.Tensor],
+      counter: Optional[counting.Counter] = None,
   ):
     """Makes the optimisers.
 
@@ -42,8 +45,8 @@ class SACLearner(learners.Learner):
       networks: what is trained.
       spec: of the tasks; its actions are bounded.
       seed: of the actions that the policy draws for the losses.
-      **kwargs: of `learners.Learner`; the iterator gives rows of
-        `transitions`, `[U, K, N, W]`.
+      iterator: gives rows of `transitions`, `[U, K, N, W]`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -73,7 +76,8 @@ class SACLearner(learners.Learner):
                 for name, optimizer in self._optimizers.items()
             },
         },
-        **kwargs,
+        iterator=iterator,
+        counter=counter,
     )
 
   @tf.function

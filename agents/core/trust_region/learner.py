@@ -1,7 +1,8 @@
 """Holds the base class of learners that step within trust regions."""
 
-from typing import Any, Dict, Iterator, Mapping, Union
+from typing import Any, Dict, Iterator, Mapping, Optional, Union
 
+from acme.utils import counting
 from distillery.agents.core import errors
 from distillery.agents.core import learners
 from distillery.agents.core.replay import batch_checks
@@ -34,7 +35,7 @@ class TrustRegionLearner(learners.Learner):
       *,
       checkpointables: Mapping[str, Any],
       iterator: Iterator[Batch],
-      **kwargs,
+      counter: Optional[counting.Counter] = None,
   ):
     """Initialises the learner.
 
@@ -45,7 +46,7 @@ class TrustRegionLearner(learners.Learner):
       checkpointables: the TensorFlow objects of the learner's state besides the
         policy and the critic, by name.
       iterator: yields a block, or a block of each behaviour by its name.
-      **kwargs: of `learners.Learner`.
+      counter: counts `learner_steps`; if None, the learner makes its own.
     """
     self._config = config
     self._networks = networks
@@ -62,7 +63,7 @@ class TrustRegionLearner(learners.Learner):
             if config.baseline == 'linear'
             else iterator
         ),
-        **kwargs,
+        counter=counter,
     )
 
   def _check_first(self, batches: Iterator[Batch]) -> Iterator[Batch]:
