@@ -19,7 +19,6 @@ if typing.TYPE_CHECKING:
 class DnCBuilder(trust_region_builder.TrustRegionBuilder):
   """A local policy in each context, a train task of the suite."""
 
-  architecture = 'separate'
   evaluated_policies: Sequence[str] = ('task', 'shared')
 
   def __init__(self, config: dnc_config.DnCConfig, spec: specs.AgentSpec):
@@ -37,16 +36,9 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
     return ('task', 'shared') if has_central else ('task',)
 
   def make_networks(self, seed: int) -> dnc_networks.DnCNetworks:
-    from distillery.agents.core.trust_region import critics
     from distillery.agents.dnc import networks
 
-    policy, critic = super().make_networks(seed)
-    (size,) = self.spec.observation_spec.shape
-    return networks.DnCNetworks(
-        policy,
-        critic,
-        critics.make_critic(self.config, self.spec.num_tasks, size, seed),
-    )
+    return networks.make_networks(self.spec, self.config, seed)
 
   def make_learner(
       self,

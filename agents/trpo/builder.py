@@ -19,9 +19,15 @@ if typing.TYPE_CHECKING:
 class TRPOBuilder(trust_region_builder.TrustRegionBuilder):
   """One policy, which acts in all tasks."""
 
-  architecture = 'shared'
   evaluated_policies: Sequence[str] = ('shared',)
   behaviours: Sequence[str] = ('shared',)
+
+  def make_networks(
+      self, seed: int
+  ) -> trust_region_networks.TrustRegionNetworks:
+    from distillery.agents.core.trust_region import networks
+
+    return networks.make_networks(self.spec, self.config, 'shared', seed)
 
   def make_learner(
       self,

@@ -1,7 +1,7 @@
-"""Trains an agent, in the `main` of every launcher that trains."""
+"""Runs experiments: from a script, or from the `main` of a launcher."""
 
 import pathlib
-from typing import Any, Callable, Sequence, Type
+from typing import Any, Callable, Dict, List, Optional, Sequence, Type
 
 from absl import flags
 from distillery.agents.core import builders
@@ -29,73 +29,129 @@ ERRORS = (
 
 def train(
     agent: str,
-    agent_config: Any,
+    agent_config: setup.AgentConfig,
     make_builder: Type[builders.Builder],
     options: flag_utils.RunOptions,
     *,
     change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,
+    make_networks: Optional[setup.MakeNetworks] = None,
     more_options: Sequence[Any] = (),
 ) -> None:
-  """Runs an experiment and prints the results of its last evaluation.
+  """Runs the experiment of a launcher, as a program if its flags say so.
 
   Args:
     agent: the name of the agent, such as 'distral'.
     agent_config: the frozen dataclass of the agent's settings, made from flags.
     make_builder: the class of the agent's builder.
-    options: the options that every launcher takes.
+    options: the options that every launcher takes, made from flags.
     change_suite: the function that makes the suite to train on from the suite
       that the options name.
+    make_networks: makes other networks than the builder does.
     more_options: further dataclasses made from flags, which are written into
       the flagfile that repeats the run.
 
   Raises:
     ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
   """
-  run = options.resolved(agent)
+  # Launchpad's flag has a default; it is given if it is to be a program.
+  flag = flags.FLAGS[launch_flags.LAUNCH_TYPE]
+  launch_type = flag.value if flag.present else None
+  run(
+      agent,
+      agent_config,
+      make_builder,
+      options,
+      change_suite=change_suite,
+      make_networks=make_networks,
+      more_options=more_options,
+      launch_type=launch_type,
+  )
+
+
+def run(
+    agent: str,
+    agent_config: setup.AgentConfig,
+    make_builder: Type[builders.Builder],
+    options: flag_utils.RunOptions,
+    *,
+    change_suite: Callable[[base.TaskSuite], base.TaskSuite] = lambda x: x,
+    make_networks: Optional[setup.MakeNetworks] = None,
+    more_options: Sequence[Any] = (),
+    launch_type: Any = None,
+) -> List[Dict[str, Any]]:
+  """Runs an experiment, without flags, and prints its last evaluation.
+
+  A script does by it what a launcher does. The run directory is the same; its
+  `flags.cfg` repeats the run by the agent's launcher, if `change_suite` and
+  `make_networks` are the launcher's.
+
+  Args:
+    agent: the agent's name, for the records.
+    agent_config: the agent's frozen dataclass.
+    make_builder: the class of the agent's builder.
+    options: the suite, the number of steps, the run directory and so on.
+    change_suite: makes the tasks from the suite that the options name, such as
+      the contexts of a single task for DnC, or the goals of tasks for PEARL.
+    make_networks: makes other networks than the builder does; see
+      `experiment.ExperimentConfig`.
+    more_options: further dataclasses whose fields are flags of the launcher, to
+      be written into `flags.cfg`.
+    launch_type: the way to run the nodes of a program, such as 'local_mp'. None:
+      everything runs in this process and its workers.
+
+  Returns:
+    The rows of the last evaluation, see `evaluation.evaluate`; none if the run
+    to resume was at its end.
+
+  Raises:
+    ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
+  """
+  options = options.resolved(agent)
   suite = suites.make_suite(
-      run.suite,
-      seed=run.seed,
-      reward_function_version=run.reward_function_version,
+      options.suite,
+      seed=options.seed,
+      reward_function_version=options.reward_function_version,
   )
   run_dir = run_directory.RunDirectory(
-      pathlib.Path(run.run_dir), resume=run.resume
+      pathlib.Path(options.run_dir), resume=options.resume
   )
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
-  # The flag has a default. If the user gave it, the run is a program of nodes.
-  launch_type = flags.FLAGS[launch_flags.LAUNCH_TYPE]
-  if not run.resume:
+  if not options.resume:
     path = run_dir.path / 'flags.cfg'
-    flag_utils.flags_to_file(path, run, agent_config, *more_options)
-    if launch_type.present:
+    flag_utils.flags_to_file(path, options, agent_config, *more_options)
+    if launch_type is not None:
+      name = getattr(launch_type, 'value', launch_type)
       with open(path, 'a', encoding='utf-8') as f:
-        f.write(f'{launch_type.serialize()}\n')
+        f.write(f'--{launch_flags.LAUNCH_TYPE}={name}\n')
   config = setup.ExperimentConfig(
       agent=agent,
       agent_config=agent_config,
       make_builder=make_builder,
+      make_networks=make_networks,
       suite=suite,
       run_dir=run_dir,
-      seed=run.seed,
-      num_env_steps=run.num_env_steps,
-      num_workers=run.num_workers,
-      evaluate_every=run.evaluate_every,
-      evaluation_episodes=run.evaluation_episodes,
-      checkpoint_every=run.checkpoint_every,
-      device=run.device,
-      env_timeout_s=run.env_timeout_s,
+      seed=options.seed,
+      num_env_steps=options.num_env_steps,
+      num_workers=options.num_workers,
+      evaluate_every=options.evaluate_every,
+      evaluation_episodes=options.evaluation_episodes,
+      checkpoint_every=options.checkpoint_every,
+      device=options.device,
+      env_timeout_s=options.env_timeout_s,
   )
-  if launch_type.present:
+  if launch_type is None:
+    rows = experiment.run_experiment(config)
+  else:
     rows = program.run_program(
         config,
-        num_actors=run.num_actors,
-        launch_type=launch_type.value,
-        ray_address=run.ray_address,
+        num_actors=options.num_actors,
+        launch_type=launch_type,
+        ray_address=options.ray_address,
     )
-  else:
-    rows = experiment.run_experiment(config)
   from distillery.agents.core import evaluation
 
   if rows:
     print(evaluation.table(rows, suite.score))
   print(f'Results are in {run_dir.path}')
+  return rows

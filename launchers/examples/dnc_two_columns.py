@@ -16,38 +16,26 @@ _DNC = flag_utils.define(dnc_config.DnCConfig)
 _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
-class TwoColumnBuilder(builder.DnCBuilder):
-  """DnC's parts, but for the policy; for continuous actions."""
+def make_networks(spec, config, seed):
+  """Returns DnC's networks with another policy."""
+  from distillery.agents.core.trust_region import (
+      networks as trust_region_networks,
+  )
+  from distillery.agents.dnc import networks
 
-  def make_networks(self, seed):
-    """See base class."""
-    from distillery.networks.policies import columns
-
-    config, spec = self.config, self.spec
-    policy = columns.ColumnPolicy(
-        spec.num_tasks,
-        spec.observation_spec.shape[0],
-        spec.action_spec.shape[0],
-        is_discrete=False,
-        architecture='two_column',
-        alpha=0.5,
-        hidden_sizes=config.hidden_sizes,
-        shared_observes_task=config.observes_task,
-        task_observes_task=config.observes_task,
-        # The penalty asks a policy about the states of other contexts.
-        pooled_normalizer=True,
-        std=columns.StdRange(
-            config.initial_std, config.min_std, config.max_std
-        ),
-        min_observation_std=config.min_observation_std,
-        seed=seed,
-    )
-    return super().make_networks(seed)._replace(policy=policy)
+  policy = trust_region_networks.make_policy(
+      spec, config, 'two_column', seed, alpha=0.5
+  )
+  return networks.make_networks(spec, config, seed)._replace(policy=policy)
 
 
 def main(_):
   training.train(
-      'dnc_two_columns', _DNC.value(), TwoColumnBuilder, _RUN.value()
+      'dnc_two_columns',
+      _DNC.value(),
+      builder.DnCBuilder,
+      _RUN.value(),
+      make_networks=make_networks,
   )
 
 

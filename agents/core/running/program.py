@@ -50,6 +50,7 @@ def _check_modules(config: setup.ExperimentConfig) -> None:
       'suite': config.suite,
       'agent_config': config.agent_config,
       'make_builder': config.make_builder,
+      'make_networks': config.make_networks,
   }.items():
     pickling.check_for_program(part, what)
 

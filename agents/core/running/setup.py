@@ -4,8 +4,9 @@ Imports no TensorFlow.
 """
 
 import dataclasses
+import functools
 import json
-from typing import Any, Dict, Protocol, Type
+from typing import Any, Callable, Dict, Optional, Protocol, Type
 
 from distillery.agents.core import builders
 from distillery.agents.core import config_fields
@@ -19,6 +20,10 @@ from distillery.environments.pool import process_pool
 
 # What a resumed run may have otherwise than the run it goes on with.
 _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
+
+
+# Takes the tasks' spec, the agent's config and a seed; returns networks.
+MakeNetworks = Callable[[specs.AgentSpec, Any, int], Any]
 
 
 class AgentConfig(Protocol):
@@ -51,6 +56,10 @@ class ExperimentConfig:
     env_timeout_s: an environment that takes longer to be made, to reset or to
       step is reported as hanging, and ends the run, or its node of a program.
       Of no effect in suites that are stepped as arrays.
+    make_networks: makes the networks instead of the builder's own
+      `make_networks`, from what the tasks are, `agent_config` and a seed. They
+      have the parts that the agent's learner and `make_policy` use. None: the
+      builder makes them.
   """
 
   agent: str
@@ -66,6 +75,7 @@ class ExperimentConfig:
   checkpoint_every: int
   device: str = 'auto'
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
+  make_networks: Optional[setup.MakeNetworks] = None
 
   def __post_init__(self):
     try:
@@ -87,14 +97,19 @@ class ExperimentConfig:
 
 
 def make_builder(config: setup.ExperimentConfig) -> builders.Builder:
-  """The builder of an experiment's agent.
+  """Returns the builder of an experiment's agent.
 
   Raises:
     ValueError: if agent and suite do not fit.
   """
-  return config.make_builder(
-      config.agent_config, setup.agent_spec(config.suite)
-  )
+  spec = setup.agent_spec(config.suite)
+  builder = config.make_builder(config.agent_config, spec)
+  if config.make_networks is not None:
+    # On the instance: whoever asks this builder for networks gets these.
+    builder.make_networks = functools.partial(  # type: ignore[method-assign]
+        config.make_networks, spec, config.agent_config
+    )
+  return builder
 
 
 def check_tasks(suite: base.TaskSuite) -> None:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import typing
-
 from distillery.agents.core import builders
 from distillery.agents.core import specs
 from distillery.agents.core.replay import whole_episodes
 from distillery.agents.core.trust_region import config as trust_region_config
 
-if typing.TYPE_CHECKING:
-  from distillery.agents.core.trust_region import networks
-
 
 class TrustRegionBuilder(builders.OnPolicyBuilder):
-  """A builder of agents with policies of one form and a critic."""
-
-  # The architecture of the `networks.policies.columns.ColumnPolicy`.
-  architecture: str
+  """Blocks of whole episodes where the baseline is linear."""
 
   def __init__(
       self, config: trust_region_config.TrustRegionConfig, spec: specs.AgentSpec
@@ -41,10 +33,3 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)
-
-  def make_networks(self, seed: int) -> networks.TrustRegionNetworks:
-    from distillery.agents.core.trust_region import networks
-
-    return networks.make_networks(
-        self.spec, self.config, self.architecture, seed
-    )

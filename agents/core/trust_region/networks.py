@@ -1,6 +1,6 @@
 """Makes the networks of the agents that step within trust regions."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Union
 
 from distillery.agents.core import specs as core_specs
 from distillery.agents.core.trust_region import config as trust_region_config
@@ -16,6 +16,51 @@ class TrustRegionNetworks(NamedTuple):
 
   policy: interfaces.MultiTaskPolicy
   critic: critics.Critic
+
+
+def make_policy(
+    spec: core_specs.AgentSpec,
+    config: trust_region_config.TrustRegionConfig,
+    architecture: str,
+    seed: Union[int, np.random.SeedSequence],
+    *,
+    alpha: float = 0.0,
+) -> columns.ColumnPolicy:
+  """Makes the policies of all tasks.
+
+  Args:
+    spec: the tasks; actions are discrete or continuous.
+    config: the sizes and the range of standard deviations.
+    architecture: 'shared' for one policy, 'separate' for one a task and a
+      shared one apart, all of one form, or 'two_column' for task policies that
+      build on the shared one.
+    seed: the seed of the initial weights.
+    alpha: the power of the shared policy in a two-column task policy.
+
+  Returns:
+    The policies.
+  """
+  is_discrete = isinstance(spec.action_spec, specs.DiscreteArray)
+  return columns.ColumnPolicy(
+      spec.num_tasks,
+      spec.observation_spec.shape[0],
+      (
+          spec.action_spec.num_values
+          if is_discrete
+          else spec.action_spec.shape[0]
+      ),
+      is_discrete=is_discrete,
+      architecture=architecture,
+      alpha=alpha,
+      hidden_sizes=config.hidden_sizes,
+      shared_observes_task=config.observes_task,
+      task_observes_task=config.observes_task,
+      # A policy is asked about the states of other tasks too.
+      pooled_normalizer=True,
+      std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
+      min_observation_std=config.min_observation_std,
+      seed=seed,
+  )
 
 
 def make_networks(
@@ -37,29 +82,8 @@ def make_networks(
     The networks.
   """
   policy_seed, value_seed = np.random.SeedSequence(seed).spawn(2)
-  is_discrete = isinstance(spec.action_spec, specs.DiscreteArray)
   (observation_size,) = spec.observation_spec.shape
-  policy = columns.ColumnPolicy(
-      spec.num_tasks,
-      observation_size,
-      (
-          spec.action_spec.num_values
-          if is_discrete
-          else spec.action_spec.shape[0]
-      ),
-      is_discrete=is_discrete,
-      architecture=architecture,
-      alpha=0.0,
-      hidden_sizes=config.hidden_sizes,
-      shared_observes_task=config.observes_task,
-      task_observes_task=config.observes_task,
-      # A policy is asked about the states of other tasks too.
-      pooled_normalizer=True,
-      std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
-      min_observation_std=config.min_observation_std,
-      seed=policy_seed,
+  return TrustRegionNetworks(
+      make_policy(spec, config, architecture, policy_seed),
+      critics.make_critic(config, spec.num_tasks, observation_size, value_seed),
   )
-  critic = critics.make_critic(
-      config, spec.num_tasks, observation_size, value_seed
-  )
-  return TrustRegionNetworks(policy, critic)

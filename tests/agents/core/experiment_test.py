@@ -120,6 +120,10 @@ def test_a_batch_is_made_here_of_whatever(tmp_path, main):
             lambda main: dict(make_builder=main.Own),
             'make_builder cannot be sent',
         ),
+        (
+            lambda main: dict(make_networks=main.walk),
+            'make_networks cannot be sent',
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -136,6 +140,19 @@ def test_what_a_programs_processes_cannot_import(
         launch_type=launch_type,
     )
   assert not list(tmp_path.iterdir())
+
+
+def test_an_experiment_may_make_other_networks(tmp_path):
+  asked = []
+
+  def make_networks(*arguments):
+    asked.append(arguments)
+    return 'networks'
+
+  config = config_of(tmp_path / 'run', make_networks=make_networks)
+  made = setup.make_builder(config)
+  assert made.make_networks(7) == 'networks'
+  assert asked == [(made.spec, config.agent_config, 7)]
 
 
 def test_a_program_that_is_launched_by_hand_is_looked_through(tmp_path, main):

@@ -5,6 +5,7 @@ import dataclasses
 from distillery.agents.core import specs as core_specs
 from distillery.agents.core.trust_region import builder as trust_region_builder
 from distillery.agents.core.trust_region import config as trust_region_config
+from distillery.agents.core.trust_region import networks
 from dm_env import specs
 import numpy as np
 import pytest
@@ -25,9 +26,11 @@ CONFIG = trust_region_config.TrustRegionConfig(
 class Builder(trust_region_builder.TrustRegionBuilder):
   """What an agent adds."""
 
-  architecture = 'shared'
   evaluated_policies = ('shared',)
   behaviours = ('shared', 'task')
+
+  def make_networks(self, seed):
+    return networks.make_networks(self.spec, self.config, 'shared', seed)
 
   def make_learner(self, networks, client, counter, seed):
     raise NotImplementedError
@@ -84,10 +87,10 @@ def test_a_queue_a_behaviour_holds_one_block_of_its_shape():
 
 @pytest.mark.parametrize('observes_task, inputs', [(True, 8), (False, 5)])
 def test_the_policy_sees_the_task_if_it_is_to(observes_task, inputs):
-  networks = make(observes_task=observes_task).make_networks(0)
-  assert networks.policy.shared_variables()[0].shape[-1] == 4
+  made = make(observes_task=observes_task).make_networks(0)
+  assert made.policy.shared_variables()[0].shape[-1] == 4
   assert inputs in [
-      variable.shape[-2] for variable in networks.policy.shared_variables()[:-1]
+      variable.shape[-2] for variable in made.policy.shared_variables()[:-1]
   ]
 
 
