@@ -35,33 +35,64 @@ Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
 
 
 class Builder(abc.ABC):
-  """Makes the parts of one agent, from its config and an `AgentSpec`."""
+  """The parts of one agent, made from its config and an `AgentSpec`.
 
-  # Whether each block has to be one whole episode of each environment.
+  An agent implements this class. `ExperimentConfig.make_builder` is the class;
+  `make_builder(agent_config, spec)` makes the builder, without TensorFlow, at
+  the start of a run, and again in each node of a program that needs one. A
+  ValueError there refuses config and tasks before anything has started. The
+  methods are then called in this order:
+
+    make_tables                        Reverb's server starts with the tables
+    make_networks, make_learner        the learner starts
+    make_policy                        once for each policy that acts
+    make_inserter                      once for each actor
+    num_learner_steps                  after each collection, on one machine
+
+  In a program, `make_tables` is called in the node of Reverb's server, and
+  `make_inserter` in each actor's; all else is called in the learner's node.
+  """
+
+  # Whether each block has to be one whole episode of each environment. Actors
+  # read it off the class.
   needs_whole_episodes = False
 
   @property
   @abc.abstractmethod
   def evaluated_policies(self) -> Sequence[str]:
-    """Of 'task' and 'shared', those that this agent trains."""
+    """The names of the policies that are evaluated: 'task', 'shared' or both.
+
+    Read when the learner starts; `make_policy` is then called with each.
+    """
 
   @property
   def behaviours(self) -> Sequence[str]:
-    """What acts in training, a block each: 'task', 'shared', or another."""
+    """The names of what acts in training: 'task', 'shared', or others.
+
+    Read when the learner starts; `make_policy` is then called with each. In
+    every collection each of them acts for one block, in this order.
+    """
     return ('task',)
 
   @abc.abstractmethod
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    """Reverb's tables.
+    """Makes Reverb's tables, before the server starts.
 
     Args:
-      apart: whether actors and learner run apart, and have to wait for each
-        other; on one machine `num_learner_steps` is their schedule.
+      apart: whether actors and learner run in different nodes of a program.
+        Then the tables' rate limiters have to make them wait for each other. On
+        one machine `num_learner_steps` is their schedule, and nothing may wait.
+
+    Returns:
+      The tables, which `make_inserter` fills and `make_learner` reads.
     """
 
   @property
   def keeps_replay(self) -> bool:
-    """Whether the tables are part of a checkpoint."""
+    """Whether the content of the tables is part of a checkpoint.
+
+    Read when the server and the learner start.
+    """
     return False
 
   @classmethod
@@ -69,29 +100,77 @@ class Builder(abc.ABC):
   def make_inserter(
       cls, spec: core_specs.AgentSpec, client: reverb.Client
   ) -> Inserter:
-    """What writes blocks into the tables.
+    """Makes the function that writes blocks into the tables, for one actor.
 
-    Of the class: a machine that acts has none of the files that a builder may
-    want, such as experts or teachers.
+    It is called on the class, without a builder: a machine that acts has none
+    of the files that a builder may read, such as experts or teachers.
+
+    Args:
+      spec: the tasks.
+      client: a client of the server with the tables of `make_tables`.
+
+    Returns:
+      A function that is called after each block with the name of the behaviour
+      that acted and the block, `[T, K, E, ...]` arrays by name, whose memory is
+      used again for the next block.
     """
 
   @property
   def max_actors(self) -> Optional[int]:
-    """How many actors of a program it can learn from; None: any number."""
+    """The largest number of actors in a program; None: any number.
+
+    Read when a program is laid out, which is refused if it has more.
+    """
     return None
 
   def num_learner_steps(self, env_steps: int) -> int:
-    """Steps to learn after a block, which brought the run to `env_steps`."""
+    """Returns the number of learner steps after a collection.
+
+    It is called on one machine alone, after every behaviour has acted for a
+    block and the blocks have been inserted. In a program the tables' rate
+    limiters take its place.
+
+    Args:
+      env_steps: the environment steps of the run so far, of all tasks together,
+        with those of this collection.
+
+    Returns:
+      How often `step` of the learner is called now; 0 as long as the replay is
+      too small.
+    """
     del env_steps
     return 1
 
   @abc.abstractmethod
   def make_networks(self, seed: int) -> Any:
-    """All networks; initial weights by the seed."""
+    """Makes all networks, once, before the learner and the policies.
+
+    A checkpoint is restored into the learner afterwards.
+    `ExperimentConfig.make_networks`, if given, takes this method's place.
+
+    Args:
+      seed: the seed of the initial weights, the experiment's.
+
+    Returns:
+      What `make_learner` and `make_policy` are given; nobody else looks at it.
+    """
 
   @abc.abstractmethod
   def make_policy(self, networks: Any, which: str) -> acting.AnyPolicy:
-    """What acts, in NumPy; `which` is evaluated, or a behaviour."""
+    """Makes a policy that acts in NumPy, in workers and evaluations.
+
+    It is called after `make_learner`, once for each name in
+    `evaluated_policies` and once for each in `behaviours`.
+
+    Args:
+      networks: what `make_networks` returned.
+      which: the name.
+
+    Returns:
+      A policy without numbers of its own: it acts with the variables that the
+      learner serves as 'policy'. A checkpoint holds it as JSON, so its class is
+      registered by `networks.acting.register`.
+    """
 
   @abc.abstractmethod
   def make_learner(
@@ -101,7 +180,19 @@ class Builder(abc.ABC):
       counter: counting.Counter,
       seed: int,
   ) -> learners.Learner:
-    """What learns from the tables; serves 'policy' to actors."""
+    """Makes the learner, once, after the networks.
+
+    Args:
+      networks: what `make_networks` returned.
+      client: a client of the server with the tables of `make_tables`; they are
+        empty, or hold the replay of the checkpoint that is resumed.
+      counter: counts `learner_steps`.
+      seed: the seed of everything random in learning, the experiment's.
+
+    Returns:
+      The learner. It reads the tables, and its `get_variables(['policy'])` are
+      the variables that the policies act with.
+    """
 
 
 class EpisodicBuilder(Builder):
@@ -170,11 +261,12 @@ class OnPolicyBuilder(Builder):
     """Initialises the builder.
 
     Args:
-      config: an agent's, with `envs_per_task`, `unroll_length`, `noise_color`.
-      spec: of its tasks.
+      config: the agent's config, with `envs_per_task`, `unroll_length` and
+        `noise_color`.
+      spec: the tasks.
 
     Raises:
-      ValueError: if they do not go together.
+      ValueError: if config and tasks do not fit.
     """
     if config.noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
       raise ValueError(
@@ -189,7 +281,10 @@ class OnPolicyBuilder(Builder):
 
   @property
   def state_size(self) -> int:
-    """Numbers that a policy remembers of an environment; 0: none."""
+    """The length of the vector that a policy remembers; 0: none.
+
+    Read by `make_tables`: a block begins with one for each environment.
+    """
     return 0
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
