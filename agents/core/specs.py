@@ -105,6 +105,30 @@ def to_unit_box(
   return 2.0 * (action - low) / (high - low) - 1.0
 
 
+def check_no_held_out(
+    spec: core_specs.AgentSpec, field: str, want: str
+) -> None:
+  """Refuses held-out tasks where policies depend on the training task.
+
+  Neither has a held-out task a place in the one-hot vector of the training
+  tasks, nor a head of its own.
+
+  Args:
+    spec: the tasks.
+    field: the field of the config that makes policies depend on the task.
+    want: the flags with which they would not, such as '--noobserves_task'.
+
+  Raises:
+    ValueError: if there are held-out tasks.
+  """
+  if spec.num_test_tasks:
+    raise ValueError(
+        f'{field}: a policy that depends on which training task it acts in '
+        f'cannot act in a held-out task; want {want} with a suite that has '
+        f'{spec.num_test_tasks} test tasks.'
+    )
+
+
 def check_meta_learner(
     spec: core_specs.AgentSpec, *, unroll_length: int, tasks_per_update: int
 ) -> None:

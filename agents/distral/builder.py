@@ -27,11 +27,9 @@ class DistralBuilder(builders.OnPolicyBuilder):
   def __init__(
       self, config: distral_config.DistralConfig, spec: core_specs.AgentSpec
   ):
-    if config.shared_observes_task and spec.num_test_tasks:
-      raise ValueError(
-          'shared_observes_task: a held-out task is none of those that the '
-          'shared policy was told of; want --noshared_observes_task with a '
-          f'suite that has {spec.num_test_tasks} test tasks.'
+    if config.shared_observes_task:
+      core_specs.check_no_held_out(
+          spec, 'shared_observes_task', '--noshared_observes_task'
       )
     if config.lstm_size and not isinstance(
         spec.action_spec, specs.DiscreteArray

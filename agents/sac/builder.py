@@ -28,13 +28,11 @@ class SACBuilder(builders.Builder):
       ValueError: if config and tasks do not go together.
     """
     specs.check_bounded('SAC', spec.action_spec)
-    if spec.num_test_tasks and (
-        config.observes_task or config.architecture != 'shared'
-    ):
-      raise ValueError(
-          'a held-out task is none of those that the policy was trained for; '
-          'want --noobserves_task --architecture=shared with a suite that has '
-          f'{spec.num_test_tasks} test tasks.'
+    if config.observes_task or config.architecture != 'shared':
+      specs.check_no_held_out(
+          spec,
+          'observes_task' if config.observes_task else 'architecture',
+          '--noobserves_task --architecture=shared',
       )
     self.config = config
     self.spec = spec

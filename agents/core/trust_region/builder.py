@@ -17,18 +17,14 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
     """Initialises the builder.
 
     Args:
-      config: the agent's config.
-      spec: the spec of the tasks.
+      config: the config of the agent.
+      spec: the tasks.
 
     Raises:
       ValueError: if the config does not fit the tasks.
     """
-    if config.observes_task and spec.num_test_tasks:
-      raise ValueError(
-          'observes_task: a held-out task is none of those that the policy was '
-          'told of; want --noobserves_task with a suite that has '
-          f'{spec.num_test_tasks} test tasks.'
-      )
+    if config.observes_task:
+      specs.check_no_held_out(spec, 'observes_task', '--noobserves_task')
     # If it is not known, the learner looks at the first blocks.
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
