@@ -1,13 +1,13 @@
 """The learner of A2C: one compiled step for each block of short unrolls."""
 
 from typing import (
-  Dict,
-  Iterator,
-  List,
-  NamedTuple,
-  Optional,
-  Sequence,
-  Tuple,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
 )
 
 from acme.utils import counting

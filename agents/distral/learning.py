@@ -1,13 +1,13 @@
 """The learner of Distral: one compiled step for each block of unrolls."""
 
 from typing import (
-  Callable,
-  Dict,
-  Iterator,
-  NamedTuple,
-  Optional,
-  Sequence,
-  Tuple,
+    Callable,
+    Dict,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
 )
 
 from acme.utils import counting

@@ -56,7 +56,7 @@ def train(
   # Launchpad's flag has a default; it is given if it is to be a program.
   flag = flags.FLAGS[launch_flags.LAUNCH_TYPE]
   launch_type = flag.value if flag.present else None
-  run(
+  run_experiment(
       agent,
       agent_config,
       make_builder,
@@ -68,7 +68,7 @@ def train(
   )
 
 
-def run(
+def run_experiment(
     agent: str,
     agent_config: setup.AgentConfig,
     make_builder: Type[builders.Builder],
@@ -106,20 +106,20 @@ def run(
   Raises:
     ValueError, OSError, or one of `ERRORS`: see `experiment.run_experiment`.
   """
-  options = options.resolved(agent)
+  run = options.resolved(agent)
   suite = suites.make_suite(
-      options.suite,
-      seed=options.seed,
-      reward_function_version=options.reward_function_version,
+      run.suite,
+      seed=run.seed,
+      reward_function_version=run.reward_function_version,
   )
   run_dir = run_directory.RunDirectory(
-      pathlib.Path(options.run_dir), resume=options.resume
+      pathlib.Path(run.run_dir), resume=run.resume
   )
   with run_dir.kept_once_stepped():
     suite = change_suite(suite)
-  if not options.resume:
+  if not run.resume:
     path = run_dir.path / 'flags.cfg'
-    flag_utils.flags_to_file(path, options, agent_config, *more_options)
+    flag_utils.flags_to_file(path, run, agent_config, *more_options)
     if launch_type is not None:
       name = getattr(launch_type, 'value', launch_type)
       with open(path, 'a', encoding='utf-8') as f:
@@ -131,23 +131,23 @@ def run(
       make_networks=make_networks,
       suite=suite,
       run_dir=run_dir,
-      seed=options.seed,
-      num_env_steps=options.num_env_steps,
-      num_workers=options.num_workers,
-      evaluate_every=options.evaluate_every,
-      evaluation_episodes=options.evaluation_episodes,
-      checkpoint_every=options.checkpoint_every,
-      device=options.device,
-      env_timeout_s=options.env_timeout_s,
+      seed=run.seed,
+      num_env_steps=run.num_env_steps,
+      num_workers=run.num_workers,
+      evaluate_every=run.evaluate_every,
+      evaluation_episodes=run.evaluation_episodes,
+      checkpoint_every=run.checkpoint_every,
+      device=run.device,
+      env_timeout_s=run.env_timeout_s,
   )
   if launch_type is None:
     rows = experiment.run_experiment(config)
   else:
     rows = program.run_program(
         config,
-        num_actors=options.num_actors,
+        num_actors=run.num_actors,
         launch_type=launch_type,
-        ray_address=options.ray_address,
+        ray_address=run.ray_address,
     )
   from distillery.agents.core import evaluation
 

@@ -36,7 +36,9 @@ def fixture_options(tmp_path, monkeypatch):
 
 
 def run(options, **changes):
-  return training.run('trpo', CONFIG, builder.TRPOBuilder, options, **changes)
+  return training.run_experiment(
+      'trpo', CONFIG, builder.TRPOBuilder, options, **changes
+  )
 
 
 def make_networks(spec, config, seed):

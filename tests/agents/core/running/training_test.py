@@ -412,7 +412,10 @@ def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(
   with pytest.warns(UserWarning, match='variables.index is missing'):
     helpers.run(run_dir, STEPS, resume=True)
   assert_same_results(finished, run_dir)
-  assert f'{STEPS - INTERVAL:,} steps: resuming from here' in capfd.readouterr().out
+  assert (
+      f'{STEPS - INTERVAL:,} steps: resuming from here'
+      in capfd.readouterr().out
+  )
 
 
 def test_with_all_checkpoints_damaged_nothing_is_touched(run_dir):
