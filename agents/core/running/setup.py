@@ -6,7 +6,7 @@ Imports no TensorFlow.
 import dataclasses
 import functools
 import json
-from typing import Any, Callable, Dict, Optional, Protocol, Type
+from typing import Any, Callable, ClassVar, Dict, Optional, Protocol, Type
 
 from distillery.agents.core import builders
 from distillery.agents.core import config_fields
@@ -29,6 +29,8 @@ MakeNetworks = Callable[[specs.AgentSpec, Any, int], Any]
 class AgentConfig(Protocol):
   """What every agent's frozen config dataclass has, besides its own."""
 
+  # A dataclass is known by it.
+  __dataclass_fields__: ClassVar[Dict[str, Any]]
   envs_per_task: int
   unroll_length: int
 
