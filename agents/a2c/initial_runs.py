@@ -45,16 +45,16 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
     ValueError: if there is no such run, or if its agent, tasks, networks or the
       unit of its values do not fit the new run. The message says which.
   """
-  run = user_paths.expand(config.initial_run)
+  run = pathlib.Path(user_paths.expand(config.initial_run))
   checkpoint = checkpoints.newest(run)
   if checkpoint is None:
-    raise ValueError(f'initial_run: there is no checkpoint in {run!r}.')
+    raise ValueError(f'initial_run: there is no checkpoint in {str(run)!r}.')
   about = run_directory.read_json(
-      pathlib.Path(run) / 'config.json', agent=str, agent_config=dict
+      run / 'config.json', agent=str, agent_config=dict
   )
   if about['agent'] not in ('a2c', 'distillation'):
     raise ValueError(
-        f'initial_run: {run!r} is a run of {about["agent"]}, want '
+        f'initial_run: {str(run)!r} is a run of {about["agent"]}, want '
         'one of a2c or distillation.'
     )
   _check_alike(config, about['agent_config'])
@@ -63,14 +63,14 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
     if config.initial_task not in names:
       raise ValueError(
           f'initial_task: got {config.initial_task!r}, and '
-          f'{run!r} was trained on {", ".join(names)}.'
+          f'{str(run)!r} was trained on {", ".join(names)}.'
       )
     rows = [names.index(config.initial_task)] * num_tasks
   elif len(names) == num_tasks:
     rows = list(range(num_tasks))
   else:
     raise ValueError(
-        f'initial_run: {run!r} was trained on {len(names)} tasks, and this run '
+        f'initial_run: {str(run)!r} was trained on {len(names)} tasks, and this run '
         f'has {num_tasks}; want initial_task, one of {", ".join(names)}.'
     )
   return InitialRun(checkpoint, len(names), rows)
@@ -143,12 +143,12 @@ def _check_alike(
     ours = getattr(config, name)
     if theirs.get(name, ours) != ours:
       raise ValueError(
-          f'{name}: got {ours}, and {run!r} was trained with {theirs[name]}; '
+          f'{name}: got {ours}, and {str(run)!r} was trained with {theirs[name]}; '
           'want the same.'
       )
   num_envs = theirs['envs_per_task']
   if theirs.get('normalize_rewards') and num_envs != config.envs_per_task:
     raise ValueError(
-        f'envs_per_task: got {config.envs_per_task}, and rewards in {run!r} '
+        f'envs_per_task: got {config.envs_per_task}, and rewards in {str(run)!r} '
         f'were normalised over {num_envs}; want the same.'
     )

@@ -57,6 +57,19 @@ class Builder(abc.ABC):
   # read it off the class.
   needs_whole_episodes = False
 
+  def __init__(self, config: Any, spec: core_specs.AgentSpec):
+    """Initialises the builder.
+
+    Args:
+      config: the agent's frozen config.
+      spec: the tasks.
+
+    Raises:
+      ValueError: in a subclass, if config and tasks do not fit.
+    """
+    self.config = config
+    self.spec = spec
+
   @property
   @abc.abstractmethod
   def evaluated_policies(self) -> Sequence[str]:
@@ -221,8 +234,7 @@ class EpisodicBuilder(Builder):
         unroll_length=config.unroll_length,
         tasks_per_update=config.tasks_per_update,
     )
-    self.config = config
-    self.spec = spec
+    super().__init__(config, spec)
 
   @property
   def evaluated_policies(self) -> Sequence[str]:
@@ -276,8 +288,7 @@ class OnPolicyBuilder(Builder):
     config_checks.warn_of_width(
         config, spec.action_spec, *core_specs.action_bounds(spec.action_spec)
     )
-    self.config = config
-    self.spec = spec
+    super().__init__(config, spec)
 
   @property
   def state_size(self) -> int:

@@ -101,8 +101,8 @@ def to_unit_box(
         f'action: got shape {tuple(action.shape)}, want [..., '
         f'{len(low)}] for bounds {low} and {high}.'
     )
-  low, high = np.float32(low), np.float32(high)
-  return 2.0 * (action - low) / (high - low) - 1.0
+  lowest, highest = np.asarray(low, np.float32), np.asarray(high, np.float32)
+  return 2.0 * (action - lowest) / (highest - lowest) - 1.0
 
 
 def check_no_held_out(

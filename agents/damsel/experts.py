@@ -307,7 +307,8 @@ def _solve(
   """
   environment = task.factory(0)
   shape = environment.observation_spec().shape
-  solved, steps = [], 0
+  solved: List[Tuple[np.ndarray, np.ndarray]] = []
+  steps = 0
   for number in range(max(_TRIES * num_episodes, _FIRST_TRIES)):
     if number == _FIRST_TRIES and not solved:
       break

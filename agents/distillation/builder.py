@@ -77,17 +77,18 @@ class DistillationBuilder(builders.OnPolicyBuilder):
   ) -> acting.ActingPolicy:
     if which == 'teacher':
       return self._teachers.policy
-    if which == 'either':
-      return rollouts.EitherPolicy(
-          self.make_policy(networks, 'task'),
-          self._teachers.policy,
-          self.config.student_probability,
-      )
-    return networks.acting_policy(
-        which,
+    student = networks.acting_policy(
+        'task',
         *specs.action_bounds(self.spec.action_spec),
         noise_color=self.config.noise_color,
     )
+    if which == 'task':
+      return student
+    either = rollouts.EitherPolicy(
+        student, self._teachers.policy, self.config.student_probability
+    )
+    # It only collects: no checkpoint holds it, so it has no `to_json`.
+    return either  # type: ignore[return-value]
 
   def make_learner(
       self,

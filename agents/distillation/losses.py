@@ -5,9 +5,7 @@ L = sum_k E_s KL( teacher_k(.|s) || student_k(.|s) )
 
 from distillery.ops import checks
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
 def distillation_loss(

@@ -53,13 +53,14 @@ def read(
   """
   found: Dict[str, _Teacher] = {}
   for run_dir in run_dirs:
-    loaded = checkpoints.load_policy(pathlib.Path(run_dir), 'task')
+    path = pathlib.Path(run_dir)
+    loaded = checkpoints.load_policy(path, 'task')
     if not isinstance(loaded.policy, acting_multi_head.MultiHeadPolicy):
       raise ValueError(
           f'teachers: the policy in {run_dir} is a '
           f'{type(loaded.policy).__name__}; want runs of A2C.'
       )
-    for index, name in enumerate(checkpoints.train_task_names(run_dir)):
+    for index, name in enumerate(checkpoints.train_task_names(path)):
       if name in found:
         raise ValueError(
             f'teachers: {name} has more than one; {run_dir} has ' 'the second.'

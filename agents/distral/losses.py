@@ -23,9 +23,7 @@ from typing import Dict, NamedTuple
 from distillery.ops import checks
 from distillery.ops import policy_gradient
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 _REGULARIZERS = ('sampled', 'exact', 'bonus')
 

@@ -4,7 +4,7 @@ Teh et al. 2017, sections 2.1 and 4.1. Arrays are float64 `[..., S, A]`; the
 leading axes are those of the tasks, and of repetitions. It needs only NumPy.
 """
 
-from typing import Any
+from typing import Any, Union
 
 from distillery.environments import two_rooms
 import numpy as np
@@ -198,7 +198,7 @@ def expected_return(
     policy: np.ndarray,
     gamma: float,
     num_steps: int,
-    costs: np.ndarray = 0.0,
+    costs: Union[float, np.ndarray] = 0.0,
 ) -> np.ndarray:
   """Computes E_pi sum_t gamma^t (R - cost), t < num_steps.
 
@@ -237,7 +237,7 @@ def _check_policy(tables: Tables, policy: np.ndarray) -> None:
 
 
 def _check_shape(
-    name: str, array: np.ndarray, is_good: bool, wanted: Any
+    name: str, array: Union[float, np.ndarray], is_good: bool, wanted: Any
 ) -> None:
   if not is_good:
     raise ValueError(f'{name}: got shape {np.shape(array)}, want {wanted}.')

@@ -17,9 +17,7 @@ from distillery.ops import minibatches
 from distillery.ops import trust_region
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 Metrics = Dict[str, tf.Tensor]
 

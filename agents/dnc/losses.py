@@ -21,9 +21,7 @@ from distillery.ops import families
 from distillery.ops import policy_gradient
 from distillery.ops import regions
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 Family = TypeVar('Family', families.Gaussian, families.Categorical)
 
@@ -73,14 +71,12 @@ def pairs(parameters: Family, num_contexts: int) -> Family:
   Raises:
     ValueError: if the number of policies is not K.
   """
-  for x in parameters:
+
+  def of_contexts(x: tf.Tensor) -> tf.Tensor:
     checks.has_shape('pairs', [num_contexts, *x.shape[1:]], parameters=x)
-  return type(parameters)(
-      *(
-          tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
-          for x in parameters
-      )
-  )
+    return tf.reshape(x, [num_contexts, num_contexts, -1, x.shape[-1]])
+
+  return type(parameters)(*map(of_contexts, parameters))
 
 
 def pairwise_penalty(new: Family, old: Family) -> tf.Tensor:

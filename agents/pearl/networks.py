@@ -1,6 +1,6 @@
 """The networks of PEARL: those of SAC, given a latent, and the encoder."""
 
-from typing import Dict, NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from distillery.agents.core import specs
 from distillery.agents.core.replay import transitions
@@ -145,7 +145,7 @@ def make_networks(
       action_size,
   )
   # The networks tell tasks apart by the latent alone.
-  common = dict(architecture='shared', observes_task=False)
+  common: Dict[str, Any] = dict(architecture='shared', observes_task=False)
   policy_seed, critics_seed, encoder_seed = np.random.SeedSequence(seed).spawn(
       3
   )

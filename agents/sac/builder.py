@@ -34,8 +34,7 @@ class SACBuilder(builders.Builder):
           'observes_task' if config.observes_task else 'architecture',
           '--noobserves_task --architecture=shared',
       )
-    self.config = config
-    self.spec = spec
+    super().__init__(config, spec)
     self._batch_per_task = _batch_per_task(config, spec.num_tasks)
     self._steps_per_block = _learner_steps_per_block(
         config, self._batch_per_task

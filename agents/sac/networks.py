@@ -1,6 +1,6 @@
 """The networks of SAC."""
 
-from typing import NamedTuple
+from typing import Any, Dict, NamedTuple
 
 from distillery.agents.core import specs
 from distillery.agents.sac import config as sac_config
@@ -38,7 +38,7 @@ def make_networks(
   Returns:
     The networks; the target critics have the critics' initial weights.
   """
-  common = dict(
+  common: Dict[str, Any] = dict(
       architecture=config.architecture, observes_task=config.observes_task
   )
   sizes = (

@@ -18,7 +18,7 @@ class TRPOLearner(trust_region_learner.TrustRegionLearner):
   def _step(self, block: blocks.Block, step: tf.Tensor) -> Dict[str, tf.Tensor]:
     """Makes one trust-region step; `step` counts blocks, int32 []."""
     self._check_block(block)
-    policy, critic = self._networks
+    policy, critic = self._networks.policy, self._networks.critic
     samples = block.samples()
     estimate = critic.estimate(block)
     result = self._trust_region_step(

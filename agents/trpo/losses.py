@@ -12,9 +12,7 @@ from distillery.ops import checks
 from distillery.ops import policy_gradient
 from distillery.ops import regions
 import tensorflow as tf
-import tensorflow_probability as tfp
-
-tfd = tfp.distributions
+from tensorflow_probability import distributions as tfd
 
 
 def surrogate_loss(

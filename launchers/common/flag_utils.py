@@ -15,14 +15,29 @@ import os
 import pathlib
 import re
 import typing
-from typing import Any, Dict, Generic, List, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    ClassVar,
+    Dict,
+    Generic,
+    List,
+    Protocol,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
 from absl import flags
 from distillery.agents.core.run_files import user_paths
 from distillery.launchers.common import entry_point
 from distillery.launchers.common import run_options
 
-Config = TypeVar('Config')
+
+class _Dataclass(Protocol):
+  __dataclass_fields__: ClassVar[Dict[str, Any]]
+
+
+Config = TypeVar('Config', bound=_Dataclass)
 
 # A launcher needs this module alone.
 RunOptions = run_options.RunOptions
@@ -156,7 +171,7 @@ def _define_flag(
   """Defines the flag of one field; `where` names the field in errors."""
   if field.default is dataclasses.MISSING:
     raise TypeError(f'{where}: got no default, want one')
-  common = dict(help=help_text, flag_values=flag_values)
+  common: Dict[str, Any] = dict(help=help_text, flag_values=flag_values)
   if field_type is bool:
     flags.DEFINE_bool(field.name, field.default, **common)
   elif field_type is int:

@@ -12,7 +12,6 @@ from distillery.agents.core import builders
 from distillery.agents.core import config_fields
 from distillery.agents.core import run_directory
 from distillery.agents.core import specs
-from distillery.agents.core.running import setup
 from distillery.environments import base
 from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory
@@ -65,7 +64,7 @@ class ExperimentConfig:
   """
 
   agent: str
-  agent_config: setup.AgentConfig
+  agent_config: AgentConfig
   make_builder: Type[builders.Builder]
   suite: base.TaskSuite
   seed: int
@@ -77,7 +76,7 @@ class ExperimentConfig:
   checkpoint_every: int
   device: str = 'auto'
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
-  make_networks: Optional[setup.MakeNetworks] = None
+  make_networks: Optional[MakeNetworks] = None
 
   def __post_init__(self):
     try:
@@ -98,13 +97,13 @@ class ExperimentConfig:
         raise
 
 
-def make_builder(config: setup.ExperimentConfig) -> builders.Builder:
+def make_builder(config: ExperimentConfig) -> builders.Builder:
   """Returns the builder of an experiment's agent.
 
   Raises:
     ValueError: if agent and suite do not fit.
   """
-  spec = setup.agent_spec(config.suite)
+  spec = agent_spec(config.suite)
   builder = config.make_builder(config.agent_config, spec)
   if config.make_networks is not None:
     # On the instance: whoever asks this builder for networks gets these.
@@ -140,7 +139,7 @@ def agent_spec(suite: base.TaskSuite) -> specs.AgentSpec:
 
 
 def make_pool(
-    config: setup.ExperimentConfig, num_workers: int, seed: int
+    config: ExperimentConfig, num_workers: int, seed: int
 ) -> pool_factory.AnyPool:
   """Environments of the tasks that an experiment trains on."""
   return pool_factory.make_pool(
@@ -153,7 +152,7 @@ def make_pool(
   )
 
 
-def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
+def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
   """Writes down what a run is, or checks that it is the one to go on with.
 
   Args:
@@ -164,7 +163,7 @@ def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
     ValueError: if the run to resume is another one.
   """
   description = {
-      **setup.describe(config),
+      **describe(config),
       'num_actors': num_actors,
       'is_program': num_actors > 0,
   }
@@ -189,14 +188,12 @@ def prepare(config: setup.ExperimentConfig, num_actors: int = 0) -> None:
     config.run_dir.write_json('config.json', description)
 
 
-def is_due(
-    config: setup.ExperimentConfig, every: int, before: int, now: int
-) -> bool:
+def is_due(config: ExperimentConfig, every: int, before: int, now: int) -> bool:
   """Whether, since `before`, a multiple of `every` was crossed, or the end."""
   return now // every > before // every or now >= config.num_env_steps
 
 
-def describe(config: setup.ExperimentConfig) -> Dict[str, Any]:
+def describe(config: ExperimentConfig) -> Dict[str, Any]:
   """The resolved config, as JSON."""
   return {
       'agent': config.agent,
@@ -213,9 +210,7 @@ def describe(config: setup.ExperimentConfig) -> Dict[str, Any]:
   }
 
 
-def _refuse_other_run(
-    config: setup.ExperimentConfig, here: Dict[str, Any]
-) -> None:
+def _refuse_other_run(config: ExperimentConfig, here: Dict[str, Any]) -> None:
   """Refuses to resume with a config that would have given another run."""
   run_dir = config.run_dir
   there = run_dir.read_json('config.json', agent_config=dict)

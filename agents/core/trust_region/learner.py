@@ -30,7 +30,7 @@ class TrustRegionLearner(learners.Learner):
   def __init__(
       self,
       config: trust_region_config.TrustRegionConfig,
-      networks: trust_region_networks.TrustRegionNetworks,
+      networks: trust_region_networks.PolicyAndCritic,
       seed: int,
       *,
       checkpointables: Mapping[str, Any],

@@ -1,6 +1,6 @@
 """Makes the networks of the agents that step within trust regions."""
 
-from typing import NamedTuple, Union
+from typing import NamedTuple, Protocol, Union
 
 from distillery.agents.core import specs as core_specs
 from distillery.agents.core.trust_region import config as trust_region_config
@@ -9,6 +9,18 @@ from distillery.networks import interfaces
 from distillery.networks.policies import columns
 from dm_env import specs
 import numpy as np
+
+
+class PolicyAndCritic(Protocol):
+  """What the networks of every agent with a trust region have."""
+
+  @property
+  def policy(self) -> interfaces.MultiTaskPolicy:
+    """The policies."""
+
+  @property
+  def critic(self) -> critics.Critic:
+    """The baseline."""
 
 
 class TrustRegionNetworks(NamedTuple):

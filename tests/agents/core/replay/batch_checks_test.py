@@ -141,7 +141,7 @@ def test_what_is_no_block_is_refused():
       0,
       iterator=itertools.repeat(block),
   )
-  with pytest.raises(ValueError, match='^block: got a .*dict.*, want a distil'):
+  with pytest.raises(ValueError, match='block: got a .*dict.*, want a distil'):
     learner.step()
   config = small_dnc.make_config()
   networks = small_dnc.make_networks(config)
