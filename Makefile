@@ -1,4 +1,4 @@
-# make run | lint | types | format | test | test-all | test-faults | test-acme |
+# make run | lint | format | test | test-all | test-faults | test-acme |
 #   test-launchpad | bench | gpu | lock
 #
 # Everything is installed in .venv. `make run RUN_FLAGS='--seed=1'` adds flags.
@@ -19,7 +19,7 @@ PYTHON = $(or $(shell $(FIND_PYTHON)),$(error acme-distillery needs Python \
 
 RUN_FLAGS ?=
 
-.PHONY: run lint types format test test-all test-faults test-acme test-launchpad \
+.PHONY: run lint format test test-all test-faults test-acme test-launchpad \
   gpu bench lock clean
 
 run: $(VENV)/.installed
@@ -85,12 +85,9 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/a2c.py
 
 # Checks the format, and for common mistakes.
-lint: $(VENV)/.installed-test
+lint: $(VENV)/.installed-test $(LINKS)
 	$(BIN)/pyink --check --quiet --diff .
 	$(BIN)/ruff check --quiet .
-
-# Checks types; there are errors left.
-types: $(VENV)/.installed-test $(LINKS)
 	$(BIN)/mypy
 
 format: $(VENV)/.installed-test
