@@ -10,7 +10,6 @@ from typing import (
     Tuple,
 )
 
-from distillery.agents.core import specs as core_specs
 from dm_env import specs
 import numpy as np
 
@@ -71,7 +70,7 @@ def check_bounded(agent: str, action_spec: specs.Array) -> None:
     ValueError: if actions are discrete, or a bound is missing, infinite or the
       other one's equal.
   """
-  low, high = core_specs.action_bounds(action_spec)
+  low, high = action_bounds(action_spec)
   if not low or not np.isfinite([low, high]).all():
     raise ValueError(
         f'{agent} needs continuous actions with finite bounds, '
@@ -106,7 +105,7 @@ def to_unit_box(
 
 
 def check_no_held_out(
-    spec: core_specs.AgentSpec, field: str, want: str
+    spec: AgentSpec, field: str, want: str
 ) -> None:
   """Refuses held-out tasks where policies depend on the training task.
 
@@ -130,7 +129,7 @@ def check_no_held_out(
 
 
 def check_meta_learner(
-    spec: core_specs.AgentSpec, *, unroll_length: int, tasks_per_update: int
+    spec: AgentSpec, *, unroll_length: int, tasks_per_update: int
 ) -> None:
   """Refuses what updates of whole episodes, of some tasks, cannot be made of.
 
