@@ -244,7 +244,8 @@ def test_other_columns_end_no_run(run_dir, capsys):
   train = metrics.TrainRecord(run_dir, metrics.Summary(run_dir), ['a'], 0, 0)
   train.add(1, 1.0, 1, [], {'loss': 1.0})
   train.add(2, 1.0, 2, [], {'error': 1.0})
-  assert 'train.csv has other columns than the new rows (error, loss' in capsys.readouterr().out
+  said = capsys.readouterr().out
+  assert 'train.csv has other columns than the new rows (error, loss' in said
 
 
 def test_ctrl_c_while_a_table_is_written_is_ctrl_c(run_dir, monkeypatch):
