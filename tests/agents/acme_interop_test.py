@@ -54,6 +54,7 @@ def expected_return(environment, policy):
   return np.delete(value, environment.goal).mean()
 
 
+@pytest.mark.slow
 def test_acmes_dqn_learns_a_grid(acme_adders):
   """What Reverb samples has no seed, so the bounds are wide."""
   del acme_adders

@@ -105,6 +105,7 @@ def test_checkpoints_may_lie_on_another_disk(compiled, tmp_path, monkeypatch):
     shutil.rmtree(disk)
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
   run(tmp_path / 'run', 10)
   newest = checkpoints.newest(tmp_path / 'run')
@@ -193,6 +194,7 @@ def test_a_replay_that_is_never_written_ends_the_run(
   assert not list((tmp_path / 'run').glob('checkpoints/*'))
 
 
+@pytest.mark.slow
 def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
     compiled, tmp_path, monkeypatch
 ):

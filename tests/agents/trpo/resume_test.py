@@ -70,6 +70,7 @@ def kill_between_checkpoints(path):
       process.kill()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
   """With all that a critic has: Adam's moments, and statistics of targets."""
   killed, unbroken = tmp_path / 'killed', tmp_path / 'unbroken'

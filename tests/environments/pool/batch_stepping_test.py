@@ -17,6 +17,8 @@ import pytest
 class Still:
   """A policy that does nothing."""
 
+  state_size = 0
+
   def select_tasks(self, parameters, task_index):
     return None
 

@@ -15,6 +15,12 @@ import pytest
 import tensorflow as tf
 
 
+@pytest.fixture(autouse=True)
+def fixture_eagerly(run_eagerly):
+  """A batch is refused sooner than a step is compiled."""
+  tf.config.run_functions_eagerly(True)
+
+
 def without(name):
   def change(batch):
     batch[name] = None

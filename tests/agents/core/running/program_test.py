@@ -100,7 +100,11 @@ def steps_of(rows):
 
 @pytest.mark.parametrize(
     'agent, columns',
-    [('distral', {'task', 'shared'}), ('sac', {'shared'}), ('pearl', {'task'})],
+    [
+        ('distral', {'task', 'shared'}),
+        pytest.param('sac', {'shared'}, marks=pytest.mark.slow),
+        pytest.param('pearl', {'task'}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_program_leaves_what_a_run_leaves(tmp_path, capsys, agent, columns):
   path = tmp_path / 'run'
@@ -168,6 +172,7 @@ def test_a_program_goes_on_from_its_checkpoint(tmp_path):
   assert read(path, 'evaluation.csv') == evaluated
 
 
+@pytest.mark.slow
 def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
   path = tmp_path / 'run'
   run(path, 500)
@@ -185,6 +190,7 @@ def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
   assert learner_steps == list(range(1, len(learner_steps) + 1))
 
 
+@pytest.mark.slow
 def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
   path = tmp_path / 'run'
   run(path, 500)
@@ -214,6 +220,7 @@ def test_a_program_takes_back_what_came_after_its_checkpoint(tmp_path, capsys):
   assert event.step == saved + 1
 
 
+@pytest.mark.slow
 def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):
   path = tmp_path / 'run'
   run(path, 3_000, 'sac')
@@ -223,6 +230,7 @@ def test_off_policy_actors_and_learner_wait_for_each_other(tmp_path):
   assert int(last['learner_steps']) == pytest.approx(expected, rel=0.1)
 
 
+@pytest.mark.slow
 def test_actors_do_not_see_the_same(tmp_path):
   config = config_of(tmp_path / 'run', 1_000)
   from distillery.agents.core.running import nodes
@@ -280,6 +288,7 @@ def test_actors_want_no_builder_and_so_none_of_its_files(tmp_path, monkeypatch):
   assert len(made) == 3  # The program's, Reverb's and the learner's.
 
 
+@pytest.mark.slow
 def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
   suite = run_helpers.make_spoilt_suite(np.nan, 0)
   with pytest.raises(
@@ -292,6 +301,7 @@ def test_an_environment_that_fails_for_good_ends_the_program(tmp_path):
     run(tmp_path / 'run', 100_000, suite=suite)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
   config, make_builder, _ = AGENTS['sac']
   spoilt = dataclasses.replace(config, reward_scale=1e38)
@@ -303,6 +313,7 @@ def test_a_loss_that_is_not_finite_ends_the_program(tmp_path, monkeypatch):
     run(tmp_path / 'run', 100_000, 'sac')
 
 
+@pytest.mark.slow
 def test_a_checkpoint_that_does_not_fit_is_tried_again(
     tmp_path, monkeypatch, capsys
 ):
@@ -327,6 +338,7 @@ def test_a_checkpoint_that_does_not_fit_is_tried_again(
   assert checkpoints.env_steps(checkpoints.newest(path)) >= 2_000
 
 
+@pytest.mark.slow
 def test_a_replay_that_does_not_fit_is_tried_again(
     tmp_path, monkeypatch, capsys
 ):
@@ -351,6 +363,7 @@ def test_a_replay_that_does_not_fit_is_tried_again(
   assert not list((path / 'checkpoints').glob('*.tmp'))
 
 
+@pytest.mark.slow
 def test_a_program_is_not_at_its_end_before_that_is_saved(
     tmp_path, monkeypatch
 ):
@@ -367,6 +380,7 @@ def test_a_program_is_not_at_its_end_before_that_is_saved(
     run(tmp_path / 'run', 400)
 
 
+@pytest.mark.slow
 def test_a_last_evaluation_that_fails_is_made_up(tmp_path, monkeypatch):
   evaluate, calls = evaluation.evaluate, []
 
