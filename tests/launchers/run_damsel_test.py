@@ -79,7 +79,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
 @pytest.mark.parametrize(
     'arguments, words',
     [
-        (['--experts='], 'experts: want the directory'),
+        (['--experts='], 'experts: got no directory, want the one that holds'),
         (['--suite=MT10'], "no scripted expert for 'reach-v3' of MT10"),
         (
             ['--expert_source=sac_per_task'],
