@@ -1,4 +1,4 @@
-"""Makes the parts of an A2C agent; see `core.builders` on its imports."""
+"""Defines the builder of A2C; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ if typing.TYPE_CHECKING:
 
 
 class A2CBuilder(builders.OnPolicyBuilder):
-  """A2C on blocks of short unrolls, one queue."""
+  """The builder of A2C, which learns from blocks of short unrolls."""
 
   def __init__(self, config: a2c_config.A2CConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
     Raises:
-      ValueError: if config and tasks do not go together.
+      ValueError: if the config does not fit the tasks, or `initial_run` does
+        not fit the config.
     """
     specs.check_continuous('A2C', spec.action_spec)
     if config.initial_run:
@@ -37,7 +42,8 @@ class A2CBuilder(builders.OnPolicyBuilder):
 
   @property
   def max_actors(self) -> Optional[int]:
-    # Returns go on from block to block, of the same environments.
+    # The returns that scale the rewards continue from block to block, so all
+    # blocks must come from the same environments.
     return 1 if self.config.normalize_rewards else None
 
   def make_networks(self, seed: int) -> a2c_networks.A2CNetworks:

@@ -1,4 +1,4 @@
-"""A2C's configuration: the only place of its defaults, checks and help."""
+"""Defines A2C's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 from typing import Literal, Tuple
@@ -9,57 +9,59 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class A2CConfig:
-  """Advantage actor-critic of K tasks (Mnih et al. 2016; Arora et al. 2018)."""
+  """The settings of A2C (Mnih et al. 2016; Arora et al. 2018)."""
 
   architecture: Literal['multi_head', 'separate'] = config_fields.field(
       'multi_head',
-      "What tasks share. 'multi_head': one network, of which only the last "
-      "layer is each task's own. 'separate': nothing; K agents with a network "
-      'each learn side by side.',
+      "The layers that tasks share: 'multi_head' (the hidden layers of the "
+      "policy and the first layer of the values) or 'separate' (none; an agent "
+      'for each task is trained in the same update).',
   )
   order: Literal['joint', 'turns'] = config_fields.field(
       'joint',
-      "The order of updates. 'joint': one update minimises the sum of all "
-      "tasks' losses. 'turns': one update for each task after the other, as in "
-      'the study.',
+      "The order of updates: 'joint' (one update for the sum of all tasks' "
+      "losses) or 'turns' (one update for each task after the other, as in the "
+      'study).',
   )
+  # The statistics of the observations of that run are not updated further. Its
+  # statistics of returns, which normalize_rewards uses, are, and so they need
+  # the same envs_per_task. A distilled student has no values, so its values
+  # start from random weights.
   initial_run: str = config_fields.field(
       '',
-      'The directory of a run of A2C or of distillation with networks of the '
-      'same sizes; training starts from its newest checkpoint. Its statistics '
-      'of observations stay as they are. Its statistics of returns, which '
-      'normalize_rewards uses, are updated further and need the same '
-      'envs_per_task. A distilled student has no values, so they start from '
-      'random weights. If empty, everything does.',
+      'The directory of a run of A2C or of distillation, with layers of the '
+      'same sizes, from whose newest checkpoint training starts. Empty: '
+      'training starts from random weights.',
       is_path=True,
   )
   initial_task: str = config_fields.field(
       '',
-      'The name of a task of initial_run; every task here starts from its '
-      'layers. If empty, each task starts from the task of initial_run in the '
-      'same position, and both runs have the same number of tasks.',
+      'The name of the task of initial_run from whose layers every task '
+      'starts. Empty: each task starts from the task in the same position, and '
+      'both runs must have the same number of tasks.',
   )
   trainable: Literal['all', 'last', 'last_two'] = config_fields.field(
       'all',
-      "The layers that are trained after initial_run: 'all', 'last' (the last "
-      "layers of policy and values, and the standard deviations) or 'last_two' "
-      '(also the last but one of the policy). Values that start from random '
-      'weights are trained in all layers.',
+      "The layers that are trained if initial_run is given: 'all', 'last' (the "
+      'last layers of policy and values, and the standard deviations) or '
+      "'last_two' (also the last but one of the policy). Values that start "
+      'from random weights are trained in all layers.',
   )
   envs_per_task: int = shared_fields.envs_per_task(16)
   unroll_length: int = shared_fields.unroll_length(
-      5, 'Returns are bootstrapped after the last one.'
+      5, 'Returns are bootstrapped after the last step.'
   )
   discount: float = shared_fields.discount(0.99)
   entropy_cost: float = config_fields.field(
       0.01,
-      'The weight of the entropy bonus. With normalize_rewards, rewards are '
-      'smaller, and a smaller weight or 0 is better.',
+      'The weight of the entropy bonus, in units of the return per nat. 0: no '
+      'bonus. With normalize_rewards, rewards are smaller, and a smaller '
+      'weight or 0 is better.',
       config_fields.NOT_NEGATIVE,
   )
   value_cost: float = config_fields.field(
       0.5,
-      'The weight of the squared error of the values.',
+      'The weight of the squared error of the values beside the policy loss.',
       config_fields.NOT_NEGATIVE,
   )
   normalize_rewards: bool = config_fields.field(
@@ -70,13 +72,13 @@ class A2CConfig:
   min_return_std: float = config_fields.field(
       1e-4,
       'The lower bound of the standard deviation by which normalize_rewards '
-      'divides.',
+      'divides rewards, in units of the return.',
       config_fields.POSITIVE,
   )
   learning_rate: float = shared_fields.learning_rate(7e-4, 'RMSprop')
   rms_prop_decay: float = shared_fields.rms_prop_decay(0.99)
   rms_prop_epsilon: float = shared_fields.rms_prop_epsilon(
-      1e-5, "TensorFlow's implementations of A2C have 1e-5."
+      1e-5, "TensorFlow's implementations of A2C use 1e-5."
   )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
@@ -90,16 +92,16 @@ class A2CConfig:
     config_fields.check_fields(self)
     if (self.order, self.architecture) == ('turns', 'separate'):
       raise ValueError(
-          "order='turns' would change nothing for architecture='separate', "
-          "whose tasks share nothing, but its cost; want order='joint'."
+          "order='turns' would only cost time with architecture='separate', "
+          "whose tasks share nothing; want order='joint'."
       )
     if self.initial_task and not self.initial_run:
       raise ValueError(
-          f'initial_task={self.initial_task!r} is a task of no run; want '
-          'initial_run, or none.'
+          f'initial_task={self.initial_task!r} has no effect without '
+          'initial_run; want both or neither.'
       )
     if self.trainable != 'all' and not self.initial_run:
       raise ValueError(
-          f'trainable={self.trainable!r} would leave most layers as they were '
-          'drawn; want initial_run, or all.'
+          f'trainable={self.trainable!r} would leave random weights in most '
+          "layers without initial_run; want initial_run, or trainable='all'."
       )

@@ -1,4 +1,4 @@
-"""The learner of A2C: one compiled step for each block of short unrolls."""
+"""Defines the learner of A2C, which makes one compiled step for each block."""
 
 from typing import (
     Dict,
@@ -28,11 +28,11 @@ class Batch(NamedTuple):
   """The samples of a block, as an update needs them.
 
   Attributes:
-    observation: float32 `[K, N, D]`.
-    action: float32 `[K, N, A]`.
-    behaviour_log_prob: float32 `[K, N]`, log-probability of the action under
-      the policy that acted.
-    value_target: float32 `[K, N]`, the n-step return.
+    observation: the observations, float32 `[K, N, D]`.
+    action: the actions, float32 `[K, N, A]`.
+    behaviour_log_prob: the log-probability of each action under the policy that
+      acted, float32 `[K, N]`.
+    value_target: the n-step returns, float32 `[K, N]`.
   """
 
   observation: tf.Tensor
@@ -60,10 +60,10 @@ class A2CLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the losses' and optimisers' settings.
-      networks: what is trained.
-      iterator: gives blocks `[T, K, E, ...]`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimisers.
+      networks: the networks that are trained.
+      iterator: yields blocks `[K, T, E, ...]`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks
@@ -202,7 +202,7 @@ class A2CLearner(learners.Learner):
           + config.value_cost * terms.value,
           axis=1,
       )
-      # The sum of the tasks' means, so that each head learns as if it were
+      # The tasks' means are summed, so that each head learns as if it were
       # alone.
       loss = tf.reduce_sum(weight * of_task)
     shared, own = tape.gradient(loss, (self._shared, self._own))

@@ -1,4 +1,4 @@
-"""The scale of each task's rewards."""
+"""Scales the rewards of each task."""
 
 from distillery.ops import checks
 from distillery.ops import moments
@@ -26,7 +26,8 @@ class RewardScale(snt.Module):
       num_tasks: the number of tasks, K.
       envs_per_task: the number of environments of each task, E.
       discount: the discount factor of the returns, in [0, 1].
-      min_std: the least standard deviation to divide by.
+      min_std: the lower bound of the standard deviation by which rewards are
+        divided, in units of the return.
     """
     super().__init__(name='reward_scale')
     self._discount = discount

@@ -1,7 +1,7 @@
-"""What an agent has to provide to be run.
+"""Defines builders, the classes that make the parts of an agent.
 
-A builder's module imports no TensorFlow, only its methods do: a program that
-names a builder is imported by every worker process.
+A builder's module must not import TensorFlow; only its methods do so. Every
+worker process imports the main script, and with it the builders that it names.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ if typing.TYPE_CHECKING:
   import reverb
 
 
-# Takes the name of the behaviour that acted and what it did: arrays
-# `[K, T, E, ...]` by name, as `Pool.collect` returns them.
+# A function that inserts a block. Its arguments are the name of the behaviour
+# that acted and the block, arrays `[K, T, E, ...]` by name, as `Pool.collect`
+# returns them.
 Inserter = Callable[[str, Mapping[str, np.ndarray]], None]
 
 
 class Builder(abc.ABC):
-  """The parts of one agent, made from its config and an `AgentSpec`.
+  """The base class of builders, which make the parts of an agent.
 
-  An agent implements this class. `ExperimentConfig.make_builder` is the class;
-  `make_builder(agent_config, spec)` makes the builder, without TensorFlow, at
-  the start of a run, and again in each node of a program that needs one. A
-  ValueError there refuses config and tasks before anything has started. The
-  methods are then called in this order:
+  Every agent has a subclass, which is the `make_builder` of an
+  `ExperimentConfig`. `make_builder(agent_config, spec)` makes the builder,
+  without TensorFlow, at the start of a run, and again in each node of a program
+  that needs one. It raises a ValueError if the config does not fit the tasks,
+  before anything has started. The methods are then called in this order:
 
     make_tables                        Reverb's server starts with the tables
     make_networks, make_learner        the learner starts
@@ -49,23 +50,23 @@ class Builder(abc.ABC):
     make_inserter                      once for each actor
     num_learner_steps                  after each collection, on one machine
 
-  In a program, `make_tables` is called in the node of Reverb's server, and
-  `make_inserter` in each actor's; all else is called in the learner's node.
+  In a program, `make_tables` is called in the node of Reverb's server,
+  `make_inserter` in each actor's node, and the others in the learner's node.
   """
 
-  # Whether each block has to be one whole episode of each environment. Actors
-  # read it off the class.
+  # Whether each block must hold one whole episode of each environment. Actors
+  # read this attribute of the class.
   needs_whole_episodes = False
 
   def __init__(self, config: Any, spec: core_specs.AgentSpec):
     """Initialises the builder.
 
     Args:
-      config: the agent's frozen config.
-      spec: the tasks.
+      config: the agent's config, a frozen dataclass.
+      spec: the description of the tasks.
 
     Raises:
-      ValueError: in a subclass, if config and tasks do not fit.
+      ValueError: in a subclass, if the config does not fit the tasks.
     """
     self.config = config
     self.spec = spec
@@ -75,15 +76,17 @@ class Builder(abc.ABC):
   def evaluated_policies(self) -> Sequence[str]:
     """The names of the policies that are evaluated: 'task', 'shared' or both.
 
-    Read when the learner starts; `make_policy` is then called with each.
+    It is read when the learner starts. `make_policy` is then called with each
+    name.
     """
 
   @property
   def behaviours(self) -> Sequence[str]:
-    """The names of what acts in training: 'task', 'shared', or others.
+    """The names of the policies that act in training, such as 'task'.
 
-    Read when the learner starts; `make_policy` is then called with each. In
-    every collection each of them acts for one block, in this order.
+    It is read when the learner starts. `make_policy` is then called with each
+    name. In every collection each of these policies acts for one block, in this
+    order.
     """
     return ('task',)
 
@@ -92,19 +95,20 @@ class Builder(abc.ABC):
     """Makes Reverb's tables, before the server starts.
 
     Args:
-      apart: whether actors and learner run in different nodes of a program.
-        Then the tables' rate limiters have to make them wait for each other. On
-        one machine `num_learner_steps` is their schedule, and nothing may wait.
+      apart: whether actors and learner run in different nodes of a program. If
+        so, the tables' rate limiters must make them wait for each other. On one
+        machine `num_learner_steps` sets the schedule, and no table may block.
 
     Returns:
-      The tables, which `make_inserter` fills and `make_learner` reads.
+      The tables. The function of `make_inserter` fills them, and the learner
+      reads them.
     """
 
   @property
   def keeps_replay(self) -> bool:
     """Whether the content of the tables is part of a checkpoint.
 
-    Read when the server and the learner start.
+    It is read when the server and the learner start.
     """
     return False
 
@@ -115,41 +119,42 @@ class Builder(abc.ABC):
   ) -> Inserter:
     """Makes the function that writes blocks into the tables, for one actor.
 
-    It is called on the class, without a builder: a machine that acts has none
-    of the files that a builder may read, such as experts or teachers.
+    It is called on the class, without a builder, because the machine of an
+    actor may not have the files that a builder reads, such as experts or
+    teachers.
 
     Args:
-      spec: the tasks.
-      client: a client of the server with the tables of `make_tables`.
+      spec: the description of the tasks.
+      client: a client of the server that has the tables of `make_tables`.
 
     Returns:
-      A function that is called after each block with the name of the behaviour
-      that acted and the block, `[T, K, E, ...]` arrays by name, whose memory is
-      used again for the next block.
+      A function that is called after each block. Its arguments are the name of
+      the behaviour that acted and the block, arrays `[K, T, E, ...]` by name.
+      The memory of these arrays is used again for the next block.
     """
 
   @property
   def max_actors(self) -> Optional[int]:
-    """The largest number of actors in a program; None: any number.
+    """The largest number of actors in a program; None if there is no limit.
 
-    Read when a program is laid out, which is refused if it has more.
+    It is read when a program is made. A program with more actors is refused.
     """
     return None
 
   def num_learner_steps(self, env_steps: int) -> int:
     """Returns the number of learner steps after a collection.
 
-    It is called on one machine alone, after every behaviour has acted for a
-    block and the blocks have been inserted. In a program the tables' rate
-    limiters take its place.
+    It is called only if everything runs on one machine, after every behaviour
+    has acted for a block and the blocks have been inserted. In a program the
+    tables' rate limiters take its place.
 
     Args:
-      env_steps: the environment steps of the run so far, of all tasks together,
-        with those of this collection.
+      env_steps: the number of environment steps of the run so far, summed over
+        all tasks, including this collection.
 
     Returns:
-      How often `step` of the learner is called now; 0 as long as the replay is
-      too small.
+      The number of calls of the learner's `step`; 0 while the replay is too
+      small.
     """
     del env_steps
     return 1
@@ -158,14 +163,15 @@ class Builder(abc.ABC):
   def make_networks(self, seed: int) -> Any:
     """Makes all networks, once, before the learner and the policies.
 
-    A checkpoint is restored into the learner afterwards.
-    `ExperimentConfig.make_networks`, if given, takes this method's place.
+    A checkpoint is restored into the learner afterwards. If
+    `ExperimentConfig.make_networks` is given, it is called instead of this
+    method.
 
     Args:
-      seed: the seed of the initial weights, the experiment's.
+      seed: the experiment's seed, from which the initial weights are drawn.
 
     Returns:
-      What `make_learner` and `make_policy` are given; nobody else looks at it.
+      The networks, in any form that `make_learner` and `make_policy` accept.
     """
 
   @abc.abstractmethod
@@ -173,16 +179,16 @@ class Builder(abc.ABC):
     """Makes a policy that acts in NumPy, in workers and evaluations.
 
     It is called after `make_learner`, once for each name in
-    `evaluated_policies` and once for each in `behaviours`.
+    `evaluated_policies` and once for each name in `behaviours`.
 
     Args:
-      networks: what `make_networks` returned.
-      which: the name.
+      networks: the networks that `make_networks` returned.
+      which: the name of the policy.
 
     Returns:
-      A policy without numbers of its own: it acts with the variables that the
-      learner serves as 'policy'. A checkpoint holds it as JSON, so its class is
-      registered by `networks.acting.register`.
+      The policy. It has no parameters of its own, but acts with the variables
+      that the learner serves as 'policy'. A checkpoint holds it as JSON, so its
+      class must be registered by `networks.acting.register`.
     """
 
   @abc.abstractmethod
@@ -196,38 +202,41 @@ class Builder(abc.ABC):
     """Makes the learner, once, after the networks.
 
     Args:
-      networks: what `make_networks` returned.
-      client: a client of the server with the tables of `make_tables`; they are
-        empty, or hold the replay of the checkpoint that is resumed.
-      counter: counts `learner_steps`.
-      seed: the seed of everything random in learning, the experiment's.
+      networks: the networks that `make_networks` returned.
+      client: a client of the server that has the tables of `make_tables`. They
+        are empty, or hold the replay of the checkpoint that is resumed.
+      counter: the counter of `learner_steps`.
+      seed: the experiment's seed, for everything random in learning.
 
     Returns:
-      The learner. It reads the tables, and its `get_variables(['policy'])` are
-      the variables that the policies act with.
+      The learner. It reads the tables, and its `get_variables(['policy'])`
+      returns the variables with which the policies act.
     """
 
 
 class EpisodicBuilder(Builder):
-  """Replay of whole episodes by task, for meta-learners with a latent.
+  """The base class of builders of meta-learners, which replay whole episodes.
 
-  In turns, 'shared' acts as at first in a new task, and 'task' by what is known
-  of it. A subclass calls this constructor once it has checked what is its own.
+  In every collection two policies act, one after the other. 'shared' acts
+  without knowledge of the task, as in the first episode of a new task. 'task'
+  acts from a latent that was inferred from earlier episodes of the task. A
+  subclass makes its own checks before it calls this constructor.
   """
 
   needs_whole_episodes = True
-  # The kinds of episodes that actors insert, see `episodes.Kind`.
+  # The names of the kinds of episodes that actors insert, see `episodes.Kind`.
   inserted_kinds: Sequence[str] = ('context',)
 
   def __init__(self, config: Any, spec: core_specs.AgentSpec):
-    """Checks what all of them need.
+    """Initialises the builder.
 
     Args:
-      config: the agent's, with `unroll_length` and `tasks_per_update`.
-      spec: the tasks.
+      config: the agent's config, with `unroll_length` and `tasks_per_update`.
+      spec: the description of the tasks.
 
     Raises:
-      ValueError: if they do not go together.
+      ValueError: if `unroll_length` is not one whole episode, or an update has
+        more tasks than there are.
     """
     core_specs.check_meta_learner(
         spec,
@@ -258,7 +267,7 @@ class EpisodicBuilder(Builder):
     del spec
 
     def insert(behaviour: str, block: Mapping[str, np.ndarray]) -> None:
-      del behaviour  # Contexts come from both.
+      del behaviour  # The episodes of both behaviours are used alike.
       rows = transitions.pack_episodes(block)
       for kind in cls.inserted_kinds:
         episodes.insert(client, kind, rows)
@@ -267,7 +276,10 @@ class EpisodicBuilder(Builder):
 
 
 class OnPolicyBuilder(Builder):
-  """Blocks of unrolls, one queue for each policy that acts."""
+  """The base class of builders whose actors fill queues with blocks of unrolls.
+
+  There is one queue for each policy that acts.
+  """
 
   def __init__(self, config: Any, spec: core_specs.AgentSpec):
     """Initialises the builder.
@@ -275,10 +287,10 @@ class OnPolicyBuilder(Builder):
     Args:
       config: the agent's config, with `envs_per_task`, `unroll_length` and
         `noise_color`.
-      spec: the tasks.
+      spec: the description of the tasks.
 
     Raises:
-      ValueError: if config and tasks do not fit.
+      ValueError: if `noise_color` is not 0 and actions are discrete.
     """
     if config.noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
       raise ValueError(
@@ -292,14 +304,15 @@ class OnPolicyBuilder(Builder):
 
   @property
   def state_size(self) -> int:
-    """The length of the vector that a policy remembers; 0: none.
+    """The length of the vector that a policy remembers; 0 without a memory.
 
-    Read by `make_tables`: a block begins with one for each environment.
+    A block begins with one such vector for each environment, so `make_tables`
+    needs its length.
     """
     return 0
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:
-    del apart  # Who writes waits for a full queue, who reads for an empty one.
+    del apart  # A full queue makes writers wait, an empty one readers.
     from distillery.agents.core.replay import blocks
 
     return [

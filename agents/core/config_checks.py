@@ -1,6 +1,6 @@
-"""Checks of several fields of a config together, or of fields and tasks.
+"""Checks several fields of a config together, or a config and its tasks.
 
-Those of one field are `config_fields.Check`.
+A check of a single field is a `config_fields.Check`.
 """
 
 import os
@@ -10,16 +10,16 @@ import warnings
 from distillery.distributed import ray_engine
 import numpy as np
 
-# Of half the width of an action's bounds to the width of the noise, or the
-# other way round: beyond it is worth a warning.
+# The largest ratio of half the width of an action's bounds to the standard
+# deviation of the noise, or of the second to the first, without a warning.
 _MAX_RATIO = 10.0
 
 
 def std_range(config: Any) -> None:
-  """Checks that min_std <= initial_std <= max_std.
+  """Checks that min_std <= initial_std <= max_std in a config.
 
   Raises:
-    ValueError: if not.
+    ValueError: if `initial_std` lies outside of these bounds.
   """
   if not config.min_std <= config.initial_std <= config.max_std:
     raise ValueError(
@@ -29,56 +29,61 @@ def std_range(config: Any) -> None:
 
 
 def warn_of_entropy(config: Any) -> None:
-  """Warns of a target of a soft actor-critic's entropy with the wrong sign.
+  """Warns if the target of a soft actor-critic's entropy has the wrong sign.
 
   Args:
-    config: an agent's, with `entropy_per_dimension`.
+    config: the agent's config, with `entropy_per_dimension`.
   """
   target = config.entropy_per_dimension
   if target > 0.0:
-    # Four frames up is the code that made the config.
+    # The code that makes the config is four frames up.
     warnings.warn(
-        f'entropy_per_dimension={target} is of the wrong sign: even uniformly '
-        'random actions have no more than log 2 = 0.693; -1 is usual',
+        f'entropy_per_dimension={target} has the wrong sign: even uniformly '
+        'random actions have an entropy of only log 2 = 0.693; -1 is usual',
         stacklevel=4,
     )
 
 
 def contexts_of_both_behaviours(config: Any) -> None:
-  """Checks that the episodes of a task in a block fit into its contexts.
+  """Checks that a task's contexts can hold all its episodes of a collection.
+
+  Otherwise contexts would hold no episode of the behaviour that acts first.
+
+  Args:
+    config: the agent's config, with `envs_per_task` and `context_episodes`.
 
   Raises:
-    ValueError: if not: contexts would hold no episode of the behaviour that
-      acts first.
+    ValueError: if `context_episodes` is smaller than the number of a task's
+      episodes in a collection, 2 * envs_per_task.
   """
   block = 2 * config.envs_per_task
   if config.context_episodes < block:
     raise ValueError(
         f'context_episodes={config.context_episodes} is less than the {block} '
-        'episodes of a task in a block: contexts would have none from before '
-        'anything is inferred.'
+        'episodes of a task that the two behaviours collect in turn: contexts '
+        'would have none of the first behaviour.'
     )
 
 
 def warn_of_width(
     config: Any, action_spec: Any, low: Sequence[float], high: Sequence[float]
 ) -> None:
-  """Warns, once, of actions that a policy's first noise hardly explores.
+  """Warns, once, if a policy's initial noise hardly explores the actions.
 
   Args:
-    config: an agent's, with `initial_std`.
-    action_spec: the tasks' actions, for the warning.
-    low: the actions' lower bounds; empty if there are none.
-    high: the actions' upper bounds.
+    config: the agent's config; nothing happens if it has no `initial_std`.
+    action_spec: the spec of an action, which the warning prints.
+    low: the lower bounds of the actions, A numbers; empty if there are none.
+    high: the upper bounds of the actions, A numbers; empty if there are none.
   """
-  # A program's nodes make their builder, and come here, again.
+  # The nodes of a program make the builder again and would repeat the warning.
   if not hasattr(config, 'initial_std') or (
       ray_engine.NODE_VARIABLE in os.environ
   ):
     return
   lows, highs = np.array([low, high]) / config.initial_std
   ratio = (highs - lows)[np.isfinite(highs - lows)] / 2.0
-  distance = np.maximum(lows, -highs)  # Of the nearest action from 0.
+  distance = np.maximum(lows, -highs)  # From 0 to the nearest action.
   if ((ratio > _MAX_RATIO) | (ratio < 1.0 / _MAX_RATIO)).any() or (
       distance > _MAX_RATIO
   ).any():

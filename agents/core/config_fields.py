@@ -1,8 +1,8 @@
-"""The fields of a config: default, help text and checks in one place.
+"""Makes the fields of a config: default, help text and checks in one place.
 
 A config is a frozen dataclass whose fields are made by `field`. Its
-`__post_init__` calls `check_fields` and then checks what several fields have to
-fulfil together. The launchers make a flag of each field.
+`__post_init__` calls `check_fields` and then checks conditions on several
+fields together. The launchers make a flag of each field.
 """
 
 import dataclasses
@@ -14,12 +14,12 @@ T = TypeVar('T')
 
 
 class Check(NamedTuple):
-  """A condition that the value of a field has to fulfil.
+  """A condition that the value of a field must fulfil.
 
   Attributes:
-    sentence: the error message if it does not, with `{name}` and `{value}` in
-      the places of the field's name and of its value.
-    holds: takes the value; returns whether the condition holds.
+    sentence: the error message, in which `{name}` and `{value}` stand for the
+      field's name and its value.
+    holds: the function that returns whether a value fulfils the condition.
   """
 
   sentence: str
@@ -31,9 +31,9 @@ def _are_positive(value: Any) -> bool:
   return all(part > 0 for part in parts)  # NaN is not.
 
 
-# A number above 0, or a tuple of such numbers.
+# For a number above 0, or a tuple of such numbers.
 POSITIVE = Check('{name} must be positive, got {value}.', _are_positive)
-# A finite number.
+# For a finite number of at least 0.
 NOT_NEGATIVE = Check(
     '{name} must not be negative, got {value}.',
     lambda value: 0.0 <= value < math.inf,
@@ -45,13 +45,13 @@ FROM_ZERO_TO_ONE = Check(
 BETWEEN_ZERO_AND_ONE = Check(
     '{name} must be in (0, 1), got {value}.', lambda value: 0.0 < value < 1.0
 )
-# A discount.
+# For a discount.
 BELOW_ONE = Check(
-    '{name} must be below 1, got {value:g}: values of an endless task would not '
-    'be finite.',
+    '{name} must be below 1, got {value:g}: values of an endless task would '
+    'not be finite.',
     lambda value: value < 1.0,
 )
-# A tuple with the sizes of hidden layers.
+# For a tuple with the sizes of hidden layers.
 NOT_EMPTY = Check(
     '{name} must have at least one layer, got none.', lambda value: bool(value)
 )
@@ -62,13 +62,16 @@ def field(default: T, help: str, *checks: Check, is_path: bool = False) -> T:
 
   Args:
     default: the default value.
-    help: what the field is, in plain English; `--help` prints it.
-    *checks: what a value has to fulfil, checked in this order.
-    is_path: whether the value is a path, or several with commas between them; a
-      leading `~` is then replaced by the home directory.
+    help: the help text, one or two plain sentences, which `--help` prints.
+    *checks: the conditions that a value must fulfil, checked in this order.
+    is_path: whether the value is a path, or several paths with commas between
+      them. If so, a leading `~` is replaced by the home directory.
+
+  Returns:
+    The field; for type checkers, a value of the field's type.
 
   Raises:
-    ValueError: if the help is empty.
+    ValueError: if the help text is empty.
     TypeError: if a check is not a `Check`.
   """
   if not help.strip():
@@ -85,13 +88,13 @@ def field(default: T, help: str, *checks: Check, is_path: bool = False) -> T:
 def check_fields(config: Any) -> None:
   """Checks each field of a config by itself.
 
-  A field of a `Literal` type has to hold one of the type's values.
+  A field of a `Literal` type must hold one of the type's values.
 
   Args:
     config: an instance of a dataclass whose fields were made by `field`.
 
   Raises:
-    ValueError: if a value is refused; names the field and the value.
+    ValueError: if a value fails a check; the message names field and value.
   """
   types = typing.get_type_hints(type(config))
   for each in dataclasses.fields(config):
@@ -102,7 +105,7 @@ def check_fields(config: Any) -> None:
 
 
 def require(config: Any, check: Check, *names: str) -> None:
-  """Checks fields that have to fulfil a condition only at times.
+  """Checks one condition on some fields of a config.
 
   Args:
     config: an object with the fields as attributes.
@@ -110,7 +113,7 @@ def require(config: Any, check: Check, *names: str) -> None:
     *names: the names of the fields.
 
   Raises:
-    ValueError: if a value does not fulfil it; names the field and the value.
+    ValueError: if a value fails the check; the message names field and value.
   """
   for name in names:
     value = getattr(config, name)

@@ -1,7 +1,7 @@
-"""An experiment on one machine: its description, and how it is started.
+"""Runs an experiment on one machine.
 
-Imports no TensorFlow: the worker processes start first, and make their
-environments while the main process takes seconds to import it.
+This module imports no TensorFlow. The worker processes start first and make
+their environments while the main process takes seconds to import it.
 """
 
 from typing import Any, Dict, List
@@ -9,32 +9,32 @@ from typing import Any, Dict, List
 from distillery.agents.core.running import setup
 from distillery.distributed import quiet
 
-# A user finds both here: what to run, and how.
+# A user finds the description of an experiment here, beside its function.
 ExperimentConfig = setup.ExperimentConfig
 
 
 def run_experiment(config: setup.ExperimentConfig) -> List[Dict[str, Any]]:
   """Runs an experiment to its end.
 
-  If it fails before its first step, nothing of it is left in its directory.
+  If it fails before its first step, it leaves no files in its directory.
 
   Args:
-    config: the experiment.
+    config: the description of the experiment.
 
   Returns:
     The rows of the last evaluation, see `evaluation.evaluate`; none if the run
-    to resume was at its end.
+    to resume was already at its end.
 
   Raises:
-    ValueError: if agent and suite do not fit, workers could not import what a
-      task is made of, the agent's policy could not be loaded back from a
-      checkpoint, the run to resume has another config, or its checkpoint is of
+    ValueError: if the agent does not fit the suite, a task cannot be imported
+      by worker processes, the agent's policy could not be loaded from a
+      checkpoint, the run to resume has another config, or its checkpoint has
       another network.
-    pools.PoolError: if an environment or a worker fails.
-    errors.NonFiniteError: if a loss is NaN.
-    OSError: if a checkpoint cannot be written. After one of these three the
-      run can go on from its last checkpoint. A table or a picture that cannot
-      be written is a warning.
+    process_pool.PoolError: if an environment or a worker fails.
+    errors.NonFiniteError: if a loss is NaN or infinite.
+    OSError: if a checkpoint cannot be written. After any of the last three
+      errors, the run can be resumed from its last checkpoint. If a table or a
+      picture cannot be written, there is only a warning.
   """
   with config.run_dir.kept_once_stepped():
     builder = setup.make_builder(config)

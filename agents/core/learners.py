@@ -50,7 +50,7 @@ class Learner(acme.Learner):
         state, by name.
       iterator: yields the batch of each step: any structure of tensors, such as
         a `blocks.Block`.
-      counter: counts `learner_steps`; None: the learner makes its own.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
       jit_compile: whether XLA compiles the step on a CPU, and with it the copy
         of the variables. This is faster for steps of many small operations, and
         slower for steps with large matrix products.
@@ -83,7 +83,8 @@ class Learner(acme.Learner):
       step: int32 [], the number of earlier steps; the seed of all randomness.
 
     Returns:
-      The metrics by name: scalars, but for flags that `_report` takes out.
+      The metrics by name. They are scalars, except for flags that `_report`
+      removes.
     """
 
   def step(self) -> None:

@@ -33,15 +33,19 @@ def rms_prop(
     decay: float,
     epsilon: float,
 ) -> tf.keras.optimizers.Optimizer:
-  """Makes RMSprop.
+  """Makes an RMSprop optimiser.
 
   Args:
-    learning_rate: of the optimiser.
-    variables: that it will move.
+    learning_rate: the learning rate, > 0.
+    variables: the variables that the optimiser will change.
     decay: the decay of the running mean of squared gradients, in [0, 1].
-    epsilon: added to the mean square, under the root (beside the root by the
-      TensorFlow that goes with Launchpad). Where gradients are below its root,
-      steps are smaller than the learning rate.
+    epsilon: the number that is added to the mean square, under the root. (The
+      TensorFlow version for Launchpad adds it outside the root.) Steps are
+      smaller than the learning rate where gradients are below the root of
+      epsilon.
+
+  Returns:
+    The optimiser.
   """
   return _build(
       tf.keras.optimizers.RMSprop(learning_rate, rho=decay, epsilon=epsilon),

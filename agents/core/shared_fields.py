@@ -1,7 +1,8 @@
-"""The fields that the configs of several agents have in common.
+"""Makes the fields that the configs of several agents have in common.
 
-Each function makes one field from its default, which is the agent's own.
-`more` is what its help says in addition.
+Each function makes one field from its default, which each agent chooses. The
+argument `more` is a further sentence of the help text, and `whose` is a noun
+phrase in it.
 """
 
 from typing import Tuple
@@ -60,7 +61,7 @@ def reward_scale(default: float, more: str) -> float:
 
 
 def learning_rate(default: float, whose: str) -> float:
-  """Returns a step size; `whose` is the optimiser and what it moves."""
+  """Returns a step size; `whose` names the optimiser and its variables."""
   return config_fields.field(
       default, f'The step size of {whose}.', config_fields.POSITIVE
   )
@@ -79,19 +80,20 @@ def rms_prop_epsilon(default: float, more: str) -> float:
   """Returns the number under RMSprop's root."""
   return config_fields.field(
       default,
-      'The number that RMSprop adds to its mean of squared gradients, under the '
-      'root. Where gradients are smaller than its root, steps are smaller than '
-      f'learning_rate. {more}',
+      'The number that RMSprop adds to its mean of squared gradients, under '
+      'the root. Where gradients are smaller than its root, steps are smaller '
+      f'than learning_rate. {more}',
       config_fields.POSITIVE,
   )
 
 
 def max_gradient_norm(default: float) -> float:
-  """Returns the norm that gradients of K tasks are clipped to."""
+  """Returns the norm to which the gradients of K tasks are clipped."""
   return config_fields.field(
       default,
-      'The norm to which gradients are clipped: the gradient of the variables '
-      "that tasks share, and that of each task's own variables, each by itself.",
+      'The largest norm of a gradient. The gradient of the variables that '
+      "tasks share, and the gradient of each task's own variables, are clipped "
+      'separately.',
       config_fields.POSITIVE,
   )
 
@@ -102,7 +104,7 @@ def hidden_sizes(
     *checks: config_fields.Check,
     more: str = '',
 ) -> _SIZES:
-  """Returns sizes of layers; further `checks` come first."""
+  """Returns the sizes of hidden layers; `checks` are made before its own."""
   return config_fields.field(
       default,
       _joined(f'The number of units of each hidden layer of {whose}.', more),
@@ -112,7 +114,7 @@ def hidden_sizes(
 
 
 def min_advantage_std(default: float, more: str) -> float:
-  """Returns the floor of the deviations that advantages are divided by."""
+  """Returns the floor of the standard deviation of advantages."""
   return config_fields.field(
       default,
       'The lower bound of the standard deviation by which the advantages of a '
@@ -122,10 +124,10 @@ def min_advantage_std(default: float, more: str) -> float:
 
 
 def initial_std(default: float, whose: str) -> float:
-  """Returns the standard deviation that a Gaussian policy begins with."""
+  """Returns the initial standard deviation of a Gaussian policy."""
   return config_fields.field(
       default,
-      f'The standard deviation of {whose} at the start, in units of the action.',
+      f'The initial standard deviation of {whose}, in units of the action.',
       config_fields.POSITIVE,
   )
 
@@ -134,14 +136,14 @@ def noise_color(default: float) -> float:
   """Returns the color of a Gaussian policy's noise."""
   return config_fields.field(
       default,
-      'The color of the Gaussian noise of the actions along an unroll: 0 is '
-      'white, 1 is pink (Hollenstein et al. 2024).',
+      'The color of the noise of continuous actions along an unroll: 0 is '
+      'white (independent steps), 1 is pink (Hollenstein et al. 2024).',
       config_fields.NOT_NEGATIVE,
   )
 
 
 def min_observation_std(default: float, more: str = '') -> float:
-  """Returns the floor of the deviations that observations are divided by."""
+  """Returns the floor of the standard deviation of observations."""
   return config_fields.field(
       default,
       _joined(
@@ -173,24 +175,25 @@ def random_steps(default: int) -> int:
   )
 
 
-# Of the agents that learn from an update of a few tasks, from their episodes.
+# The following fields belong to the agents that learn from whole episodes, a
+# few tasks in an update.
 
 
 def latent_size(default: int) -> int:
-  """Returns L."""
+  """Returns the size of a latent, L."""
   return config_fields.field(
       default,
-      'The number of entries of a latent, which stands for a task.',
+      'The number of entries of a latent, the vector that stands for a task.',
       config_fields.POSITIVE,
   )
 
 
 def tasks_per_update(default: int) -> int:
-  """Returns M."""
+  """Returns the number of tasks in an update, M."""
   return config_fields.field(
       default,
-      'The number of tasks in an update, which are drawn anew for each update: '
-      'from every family the same number, or one more.',
+      'The number of tasks in an update, which are drawn again for each '
+      'update, in nearly equal numbers from all families.',
       config_fields.POSITIVE,
   )
 
@@ -214,20 +217,20 @@ def context_episodes(default: int) -> int:
 
 
 def steps_per_block(default: int) -> int:
-  """Returns the number of learner steps after a block of each behaviour."""
+  """Returns the number of learner steps after each collection."""
   return config_fields.field(
       default,
-      'The number of learner steps after every two episodes of each '
-      'environment.',
+      'The number of learner steps after each collection, which has two '
+      'episodes of each environment.',
       config_fields.POSITIVE,
   )
 
 
-# Of the soft actor-critics.
+# The following fields belong to SAC and PEARL.
 
 
 def target_rate(default: float) -> float:
-  """Returns tau."""
+  """Returns the rate tau of the target critics."""
   return config_fields.field(
       default,
       'The share tau by which the target critics move towards the critics in '
@@ -238,7 +241,7 @@ def target_rate(default: float) -> float:
 
 
 def initial_temperature(default: float) -> float:
-  """Returns alpha at the start."""
+  """Returns the initial temperature alpha."""
   return config_fields.field(
       default,
       'The temperature alpha of every task at the start.',
@@ -247,12 +250,11 @@ def initial_temperature(default: float) -> float:
 
 
 def entropy_per_dimension(default: float) -> float:
-  """Returns the target of a squashed policy's entropy."""
+  """Returns the target of the entropy of a squashed policy."""
   return config_fields.field(
       default,
       "The target of the policy's entropy, in nats for each dimension of the "
-      'action. In the unit box the entropy is log 2 = 0.693 at most; -1 is '
-      'usual.',
+      'action. The largest possible entropy is log 2 = 0.693; -1 is usual.',
       config_fields.FINITE,
   )
 

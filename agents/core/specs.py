@@ -1,4 +1,4 @@
-"""Describes the tasks to an agent, and checks that agent and tasks fit."""
+"""Describes the tasks to an agent, and checks that the agent can learn them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,38 @@ import numpy as np
 
 
 class AgentSpec(NamedTuple):
-  """What an agent needs to know of its tasks."""
+  """A description of the tasks, with all that an agent must know about them."""
 
+  # The number of training tasks, K.
   num_tasks: int
+  # The number of held-out tasks.
   num_test_tasks: int
+  # The spec of an observation, float32 [D].
   observation_spec: specs.Array
+  # The spec of an action: a float32 array [A], or a DiscreteArray.
   action_spec: specs.Array
-  # Steps of every episode; None if they vary.
+  # The number of steps of every episode; None if episodes differ in length.
   horizon: Optional[int] = None
-  # Of each task that is trained on; empty if nobody needs them.
+  # The family of each training task; may be empty if the agent needs none.
   families: Tuple[str, ...] = ()
-  # Of the tasks that are trained on.
+  # The names of the training tasks; may be empty if the agent needs none.
   task_names: Tuple[str, ...] = ()
-  # Of the image that an observation begins with.
+  # The shape (height, width, channels) of the image that an observation begins
+  # with; None without an image.
   image_shape: Optional[Tuple[int, int, int]] = None
 
 
 def action_bounds(
     action_spec: specs.Array,
 ) -> Tuple[Tuple[float, ...], Tuple[float, ...]]:
-  """What continuous actions are clipped to, A numbers each; empty if nothing.
+  """Returns the bounds to which continuous actions are clipped.
 
-  Empty for discrete actions as well.
+  Args:
+    action_spec: the spec of an action.
+
+  Returns:
+    The lower and the upper bounds, A numbers each. Both are empty if the spec
+    has no bounds or actions are discrete.
   """
   if not isinstance(action_spec, specs.BoundedArray) or isinstance(
       action_spec, specs.DiscreteArray
@@ -50,25 +60,29 @@ def action_bounds(
 
 
 def check_continuous(agent: str, action_spec: specs.Array) -> None:
-  """Refuses discrete actions.
+  """Checks that actions are continuous.
+
+  Args:
+    agent: the agent's name, for the error message.
+    action_spec: the spec of an action.
 
   Raises:
-    ValueError: if they are; names the agent.
+    ValueError: if actions are discrete.
   """
   if isinstance(action_spec, specs.DiscreteArray):
     raise ValueError(f'{agent} needs continuous actions, got {action_spec}.')
 
 
 def check_bounded(agent: str, action_spec: specs.Array) -> None:
-  """Refuses actions that cannot be shrunk to the unit box.
+  """Checks that actions can be scaled to the unit box.
 
   Args:
-    agent: whose actions, by name.
-    action_spec: of the tasks.
+    agent: the agent's name, for the error message.
+    action_spec: the spec of an action.
 
   Raises:
-    ValueError: if actions are discrete, or a bound is missing, infinite or the
-      other one's equal.
+    ValueError: if actions are discrete, a bound is missing or infinite, or a
+      lower bound is not below the upper one.
   """
   low, high = action_bounds(action_spec)
   if not low or not np.isfinite([low, high]).all():
@@ -85,15 +99,18 @@ def check_bounded(agent: str, action_spec: specs.Array) -> None:
 def to_unit_box(
     action: Any, low: Sequence[float], high: Sequence[float]
 ) -> Any:
-  """From the bounds to [-1, 1].
+  """Scales actions from their bounds to [-1, 1].
 
   Args:
-    action: an array or a tensor `[..., A]`.
-    low: A lower bounds.
-    high: A upper bounds.
+    action: the actions, an array or a tensor `[..., A]`.
+    low: the lower bounds, A numbers.
+    high: the upper bounds, A numbers.
+
+  Returns:
+    The scaled actions, `[..., A]`.
 
   Raises:
-    ValueError: if there are not as many.
+    ValueError: if the number of bounds is not A.
   """
   if not action.shape[-1] == len(low) == len(high):
     raise ValueError(
@@ -107,15 +124,17 @@ def to_unit_box(
 def check_no_held_out(
     spec: AgentSpec, field: str, want: str
 ) -> None:
-  """Refuses held-out tasks where policies depend on the training task.
+  """Checks that a suite has no held-out tasks.
 
-  Neither has a held-out task a place in the one-hot vector of the training
-  tasks, nor a head of its own.
+  It is called if policies depend on the training task: a held-out task has no
+  place in the one-hot vector of the training tasks, and no head of its own.
 
   Args:
-    spec: the tasks.
-    field: the field of the config that makes policies depend on the task.
-    want: the flags with which they would not, such as '--noobserves_task'.
+    spec: the description of the tasks.
+    field: the name of the config's field that makes policies depend on the
+      task.
+    want: the flags that make policies independent of the task, such as
+      '--noobserves_task'.
 
   Raises:
     ValueError: if there are held-out tasks.
@@ -131,11 +150,16 @@ def check_no_held_out(
 def check_meta_learner(
     spec: AgentSpec, *, unroll_length: int, tasks_per_update: int
 ) -> None:
-  """Refuses what updates of whole episodes, of some tasks, cannot be made of.
+  """Checks the settings of an agent that learns from whole episodes.
+
+  Args:
+    spec: the description of the tasks.
+    unroll_length: the number of steps of each environment in a block.
+    tasks_per_update: the number of tasks in an update.
 
   Raises:
-    ValueError: if a block is no whole episode, where its length is known, or an
-      update has more tasks than there are.
+    ValueError: if the length of episodes is known and a block is not one whole
+      episode, or an update has more tasks than there are.
   """
   if spec.horizon not in (None, unroll_length):
     raise ValueError(

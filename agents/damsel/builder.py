@@ -1,4 +1,4 @@
-"""Makes the parts of a DAMSEL agent; see `core.builders` on its imports."""
+"""Defines the builder of DAMSEL; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ if typing.TYPE_CHECKING:
 
 
 class DamselBuilder(builders.EpisodicBuilder):
-  """Episodes of each task: from its family's component, then from its latent.
+  """The builder of DAMSEL.
 
-  'shared' acts by the component of the task's family, 'task' by what was
-  inferred of the task.
+  The policy 'shared' acts from the component of a task's family, and 'task'
+  from the latent that was inferred for the task.
   """
 
   def __init__(self, config: damsel_config.DamselConfig, spec: specs.AgentSpec):
     """Reads the experts.
 
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
     Raises:
-      ValueError: if config, tasks and experts do not go together.
+      ValueError: if the config does not fit the tasks or the experts.
     """
     specs.check_bounded('DAMSEL', spec.action_spec)
     self.components = components(
@@ -111,7 +115,8 @@ class DamselBuilder(builders.EpisodicBuilder):
   ) -> learning.DamselLearner:
     from distillery.agents.core.replay import episodes
     from distillery.agents.damsel import learning
-    # A resumed run has them; of one killed half way, the rest is missing.
+    # A resumed run has them already, unless it was killed while they were
+    # inserted.
     if not episodes.is_full(client, 'expert', self.spec.num_tasks):
       episodes.insert(client, 'expert', _expert_rows(self._experts))
     num_episodes = self.config.episodes_per_step
@@ -132,7 +137,15 @@ class DamselBuilder(builders.EpisodicBuilder):
 def components(
     families: Sequence[str], latent_size: int, single_prior: bool
 ) -> np.ndarray:
-  """f of each task's family, `[K, L]`: unit vectors, or 0 for all.
+  """Returns the component f of each task's family.
+
+  Args:
+    families: the family of each task, K names.
+    latent_size: L, the size of a latent.
+    single_prior: whether all families share the component 0.
+
+  Returns:
+    The components, float32 `[K, L]`: a unit vector for each family, or 0.
 
   Raises:
     ValueError: if a task has no family, or there are more families than
@@ -140,7 +153,8 @@ def components(
   """
   if not all(families):
     raise ValueError(
-        f'task {list(families).index("")} has no family; want one of each.'
+        f'task {list(families).index("")} has no family; want one for each '
+        'task.'
     )
   known = list(dict.fromkeys(families))
   if single_prior:
@@ -156,5 +170,5 @@ def components(
 
 
 def _expert_rows(experts: damsel_experts.Experts) -> np.ndarray:
-  """Observations, then actions: `[K, E, T, D + A]`."""
+  """Returns observations and actions as rows, `[K, E, T, D + A]`."""
   return np.concatenate([experts.observation, experts.action], axis=-1)

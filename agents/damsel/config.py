@@ -1,4 +1,4 @@
-"""DAMSEL's configuration: the only place of its defaults, checks and help."""
+"""Defines DAMSEL's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 from typing import Tuple
@@ -10,17 +10,20 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class DamselConfig:
-  """Decoupled meta-learning with structured latents (Mendonca et al. 2020)."""
+  """The settings of DAMSEL (Mendonca et al. 2020)."""
 
   experts: str = config_fields.field(
-      '', "The directory of the experts' episodes.", is_path=True
+      '',
+      "The directory of the experts' episodes, which must be given. If it "
+      'holds none, they are made and stored there.',
+      is_path=True,
   )
   envs_per_task: int = shared_fields.envs_per_task(1)
   unroll_length: int = shared_fields.unroll_length(150, 'It is one episode.')
   single_prior: bool = config_fields.field(
       False,
-      'Whether all families of tasks share one component, towards which latents '
-      'are not drawn: the ablation.',
+      'Whether all families of tasks share the component 0, and latents are '
+      'not drawn towards it. This is the ablation.',
   )
   latent_size: int = shared_fields.latent_size(5)
   policy_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
@@ -35,49 +38,51 @@ class DamselConfig:
   tasks_per_update: int = shared_fields.tasks_per_update(16)
   expert_batch_size: int = config_fields.field(
       256,
-      "The number of the experts' steps of each task in an update.",
+      'The number of expert steps of each task in an update.',
       config_fields.POSITIVE,
   )
   context_size: int = shared_fields.context_size(100)
   context_episodes: int = shared_fields.context_episodes(10)
   episodes_per_step: int = config_fields.field(
       4,
-      'The number of episodes of each task that are sampled for a learner step '
-      'from its contexts, and again from its experts. The batches of all the '
-      "step's updates are drawn from them.",
+      'The number of context episodes, and of expert episodes, of each task '
+      'that are sampled for a learner step. All updates of the step draw their '
+      'batches from them.',
       config_fields.POSITIVE,
   )
   updates_per_step: int = shared_fields.updates_per_step(25)
   steps_per_block: int = shared_fields.steps_per_block(40)
   reward_scale: float = shared_fields.reward_scale(
       0.3,
-      'The encoder sees and the model predicts the product. About one over the '
-      'standard deviation of the rewards is right.',
+      'The encoder sees and the model predicts the product. A good value is '
+      'one over the standard deviation of the rewards.',
   )
   model_weight: float = config_fields.field(
-      0.01, "The weight of the model's error.", config_fields.NOT_NEGATIVE
+      0.01,
+      "The weight of the model's squared error beside the imitation loss.",
+      config_fields.NOT_NEGATIVE,
   )
   component_weight: float = config_fields.field(
       0.01,
-      'The weight of the distance between a latent and the component of its '
-      'family. Without effect with single_prior.',
+      'The weight of the squared distance between a latent and the component '
+      'of its family. It has no effect with single_prior.',
       config_fields.NOT_NEGATIVE,
   )
   prior_share: float = config_fields.field(
       0.2,
-      'The share of the tasks of an update for which the policy imitates the '
-      'expert from the component of the family and not from a latent. It acts '
-      'in this way as long as there is no context.',
+      'The share, in [0, 1], of the tasks of an update for which the policy '
+      'imitates the expert from the component of the family instead of a '
+      'latent. The policy acts in this way while there is no context.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   noise_std: float = config_fields.field(
       0.1,
-      'The standard deviation of the noise of the actions in training; actions '
-      'lie in the unit box.',
+      'The standard deviation of the noise of the actions in training, in '
+      'units of the unit box [-1, 1]. 0: no noise.',
       config_fields.NOT_NEGATIVE,
   )
   min_observation_std: float = shared_fields.min_observation_std(
-      0.05, "The deviation is that of the experts' observations."
+      0.05, "It is the deviation of the experts' observations."
   )
   min_change_std: float = config_fields.field(
       0.001,

@@ -1,4 +1,4 @@
-"""The learner of DAMSEL."""
+"""Defines the learner of DAMSEL."""
 
 from typing import Dict, Iterator, Mapping, Optional
 
@@ -42,13 +42,13 @@ class DamselLearner(learners.Learner):
     """Makes the optimiser.
 
     Args:
-      config: the losses' and the optimiser's settings.
-      networks: what is trained.
-      spec: of the tasks.
-      seed: of what is drawn in a step.
-      iterator: gives 'context' and 'expert', see
-        `episodes.make_iterator`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimiser.
+      networks: the networks that are trained.
+      spec: the description of the tasks.
+      seed: the seed of everything random in a step.
+      iterator: yields episodes `[K, E, T, W]` of the kinds 'context' and
+        'expert', see `episodes.make_iterator`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks

@@ -22,7 +22,11 @@ class Latents(snt.Module):
   """
 
   def __init__(self, components: np.ndarray):
-    """Makes the variables; `components` is `[K, L]`."""
+    """Makes the variables.
+
+    Args:
+      components: the component of each task's family, float32 `[K, L]`.
+    """
     super().__init__(name='latents')
     self.components = tf.Variable(
         components, trainable=False, name='components', dtype=tf.float32
@@ -49,9 +53,9 @@ class Scales(snt.Module):
     """Makes the constants.
 
     Args:
-      experts: the episodes that have the means and deviations.
-      config: the least deviations, and the `reward_scale`, which stands for one
-        over a reward's deviation.
+      experts: the episodes from which means and deviations are computed.
+      config: the agent's config, with the lower bounds of the deviations. Its
+        `reward_scale` takes the place of one over the rewards' deviation.
     """
     super().__init__(name='scales')
     size = experts.observation.shape[-1]

@@ -1,4 +1,4 @@
-"""Makes the parts of a distillation agent; see `core.builders` on imports."""
+"""Defines the builder of distillation; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ if typing.TYPE_CHECKING:
 
 
 class DistillationBuilder(builders.OnPolicyBuilder):
-  """Blocks of the student, of its teachers or of both, one queue."""
+  """The builder of distillation.
+
+  Blocks come from the student, its teachers or both, in one queue.
+  """
 
   def __init__(
       self,
@@ -29,8 +32,12 @@ class DistillationBuilder(builders.OnPolicyBuilder):
   ):
     """Reads the teachers.
 
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
     Raises:
-      ValueError: if config, tasks and teachers do not go together.
+      ValueError: if the config does not fit the tasks or the teachers.
     """
     specs.check_continuous('distillation', spec.action_spec)
     self._teachers = teachers.read(
@@ -42,8 +49,8 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     first = self._teachers.parameters['w0']
     if first.shape[1] != size:
       raise ValueError(
-          f'teachers: they observe {first.shape[1]} numbers, the '
-          f'tasks show {size}.'
+          f'teachers: they take observations of {first.shape[1]} numbers, '
+          f'and those of the tasks have {size}.'
       )
     super().__init__(config, spec)
 
@@ -87,7 +94,7 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     either = rollouts.EitherPolicy(
         student, self._teachers.policy, self.config.student_probability
     )
-    # It only collects: no checkpoint holds it, so it has no `to_json`.
+    # It only acts in training. No checkpoint holds it, so it has no `to_json`.
     return either  # type: ignore[return-value]
 
   def make_learner(

@@ -1,4 +1,4 @@
-"""Distillation's configuration: the only place of defaults, checks and help."""
+"""Defines distillation's settings, with defaults, checks and help texts."""
 
 import dataclasses
 from typing import Tuple
@@ -9,12 +9,12 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class DistillationConfig:
-  """A student with a head for each task learns from frozen teachers."""
+  """The settings of distilling frozen teachers into one student."""
 
   teachers: str = config_fields.field(
       '',
-      'The directories of runs of A2C, with commas between them. Their tasks '
-      'together are those of the suite.',
+      'The directories of runs of A2C, with commas between them. Together the '
+      'runs must have the training tasks of the suite.',
       config_fields.Check(
           '{name}: got none, want directories of runs of A2C.', bool
       ),
@@ -22,8 +22,8 @@ class DistillationConfig:
   )
   student_probability: float = config_fields.field(
       1.0,
-      'The probability that the student acts in an unroll of an environment. '
-      "Otherwise the task's teacher acts.",
+      'The probability, in [0, 1], that the student acts in an unroll of an '
+      "environment. Otherwise the task's teacher acts.",
       config_fields.FROM_ZERO_TO_ONE,
   )
   envs_per_task: int = shared_fields.envs_per_task(16)
@@ -32,8 +32,9 @@ class DistillationConfig:
   rms_prop_decay: float = shared_fields.rms_prop_decay(0.99)
   rms_prop_epsilon: float = shared_fields.rms_prop_epsilon(
       1e-10,
-      'It is small, as gradients are where student and teacher nearly agree. '
-      'The default is the square of 1e-5, which the study adds beside the root.',
+      'It must be small, because gradients are small where student and teacher '
+      'nearly agree. The default is the square of the 1e-5 that the study adds '
+      'outside the root.',
   )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
@@ -47,6 +48,6 @@ class DistillationConfig:
     config_fields.check_fields(self)
     if self.noise_color and not self.student_probability:
       raise ValueError(
-          f'noise_color={self.noise_color} has no effect where teachers act, '
-          'which have their own; set it to 0.'
+          f'noise_color={self.noise_color} has no effect if only teachers act, '
+          'which have noise of their own; set it to 0.'
       )

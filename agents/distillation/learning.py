@@ -1,4 +1,4 @@
-"""The learner of distillation: one compiled step for each block."""
+"""Defines the learner of distillation, with one compiled step for a block."""
 
 from typing import Dict, Iterator, Optional
 
@@ -29,11 +29,11 @@ class DistillationLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the optimisers' settings.
-      student: what is trained.
-      teachers: what it is to become.
-      iterator: gives blocks `[T, K, E, ...]`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of the optimisers.
+      student: the policy that is trained.
+      teachers: the frozen policies that the student imitates.
+      iterator: yields blocks `[K, T, E, ...]`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._student = student

@@ -1,4 +1,4 @@
-"""Makes the parts of a Distral agent; see `core.builders` on its imports."""
+"""Defines the builder of Distral; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -18,15 +18,24 @@ if typing.TYPE_CHECKING:
 
 
 class DistralBuilder(builders.OnPolicyBuilder):
-  """Distral on blocks of unrolls, one queue.
+  """The builder of Distral, which learns from blocks of unrolls.
 
-  With `lstm_size`, networks are a `recurrent.RecurrentColumnPolicy`; else
-  `networks.DistralNetworks`.
+  With `lstm_size` the networks are a `recurrent.RecurrentColumnPolicy`,
+  otherwise `networks.DistralNetworks`.
   """
 
   def __init__(
       self, config: distral_config.DistralConfig, spec: core_specs.AgentSpec
   ):
+    """Initialises the builder.
+
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
+    Raises:
+      ValueError: if the config does not fit the tasks.
+    """
     if config.shared_observes_task:
       core_specs.check_no_held_out(
           spec, 'shared_observes_task', '--noshared_observes_task'
@@ -40,8 +49,8 @@ class DistralBuilder(builders.OnPolicyBuilder):
       )
     if config.conv_channels and spec.image_shape is None:
       raise ValueError(
-          f'conv_channels={config.conv_channels}: the tasks show '
-          'no image; want none.'
+          f'conv_channels={config.conv_channels}: observations have no image; '
+          'want no conv_channels.'
       )
     super().__init__(config, spec)
 
@@ -49,7 +58,7 @@ class DistralBuilder(builders.OnPolicyBuilder):
   def evaluated_policies(self) -> Sequence[str]:
     if self.config.architecture == 'shared':
       return ('shared',)
-    # A pi_0 that nothing ties to the tasks is not trained at all.
+    # If nothing ties pi_0 to the tasks, it is not trained at all.
     is_trained = (
         self.config.kl_cost > 0.0
         or self.config.optimization == 'alternating'

@@ -1,4 +1,4 @@
-"""Distral's configuration: the only place of its defaults, checks and help."""
+"""Defines Distral's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 import math
@@ -11,73 +11,81 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class DistralConfig:
-  """The family of Distral and its A3C baselines (Teh et al. 2017, table 1)."""
+  '""The settings of Distral and its A3C baselines (Teh et al. 2017, table'
+
+  '1).""'
 
   architecture: Literal['two_column', 'separate', 'shared'] = (
       config_fields.field(
           'two_column',
           "The form of the task policies: 'two_column' (pi_0^alpha times a "
-          "column of each task's own), 'separate' (each task's own column "
-          "alone; pi_0 is another one) or 'shared' (one policy for all tasks).",
+          "column of the task's own), 'separate' (the task's own column alone; "
+          "pi_0 has another column) or 'shared' (pi_0 in all tasks).",
       )
   )
   logits_alpha: float = config_fields.field(
       0.5,
-      'The power alpha of pi_0 in a two-column task policy, in [0, 1]. The paper '
-      'sets it to kl_cost / (kl_cost + entropy_cost), except for A3C with two '
-      'columns.',
+      'The power alpha of pi_0 in a two-column task policy, in [0, 1]. The '
+      'paper sets it to kl_cost / (kl_cost + entropy_cost), except for A3C '
+      'with two columns.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   kl_cost: float = config_fields.field(
       0.005,
-      'c_KL, in units of reward (after reward_scale) per nat of KL(pi_k||pi_0).',
+      'The weight c_KL of KL(pi_k || pi_0), in units of reward (after '
+      'reward_scale) per nat. 0: the task policies are not held near pi_0.',
       config_fields.NOT_NEGATIVE,
   )
   entropy_cost: float = config_fields.field(
       0.005,
-      'c_Ent, in units of reward (after reward_scale) per nat of entropy.',
+      'The weight c_Ent of the entropy of pi_k, in units of reward (after '
+      'reward_scale) per nat. 0: entropy is not rewarded.',
       config_fields.NOT_NEGATIVE,
   )
   regularizer: Literal['exact', 'sampled', 'bonus'] = config_fields.field(
       'exact',
-      "How the costs enter the gradient: 'exact' (KL and entropy in closed "
-      "form), 'sampled' (log-probabilities of the actions taken, as in the "
-      "paper) or 'bonus' (the entropy bonus of A3C, with the rewards as they "
-      'are).',
+      "The estimator of KL and entropy: 'exact' (in closed form), 'sampled' "
+      '(by the log-probabilities of the actions taken, as in the paper) or '
+      "'bonus' (an entropy bonus alone, as in A3C; rewards are not changed).",
   )
   optimization: Literal['joint', 'alternating'] = config_fields.field(
       'joint',
-      "'joint' moves the task policies and pi_0 in one step. 'alternating' "
-      'first moves the task columns with pi_0 fixed, then moves pi_0 to their '
-      'centroid.',
+      "The order of updates: 'joint' (the task policies and pi_0 in the same "
+      "gradient step) or 'alternating' (first the task columns with pi_0 "
+      'fixed, then pi_0 towards the centroid of the task policies).',
   )
   envs_per_task: int = shared_fields.envs_per_task(2)
   unroll_length: int = shared_fields.unroll_length(500)
   discount: float = shared_fields.discount(0.99)
   gae_lambda: float = shared_fields.gae_lambda(0.95, '1 gives n-step returns.')
   reward_scale: float = shared_fields.reward_scale(
-      0.1, 'This comes before anything else.'
+      0.1, 'Costs, values and advantages are in units of the product.'
   )
   normalize_advantages: bool = config_fields.field(
       True,
-      "Whether each task's objective is divided by the standard deviation of "
-      'its advantages, which are centred as well.',
+      "Whether each task's advantages are centred and divided by their "
+      "standard deviation. The task's KL and entropy terms are divided by it "
+      'too.',
   )
   min_advantage_std: float = shared_fields.min_advantage_std(
-      1e-3, 'Only with normalize_advantages.'
+      1e-3, 'It is used only with normalize_advantages.'
   )
   num_epochs: int = config_fields.field(
       8,
-      'The number of passes over a block. 1, with num_minibatches=1, is A2C.',
+      'The number of passes over a block. With 1, and num_minibatches=1, there '
+      'is one update for each block, as in A2C.',
       config_fields.POSITIVE,
   )
   num_minibatches: int = config_fields.field(
-      4, 'The number of gradient steps in a pass.', config_fields.POSITIVE
+      4,
+      'The number of gradient steps in a pass. It must divide the steps of '
+      'each task in a block.',
+      config_fields.POSITIVE,
   )
   clip_ratio: float = config_fields.field(
       0.2,
-      'The largest deviation from 1 of the ratio of probabilities in the clipped '
-      'surrogate.',
+      'The epsilon of the clipped surrogate: the ratio of new to old '
+      'probabilities is clipped to [1 - epsilon, 1 + epsilon].',
       config_fields.POSITIVE,
   )
   learning_rate: float = shared_fields.learning_rate(
@@ -88,8 +96,9 @@ class DistralConfig:
   )
   value_cost: float = config_fields.field(
       0.5,
-      "The weight of half the values' squared error beside the policies' loss. "
-      'Only with lstm_size, where values and policies share layers.',
+      'The weight of the value loss, half the squared error, beside the policy '
+      'loss. It is used only with lstm_size, where values and policies share '
+      'layers.',
       config_fields.NOT_NEGATIVE,
   )
   max_gradient_norm: float = shared_fields.max_gradient_norm(0.5)
@@ -103,21 +112,22 @@ class DistralConfig:
   )
   lstm_size: int = config_fields.field(
       0,
-      'The number of units of an LSTM in each column, from whose output the '
-      'value is computed, too. 0: columns have no memory, and values have '
+      'The number of units of the LSTM in each column; values are computed '
+      'from its output too. 0: columns have no memory, and values have '
       'networks of their own.',
       config_fields.NOT_NEGATIVE,
   )
   conv_channels: Tuple[int, ...] = config_fields.field(
       (),
-      'The channels of each convolution (3 x 3, stride 2) below the perceptron '
-      'of a column with an LSTM, if observations begin with an image.',
+      'The number of channels of each convolution (3 x 3, stride 2) below the '
+      'perceptron of a column, for observations that begin with an image. This '
+      'needs lstm_size. Empty: there are no convolutions.',
       config_fields.POSITIVE,
   )
   shared_observes_task: bool = config_fields.field(
       False,
-      'Whether pi_0 sees the one-hot vector of the task. Only for suites without '
-      'held-out tasks (MT).',
+      'Whether pi_0 sees the one-hot vector of the task. This needs a suite '
+      'without held-out tasks, such as MT10.',
   )
   initial_std: float = shared_fields.initial_std(1.0, 'pi_0')
   min_std: float = config_fields.field(
@@ -128,25 +138,27 @@ class DistralConfig:
   )
   max_std: float = config_fields.field(
       1.6,
-      'The upper bound of the standard deviation of pi_0, and, at the start, of '
-      'the task policies, in units of the action.',
+      'The upper bound of the standard deviation of pi_0 and of the task '
+      'policies, in units of the action. With narrowing_steps, it is their '
+      'bound at the start.',
   )
   narrowed_std: float = config_fields.field(
       0.4,
       'The upper bound of the standard deviation of the task policies after '
-      'narrowing_steps, in units of the action.',
+      'narrowing_steps, in units of the action. It is used only if these are '
+      'not 0.',
   )
   narrowing_steps: int = config_fields.field(
       0,
-      'The number of environment steps over which the upper bound of the task '
-      "policies' standard deviation falls from max_std to narrowed_std, in a "
-      'straight line. The bound of pi_0 falls with it, except with two columns. '
-      '0: the bounds do not fall.',
+      'The number of environment steps, summed over all tasks, in which the '
+      "upper bound of the task policies' standard deviation falls linearly "
+      'from max_std to narrowed_std. The bound of pi_0 falls with it, except '
+      'with two columns. 0: the bounds do not fall.',
       config_fields.NOT_NEGATIVE,
   )
   noise_color: float = shared_fields.noise_color(0.0)
   min_observation_std: float = shared_fields.min_observation_std(
-      0.01, 'With lstm_size observations are not divided.'
+      0.01, 'It has no effect with lstm_size.'
   )
 
   def __post_init__(self):
@@ -162,8 +174,8 @@ class DistralConfig:
     if self.envs_per_task * self.unroll_length % self.num_minibatches:
       raise ValueError(
           f'num_minibatches={self.num_minibatches} does not divide the '
-          f'{self.envs_per_task * self.unroll_length} steps a task in a block '
-          '(envs_per_task * unroll_length).'
+          f'{self.envs_per_task * self.unroll_length} steps of each task in a '
+          'block (envs_per_task * unroll_length).'
       )
     if self.kl_cost > 0.0 and (
         self.regularizer == 'bonus' or self.architecture == 'shared'
@@ -198,19 +210,22 @@ class DistralConfig:
       if getattr(self, name) != wanted:
         raise ValueError(
             f'{name}={getattr(self, name)!r} does not go with '
-            f'lstm_size={self.lstm_size}: an unroll is learned from as a '
-            f'whole and once, as in A3C; want {name}={wanted!r}.'
+            f'lstm_size={self.lstm_size}: each unroll is used as a whole, for '
+            f'one update, as in A3C; want {name}={wanted!r}.'
         )
 
   @property
   def alpha(self) -> float:
-    """c_KL / (c_KL + c_Ent): power of pi_0 in the objective; 0 if c_KL is."""
+    """The power of pi_0 in the objective, c_KL / (c_KL + c_Ent).
+
+    It is 0 if c_KL is 0.
+    """
     if not self.kl_cost:
       return 0.0
     return self.kl_cost / (self.kl_cost + self.entropy_cost)
 
   @property
   def beta(self) -> float:
-    """1 / (c_KL + c_Ent): the inverse temperature; infinite without costs."""
+    """The inverse temperature 1 / (c_KL + c_Ent); infinite without costs."""
     total = self.kl_cost + self.entropy_cost
     return 1.0 / total if total else math.inf

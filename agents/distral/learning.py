@@ -1,4 +1,4 @@
-"""The learner of Distral: one compiled step for each block of unrolls."""
+"""Defines the learner of Distral, with one compiled step for each block."""
 
 from typing import (
     Callable,
@@ -29,14 +29,14 @@ class Batch(NamedTuple):
   """The samples of a block, as a gradient step needs them.
 
   Attributes:
-    observation: float32 `[K, N, D]`.
-    action: float32 `[K, N, A]`, or int32 `[K, N]` if discrete.
-    behaviour_log_prob: float32 `[K, N]`, log-probability of the action under
-      the policy that acted.
-    advantage: float32 `[K, N]`, of regularised rewards.
-    value_target: float32 `[K, N]`, the return of regularised rewards.
-    objective_scale: float32 `[K, N]`, the factor that the advantages of a task
-      were multiplied by, the same for all its samples.
+    observation: the observations, float32 `[K, N, D]`.
+    action: the actions, float32 `[K, N, A]`, or int32 `[K, N]` if discrete.
+    behaviour_log_prob: the log-probability of each action under the policy that
+      acted, float32 `[K, N]`.
+    advantage: the advantages of regularised rewards, float32 `[K, N]`.
+    value_target: the returns of regularised rewards, float32 `[K, N]`.
+    objective_scale: the factor by which the advantages of a task were
+      multiplied, the same for all its samples, float32 `[K, N]`.
   """
 
   observation: tf.Tensor
@@ -69,11 +69,11 @@ class DistralLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the losses' and optimisers' settings.
-      networks: what is trained.
-      seed: of the minibatches' shuffling.
-      iterator: gives blocks `[T, K, E, ...]`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimisers.
+      networks: the networks that are trained.
+      seed: the seed of the order of the minibatches.
+      iterator: yields blocks `[K, T, E, ...]`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks

@@ -32,10 +32,10 @@ class RecurrentDistralLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the losses' and optimisers' settings.
-      policy: what is trained.
-      iterator: gives blocks `[T, K, E, ...]`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimisers.
+      policy: the policies and values that are trained.
+      iterator: yields blocks `[K, T, E, ...]`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._policy = policy

@@ -1,4 +1,4 @@
-"""Distral in tables, learned from samples: act, learn Q, distil, and again."""
+"""Learns tabular Distral from samples: acts, learns Q and distils in turn."""
 
 import dataclasses
 from typing import Sequence
@@ -11,43 +11,44 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class SoftQConfig:
-  """Tabular soft Q-learning with distillation (Teh et al. 2017, section 4.1)."""
+  """The settings of tabular Distral (Teh et al. 2017, section 4.1)."""
 
   alpha: float = config_fields.field(
       1.0,
-      'c_KL / (c_KL + c_Ent), in [0, 1]. The paper has the KL alone, which is '
-      '1.',
+      'The power alpha of pi_0, c_KL / (c_KL + c_Ent), in [0, 1]. The paper '
+      'uses the KL alone, which is 1.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   beta: float = config_fields.field(
       20.0,
       'The inverse temperature 1 / (c_KL + c_Ent). If it is small, a method '
-      'that does not distil stays soft for ever and is worse for this reason '
+      'without distillation stays soft for ever, and is worse for this reason '
       'alone.',
       config_fields.POSITIVE,
   )
   discount: float = shared_fields.discount(0.95)
   learning_rate: float = config_fields.field(
       0.1,
-      'The share by which Q moves to its target in a step, in (0, 1].',
+      'The share, in (0, 1], by which Q moves to its target in a step.',
       config_fields.POSITIVE,
       config_fields.FROM_ZERO_TO_ONE,
   )
   rollout_length: int = config_fields.field(
       10,
-      'The number of environment steps of a task between two distillations.',
+      'The number of environment steps of each task between two distillations.',
       config_fields.POSITIVE,
   )
   max_episode_steps: int = config_fields.field(
       100,
-      'The number of steps after which an episode is cut off. Q is bootstrapped '
-      'there.',
+      'The number of steps after which an episode is cut off. Q is '
+      'bootstrapped there.',
       config_fields.POSITIVE,
   )
   count_decay: float = config_fields.field(
       0.99,
-      'The factor by which the counts that pi_0 is computed from are multiplied '
-      'at each distillation, in [0, 1].',
+      'The factor, in [0, 1], by which each distillation multiplies the '
+      'earlier counts from which pi_0 is computed. 0: it uses the latest steps '
+      'alone.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   pseudo_count: float = config_fields.field(
@@ -82,7 +83,7 @@ class SoftQLearner:
 
     Args:
       config: the settings of the learning.
-      tables: the tasks, with leading axes `[R, K]`, see `two_rooms.Tables`.
+      tables: the tasks, with leading axes `[R, K]`, see `tabular.Tables`.
       seeds: R seeds; the results of a seed do not depend on the others.
       distils: whether pi_0 is distilled. If not, each task learns alone.
 

@@ -1,4 +1,4 @@
-"""Makes the parts of a DnC agent; see `core.builders` on its imports."""
+"""Defines the builder of DnC; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -17,11 +17,21 @@ if typing.TYPE_CHECKING:
 
 
 class DnCBuilder(trust_region_builder.TrustRegionBuilder):
-  """A local policy in each context, a train task of the suite."""
+  """The builder of DnC, whose contexts are the training tasks of the suite."""
 
   evaluated_policies: Sequence[str] = ('task', 'shared')
 
   def __init__(self, config: dnc_config.DnCConfig, spec: specs.AgentSpec):
+    """Initialises the builder.
+
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
+    Raises:
+      ValueError: if the config does not fit the tasks, or there are fewer than
+        two contexts.
+    """
     if spec.num_tasks < 2:
       raise ValueError(
           f'DnC needs at least two contexts, got {spec.num_tasks}: want a '
@@ -56,8 +66,8 @@ class DnCBuilder(trust_region_builder.TrustRegionBuilder):
     }
     blocks = (dict(zip(queues, taken)) for taken in zip(*queues.values()))
     if self.config.mode == 'paper':
-      # All begin as one, as after every distillation; the released code does
-      # so in its first step.
+      # All local policies start from the central one, as after every
+      # distillation. The released code resets them in its first step.
       networks.policy.reset_tasks()
     return learning.DnCLearner(
         self.config, networks, seed, iterator=blocks, counter=counter

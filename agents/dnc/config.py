@@ -1,4 +1,4 @@
-"""DnC's configuration: the only place of its defaults, checks and help."""
+"""Defines DnC's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 from typing import Literal
@@ -11,33 +11,32 @@ from distillery.agents.core.trust_region import config as trust_region_config
 
 @dataclasses.dataclass(frozen=True)
 class DnCConfig(trust_region_config.TrustRegionConfig):
-  """Divide-and-conquer reinforcement learning (Ghosh et al. 2018) over TRPO.
-
-  Its fields come after those of `TrustRegionConfig`.
-  """
+  """The settings of DnC (Ghosh et al. 2018): those of TRPO, and its own."""
 
   variant: Literal['vanilla', 'centralized', 'unconstrained'] = (
       config_fields.field(
           'vanilla',
-          "What holds the local policies together: 'vanilla' (the KL between "
-          "every two of them), 'centralized' (the KL to the central policy) or "
-          "'unconstrained' (nothing but the distillation).",
+          "The penalty that keeps the local policies together: 'vanilla' (the "
+          "KL between every two of them), 'centralized' (the KL to the central "
+          "policy) or 'unconstrained' (none; there is only the distillation).",
       )
   )
   mode: Literal['paper', 'release'] = config_fields.field(
       'paper',
-      "What is followed: the 'paper', or the 'release', which is the code that "
-      'its authors published; agents/dnc/README.md lists the differences.',
+      "The version of the algorithm: that of the 'paper', or the 'release', "
+      'which is the code that its authors published. agents/dnc/README.md '
+      'lists the differences.',
   )
   penalty: float = config_fields.field(
       0.01,
       'The weight alpha of the mean KL to the other contexts, in units of '
-      'standardised advantage per nat.',
+      'standardised advantage per nat. 0: no penalty.',
       config_fields.NOT_NEGATIVE,
   )
   penalty_states: int = config_fields.field(
       500,
-      'The number of states of each context on which the penalty is estimated.',
+      'The number of states of each context from which the penalty is '
+      'estimated.',
       config_fields.POSITIVE,
   )
   distillation_period: int = config_fields.field(
@@ -61,9 +60,9 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
   )
   central_trpo: bool = config_fields.field(
       False,
-      'Whether the central policy acts as well and takes trust-region steps of '
-      "its own, which doubles the environment steps. It always does in 'release' "
-      'mode.',
+      'Whether the central policy also acts and makes trust-region steps of '
+      "its own. This doubles the environment steps. In mode 'release' it "
+      'always does.',
   )
 
   def __post_init__(self):
@@ -71,13 +70,13 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
     if self.batch_size % self.distillation_minibatches:
       raise ValueError(
           f'distillation_minibatches={self.distillation_minibatches} does not '
-          f'divide the {self.batch_size} steps a context in a block '
+          f'divide the {self.batch_size} steps of each context in a block '
           '(envs_per_task * unroll_length).'
       )
     if self.penalty_states > self.batch_size:
       raise ValueError(
           f'penalty_states={self.penalty_states} is more than the '
-          f'{self.batch_size} steps a context in a block.'
+          f'{self.batch_size} steps of each context in a block.'
       )
     if not self.penalty and self.variant != 'unconstrained':
       warnings.warn(

@@ -1,4 +1,4 @@
-"""The learner of DnC: one compiled step for each block of unrolls."""
+"""Defines the learner of DnC, which makes one compiled step for each block."""
 
 from typing import Callable, Dict, Iterator, Mapping, Optional
 
@@ -51,11 +51,12 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     """Initialises the learner.
 
     Args:
-      config: the settings of the trust region and of the distillation.
+      config: the agent's config, with the settings of trust regions and
+        distillation.
       networks: the networks that are trained.
-      seed: the seed of all that is drawn in a step.
-      iterator: gives for each behaviour a block `[T, K, E, ...]`, by name.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      seed: the seed of everything random in a step.
+      iterator: yields a block `[K, T, E, ...]` of each behaviour, by its name.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._optimizer = optimizers.adam(
         config.distillation_learning_rate, networks.policy.shared_variables()

@@ -1,4 +1,4 @@
-"""Makes the parts of a PEARL agent; see `core.builders` on its imports."""
+"""Defines the builder of PEARL; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ if typing.TYPE_CHECKING:
 
 
 class PearlBuilder(builders.EpisodicBuilder):
-  """Episodes of each task: from the prior, then from its posterior.
+  """The builder of PEARL.
 
-  'shared' acts from a latent of the prior, as at first in a task that is new;
-  'task' from one of the posterior. Everything learns from both.
+  The policy 'shared' acts from a latent that is drawn from the prior, as at
+  first in a new task. 'task' acts from a latent that is drawn from the task's
+  posterior. All networks learn from the episodes of both.
   """
 
   inserted_kinds = ('context', 'replay')
@@ -31,8 +32,12 @@ class PearlBuilder(builders.EpisodicBuilder):
   def __init__(self, config: pearl_config.PearlConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
     Raises:
-      ValueError: if config and tasks do not go together.
+      ValueError: if the config does not fit the tasks.
     """
     specs.check_bounded('PEARL', spec.action_spec)
     super().__init__(config, spec)

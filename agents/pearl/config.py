@@ -1,4 +1,4 @@
-"""PEARL's configuration: the only place of its defaults, checks and help."""
+"""Defines PEARL's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 from typing import Tuple
@@ -7,13 +7,14 @@ from distillery.agents.core import config_checks
 from distillery.agents.core import config_fields
 from distillery.agents.core import shared_fields
 
-# Of the factors of a posterior; without it one transition could say it all.
+# The least variance of a factor of a posterior. Without it, a single transition
+# could determine the posterior.
 MIN_VARIANCE = 1e-7
 
 
 @dataclasses.dataclass(frozen=True)
 class PearlConfig:
-  """Probabilistic embeddings for actor-critic meta-RL (Rakelly et al. 2019)."""
+  """The settings of PEARL (Rakelly et al. 2019)."""
 
   envs_per_task: int = shared_fields.envs_per_task(1)
   unroll_length: int = shared_fields.unroll_length(500, 'It is one episode.')
@@ -30,8 +31,8 @@ class PearlConfig:
   tasks_per_update: int = shared_fields.tasks_per_update(16)
   batch_size: int = config_fields.field(
       256,
-      'The number of transitions of each task in an update of critics and '
-      'policy.',
+      'The number of transitions of each task in an update of the critics and '
+      'the policy.',
       config_fields.POSITIVE,
   )
   context_size: int = shared_fields.context_size(64)
@@ -43,8 +44,9 @@ class PearlConfig:
   )
   episodes_per_step: int = config_fields.field(
       4,
-      "The number of episodes of each task's replay that are sampled for a "
-      "learner step. The batches of all the step's updates are drawn from them.",
+      'The number of episodes that are sampled from the replay of each task '
+      'for a learner step. All updates of the step draw their batches from '
+      'them.',
       config_fields.POSITIVE,
   )
   updates_per_step: int = shared_fields.updates_per_step(25)
@@ -53,11 +55,12 @@ class PearlConfig:
   discount: float = shared_fields.discount(0.99)
   reward_scale: float = shared_fields.reward_scale(
       1.0,
-      'Critics and contexts see the product, and the temperature is in its unit.',
+      'Critics and contexts see the product, and the temperature has its unit.',
   )
   kl_weight: float = config_fields.field(
       0.1,
-      'The weight of the divergence of the latents from their prior, in nats.',
+      'The weight of the KL divergence, in nats, of the latents from their '
+      'prior.',
       config_fields.NOT_NEGATIVE,
   )
   learning_rate: float = shared_fields.learning_rate(3e-4, 'Adam')
@@ -71,8 +74,8 @@ class PearlConfig:
     if self.context_size > self.context_episodes * self.unroll_length:
       raise ValueError(
           f'context_size={self.context_size} is more than the '
-          f'{self.context_episodes * self.unroll_length} transitions that are '
-          'kept of a task (context_episodes, unroll_length).'
+          f'{self.context_episodes * self.unroll_length} transitions of a task '
+          'that are kept for contexts (context_episodes, unroll_length).'
       )
     config_checks.contexts_of_both_behaviours(self)
     if self.episodes_per_step > self.replay_episodes:

@@ -1,4 +1,4 @@
-"""The learner of PEARL."""
+"""Defines the learner of PEARL."""
 
 from typing import Dict, Iterator, List, Mapping, Optional
 
@@ -46,13 +46,13 @@ class PearlLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the losses' and the optimisers' settings.
-      networks: what is trained.
-      spec: of the tasks; its actions are bounded.
-      seed: of what is drawn in a step.
-      iterator: gives 'context' and 'replay', see
-        `episodes.make_iterator`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimisers.
+      networks: the networks that are trained.
+      spec: the description of the tasks; actions are bounded.
+      seed: the seed of everything random in a step.
+      iterator: yields episodes `[K, E, T, W]` of the kinds 'context' and
+        'replay', see `episodes.make_iterator`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks

@@ -1,4 +1,4 @@
-"""Makes the parts of a SAC agent; see `core.builders` on its imports."""
+"""Defines the builder of SAC; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ if typing.TYPE_CHECKING:
 
 
 class SACBuilder(builders.Builder):
-  """Replay by transitions, a table for each task."""
+  """The builder of SAC, with a replay of transitions for each task."""
 
   def __init__(self, config: sac_config.SACConfig, spec: specs.AgentSpec):
     """Initialises the builder.
 
+    Args:
+      config: the agent's config.
+      spec: the description of the tasks.
+
     Raises:
-      ValueError: if config and tasks do not go together.
+      ValueError: if the config does not fit the tasks.
     """
     specs.check_bounded('SAC', spec.action_spec)
     if config.observes_task or config.architecture != 'shared':
@@ -59,7 +63,7 @@ class SACBuilder(builders.Builder):
     config, limiter = self.config, None
     if apart:
       block = config.envs_per_task * config.unroll_length
-      # Two blocks on the one side, and what is sampled ahead on the other.
+      # Actors may be two blocks ahead; the learner prefetches samples.
       error_buffer = (
           2.0 * block * config.samples_per_insert
           + 8.0 * self._batch_per_task * config.updates_per_step
@@ -125,11 +129,11 @@ class SACBuilder(builders.Builder):
 
 
 def _batch_per_task(config: sac_config.SACConfig, num_tasks: int) -> int:
-  """N, the transitions of each of K tasks in an update.
+  """Returns N, the number of transitions of each task in an update.
 
   Raises:
-    ValueError: if the batch cannot be shared out equally, or a replay or its
-      random beginning is smaller than a task's share.
+    ValueError: if the batch cannot be shared out equally among K tasks, or
+      `replay_size` or `random_steps` is less than N.
   """
   if config.batch_size % num_tasks:
     raise ValueError(
@@ -155,10 +159,10 @@ def _batch_per_task(config: sac_config.SACConfig, num_tasks: int) -> int:
 def _learner_steps_per_block(
     config: sac_config.SACConfig, batch_per_task: int
 ) -> int:
-  """Learner steps that keep to `samples_per_insert`.
+  """Returns the learner steps after a block that give `samples_per_insert`.
 
   Raises:
-    ValueError: if that is no whole number.
+    ValueError: if the number is not a whole number of at least 1.
   """
   inserted = config.envs_per_task * config.unroll_length
   samples = batch_per_task * config.updates_per_step
@@ -170,8 +174,8 @@ def _learner_steps_per_block(
   ):
     raise ValueError(
         f'samples_per_insert={config.samples_per_insert} asks for {steps:g} '
-        f'learner steps after a block of {inserted} transitions of a task, '
-        f'each of {samples} samples of it (batch_size, updates_per_step); '
-        'want a whole number.'
+        f'learner steps after a block of {inserted} transitions of each task; '
+        f'each step takes {samples} samples of it (batch_size, '
+        'updates_per_step). Want a whole number of steps.'
     )
   return round(steps)

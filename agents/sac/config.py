@@ -1,4 +1,4 @@
-"""SAC's configuration: the only place of its defaults, checks and help."""
+"""Defines SAC's settings, with their defaults, checks and help texts."""
 
 import dataclasses
 from typing import Literal, Tuple
@@ -10,7 +10,7 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class SACConfig:
-  """Soft actor-critic (Haarnoja et al. 2018b), of one task or of several.
+  """The settings of SAC (Haarnoja et al. 2018b), for one task or several.
 
   The defaults are those of multi-task SAC on Meta-World's MT10.
   """
@@ -20,15 +20,16 @@ class SACConfig:
   architecture: Literal['shared', 'multi_head', 'separate'] = (
       config_fields.field(
           'shared',
-          "What tasks share. 'shared': one policy and its critics serve all "
-          "tasks. 'multi_head': all but the last layers. 'separate': nothing; "
-          'independent agents, one for each task, are trained at once.',
+          "The layers that tasks share: 'shared' (all; one policy and its "
+          "critics serve all tasks), 'multi_head' (all but the last layers) or "
+          "'separate' (none; an agent for each task is trained in the same "
+          'update).',
       )
   )
   observes_task: bool = config_fields.field(
       True,
-      'Whether policy and critics see the one-hot vector of the task. Only for '
-      'suites without held-out tasks (MT).',
+      'Whether policy and critics see the one-hot vector of the task. This '
+      'needs a suite without held-out tasks, such as MT10.',
   )
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (400, 400, 400), 'the policy', config_fields.NOT_EMPTY
@@ -38,15 +39,15 @@ class SACConfig:
   )
   batch_size: int = config_fields.field(
       1280,
-      'The number of transitions in an update, of all tasks together; each task '
-      'has the same number of them.',
+      'The number of transitions in an update, summed over all tasks. Each '
+      'task has the same number of them.',
       config_fields.POSITIVE,
   )
   samples_per_insert: float = config_fields.field(
       128.0,
-      'The number of times that a transition is sampled on average. With 128, '
-      'and 128 transitions of each task in a batch, there is one update for '
-      'every step of an environment.',
+      'The average number of times that a transition is sampled. With 128, and '
+      '128 transitions of each task in a batch, there is one update for every '
+      'step of an environment.',
       config_fields.POSITIVE,
   )
   updates_per_step: int = shared_fields.updates_per_step(10)
@@ -58,7 +59,7 @@ class SACConfig:
   random_steps: int = shared_fields.random_steps(4_000)
   discount: float = shared_fields.discount(0.99)
   reward_scale: float = shared_fields.reward_scale(
-      1.0, 'The temperature is in the unit of the product.'
+      1.0, 'The temperature has the unit of the product.'
   )
   learning_rate: float = shared_fields.learning_rate(
       3e-4, 'Adam for the policy and the critics'
@@ -69,7 +70,7 @@ class SACConfig:
   adam_epsilon: float = config_fields.field(
       1e-5,
       'The number that Adam adds to the root of its mean of squared gradients. '
-      'The references of multi-task SAC have 1e-5.',
+      'The published code of multi-task SAC uses 1e-5.',
       config_fields.POSITIVE,
   )
   max_gradient_norm: float = config_fields.field(
@@ -93,6 +94,6 @@ class SACConfig:
     config_checks.warn_of_entropy(self)
     if self.architecture == 'separate' and self.observes_task:
       raise ValueError(
-          'observes_task: agents that are separate have one task each; want '
+          'observes_task: separate agents have one task each; want '
           '--noobserves_task with --architecture=separate.'
       )

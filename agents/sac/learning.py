@@ -1,4 +1,4 @@
-"""The learner of SAC."""
+"""Defines the learner of SAC."""
 
 from typing import Dict, Iterator, Mapping, Optional
 
@@ -41,12 +41,13 @@ class SACLearner(learners.Learner):
     """Makes the optimisers.
 
     Args:
-      config: the losses' and optimisers' settings.
-      networks: what is trained.
-      spec: of the tasks; its actions are bounded.
-      seed: of the actions that the policy draws for the losses.
-      iterator: gives rows of `transitions`, `[U, K, N, W]`.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      config: the agent's config, with the settings of losses and optimisers.
+      networks: the networks that are trained.
+      spec: the description of the tasks; actions are bounded.
+      seed: the seed of the actions that the policy draws for the losses.
+      iterator: yields rows of transitions, `[U, K, N, W]`, see
+        `transitions.make_iterator`.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks

@@ -1,4 +1,4 @@
-"""Makes the parts of a TRPO agent; see `core.builders` on its imports."""
+"""Defines the builder of TRPO; see `core.builders` on its imports."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if typing.TYPE_CHECKING:
 
 
 class TRPOBuilder(trust_region_builder.TrustRegionBuilder):
-  """One policy, which acts in all tasks."""
+  """The builder of TRPO, whose only policy acts in all tasks."""
 
   evaluated_policies: Sequence[str] = ('shared',)
   behaviours: Sequence[str] = ('shared',)

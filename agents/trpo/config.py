@@ -1,4 +1,4 @@
-"""TRPO's configuration: the fields of `TrustRegionConfig`."""
+"""Defines TRPO's settings, which are those of `TrustRegionConfig`."""
 
 import dataclasses
 
@@ -7,8 +7,9 @@ from distillery.agents.core.trust_region import config as trust_region_config
 
 @dataclasses.dataclass(frozen=True)
 class TRPOConfig(trust_region_config.TrustRegionConfig):
-  """Trust region policy optimisation (Schulman et al. 2015), one policy.
+  """The settings of TRPO (Schulman et al. 2015).
 
-  Several tasks share the policy, each with as many samples as the others and
-  advantages standardised by themselves (MT-TRPO); one task is plain TRPO.
+  One task is plain TRPO. Several tasks share one policy (MT-TRPO). Each task
+  has the same number of samples, and its advantages are standardised on their
+  own.
   """

@@ -1,4 +1,4 @@
-"""The learner of TRPO: one compiled step for each block of unrolls."""
+"""Defines the learner of TRPO, which makes one compiled step for each block."""
 
 from typing import Dict
 

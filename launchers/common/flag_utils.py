@@ -1,12 +1,11 @@
-"""Command line flags made from the fields of a frozen dataclass.
+"""Makes command line flags from the fields of a frozen dataclass.
 
-One field, one flag, one default, one help text: the field gives the name, the
-type and the default. The help of an agent's field is the field's own, see
-`config_fields.field`; that of a launcher's option stands in the `Attributes:`
-section of the class docstring. A flag can therefore not be forgotten, renamed
-or defaulted twice.
+Each field gives one flag, with its name, its type and its default. An agent's
+field also has the help text, see `config_fields.field`. The help text of a
+launcher's option is in the `Attributes:` section of the class docstring. So a
+flag cannot be forgotten, and its default and help are in one place.
 
-Nothing here imports TensorFlow: a misspelt flag is answered at once.
+This module imports no TensorFlow, so that a misspelt flag is reported at once.
 """
 
 import dataclasses
@@ -34,16 +33,19 @@ from distillery.launchers.common import run_options
 
 
 class _Dataclass(Protocol):
+  """An instance of any dataclass."""
+
   __dataclass_fields__: ClassVar[Dict[str, Any]]
 
 
 Config = TypeVar('Config', bound=_Dataclass)
 
-# A launcher needs this module alone.
+# A launcher finds these here, so that it needs no other module for its flags.
 RunOptions = run_options.RunOptions
 run = entry_point.run
 
-# Flags belong to the launcher that asks for them, which is what --help lists.
+# Flags then belong to the launcher that defines them, and its --help lists
+# them.
 flags.disclaim_key_flags()
 
 
@@ -58,14 +60,16 @@ class _FiniteFloatParser(flags.FloatParser):
 
 
 class _PathParser(flags.ArgumentParser):
-  """Replaces a leading `~`, of each path where commas are between several."""
+  '""A parser of one or more paths, with commas between them, that expands'
+
+  '`~`.""'
 
   def parse(self, argument):
     return ','.join(map(user_paths.expand, argument.split(',')))
 
 
 class _IntTupleParser(flags.ArgumentParser):
-  """Reads `128,128` as (128, 128), and the empty string as ()."""
+  """A parser of `128,128` as (128, 128) and of the empty string as ()."""
 
   syntactic_help = 'whole numbers with commas between them'
 
@@ -84,6 +88,7 @@ class _IntTupleParser(flags.ArgumentParser):
 
 
 class _IntTupleSerializer(flags.ArgumentSerializer):
+  """A writer of tuples as `_IntTupleParser` reads them."""
 
   def serialize(self, value):
     return ','.join(str(part) for part in value)
@@ -93,14 +98,20 @@ class ConfigFlags(Generic[Config]):
   """The flags of one dataclass; `value()` reads them once they are parsed."""
 
   def __init__(self, config_class: Type[Config], flag_values: flags.FlagValues):
+    """Initialises the flags' reader; `define` defines the flags.
+
+    Args:
+      config_class: the frozen dataclass.
+      flag_values: the flags, which hold one for each field.
+    """
     self._config_class = config_class
     self._flag_values = flag_values
 
   def value(self) -> Config:
-    """Returns the dataclass with what the command line gave.
+    """Returns an instance of the dataclass with the values of the flags.
 
     Raises:
-      ValueError: from the dataclass' own checks.
+      ValueError: if the dataclass refuses a value.
     """
     return self._config_class(
         **{
@@ -117,20 +128,20 @@ def define(
   """Defines one flag for each field of a dataclass.
 
   Args:
-    config_class: a frozen dataclass. Every field has a default, one of the
-      types int, float, bool, str, `Literal` of strings, `Tuple[int, ...]`, and
-      a help text: in its metadata (`config_fields.field`), or in the
-      `Attributes:` section of the class docstring. A path has
-      `metadata={'is_path': True}`.
-    flag_values: where to define them.
+    config_class: a frozen dataclass. Every field has a default and a help text,
+      and one of the types int, float, bool, str, `Literal` of strings or
+      `Tuple[int, ...]`. The help text is in the field's metadata
+      (`config_fields.field`) or in the `Attributes:` section of the class
+      docstring. A path has `metadata={'is_path': True}`.
+    flag_values: the flags to which the new ones are added.
 
   Returns:
-    What gives the dataclass once the flags are parsed.
+    An object whose `value()` returns the dataclass once the flags are parsed.
 
   Raises:
     TypeError: if a field has no default or a type that no flag can have.
-    ValueError: if a field has no help text, or two, or the docstring describes
-      what is no field.
+    ValueError: if a field has no help text or two, or the docstring describes
+      an attribute that is not a field.
     flags.DuplicateFlagError: if another dataclass has a field of that name.
   """
   types = typing.get_type_hints(config_class)
@@ -146,9 +157,9 @@ def define(
   wrong = (names ^ set(help_texts)) | (set(documented) & set(own))
   if wrong:
     raise ValueError(
-        f'{config_class.__name__}: want one help text for each field and none '
-        f'for others, in the field or in the Attributes section; got it '
-        f'otherwise for {sorted(wrong)}'
+        f'{config_class.__name__}: want one help text for each field, in the '
+        f'field or in the Attributes section, and none for other names; got no '
+        f'text, or too many, for {sorted(wrong)}'
     )
   for field in fields:
     _define_flag(
@@ -206,16 +217,18 @@ def define_path(
     help: str,
     flag_values: flags.FlagValues = flags.FLAGS,
 ) -> flags.FlagHolder[str]:
-  """Defines a flag of a file or a directory; its value has no `~`.
+  """Defines a flag for the path of a file or a directory.
+
+  A leading `~` is replaced by the home directory.
 
   Args:
-    name: the flag's name.
+    name: the name of the flag.
     default: the path if none is given.
     help: the text that --help prints.
-    flag_values: where to define it.
+    flag_values: the flags to which the new one is added.
 
   Returns:
-    What gives the path once the flags are parsed.
+    An object whose `value` is the path once the flags are parsed.
   """
   return flags.DEFINE(
       _PathParser(),
@@ -228,8 +241,8 @@ def define_path(
 
 
 def _attributes_section(config_class: type) -> Dict[str, str]:
-  """Returns the description of each attribute in a class' docstring."""
-  # A dataclass has the fields of those that it derives from.
+  """Returns the description of each attribute in the docstring of a class."""
+  # A dataclass inherits the fields of its base classes.
   texts: Dict[str, List[str]] = {}
   for base in reversed(config_class.__mro__):
     texts.update(_attributes_of((base.__doc__ or '').splitlines()))
@@ -237,6 +250,7 @@ def _attributes_section(config_class: type) -> Dict[str, str]:
 
 
 def _attributes_of(lines: List[str]) -> Dict[str, List[str]]:
+  """Returns the lines of each attribute's description in a docstring."""
   texts: Dict[str, List[str]] = {}
   inside, indent, name = False, '', ''
   for line in lines:
@@ -250,7 +264,7 @@ def _attributes_of(lines: List[str]) -> Dict[str, List[str]]:
       elif name and line.startswith(indent + ' '):
         texts[name].append(line.strip())
       else:
-        inside = False  # the next section
+        inside = False  # The next section begins.
   return texts
 
 
@@ -258,9 +272,12 @@ def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:
   """Writes a flagfile that repeats a run.
 
   Args:
-    path: the file to write; `--flagfile=<path>` reads it.
-    *configs: the dataclasses that the run was made from. A field with
+    path: the path of the file; `--flagfile=<path>` reads it.
+    *configs: the dataclasses with all settings of the run. A field with
       `metadata={'repeat': False}` is left out.
+
+  Raises:
+    ValueError: if a flagfile cannot hold the value of a field.
   """
   lines = []
   for config in configs:

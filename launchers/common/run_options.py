@@ -1,4 +1,4 @@
-"""The options that every launcher takes, and the cores that it may use."""
+"""Defines the options that every launcher takes."""
 
 import dataclasses
 import datetime
@@ -17,24 +17,30 @@ class RunOptions:
       NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.
     seed: the seed of everything random in the run, except for the samples that
       an off-policy agent takes from its replay.
-    num_env_steps: environment steps to train for, summed over all tasks.
+    num_env_steps: the number of environment steps to train for, summed over all
+      tasks.
     run_dir: the directory for the results. It must be new or empty, or with
       --resume hold the run to resume. Empty: a new directory, named
       runs/<agent>_<suite>_seed<seed>_<time>.
-    num_workers: processes that step environments; 0 for one on each usable
-      core. Results do not depend on it. It has no effect in suites that are
-      stepped as arrays (mazes and half-cheetahs).
-    evaluate_every: environment steps, summed over tasks, between evaluations.
-    evaluation_episodes: episodes of each task in an evaluation.
-    checkpoint_every: environment steps, summed over tasks, between checkpoints.
-    device: the device of the learner: auto, a GPU if there is one, or cpu.
-    env_timeout_s: the seconds after which an environment counts as hanging, if
-      it takes longer to be made, to reset or to step. It has no effect in
-      suites that are stepped as arrays.
-    num_actors: the actors of a program of many nodes (--lp_launch_type). Each
-      has its own environments and its share of --num_workers.
-    ray_address: the Ray cluster that runs such a program, as HOST:PORT; empty
-      for this machine.
+    num_workers: the number of processes that step environments; 0: one for each
+      usable core. Results do not depend on it. It has no effect in suites that
+      are stepped as arrays (mazes and half-cheetahs).
+    evaluate_every: the number of environment steps, summed over all tasks,
+      between evaluations.
+    evaluation_episodes: the number of episodes of each task in an evaluation.
+    checkpoint_every: the number of environment steps, summed over all tasks,
+      between checkpoints.
+    device: the device of the learner: 'auto' (a GPU if there is one, else the
+      CPU) or 'cpu'.
+    env_timeout_s: the time limit, in seconds, for making, resetting and
+      stepping an environment. An environment that takes longer counts as
+      hanging, which ends the run. It has no effect in suites that are stepped
+      as arrays.
+    num_actors: the number of actors of a program of many nodes
+      (--lp_launch_type). Each actor has its own environments and its share of
+      --num_workers.
+    ray_address: the address HOST:PORT of the Ray cluster that runs such a
+      program. Empty: a cluster is started on this machine.
     resume: whether to resume the run in --run_dir from its newest whole
       checkpoint.
     reward_function_version: the version of Meta-World's reward functions.
@@ -52,7 +58,7 @@ class RunOptions:
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   num_actors: int = 2
   ray_address: str = ''
-  # Resuming does not belong to the flags that repeat a run.
+  # The flagfile that repeats a run must not resume it.
   resume: bool = dataclasses.field(default=False, metadata={'repeat': False})
   reward_function_version: Literal['v1', 'v2'] = 'v2'
 
@@ -86,11 +92,14 @@ class RunOptions:
       )
 
   def resolved(self, agent: str) -> 'RunOptions':
-    """Returns the options with the defaults that depend on time and machine.
+    """Replaces an empty `run_dir` and `num_workers=0` by their defaults.
 
     Args:
-      agent: the first part of the name of a new run's directory, such as
-        'distral'.
+      agent: the name of the agent, such as 'distral'. It is the first part of
+        the name of the run's directory.
+
+    Returns:
+      The options with the replaced values.
     """
     # UTC, so that names sort by time in every time zone.
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -106,5 +115,5 @@ class RunOptions:
 
 
 def usable_cores() -> int:
-  """Returns how many cores this process may use, not the machine's number."""
+  """Returns the number of cores that this process may use."""
   return len(os.sched_getaffinity(0))

@@ -46,7 +46,7 @@ def train(
     options: the options that every launcher takes, made from flags.
     change_suite: the function that makes the suite to train on from the suite
       that the options name.
-    make_networks: makes other networks than the builder does.
+    make_networks: the function that makes the networks in place of the builder.
     more_options: further dataclasses made from flags, which are written into
       the flagfile that repeats the run.
 
@@ -81,23 +81,24 @@ def run_experiment(
 ) -> List[Dict[str, Any]]:
   """Runs an experiment, without flags, and prints its last evaluation.
 
-  A script does by it what a launcher does. The run directory is the same; its
-  `flags.cfg` repeats the run by the agent's launcher, if `change_suite` and
-  `make_networks` are the launcher's.
+  A script that calls it does the same as a launcher. The run directory is the
+  same too. Its `flags.cfg` repeats the run by the agent's launcher, if the
+  launcher has the same `change_suite` and `make_networks`.
 
   Args:
-    agent: the agent's name, for the records.
-    agent_config: the agent's frozen dataclass.
+    agent: the name of the agent, which is written into the run directory.
+    agent_config: the agent's config, a frozen dataclass.
     make_builder: the class of the agent's builder.
     options: the suite, the number of steps, the run directory and so on.
-    change_suite: makes the tasks from the suite that the options name, such as
-      the contexts of a single task for DnC, or the goals of tasks for PEARL.
-    make_networks: makes other networks than the builder does; see
-      `experiment.ExperimentConfig`.
+    change_suite: the function that makes the suite to train on from the suite
+      that the options name. It makes, for example, the contexts of a single
+      task for DnC, or the goals of tasks for PEARL.
+    make_networks: the function that makes the networks in place of the builder;
+      see `experiment.ExperimentConfig`.
     more_options: further dataclasses whose fields are flags of the launcher, to
       be written into `flags.cfg`.
-    launch_type: the way to run the nodes of a program, such as 'local_mp'. None:
-      everything runs in this process and its workers.
+    launch_type: the way to run the nodes of a program, such as 'local_mp'.
+      None: everything runs in this process and its workers.
 
   Returns:
     The rows of the last evaluation, see `evaluation.evaluate`; none if the run

@@ -20,7 +20,7 @@ class PictureOptions:
   """The options of the pictures.
 
   Attributes:
-    folder: the folder for the pictures.
+    folder: the folder for the pictures; it is made if it does not exist.
     height: the height of a picture in pixels.
     width: the width of a picture in pixels.
     camera: the camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.

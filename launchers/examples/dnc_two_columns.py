@@ -1,10 +1,11 @@
-"""DnC with another policy than its own: the two columns of Distral.
+"""Trains DnC with another policy than its own: the two columns of Distral.
 
   python launchers/examples/dnc_two_columns.py --suite=MT10
 
 DnC's learner takes any `networks.interfaces.MultiTaskPolicy`. Here a local
-policy is the central one and a column of its own: it follows the central policy
-when that is distilled, and the reset empties the column.
+policy is the product of the central policy and a column of its own. It changes
+with the central policy during the distillation, and the reset makes its column
+empty.
 """
 
 from distillery.agents.dnc import builder
@@ -17,7 +18,16 @@ _RUN = flag_utils.define(flag_utils.RunOptions)
 
 
 def make_networks(spec, config, seed):
-  """Returns DnC's networks with another policy."""
+  """Makes DnC's networks with another policy.
+
+  Args:
+    spec: the description of the tasks.
+    config: the agent's config.
+    seed: the seed of the initial weights.
+
+  Returns:
+    The networks.
+  """
   from distillery.agents.core.trust_region import (
       networks as trust_region_networks,
   )
@@ -30,6 +40,7 @@ def make_networks(spec, config, seed):
 
 
 def main(_):
+  """Runs the experiment that the flags describe."""
   training.train(
       'dnc_two_columns',
       _DNC.value(),

@@ -15,7 +15,7 @@ class PictureOptions:
   """The options of the picture.
 
   Attributes:
-    output: the file name of the picture.
+    output: the path of the picture.
     height: the height of one body in pixels.
     width: the width of one body in pixels.
   """

@@ -1,6 +1,6 @@
 """Describes an experiment, and prepares its parts and its run directory.
 
-Imports no TensorFlow.
+This module imports no TensorFlow.
 """
 
 import dataclasses
@@ -17,50 +17,57 @@ from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory
 from distillery.environments.pool import process_pool
 
-# What a resumed run may have otherwise than the run it goes on with.
+# The settings that may differ between a run and its resumption.
 _MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
 
 
-# Takes the tasks' spec, the agent's config and a seed; returns networks.
+# A function that makes networks. Its arguments are the description of the
+# tasks, the agent's config and a seed.
 MakeNetworks = Callable[[specs.AgentSpec, Any, int], Any]
 
 
 class AgentConfig(Protocol):
-  """What every agent's frozen config dataclass has, besides its own."""
+  """The fields that every agent's config has; it is a frozen dataclass."""
 
-  # A dataclass is known by it.
+  # Type checkers recognise a dataclass by this attribute.
   __dataclass_fields__: ClassVar[Dict[str, Any]]
+  # The number of environments of each task, E.
   envs_per_task: int
+  # The number of steps of each environment in a block, T.
   unroll_length: int
 
 
 @dataclasses.dataclass(frozen=True)
 class ExperimentConfig:
-  """An experiment: an agent, tasks, and for how long.
+  """The description of an experiment: an agent, its tasks and the run.
 
   Attributes:
-    agent: its name, for the records.
-    agent_config: the agent's frozen dataclass.
-    make_builder: the class of the agent's `builders.Builder`.
-    suite: the tasks; the agent trains on those of the training split.
-    seed: of everything random, but for what is sampled from a replay.
-    num_env_steps: environment steps of all tasks together; the run ends with
-      the block that reaches them.
-    run_dir: where everything is written; opened with `resume` to go on with the
-      run in it.
-    num_workers: processes that step environments.
-    evaluate_every: environment steps between evaluations.
-    evaluation_episodes: per task and evaluation.
-    checkpoint_every: environment steps between checkpoints.
-    device: where the learner computes: 'auto', on a GPU if there is one, or
-      'cpu'.
-    env_timeout_s: an environment that takes longer to be made, to reset or to
-      step is reported as hanging, and ends the run, or its node of a program.
-      Of no effect in suites that are stepped as arrays.
-    make_networks: makes the networks instead of the builder's own
-      `make_networks`, from what the tasks are, `agent_config` and a seed. They
-      have the parts that the agent's learner and `make_policy` use. None: the
-      builder makes them.
+    agent: the name of the agent, which is written into the run directory.
+    agent_config: the agent's config, a frozen dataclass.
+    make_builder: the class of the agent's builder.
+    suite: the task suite. The agent trains on the tasks of its training split.
+    seed: the seed of everything random, except for the samples that an
+      off-policy agent takes from its replay.
+    num_env_steps: the number of environment steps to train for, summed over all
+      tasks. The run ends with the block that reaches it.
+    run_dir: the directory for all files of the run. Open it with `resume=True`
+      to resume the run in it.
+    num_workers: the number of processes that step environments.
+    evaluate_every: the number of environment steps, summed over all tasks,
+      between evaluations.
+    evaluation_episodes: the number of episodes of each task in an evaluation.
+    checkpoint_every: the number of environment steps, summed over all tasks,
+      between checkpoints.
+    device: the device of the learner: 'auto' is a GPU if there is one, else the
+      CPU; 'cpu' is the CPU.
+    env_timeout_s: the time limit, in seconds, for making, resetting and
+      stepping an environment. An environment that takes longer counts as
+      hanging, which ends the run, or its node of a program. It has no effect in
+      suites that are stepped as arrays.
+    make_networks: the function that makes the networks in place of the
+      builder's `make_networks`. Its arguments are the description of the tasks,
+      `agent_config` and a seed. The networks must have the parts that the
+      agent's learner and `make_policy` use. If None, the builder makes them.
   """
 
   agent: str
@@ -93,7 +100,8 @@ class ExperimentConfig:
       if not 0 <= self.seed < 2**32:
         raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
     except ValueError:
-      with self.run_dir.kept_once_stepped():  # It was made for this run.
+      # The directory was made for this run, so it is removed again.
+      with self.run_dir.kept_once_stepped():
         raise
 
 
@@ -101,12 +109,13 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
   """Returns the builder of an experiment's agent.
 
   Raises:
-    ValueError: if agent and suite do not fit.
+    ValueError: if the agent does not fit the suite.
   """
   spec = agent_spec(config.suite)
   builder = config.make_builder(config.agent_config, spec)
   if config.make_networks is not None:
-    # On the instance: whoever asks this builder for networks gets these.
+    # This replaces the method of the instance, so that every caller gets these
+    # networks.
     builder.make_networks = functools.partial(  # type: ignore[method-assign]
         config.make_networks, spec, config.agent_config
     )
@@ -114,10 +123,10 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
 
 
 def check_tasks(suite: base.TaskSuite) -> None:
-  """Checks that worker processes can make the tasks, those held out too.
+  """Checks that worker processes can make all tasks, also the held-out ones.
 
   Raises:
-    ValueError: if not; names the task.
+    ValueError: if a task cannot be pickled; the message names the task.
   """
   if suite.make_batch is None:
     for task in suite.tasks:
@@ -125,7 +134,7 @@ def check_tasks(suite: base.TaskSuite) -> None:
 
 
 def agent_spec(suite: base.TaskSuite) -> specs.AgentSpec:
-  """What an agent needs to know of a suite."""
+  """Returns the description of a suite that its agent gets."""
   return specs.AgentSpec(
       num_tasks=len(suite.train_tasks),
       num_test_tasks=len(suite.test_tasks),
@@ -141,7 +150,16 @@ def agent_spec(suite: base.TaskSuite) -> specs.AgentSpec:
 def make_pool(
     config: ExperimentConfig, num_workers: int, seed: int
 ) -> pool_factory.AnyPool:
-  """Environments of the tasks that an experiment trains on."""
+  """Makes the environments of an experiment's training tasks.
+
+  Args:
+    config: the description of the experiment.
+    num_workers: the number of worker processes.
+    seed: the seed of the environments and of the actions' noise.
+
+  Returns:
+    The pool of the environments.
+  """
   return pool_factory.make_pool(
       config.suite,
       envs_per_task=config.agent_config.envs_per_task,
@@ -153,14 +171,18 @@ def make_pool(
 
 
 def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
-  """Writes down what a run is, or checks that it is the one to go on with.
+  """Writes the config of a run into its directory.
+
+  If the run is to be resumed, it checks instead that the config is the same,
+  and adds the current versions of the packages to those in the directory.
 
   Args:
-    config: of the run.
-    num_actors: of a program; 0: it runs in one process.
+    config: the description of the experiment.
+    num_actors: the number of actors of a program; 0 if there is no program.
 
   Raises:
-    ValueError: if the run to resume is another one.
+    ValueError: if the run to resume has another config, or one of its files
+      cannot be read.
   """
   description = {
       **describe(config),
@@ -184,17 +206,29 @@ def prepare(config: ExperimentConfig, num_actors: int = 0) -> None:
     config.run_dir.write_json(
         'versions.json', {**run_directory.versions(), **config.suite.info}
     )
-    # The last: with it there is a run to resume.
+    # It is written last, because a directory with this file has a run to
+    # resume.
     config.run_dir.write_json('config.json', description)
 
 
 def is_due(config: ExperimentConfig, every: int, before: int, now: int) -> bool:
-  """Whether, since `before`, a multiple of `every` was crossed, or the end."""
+  """Returns whether an evaluation or a checkpoint is due.
+
+  Args:
+    config: the description of the experiment.
+    every: the number of environment steps between two of them.
+    before: the number of environment steps at the last check.
+    now: the number of environment steps now.
+
+  Returns:
+    True if a multiple of `every` lies in (before, now], or the run is at its
+    end.
+  """
   return now // every > before // every or now >= config.num_env_steps
 
 
 def describe(config: ExperimentConfig) -> Dict[str, Any]:
-  """The resolved config, as JSON."""
+  """Returns the description of an experiment as a dictionary for JSON."""
   return {
       'agent': config.agent,
       'agent_config': dataclasses.asdict(config.agent_config),
@@ -211,17 +245,17 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
 
 
 def _refuse_other_run(config: ExperimentConfig, here: Dict[str, Any]) -> None:
-  """Refuses to resume with a config that would have given another run."""
+  """Raises a ValueError if the run to resume was made with another config."""
   run_dir = config.run_dir
   there = run_dir.read_json('config.json', agent_config=dict)
-  # A run that is older than a field of the config was trained with its default.
+  # A run from before a field was added was trained with the field's default.
   defaults = {
       field.name: field.default
       for field in dataclasses.fields(config.agent_config)
       if field.default is not dataclasses.MISSING
   }
   there['agent_config'] = {**defaults, **there['agent_config']}
-  # As JSON has it: tuples are lists.
+  # JSON has no tuples, so both sides are compared as JSON reads them.
   there, here = json.loads(json.dumps([there, here]))
   for content in (there, here):
     content.update(content.pop('agent_config', {}))

@@ -1,1 +1,1 @@
-"""Holds what TRPO and DnC share: agents that step within trust regions."""
+"""The parts that TRPO and DnC share, agents that step within trust regions."""

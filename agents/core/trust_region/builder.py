@@ -1,4 +1,4 @@
-"""Builds the parts that TRPO and DnC have in common; see `core.builders`."""
+"""Defines the base class of the builders of TRPO and DnC."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from distillery.agents.core.trust_region import config as trust_region_config
 
 
 class TrustRegionBuilder(builders.OnPolicyBuilder):
-  """Blocks of whole episodes where the baseline is linear."""
+  """The base class of builders of agents that step within trust regions.
+
+  With a linear baseline, blocks hold whole episodes.
+  """
 
   def __init__(
       self, config: trust_region_config.TrustRegionConfig, spec: specs.AgentSpec
@@ -17,15 +20,16 @@ class TrustRegionBuilder(builders.OnPolicyBuilder):
     """Initialises the builder.
 
     Args:
-      config: the config of the agent.
-      spec: the tasks.
+      config: the agent's config.
+      spec: the description of the tasks.
 
     Raises:
       ValueError: if the config does not fit the tasks.
     """
     if config.observes_task:
       specs.check_no_held_out(spec, 'observes_task', '--noobserves_task')
-    # If it is not known, the learner looks at the first blocks.
+    # If the length of episodes is not known, the learner looks for it in the
+    # first blocks.
     if config.baseline == 'linear' and spec.horizon:
       whole_episodes.check_uncut(config.unroll_length, spec.horizon)
     super().__init__(config, spec)

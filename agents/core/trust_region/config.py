@@ -1,4 +1,4 @@
-"""What the agents that step within trust regions have in common."""
+"""Defines the settings that TRPO and DnC share."""
 
 import dataclasses
 from typing import Literal, Tuple
@@ -10,12 +10,12 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class TrustRegionConfig:
-  """Sampling, advantages, trust region and networks of TRPO and DnC."""
+  """The settings of TRPO, which are also a part of those of DnC."""
 
   envs_per_task: int = shared_fields.envs_per_task(2)
   unroll_length: int = shared_fields.unroll_length(
       2500,
-      "With baseline='linear' a block holds whole episodes. A batch is "
+      "With baseline='linear' a block must hold whole episodes. A batch has "
       'envs_per_task * unroll_length steps of each task.',
   )
   discount: float = config_fields.field(
@@ -29,18 +29,19 @@ class TrustRegionConfig:
   )
   baseline: Literal['linear', 'neural'] = config_fields.field(
       'linear',
-      "What predicts the returns of each task: 'linear' (a ridge regression on "
+      "The predictor of each task's returns: 'linear' (a ridge regression on "
       "the observation, its square and the time) or 'neural' (a network).",
   )
   linear_ridge: float = config_fields.field(
       1.0,
-      'The weight of the squared norm of the weights of the linear baseline.',
+      'The ridge penalty of the linear baseline: the weight of the squared '
+      'norm of its coefficients.',
       config_fields.POSITIVE,
   )
   linear_memory: float = config_fields.field(
       0.5,
-      'The factor, in [0, 1], by which the linear baseline multiplies earlier '
-      'batches in each fit. 0: it forgets them.',
+      'The factor, in [0, 1], by which the linear baseline reduces the weight '
+      'of all earlier batches in each fit. 0: it uses the latest batch alone.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   value_learning_rate: float = shared_fields.learning_rate(
@@ -48,12 +49,13 @@ class TrustRegionConfig:
   )
   value_epochs: int = config_fields.field(
       5,
-      'The number of passes of the neural baseline over a batch.',
+      'The number of passes over a batch in a fit of the neural baseline.',
       config_fields.POSITIVE,
   )
   value_minibatches: int = config_fields.field(
       10,
-      'The number of gradient steps of the neural baseline in a pass.',
+      'The number of gradient steps in a pass of the neural baseline. It must '
+      'divide the steps of a batch.',
       config_fields.POSITIVE,
   )
   value_hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
@@ -61,27 +63,32 @@ class TrustRegionConfig:
   )
   max_kl: float = config_fields.field(
       0.01,
-      'The size delta of a trust region: the mean KL(old || new), in nats.',
+      'The size delta of a trust region: the largest mean KL(old || new) of a '
+      'step, in nats.',
       config_fields.POSITIVE,
   )
   damping: float = config_fields.field(
       0.01,
-      'The number that is added to the diagonal of the Fisher matrix.',
+      'The number that is added to the diagonal of the Fisher matrix. More '
+      'damping gives shorter steps.',
       config_fields.NOT_NEGATIVE,
   )
   cg_iterations: int = config_fields.field(
-      10, 'The number of conjugate gradient steps.', config_fields.POSITIVE
+      10,
+      'The number of conjugate gradient iterations that solve for the '
+      'direction of a step.',
+      config_fields.POSITIVE,
   )
   backtrack_ratio: float = config_fields.field(
       0.8,
-      'The factor, in (0, 1), by which a step that was not accepted is '
-      'shortened.',
+      'The factor, in (0, 1), by which the line search shortens a step that it '
+      'does not accept.',
       config_fields.BETWEEN_ZERO_AND_ONE,
   )
   max_backtracks: int = config_fields.field(
       15,
-      'How often a step is shortened at most. After that the old policy is '
-      'kept.',
+      'The largest number of times that the line search shortens a step. After '
+      'that the old policy is kept. 0: only the full step is tried.',
       config_fields.NOT_NEGATIVE,
   )
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
@@ -89,8 +96,8 @@ class TrustRegionConfig:
   )
   observes_task: bool = config_fields.field(
       True,
-      'Whether policies see the one-hot vector of the task. Only for suites '
-      'without held-out tasks (MT).',
+      'Whether policies see the one-hot vector of the task. This needs a suite '
+      'without held-out tasks, such as MT10.',
   )
   initial_std: float = shared_fields.initial_std(1.0, 'a policy')
   min_std: float = config_fields.field(
@@ -108,16 +115,16 @@ class TrustRegionConfig:
     config_fields.check_fields(self)
     config_checks.std_range(self)
     if self.baseline == 'neural':
-      # A linear one knows the time, and so sees the end coming.
+      # A linear baseline knows the time and so how near the end is.
       config_fields.require(self, config_fields.BELOW_ONE, 'discount')
     if self.batch_size % self.value_minibatches and self.baseline == 'neural':
       raise ValueError(
           f'value_minibatches={self.value_minibatches} does not divide the '
-          f'{self.batch_size} steps a task in a block (envs_per_task * '
+          f'{self.batch_size} steps of each task in a block (envs_per_task * '
           'unroll_length).'
       )
 
   @property
   def batch_size(self) -> int:
-    """Steps of each task in a block."""
+    """The number of steps of each task in a block."""
     return self.envs_per_task * self.unroll_length

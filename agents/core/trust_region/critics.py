@@ -42,6 +42,12 @@ class Critic(snt.Module, abc.ABC):
   """The base class of critics: a value function V_k for each task."""
 
   def __init__(self, config: trust_region_config.TrustRegionConfig, name: str):
+    """Initialises the critic.
+
+    Args:
+      config: the agent's config, with the settings of the advantages.
+      name: the name of the module.
+    """
     super().__init__(name=name)
     self._discount = config.discount
     self._gae_lambda = config.gae_lambda
@@ -111,6 +117,12 @@ class LinearCritic(Critic):
       value: value_networks.LinearValue,
       config: trust_region_config.TrustRegionConfig,
   ):
+    """Initialises the critic.
+
+    Args:
+      value: the linear values of all tasks.
+      config: the agent's config, with the settings of the advantages.
+    """
     super().__init__(config, 'linear_critic')
     self._value = value
 
@@ -142,6 +154,13 @@ class NeuralCritic(Critic):
       num_tasks: int,
       config: trust_region_config.TrustRegionConfig,
   ):
+    """Makes the optimiser and the statistics of the targets.
+
+    Args:
+      value: the value networks of all tasks.
+      num_tasks: K, the number of tasks.
+      config: the agent's config, with the settings of the neural baseline.
+    """
     super().__init__(config, 'neural_critic')
     self._value = value
     self._num_epochs = config.value_epochs

@@ -1,4 +1,4 @@
-"""Holds the base class of learners that step within trust regions."""
+"""Defines the base class of learners that step within trust regions."""
 
 from typing import Any, Dict, Iterator, Mapping, Optional, Union
 
@@ -46,7 +46,7 @@ class TrustRegionLearner(learners.Learner):
       checkpointables: the TensorFlow objects of the learner's state besides the
         policy and the critic, by name.
       iterator: yields a block, or a block of each behaviour by its name.
-      counter: counts `learner_steps`; if None, the learner makes its own.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._config = config
     self._networks = networks

@@ -1,4 +1,4 @@
-"""Makes the networks of the agents that step within trust regions."""
+"""Makes the networks of agents that step within trust regions."""
 
 from typing import NamedTuple, Protocol, Union
 
@@ -12,19 +12,24 @@ import numpy as np
 
 
 class PolicyAndCritic(Protocol):
-  """What the networks of every agent with a trust region have."""
+  """The parts that the networks of every agent with trust regions have."""
 
   @property
   def policy(self) -> interfaces.MultiTaskPolicy:
-    """The policies."""
+    """The policies of all tasks."""
 
   @property
   def critic(self) -> critics.Critic:
-    """The baseline."""
+    """The critics of all tasks."""
 
 
 class TrustRegionNetworks(NamedTuple):
-  """The networks that are trained: the policies and the critic."""
+  """The networks that are trained.
+
+  Attributes:
+    policy: the policies of all tasks.
+    critic: the critics of all tasks.
+  """
 
   policy: interfaces.MultiTaskPolicy
   critic: critics.Critic
@@ -41,13 +46,15 @@ def make_policy(
   """Makes the policies of all tasks.
 
   Args:
-    spec: the tasks; actions are discrete or continuous.
-    config: the sizes and the range of standard deviations.
-    architecture: 'shared' for one policy, 'separate' for one a task and a
-      shared one apart, all of one form, or 'two_column' for task policies that
-      build on the shared one.
+    spec: the description of the tasks; actions are discrete or continuous.
+    config: the agent's config, with the sizes of the layers and the range of
+      the standard deviations.
+    architecture: 'shared' for one policy; 'separate' for a policy of each task
+      and a shared one, all of the same form; 'two_column' for task policies
+      that build on the shared one.
     seed: the seed of the initial weights.
-    alpha: the power of the shared policy in a two-column task policy.
+    alpha: the power of the shared policy in a two-column task policy, in
+      [0, 1]; not 0 if actions are continuous.
 
   Returns:
     The policies.
@@ -67,7 +74,7 @@ def make_policy(
       hidden_sizes=config.hidden_sizes,
       shared_observes_task=config.observes_task,
       task_observes_task=config.observes_task,
-      # A policy is asked about the states of other tasks too.
+      # Policies are evaluated in the states of other tasks too.
       pooled_normalizer=True,
       std=columns.StdRange(config.initial_std, config.min_std, config.max_std),
       min_observation_std=config.min_observation_std,
@@ -84,8 +91,8 @@ def make_networks(
   """Makes the default networks.
 
   Args:
-    spec: the spec of the tasks.
-    config: the agent's config, with the sizes of the networks.
+    spec: the description of the tasks.
+    config: the agent's config, with the sizes of the layers.
     architecture: 'shared' for one policy; 'separate' for a policy for each task
       and a shared one, all of the same form.
     seed: the seed of the initial weights.

@@ -167,7 +167,7 @@ def test_which_tasks_are_begun_with_has_to_be_said(tmp_path):
           ),
           SPEC,
       )
-  with pytest.raises(ValueError, match="initial_task='one' is a task of no"):
+  with pytest.raises(ValueError, match="initial_task='one' has no effect"):
     make_builder(initial_task='one')
 
 

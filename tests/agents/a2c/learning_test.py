@@ -391,7 +391,7 @@ def test_frozen_layers_stay_to_the_last_bit(
 
 
 def test_layers_are_frozen_only_if_they_were_learned():
-  with pytest.raises(ValueError, match="trainable='last' would leave most"):
+  with pytest.raises(ValueError, match="trainable='last' would leave ran"):
     make_config(trainable='last')
 
 

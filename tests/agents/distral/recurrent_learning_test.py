@@ -307,7 +307,7 @@ def test_tasks_that_a_memory_cannot_have_are_refused():
   )
   with pytest.raises(ValueError, match='choose among discrete actions'):
     builder.DistralBuilder(make_config(), continuous)
-  with pytest.raises(ValueError, match='the tasks show no image; want none'):
+  with pytest.raises(ValueError, match='observations have no image; want no'):
     builder.DistralBuilder(make_config(), SPEC._replace(image_shape=None))
 
 

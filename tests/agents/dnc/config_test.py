@@ -49,11 +49,11 @@ def test_unknown_choices_are_refused(name):
     [
         (
             dict(distillation_minibatches=4),
-            '4 does not divide the 6 steps a con',
+            '4 does not divide the 6 steps of each con',
         ),
         (
             dict(penalty_states=7),
-            'penalty_states=7 is more than the 6 steps a con',
+            'penalty_states=7 is more than the 6 steps of each con',
         ),
     ],
 )

@@ -71,7 +71,7 @@ def test_refuses(changes, words):
 
 
 def test_an_entropy_of_the_wrong_sign_is_worth_a_warning():
-  with pytest.warns(UserWarning, match='^entropy_per_dimension=1.0 is of th'):
+  with pytest.warns(UserWarning, match='^entropy_per_dimension=1.0 has the'):
     make(entropy_per_dimension=1.0)
   with warnings.catch_warnings():
     warnings.simplefilter('error')
