@@ -19,7 +19,9 @@ class DamselConfig:
       is_path=True,
   )
   envs_per_task: int = shared_fields.envs_per_task(1)
-  unroll_length: int = shared_fields.unroll_length(150, 'It is one episode.')
+  unroll_length: int = shared_fields.unroll_length(
+      150, 'It must be one whole episode.'
+  )
   single_prior: bool = config_fields.field(
       False,
       'Whether all families of tasks share the component 0, and latents are '
@@ -82,7 +84,7 @@ class DamselConfig:
       config_fields.NOT_NEGATIVE,
   )
   min_observation_std: float = shared_fields.min_observation_std(
-      0.05, "It is the deviation of the experts' observations."
+      0.05, "It is computed from the experts' observations."
   )
   min_change_std: float = config_fields.field(
       0.001,

@@ -17,7 +17,9 @@ class PearlConfig:
   """The settings of PEARL (Rakelly et al. 2019)."""
 
   envs_per_task: int = shared_fields.envs_per_task(1)
-  unroll_length: int = shared_fields.unroll_length(500, 'It is one episode.')
+  unroll_length: int = shared_fields.unroll_length(
+      500, 'It must be one whole episode.'
+  )
   latent_size: int = shared_fields.latent_size(5)
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (300, 300, 300), 'the policy', config_fields.NOT_EMPTY

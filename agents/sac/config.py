@@ -70,7 +70,7 @@ class SACConfig:
   adam_epsilon: float = config_fields.field(
       1e-5,
       'The number that Adam adds to the root of its mean of squared gradients. '
-      'The published code of multi-task SAC uses 1e-5.',
+      'Other implementations of multi-task SAC use 1e-5.',
       config_fields.POSITIVE,
   )
   max_gradient_norm: float = config_fields.field(
