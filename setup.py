@@ -1,4 +1,4 @@
-"""Packaging: every folder of the repository becomes `distillery.<folder>`."""
+"""Packages every folder of the repository as `distillery.<folder>`."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""Code that the benchmarks share: figures, their table and their CSV file."""
+"""Provides what benchmarks share: figures, their table and their CSV file."""
 
 import csv
 import os

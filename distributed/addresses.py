@@ -24,7 +24,7 @@ def host() -> str:
 
 
 class Transport(Protocol):
-  """Carries calls to one node."""
+  """A connection that carries calls to one node."""
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
     """Calls a method of the node's instance.

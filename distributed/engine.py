@@ -15,7 +15,7 @@ class Outcome(NamedTuple):
 
 
 class Host(abc.ABC):
-  """One start of one node; a restarted node has another host."""
+  """A single start of a node; a restarted node has another host."""
 
   @abc.abstractmethod
   def poll(self) -> Optional[Outcome]:

@@ -1,4 +1,4 @@
-"""Our own parts under Launchpad's names; `lp` chooses between the two."""
+"""Provides our own parts under Launchpad's names; see `lp`."""
 
 from distillery.distributed import launch as distributed_launch
 from distillery.distributed import nodes

@@ -1,4 +1,4 @@
-"""Small environments with a known optimum, for tests of agents.
+"""Defines small environments with a known optimum, for tests of agents.
 
 The point mass has continuous actions and ends by its time limit alone. The grid
 has discrete actions and true terminations. `optimal_action` and

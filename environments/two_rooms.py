@@ -1,4 +1,4 @@
-"""Two rooms joined by a corridor (Teh et al. 2017, section 4.1), as tables.
+"""Makes tables of two rooms and a corridor (Teh et al. 2017, section 4.1).
 
 The state is (cell, previous action, previous reward). So a policy that all
 goals share can keep its direction: for an agent that comes from the left, the

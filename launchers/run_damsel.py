@@ -35,7 +35,7 @@ class ExpertOptions:
       'sac_per_family', a policy of SAC for each family, which knows the target;
       'sac_per_task', a policy of SAC for each task, as in the paper.
     expert_run: the directory of the run of SAC that trained the experts.
-    expert_episodes: successful episodes of each task.
+    expert_episodes: the number of successful episodes of each task.
     expert_noise_std: the standard deviation of the noise that is added to the
       expert's actions when they are executed, in units of the action. The
       actions to imitate are those without noise.
@@ -82,7 +82,7 @@ def _make_experts(
   if failed and not options.leave_out_failed_experts:
     raise ValueError(
         f'experts did not succeed in {options.expert_episodes} episodes of '
-        f'{", ".join(failed)}; --leave_out_failed_experts goes on without '
+        f'{", ".join(failed)}; --leave_out_failed_experts continues without '
         'them.'
     )
 

@@ -1,4 +1,4 @@
-"""The interfaces that agents need of a network.
+"""Defines the interfaces that agents need from networks.
 
 They are protocols, so a network does not have to inherit from them.
 """
@@ -11,7 +11,7 @@ from tensorflow_probability import distributions as tfd
 
 
 class MultiTaskPolicy(Protocol):
-  """K task policies and one policy that all tasks share.
+  """A set of K task policies and one policy that all tasks share.
 
   Observations are task-major, `[K, N, D]` float32, and the returned
   distributions have batch shape `[K, N]`. The two sets of variables do not

@@ -30,8 +30,8 @@ class StackedValue(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
       hidden_sizes: the number of units of each hidden layer.
       scale: the factor that the networks' outputs are multiplied by. With
         1 / (1 - gamma) the outputs themselves have the size of a reward.
@@ -87,7 +87,7 @@ class LinearValue(snt.Module):
   observable, V = 0 after the last step of an episode is consistent, whether the
   episode was terminated or truncated. Before the first fit V is 0.
 
-  A fit sees the very returns that it is asked to predict. So use the values of
+  A fit sees the very returns that it will predict. So use the values of
   a batch first, and fit to that batch afterwards; otherwise advantages are
   biased towards zero.
 
@@ -118,8 +118,8 @@ class LinearValue(snt.Module):
     """Makes the variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
       ridge: the weight of the squared norm of the weights in a fit.
       memory: the factor by which all earlier batches are multiplied in a fit,
         in [0, 1].
@@ -228,7 +228,7 @@ class Temperatures(snt.Module):
     """Makes the variable.
 
     Args:
-      num_tasks: K.
+      num_tasks: K, the number of tasks.
       initial: the initial temperature of every task, > 0.
     """
     super().__init__(name='temperatures')
@@ -261,9 +261,9 @@ class TwinCritics(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
-      action_size: A.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
+      action_size: A, the size of an action.
       architecture: how tasks share layers: 'shared', 'multi_head' or
         'separate', see `layers.perceptrons.TaskMLP`.
       observes_task: True to append the task's one-hot to the input.

@@ -97,7 +97,7 @@ class Standardized(NamedTuple):
 def standardize(advantage: tf.Tensor, *, min_std: float) -> Standardized:
   """Standardizes each task's advantages to mean 0 and deviation 1.
 
-  Each task is standardized by itself, so that a task with large rewards has no
+  Each task is standardized on its own, so that a task with large rewards has no
   more weight than the others. A deviation below `min_std` is replaced by it.
 
   Args:

@@ -1,4 +1,4 @@
-"""Linear systems whose matrices are given only as products with vectors."""
+"""Solves linear systems whose matrices are given as products with vectors."""
 
 import functools
 from typing import Callable, Tuple

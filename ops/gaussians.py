@@ -1,4 +1,4 @@
-"""Diagonal Gaussians and their products."""
+"""Computes with diagonal Gaussians and their products."""
 
 from typing import NamedTuple
 

@@ -18,7 +18,7 @@ def clip_by_task_norm(
       `[K, ...]`; or `[C * K, ...]` for C copies of such variables, one copy
       after the other.
     max_norm: the largest Euclidean norm of a task's gradient, > 0.
-    num_tasks: K.
+    num_tasks: K, the number of tasks.
 
   Returns:
     The clipped gradients, in the same order and shapes.

@@ -1,4 +1,4 @@
-"""Passes over a batch in random order."""
+"""Draws the random order of passes over a batch."""
 
 import tensorflow as tf
 
@@ -13,20 +13,21 @@ def orders(
 ) -> tf.Tensor:
   """Draws the samples that each gradient step uses.
 
-  Every pass shuffles the samples of every task anew.
+  Every pass shuffles the samples of every task again.
 
   Args:
     seed: the random seed, `[2]` of integers; the same seed gives the same
       orders.
-    num_tasks: K.
-    num_samples: N, a multiple of num_minibatches.
+    num_tasks: K, the number of tasks.
+    num_samples: N, the number of samples of each task, a multiple of
+      num_minibatches.
     num_epochs: the number of passes; each uses every sample once.
     num_minibatches: the number of gradient steps in a pass.
 
   Returns:
-    int32 `[num_epochs * num_minibatches, K,
-    N / num_minibatches]`, the indices for `tf.gather(x, orders[i],
-    batch_dims=1)` where x is `[K, N, ...]`.
+    The indices for `tf.gather(x, orders[i], batch_dims=1)`, where x is
+    `[K, N, ...]`; int32 `[num_epochs * num_minibatches, K,
+    N / num_minibatches]`.
 
   Raises:
     ValueError: if num_samples is not a multiple of num_minibatches.

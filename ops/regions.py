@@ -16,7 +16,7 @@ def flatten(tensors: Sequence[tf.Tensor], num_regions: int) -> tf.Tensor:
 
   Args:
     tensors: the tensors, each `[K, ...]`, or of any shape if K = 1.
-    num_regions: K.
+    num_regions: K, the number of trust regions.
 
   Returns:
     `[K, P]`, where P is the number of elements per region.
@@ -74,7 +74,7 @@ def mean(x: tf.Tensor, num_regions: int) -> tf.Tensor:
 
   Args:
     x: a number for each sample, `[K, ...]`, or of any shape if K = 1.
-    num_regions: K.
+    num_regions: K, the number of trust regions.
 
   Returns:
     The means, `[K]` float64.

@@ -1,4 +1,4 @@
-"""Soft actor-critic's losses (Haarnoja et al. 2018b), one for each task.
+"""Computes the losses of soft actor-critic (Haarnoja et al. 2018b).
 
 The values Q of the twin critics are `[2, K, N]`, the temperatures are `[K]`,
 one for each task, and everything else is task-major `[K, N]`. A loss is the

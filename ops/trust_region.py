@@ -1,4 +1,4 @@
-"""Trust-region steps of K regions at once (see `ops.regions`)."""
+"""Makes trust-region steps of K regions at once (see `ops.regions`)."""
 
 import functools
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
@@ -83,7 +83,7 @@ def fisher_vector_product(
     variables: the variables of the derivative, each `[K, ...]` (any shape if
       K = 1).
     damping: the number that is added to the diagonal, >= 0.
-    num_regions: K.
+    num_regions: K, the number of trust regions.
 
   Returns:
     A function from `[K, P]` to `[K, P]`, where P is as in `regions.flatten`.
@@ -175,7 +175,7 @@ def trust_region_step(
     cg_iterations: the largest number of products for the solution, >= 1.
     backtrack_ratio: the ratio of successive step lengths, in (0, 1).
     max_backtracks: the largest number of times that a step is shortened, >= 0.
-    num_regions: K.
+    num_regions: K, the number of trust regions.
     project: a function that brings the variables back into their range. It is
       called before a candidate is judged, so that the variables that are kept
       are the ones that were judged.

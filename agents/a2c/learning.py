@@ -138,8 +138,8 @@ class A2CLearner(learners.Learner):
         self._config.max_gradient_norm,
         num_tasks=num_tasks,
     )
-    # The statistics are updated last, so that a block is learned from with the
-    # same function that acted in it.
+    # The statistics are updated last, so that the learner evaluates the same
+    # function of the observations that acted in the block.
     if not self._config.initial_run:
       self._networks.policy.normalizer.update(batch.observation)
     return {'reward': tf.reduce_mean(block.reward), **metrics}

@@ -95,7 +95,12 @@ class PolicyActor(acme.Actor):
       )
 
   def observe(self, action: np.ndarray, next_timestep: dm_env.TimeStep) -> None:
-    """Checks a step of the environment; nothing of it is stored."""
+    """Checks a step of the environment; does not store it.
+
+    Args:
+      action: the action that was taken; it is not used.
+      next_timestep: the time step that the environment returned.
+    """
     with self._says_where():
       timestep_checks.check_step(
           next_timestep,

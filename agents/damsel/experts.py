@@ -192,8 +192,8 @@ def collect(
 
   Args:
     suite: the tasks, whose episodes all have one length.
-    make_expert: makes the expert of a task, from the task's index among the
-      training tasks and the task.
+    make_expert: the function that makes the expert of a task, from the task's
+      index among the training tasks and the task.
     source: the name of the kind of experts, for the description.
     num_episodes: E, the successful episodes of each task, at least 1.
     noise_std: the standard deviation of the noise, in units of the action.

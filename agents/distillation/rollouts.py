@@ -80,9 +80,9 @@ class EitherPolicy:
     """Samples an action of the student or of the teacher in each row.
 
     Args:
-      selected: what `select_tasks` returned.
+      selected: the parameters that `select_tasks` returned.
       observation: the observations, float32 `[U, C, D]`.
-      noise: one step of what `draw_noise` returned, `[U, C, 2 A + 1]`.
+      noise: the noise of one step, from `draw_noise`, `[U, C, 2 A + 1]`.
 
     Returns:
       The actions, `[U, C, A]`, and their log-probabilities under the policy

@@ -11,9 +11,7 @@ from distillery.agents.core import shared_fields
 
 @dataclasses.dataclass(frozen=True)
 class DistralConfig:
-  '""The settings of Distral and its A3C baselines (Teh et al. 2017, table'
-
-  '1).""'
+  """The settings of Distral and of A3C (Teh et al. 2017, table 1)."""
 
   architecture: Literal['two_column', 'separate', 'shared'] = (
       config_fields.field(
@@ -145,8 +143,8 @@ class DistralConfig:
   narrowed_std: float = config_fields.field(
       0.4,
       'The upper bound of the standard deviation of the task policies after '
-      'narrowing_steps, in units of the action. It is used only if these are '
-      'not 0.',
+      'narrowing_steps, in units of the action. It is used only if '
+      'narrowing_steps is above 0.',
   )
   narrowing_steps: int = config_fields.field(
       0,

@@ -145,8 +145,8 @@ class DistralLearner(learners.Learner):
           )
       )
     policy.project(self._max_std(batch, step))
-    # The statistics are updated last, so that a block is learned from with the
-    # same function that acted in it.
+    # The statistics are updated last, so that the learner evaluates the same
+    # function of the observations that acted in the block.
     policy.observe(batch.observation)
     self._networks.value.observe(batch.observation)
     return metrics

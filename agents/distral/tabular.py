@@ -1,4 +1,4 @@
-"""Distral in tables: soft Q-learning that alternates with distillation.
+"""Computes tabular Distral: soft Q-learning in turn with distillation.
 
 Teh et al. 2017, sections 2.1 and 4.1. Arrays are float64 `[..., S, A]`; the
 leading axes are those of the tasks, and of repetitions. It needs only NumPy.
@@ -20,7 +20,7 @@ def soft_value(
     V(s) = 1/beta log sum_a pi_0(a|s)^alpha exp(beta Q(s, a))
 
   Args:
-    q: Q, `[..., S, A]`.
+    q: the action values Q, `[..., S, A]`.
     log_prior: log pi_0, of a shape that broadcasts to that of q.
     alpha: c_KL / (c_KL + c_Ent), in [0, 1].
     beta: 1 / (c_KL + c_Ent), the inverse temperature, greater than 0.
@@ -48,7 +48,7 @@ def soft_policy(
   """Computes pi(a|s) = pi_0^alpha exp(beta (Q - V)) (equation 3).
 
   Args:
-    q: Q, `[..., S, A]`.
+    q: the action values Q, `[..., S, A]`.
     log_prior: log pi_0, of a shape that broadcasts to that of q.
     alpha: c_KL / (c_KL + c_Ent), in [0, 1].
     beta: 1 / (c_KL + c_Ent), the inverse temperature, greater than 0.
@@ -68,7 +68,7 @@ def backup(tables: Tables, value: np.ndarray, gamma: float) -> np.ndarray:
 
   Args:
     tables: the tasks.
-    value: V, `[..., S]`.
+    value: the state values V, `[..., S]`.
     gamma: the discount factor, in [0, 1].
 
   Returns:

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 
 class Latents(snt.Module):
-  """The latents that act in the next block, drawn anew in every learner step.
+  """The latents that act in the next block; each learner step draws new ones.
 
   Each task has one from the prior and one from the posterior.
   """

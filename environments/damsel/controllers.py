@@ -1,4 +1,4 @@
-"""Scripted controllers that solve every task of DAMSEL's scene.
+"""Defines scripted controllers that solve every task of DAMSEL's scene.
 
 A controller knows the target, which an agent does not. It needs only NumPy and
 can be pickled.

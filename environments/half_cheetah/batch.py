@@ -75,7 +75,7 @@ class _Share:
 
 
 class CheetahBatch:
-  """N half-cheetahs with bodies of their own; implements `base.Batch`.
+  """A batch of N half-cheetahs, each with its own body; see `base.Batch`.
 
   A step equals a step of gymnasium's HalfCheetah-v5 from the same state, except
   that MuJoCo's solver starts from zero acceleration instead of the previous

@@ -59,7 +59,7 @@ def action_spec() -> specs.DiscreteArray:
 
 
 class MazeBatch:
-  """N mazes; implements `base.Batch`.
+  """A batch of N mazes; see `base.Batch`.
 
   Attributes:
     observation: the present observations, float32 `[N, D]`; each step writes

@@ -1,4 +1,4 @@
-"""Fast scalar versions, equal to the bit, of the functions in rewards.
+"""Defines fast scalar versions, equal to the bit, of functions in rewards.
 
 Meta-World computes on single numbers and 3-vectors with functions made for
 large arrays: `np.linalg.norm` of three numbers takes 3 us, `tolerance` 20 us,

@@ -1,1 +1,1 @@
-"""Code that the launchers share: flags, errors, training."""
+"""The code that the launchers share: flags, errors, training."""

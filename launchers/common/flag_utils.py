@@ -60,9 +60,7 @@ class _FiniteFloatParser(flags.FloatParser):
 
 
 class _PathParser(flags.ArgumentParser):
-  '""A parser of one or more paths, with commas between them, that expands'
-
-  '`~`.""'
+  """A parser that expands `~` in one or more paths with commas between them."""
 
   def parse(self, argument):
     return ','.join(map(user_paths.expand, argument.split(',')))

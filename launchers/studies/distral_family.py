@@ -6,14 +6,14 @@ from typing import Dict, List
 
 @dataclasses.dataclass(frozen=True)
 class Algorithm:
-  """One of the seven algorithms.
+  """An algorithm of the family.
 
   Attributes:
     architecture: the architecture of the task policies, a value of
       --architecture.
     kl_share: c_KL / (c_KL + c_Ent) in [0, 1], the alpha of the objective.
     logits_alpha: the power of pi_0 in two columns.
-    regularizer: how costs enter the gradient, a value of --regularizer.
+    regularizer: the estimator of KL and entropy, a value of --regularizer.
   """
 
   architecture: str

@@ -79,7 +79,7 @@ STUDIES: Dict[str, Study] = {
 
 
 class Run(NamedTuple):
-  """One run of a study."""
+  """A run of a study."""
 
   algorithm: str
   cost: float

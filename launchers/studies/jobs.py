@@ -19,7 +19,7 @@ _FOLDER = pathlib.Path(__file__).resolve().parents[1]
 
 
 class RunsFailed(Exception):
-  """Some runs of a study have failed."""
+  """The error that some runs of a study have failed."""
 
 
 class Job(NamedTuple):

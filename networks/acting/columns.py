@@ -35,7 +35,7 @@ class ColumnPolicy:
     which: 'task' to act with pi_k, 'shared' to act with pi_0.
     architecture: 'shared', 'separate' or 'two_column'.
     is_discrete: True if actions are discrete.
-    action_size: A; the number of actions if they are discrete.
+    action_size: A, the size of an action, or the number of discrete actions.
     alpha: the power of pi_0 in the two-column task policy, in [0, 1].
     num_layers: the number of layers of a column.
     shared_observes_task: True if the shared column sees the task's one-hot.

@@ -27,7 +27,7 @@ class MultiHeadPolicy:
   """The NumPy twin of `networks.policies.multi_head.MultiHeadPolicy`.
 
   Attributes:
-    action_size: A.
+    action_size: A, the size of an action.
     num_layers: the number of layers of a network.
     max_deviation: the bound that standardised observations are clipped to.
     noise_color: the color of the noise over the steps of an unroll, see

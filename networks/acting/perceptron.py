@@ -21,7 +21,7 @@ def checked_tasks(task_index: np.ndarray, num_tasks: float) -> np.ndarray:
 
   Args:
     task_index: the indices, `[U]` integers.
-    num_tasks: K; infinity if it is unknown.
+    num_tasks: K, the number of tasks; infinity if it is unknown.
 
   Returns:
     The indices, `[U]` int64.

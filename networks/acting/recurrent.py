@@ -23,12 +23,12 @@ class RecurrentPolicy:
     which: 'task' to act with pi_k, 'shared' to act with pi_0.
     architecture: 'shared', 'separate' or 'two_column'.
     alpha: the power of pi_0 in the two-column task policy, in [0, 1].
-    num_actions: A.
+    num_actions: A, the number of actions.
     image_shape: the rows, columns and channels of the image that an observation
       starts with; empty if there is no image.
     num_conv: the number of convolutions.
     num_hidden: the number of layers of the perceptron.
-    lstm_size: H.
+    lstm_size: H, the number of units of an LSTM.
   """
 
   which: str

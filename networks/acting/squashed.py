@@ -27,8 +27,8 @@ class SquashedPolicy:
   unit box, before the box is stretched to the bounds.
 
   Attributes:
-    num_tasks: K.
-    action_size: A.
+    num_tasks: K, the number of tasks.
+    action_size: A, the size of an action.
     num_layers: the number of layers of the network.
     observes_task: True if the network sees the task's one-hot.
     low: the A lower bounds of actions, finite.

@@ -1,4 +1,4 @@
-"""The building block of policies that are made of columns."""
+"""Defines the column, from which policies are built."""
 
 import math
 from typing import Dict, Optional, Sequence
@@ -16,7 +16,7 @@ _MIN_INITIAL_PRECISION = 0.01
 
 
 class Column(snt.Module):
-  """Perceptrons on standardised observations.
+  """A column: perceptrons on standardised observations.
 
   There is one perceptron for each task, or one for all tasks.
   """
@@ -37,7 +37,7 @@ class Column(snt.Module):
 
     Args:
       num_networks: 1 to send all rows through one network, or K.
-      num_tasks: K.
+      num_tasks: K, the number of tasks.
       observation_normalizer: the normalizer of observations `[K, N, D]`;
         columns may share it.
       observes_task: True to append the task's one-hot to the observation.

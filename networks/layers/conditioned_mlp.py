@@ -31,7 +31,7 @@ class ConditionedMLP(snt.Module):
       input_size: D, the size of x.
       condition_size: L, the size of z; 0 if there is no z.
       hidden_sizes: the number of units of each hidden layer.
-      output_size: O.
+      output_size: O, the size of an output.
       output_scale: the bound of the last layer's initial weights.
       seed: the seed of the initial weights.
       name: the name of the module.

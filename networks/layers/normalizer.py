@@ -1,4 +1,4 @@
-"""Running standardisation of observations."""
+"""Standardises observations by their running statistics."""
 
 from distillery.ops import checks
 from distillery.ops import moments

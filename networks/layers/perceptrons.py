@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class StackedMLP(snt.Module):
-  """K multi-layer perceptrons of equal shape, computed by batched products.
+  """A stack of K perceptrons of equal shape, computed by batched products.
 
   Maps `[K, N, D]` to `[K, N, output_size]`; row k goes through network k alone.
   An input `[1, N, D]` goes through all networks. The activation is between the
@@ -32,8 +32,8 @@ class StackedMLP(snt.Module):
     """Makes all variables at once, before the first call.
 
     Args:
-      num_tasks: K.
-      input_size: D.
+      num_tasks: K, the number of tasks.
+      input_size: D, the size of an input.
       hidden_sizes: the number of units of each hidden layer.
       output_size: the number of units of the last layer.
       output_scale: the factor of the last layer's orthogonal weights for
@@ -99,7 +99,7 @@ ARCHITECTURES = ('shared', 'multi_head', 'separate')
 
 
 class TaskMLP(snt.Module):
-  """C copies of a function for each task, `[K, N, D]` to `[C, K, N, O]`.
+  """A function of each task with C copies, `[K, N, D]` to `[C, K, N, O]`.
 
   | architecture | network of task k's rows                             |
   |--------------|------------------------------------------------------|
@@ -130,14 +130,14 @@ class TaskMLP(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      input_size: D.
+      num_tasks: K, the number of tasks.
+      input_size: D, the size of an input.
       hidden_sizes: the number of units of each hidden layer; at least one
         layer.
-      output_size: O.
+      output_size: O, the size of an output.
       architecture: one of `ARCHITECTURES`.
       observes_task: True to append the task's one-hot to the input.
-      num_copies: C.
+      num_copies: C, the number of copies.
       output_scale: the bound of the last layer's initial weights.
       rng: the generator that the initial weights are drawn from.
       name: the name of the module.

@@ -77,7 +77,7 @@ def split(
 
 
 class RecurrentColumn(snt.Module):
-  """Networks with a memory: one for each task, or one for all tasks.
+  """A column with a memory: a network for each task, or one for all tasks.
 
   image -> convolutions -> perceptron, then with the rest of the observation
   (previous action and reward) -> LSTM -> linear layer. Without an image the
@@ -104,13 +104,13 @@ class RecurrentColumn(snt.Module):
 
     Args:
       num_networks: 1 to send all rows through one network, or K.
-      observation_size: D.
+      observation_size: D, the size of an observation.
       image_shape: the rows, columns and channels of the image that an
         observation starts with; None if there is no image.
       conv_channels: the number of channels of each convolution, 3 x 3 with
         stride 2.
       hidden_sizes: the number of units of each layer of the perceptron.
-      lstm_size: H.
+      lstm_size: H, the number of units of an LSTM.
       output_size: the number of units of the last layer.
       rng: the generator that the initial weights are drawn from.
       name: the name of the module.

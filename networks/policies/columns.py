@@ -64,9 +64,9 @@ class ColumnPolicy(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
-      action_size: A; the number of actions if they are discrete.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
+      action_size: A, the size of an action, or the number of discrete actions.
       is_discrete: True if actions are discrete.
       architecture: 'shared', 'separate' or 'two_column'.
       alpha: the power of pi_0 in the two-column task policy, in [0, 1]; not 0

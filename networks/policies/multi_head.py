@@ -29,7 +29,7 @@ class _Network(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
+      num_tasks: K, the number of tasks.
       sizes: the number of units of the input and of each layer.
       num_shared: the number of layers that all tasks share; 0 if there is none.
       output_scale: the factor of the last layer's initial weights.
@@ -112,9 +112,9 @@ class MultiHeadPolicy(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
-      action_size: A.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
+      action_size: A, the size of an action.
       architecture: one of `ARCHITECTURES`.
       hidden_sizes: the number of units of each hidden layer; at least one
         layer.
@@ -238,7 +238,7 @@ class MultiHeadValue(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
+      num_tasks: K, the number of tasks.
       observation_normalizer: the normalizer of the policy, which the value
         shares.
       architecture: one of `ARCHITECTURES`.

@@ -31,7 +31,9 @@ class RecurrentOutput(NamedTuple):
 
 
 class RecurrentColumnPolicy(snt.Module):
-  """`columns.ColumnPolicy` for discrete actions, with an LSTM in each column.
+  """A policy like `columns.ColumnPolicy`, with an LSTM in each column.
+
+  Actions are discrete.
 
   Each task's value is a linear function of the LSTM's h in the task's own
   column, or in the shared column if there is no other.
@@ -54,9 +56,9 @@ class RecurrentColumnPolicy(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
-      num_actions: A.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
+      num_actions: A, the number of actions.
       image_shape: the rows, columns and channels of the image that an
         observation starts with; None if there is no image.
       architecture: 'shared', 'separate' or 'two_column'.
@@ -65,7 +67,7 @@ class RecurrentColumnPolicy(snt.Module):
         stride 2.
       hidden_sizes: the number of units of each layer of the perceptron between
         the convolutions and the LSTM.
-      lstm_size: H.
+      lstm_size: H, the number of units of an LSTM.
       seed: the seed of the initial weights.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Stochastic policies of K tasks with actions in a box."""
+"""Defines stochastic policies of K tasks with actions in a box."""
 
 from typing import Dict, Sequence, Union
 
@@ -35,9 +35,9 @@ class SquashedPolicy(snt.Module):
     """Makes all variables.
 
     Args:
-      num_tasks: K.
-      observation_size: D.
-      action_size: A.
+      num_tasks: K, the number of tasks.
+      observation_size: D, the size of an observation.
+      action_size: A, the size of an action.
       architecture: how tasks share layers: 'shared', 'multi_head' or
         'separate', see `layers.perceptrons.TaskMLP`.
       observes_task: True to append the task's one-hot to the observation.

@@ -19,21 +19,25 @@ _CLOSE_S = 1.0  # Seconds for which closing a stream may take.
 
 
 class Block(NamedTuple):
-  """T steps of the E environments of each of K tasks, task-major.
+  """A block of unrolls: T steps of E environments of each of K tasks.
 
   Attributes:
-    observation: float32 `[K, T, E, D]`, the observation before the action.
-    action: float32 `[K, T, E, A]`, or int32 `[K, T, E]`.
-    log_prob: float32 `[K, T, E]`, the action's log-probability.
-    reward: float32 `[K, T, E]`.
-    discount: float32 `[K, T, E]`, 0 if the step terminated the episode, else 1.
-    next_observation: float32 `[K, T, E, D]`, the observation after the action
-      and before any reset.
-    episode_step: int32 `[K, T, E]`, 0 at the first step of an episode.
-    episode_end: bool `[K, T, E]`, true at the last step of an episode.
-    success: bool `[K, T, E]`, whether the step solved the task.
-    state: float32 `[K, E, S]`, the policy's memory before the first step; None
-      if it has none.
+    observation: the observation before the action, float32 `[K, T, E, D]`.
+    action: the action, float32 `[K, T, E, A]`, or int32 `[K, T, E]` if
+      discrete.
+    log_prob: the log-probability of the action under the policy that acted,
+      float32 `[K, T, E]`.
+    reward: the reward of the step, float32 `[K, T, E]`.
+    discount: the discount, float32 `[K, T, E]`: 0 if the step terminated the
+      episode, else 1.
+    next_observation: the observation after the action and before any reset,
+      float32 `[K, T, E, D]`.
+    episode_step: the number of the step in its episode, from 0, int32
+      `[K, T, E]`.
+    episode_end: whether the step is the last of its episode, bool `[K, T, E]`.
+    success: whether the step solved the task, bool `[K, T, E]`.
+    state: the policy's memory before the first step, float32 `[K, E, S]`; None
+      if the policy has no memory.
   """
 
   observation: tf.Tensor

@@ -34,8 +34,8 @@ class Kind(NamedTuple):
     width: W, the numbers in a row, which is one step of an episode.
     max_size: the number of episodes that a task's table keeps; the oldest are
       removed first.
-    make_rate_limiter: makes a table's rate limiter, which decides when an actor
-      that inserts or a learner that samples has to wait.
+    make_rate_limiter: the function that makes a table's rate limiter, which
+      decides when an actor that inserts or a learner that samples has to wait.
   """
 
   name: str

@@ -69,9 +69,9 @@ def finish(
 
   Args:
     aside: the temporary directory that `begin` returned.
-    write_replay: makes Reverb write its tables, and returns their folder, which
-      is then moved, or copied if it is on another disk. None: there is no
-      replay.
+    write_replay: the function that makes Reverb write its tables, and returns
+      their folder, which is then moved, or copied if it is on another disk.
+      None: there is no replay.
 
   Returns:
     The checkpoint's directory.

@@ -1,7 +1,7 @@
-"""The learner, the actors and the evaluator of a program.
+"""Defines the nodes of a program: its learner, its actors and its evaluator.
 
-A node that fails is constructed anew. It finds all that it needs to continue in
-the newest whole checkpoint and in the counter.
+A node that fails is constructed again. It finds all that it needs to continue
+in the newest whole checkpoint and in the counter.
 """
 
 import threading
@@ -44,7 +44,7 @@ class LearnerNode:
       config: the experiment.
       num_actors: the number of actors of the program.
       replay: a client of the Reverb server that holds the agent's tables.
-      counter: counts the environment steps of all actors.
+      counter: the counter of the environment steps of all actors.
 
     Raises:
       ValueError: if the checkpoint belongs to other networks, or a policy could
@@ -240,7 +240,7 @@ class ActorNode:
       index: the actor's number, from 0.
       num_workers: the number of processes that step this actor's environments.
       replay: a client of the Reverb server that holds the agent's tables.
-      counter: counts the environment steps of all actors.
+      counter: the counter of the environment steps of all actors.
       learner: the learner's node, or a handle of it in another process.
     """
     self._counter = counter

@@ -45,7 +45,7 @@ class Parts:
       client: a client of the Reverb server that holds the agent's tables.
       seed: the seed of the initial weights and of everything random in
         learning.
-      counter: counts the learner's steps; None: the learner makes its own.
+      counter: the counter of `learner_steps`; if None, the learner makes one.
 
     Raises:
       ValueError: if a policy could not be loaded back from a checkpoint.

@@ -40,7 +40,7 @@ def take_back(
   if not env_steps:
     display.say(
         f'warning: there is no checkpoint in {run_dir.path}; the run '
-        'begins anew.'
+        'starts from the beginning.'
     )
   metrics.say_dropped(env_steps, dropped)
   if learner_steps:

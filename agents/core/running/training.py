@@ -46,7 +46,7 @@ def train(
   Raises:
     ValueError: if the checkpoint to resume from belongs to another network, or
       a policy could not be loaded back from a checkpoint.
-    pools.PoolError: if an environment or a worker fails.
+    process_pool.PoolError: if an environment or a worker fails.
     errors.NonFiniteError: if a loss is NaN.
     OSError: if a checkpoint cannot be written.
   """

@@ -181,7 +181,10 @@ def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
   capsys.readouterr()
   run(path, 500, resume=True)
   said = capsys.readouterr().out
-  assert f'there is no checkpoint in {path}; the run begins anew' in said
+  assert (
+      f'there is no checkpoint in {path}; the run starts from the beginning'
+      in said
+  )
   assert f'dropped {rows} rows of train.csv and ' in said
   for name in ('train.csv', 'evaluation.csv'):
     steps = steps_of(read(path, name))

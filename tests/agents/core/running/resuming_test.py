@@ -94,7 +94,7 @@ def test_without_a_checkpoint_the_run_says_that_it_begins_anew(config, capsys):
   first, second = said(capsys)
   assert first == (
       f'warning: there is no checkpoint in {config.run_dir.path}; '
-      'the run begins anew.'
+      'the run starts from the beginning.'
   )
   assert second.startswith(
       'dropped 4 rows of train.csv and 6 rows of evaluation.csv from after 0'
@@ -115,7 +115,7 @@ def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
       0,
       0,
   )
-  assert 'the run begins anew' in capsys.readouterr().out
+  assert 'the run starts from the beginning' in capsys.readouterr().out
 
 
 def test_a_table_with_a_gap_is_said(config, capsys):

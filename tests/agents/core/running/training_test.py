@@ -304,7 +304,10 @@ def test_without_a_checkpoint_a_run_begins_again(finished, run_dir, capfd):
   helpers.run(run_dir, STEPS, resume=True)
   assert_same_results(finished, run_dir)
   said = capfd.readouterr().out
-  assert f'there is no checkpoint in {run_dir}; the run begins anew' in said
+  assert (
+      f'there is no checkpoint in {run_dir}; the run starts from the beginning'
+      in said
+  )
   assert (
       f'dropped {STEPS // BLOCK} rows of train.csv and 16 rows of '
       'evaluation.csv from after 0 steps'
