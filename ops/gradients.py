@@ -24,7 +24,7 @@ def clip_by_task_norm(
     The clipped gradients, in the same order and shapes.
 
   Raises:
-    ValueError: if a leading axis is no multiple of K, or max_norm is not
+    ValueError: if a leading axis is not a multiple of K, or max_norm is not
       positive.
   """
   if not max_norm > 0.0:

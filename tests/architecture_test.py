@@ -27,8 +27,8 @@ FOLDERS = (
 )
 AGENTS = sorted(configs.CONFIGS)
 
-# What a folder may import beside the standard library. The arrows of the
-# design: ops <- networks <- agents <- launchers, never back; agents take
+# The modules that a folder may import beside the standard library. The order
+# of the design: ops <- networks <- agents <- launchers, never back; agents take
 # environments and distributed programs as they are.
 _TENSORFLOW = ('numpy', 'tensorflow', 'tensorflow_probability')
 ALLOWED_IMPORTS = {
@@ -80,8 +80,8 @@ ALLOWED_IMPORTS = {
 MAX_FILES = 20  # in a folder, of one subject
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60  # its docstring and its signature apart
-# Of a learner's `_step`, and the `_update` that a step repeats: they are read
-# top to bottom.
+# The limit for a learner's `_step`, and for the `_update` that a step repeats:
+# they are read from top to bottom.
 MAX_STEP_LINES = 80
 # Longer, each for a reason: path, or path and name of the function.
 LONGER = {}

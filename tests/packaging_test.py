@@ -17,7 +17,7 @@ MAKE = shutil.which('make')
 
 @pytest.fixture
 def setup_arguments(monkeypatch):
-  """What setup.py hands to setuptools."""
+  """Returns the arguments that setup.py passes to setuptools."""
   given = {}
   monkeypatch.setattr(setuptools, 'setup', given.update)
   runpy.run_path(str(ROOT / 'setup.py'))

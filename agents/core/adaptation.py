@@ -94,7 +94,7 @@ def adapt(
 
   Raises:
     ValueError: if `num_trajectories` is out of range, the names are not those
-      of the pool's tasks, or the pool's unroll is no whole episode.
+      of the pool's tasks, or the pool's unroll is not a whole episode.
   """
   argument_checks.check_counts(num_trajectories=num_trajectories)
   found: List[Trajectory] = []

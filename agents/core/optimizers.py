@@ -76,7 +76,7 @@ def apply_clipped(
 
   Raises:
     ValueError: if `num_tasks` is given, and `max_norm` is not positive or a
-      gradient's leading axis is no multiple of K.
+      gradient's leading axis is not a multiple of K.
   """
   if not variables:
     return

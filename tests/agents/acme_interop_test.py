@@ -36,7 +36,7 @@ def fixture_acme_adders(monkeypatch):
 
 
 def expected_return(environment, policy):
-  """Of a grid's episodes, exactly, from starts that are all alike likely.
+  """Computes a grid's expected return exactly, from equally likely starts.
 
   Args:
     environment: the grid.
@@ -56,7 +56,7 @@ def expected_return(environment, policy):
 
 @pytest.mark.slow
 def test_acmes_dqn_learns_a_grid(acme_adders):
-  """What Reverb samples has no seed, so the bounds are wide."""
+  """The bounds are wide, because Reverb's samples have no seed."""
   del acme_adders
   from acme.agents.tf import dqn
 

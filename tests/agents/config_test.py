@@ -1,4 +1,4 @@
-"""What every agent's configuration refuses."""
+"""Tests of the values that the agents' configs refuse."""
 
 import dataclasses
 

@@ -25,15 +25,15 @@ AGENTS = sorted(
 )
 K, T, D, A = 3, 6, 5, 4
 SEEDS = range(4)
-# What three tasks can share.
+# Settings that fit three tasks.
 SETTINGS = {
     'damsel': dict(unroll_length=T, context_size=T, tasks_per_update=K),
     'pearl': dict(unroll_length=T, context_size=T, tasks_per_update=K),
     'sac': dict(batch_size=K * 128),
 }
-# Whose actions are continuous.
+# The agents whose actions are continuous.
 CONTINUOUS = ('a2c', 'damsel', 'pearl', 'sac')
-# What begins as a copy of something else.
+# The networks that start as copies of others.
 COPIES = ('target_critics',)
 SPECS = [
     specs.BoundedArray((A,), np.float32, -1.0, 1.0),

@@ -1,4 +1,4 @@
-"""What the benchmarks print and write."""
+"""Tests of what the benchmarks print and write."""
 
 import csv
 import importlib.util

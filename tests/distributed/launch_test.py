@@ -89,8 +89,8 @@ def test_reverb_is_a_node(where):
 @BOTH
 def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
   for name in ('grpc_proxy', 'https_proxy', 'http_proxy'):
-    monkeypatch.setenv(name, 'http://127.0.0.1:9')  # Nobody listens there.
-  # What the program adds is taken back with it.
+    monkeypatch.setenv(name, 'http://127.0.0.1:9')  # No process listens there.
+  # The end of the program undoes what it added.
   monkeypatch.setenv('no_grpc_proxy', 'corp.org')
   program, _ = helpers.program(
       counter=node(helpers.Counter, -41),

@@ -1,4 +1,4 @@
-"""What is held back from the terminal, and what is not."""
+"""Tests of what is held back from the terminal, and what is not."""
 
 import os
 import subprocess

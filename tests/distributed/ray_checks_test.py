@@ -1,4 +1,4 @@
-"""What is refused before Ray starts."""
+"""Tests of what is refused before Ray starts."""
 
 import os
 

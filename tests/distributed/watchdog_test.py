@@ -35,7 +35,7 @@ def main(arguments):
 if __name__ == '__main__':
   flag_utils.run(main)
 """
-# What does not let a KeyboardInterrupt out.
+# Code that does not let a KeyboardInterrupt out.
 BUSY = {
     'python': ('time.sleep(1000)', 130),
     'native': ("hashlib.pbkdf2_hmac('sha256', b'', b'', 2 * 10**9)", 130),

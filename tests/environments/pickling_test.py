@@ -1,4 +1,4 @@
-"""What cannot be imported in another process is refused before it starts."""
+"""Tests that objects which other processes cannot import are refused."""
 
 import dataclasses
 import functools
@@ -122,7 +122,7 @@ def test_what_a_worker_cannot_import_is_refused_at_once(
       "cannot be sent to a worker process ('walk' cannot be imported " 'there: '
   ) in said
   assert words in said and 'put in a module, a file of its own' in said
-  # What is in a module works all the same.
+  # A factory in a module works all the same.
   assert fine == (['fine'] if given else [])
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# Every simulator of ours, and a user's own; the pool's workers import anew.
+# Every simulator of ours, and a user's own; the workers import them again.
 SIMULATE = """
 import gymnasium
 from distillery.environments.pool import factory as making_pools
@@ -44,7 +44,7 @@ environment.close()
 
 
 def run_python(code, tmp_path, **environment):
-  """What a program prints; PyOpenGL is as it is without its libraries."""
+  """Returns what a program prints if PyOpenGL finds no libraries."""
   (tmp_path / 'OpenGL').mkdir()
   (tmp_path / 'OpenGL' / '__init__.py').write_text('None.glGetError')
   (tmp_path / 'program.py').write_text(code)

@@ -1,4 +1,4 @@
-"""What one environment may return, and what it may not."""
+"""Tests of what an environment may return, and what it may not."""
 
 import decimal
 

@@ -47,7 +47,7 @@ def inside(namespace, *command):
 @pytest.fixture(name='machines')
 def fixture_machines():
   with contextlib.ExitStack() as stack:
-    # Of a short name: Ray makes sockets in it.
+    # The name is short, because Ray makes sockets in it.
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix='ray'))
     for namespace in (HEAD, WORKER):
       ip('netns', 'add', namespace)
@@ -130,7 +130,7 @@ def test_actors_are_spread_over_machines(machines, tmp_path):
     assert int(list(csv.DictReader(f))[-1]['env_steps']) >= 3_000
   # Relative paths hold, wherever the cluster was begun.
   assert set(folders.values()) == {str(tmp_path)}
-  # Whoever does not act stays together, and the actors do not.
+  # The nodes that do not act stay together, and the actors do not.
   (head,) = namespaces['learner/0']
   assert namespaces['replay/0'] == namespaces['evaluator/0'] == {head}
   actors = namespaces['actor/0'] | namespaces['actor/1']

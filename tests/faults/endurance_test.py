@@ -1,4 +1,4 @@
-"""What programs survive again and again, and for a while.
+"""Tests of what programs survive again and again, and for a while.
 
 Minutes each; what they measure is printed (`make test-faults`).
 """
@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(3600)]
-# Of progress after a fault; Reverb and TensorFlow start within it.
+# The time until progress after a fault; Reverb and TensorFlow start within it.
 PATIENCE_S = 60.0
 WARM_UP_MINUTES = 3.0
 SOAK_MINUTES = 15.0
@@ -86,7 +86,7 @@ class Assailant:
     process.resume()
 
   def damage_the_newest_checkpoint(self):
-    """Cuts a file of it in two; whoever needs it takes the one before."""
+    """Cuts one of its files in two, so that an older checkpoint is used."""
     # Two are kept, and one of them has to be whole.
     harm.wait_for(
         lambda: self._damaged
@@ -99,7 +99,7 @@ class Assailant:
     os.truncate(file, file.stat().st_size // 2)
 
 
-# Of a round, which ends with that of its launcher.
+# The faults of a round, of which the launcher's is the last.
 FAULTS = (
     Assailant.kill_an_actor,
     Assailant.kill_an_actor,
@@ -119,7 +119,7 @@ def wait_for_progress(path, launcher, seconds=PATIENCE_S):
   least = len(harm.rows_of(path))
 
   def learns():
-    nonlocal least  # A program that goes on drops rows first.
+    nonlocal least  # A resumed program drops rows first.
     rows = len(harm.rows_of(path))
     least = min(least, rows)
     return rows >= least + 5  # One may have been on its way already.
@@ -128,7 +128,7 @@ def wait_for_progress(path, launcher, seconds=PATIENCE_S):
 
 
 def test_a_hundred_faults(tmp_path):
-  """In random order, at random moments; the run goes on after each."""
+  """Faults come in random order, at random moments; the run survives each."""
   path = tmp_path / 'run'
   rng = np.random.default_rng(0)
   assailant, waits = Assailant(path, rng), []
@@ -291,5 +291,5 @@ def test_f23_nothing_grows(tmp_path):
   for _, _, *counts in found.values():
     for count in counts:
       half = len(count) // 2
-      # Those of a checkpoint or an evaluation come and go.
+      # The threads of a checkpoint or an evaluation come and go.
       assert count[half:].max() <= count[:half].max() + 1

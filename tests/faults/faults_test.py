@@ -1,4 +1,4 @@
-"""What programs survive, and how they end when they do not.
+"""Tests of what programs survive, and of how they end if they do not.
 
 Each test does to a running program what machines do: see the table in the
 README.
@@ -59,7 +59,7 @@ def test_f2_the_learner_is_killed(tmp_path):
     state = json.loads((oldest / 'state.json').read_text())
     (first,) = returns()
     assert first > state['learner_steps'] > 100
-  # Replay went on, so nobody else was restarted.
+  # Replay kept running, so no other node was restarted.
   assert re.findall(r'; (.*) will be restarted', harm.log_of(path)) == [
       'learner/0'
   ]
@@ -137,7 +137,7 @@ def test_f6_a_program_is_preempted_and_goes_on(tmp_path, launch_type, number):
 @pytest.mark.skipif(os.geteuid() != 0, reason='mounting a disk needs root')
 @pytest.mark.parametrize('agent', ['distral', 'sac'])
 def test_f10_the_disk_fills_up_and_is_freed(tmp_path, agent):
-  """Learning goes on; what was saved stays; saving works once there is room."""
+  """Learning continues, checkpoints stay, and saving works again with room."""
   path = tmp_path / 'run'
   path.mkdir()
   subprocess.run(

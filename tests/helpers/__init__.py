@@ -1,1 +1,1 @@
-"""What several tests share: small agents, fake tasks, runs to look at."""
+"""The code that several tests share: small agents, fake tasks and runs."""

@@ -1,4 +1,4 @@
-"""What a learner's optimisers are given, in tests."""
+"""Catches the gradients that a learner's optimisers are given."""
 
 import functools
 

@@ -40,7 +40,7 @@ def started(*arguments, cwd, program, **environment):
           },
           **environment,
       },
-      # What runs in the background of a shell is deaf to Ctrl-C.
+      # A program in the background of a shell ignores Ctrl-C.
       preexec_fn=functools.partial(
           signal.signal, signal.SIGINT, signal.SIG_DFL
       ),
@@ -53,7 +53,7 @@ def started(*arguments, cwd, program, **environment):
 
 
 def launch(*arguments, **kwargs):
-  """What a launcher said, and its exit status.
+  """The output of a launcher, and its exit status.
 
   Without Reverb's line about a replay that it has written. One that hangs is
   aborted, and what it said ends with where its threads were.
@@ -85,7 +85,7 @@ def assert_refused(result, words):
 
 
 def read_flagfile(path, config_class, others=()):
-  """What a flagfile sets: the agent's config, the run, and its tasks.
+  """Reads a flagfile: the agent's config, the run's options and its tasks.
 
   Flags of other names than `others` have to be of the config or the run.
   """

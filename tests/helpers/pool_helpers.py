@@ -305,7 +305,7 @@ def is_alive(pid: int) -> bool:
 
 
 def wait_until_dead(pids: Iterable[int], seconds: float = 60.0) -> bool:
-  """Whether all processes end in time."""
+  """Returns whether all processes end in time."""
   deadline = time.monotonic() + seconds
   while any(map(is_alive, pids)) and time.monotonic() < deadline:
     time.sleep(0.02)
@@ -341,7 +341,7 @@ def copy(block):
 
 
 def by_time(blocks):
-  """What a pool collected, one block after the other: `[T, K, E, ...]`."""
+  """Joins the blocks of a pool along time, `[T, K, E, ...]`."""
   return {
       name: np.concatenate([np.swapaxes(block[name], 0, 1) for block in blocks])
       for name in blocks[0]

@@ -23,7 +23,7 @@ from helpers import hanging_tasks
 
 
 class Setup(NamedTuple):
-  """What a program does."""
+  """The actions of a program."""
 
   agent: str
   make_builder: Callable[..., Any]

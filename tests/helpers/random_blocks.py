@@ -1,7 +1,7 @@
-"""What every agent's random blocks are made of.
+"""Makes the random blocks of all agents' tests.
 
-Tests go through a block step by step: their arrays are by time,
-`[T, K, E, ...]`, and are turned for the learner.
+Tests go through a block step by step, so their arrays have the time first,
+`[T, K, E, ...]`. They become a `Block` `[K, T, E, ...]` for the learner.
 """
 
 from distillery.agents.core.replay import blocks
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def turned(arrays):
-  """`[T, K, E, ...]` to `[K, T, E, ...]`, or back; a state stays as it is."""
+  """Swaps the first two axes of all arrays except a state."""
   return {
       name: (
           array
@@ -22,7 +22,7 @@ def turned(arrays):
 
 
 def block_of(by_time):
-  """The `Block` of arrays by time; zeros where there are none of a name."""
+  """Returns the `Block` of arrays `[T, K, E, ...]`; missing ones are zeros."""
   zeros = np.zeros(by_time['reward'].shape, np.float32)
   by_time = {**dict.fromkeys(blocks.Block._fields[:-1], zeros), **by_time}
   return blocks.Block(

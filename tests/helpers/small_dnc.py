@@ -63,7 +63,7 @@ def make_networks(config, action_spec=CONTINUOUS, num_tasks=K, seed=0):
 
 
 def make_block(policy, which='task', seed=0, spread=1.0):
-  """A random block `[T, K, E, ...]` in which `which` of a policy acted.
+  """Makes a random block `[T, K, E, ...]` in which the policy `which` acted.
 
   The states of contexts lie `spread` apart.
   """

@@ -68,7 +68,7 @@ def make_networks(config, action_spec=CONTINUOUS, seed=0):
 
 
 def make_block(networks, action_spec=CONTINUOUS, seed=0):
-  """A random block `[T, K, E, ...]` in which the task policies acted."""
+  """Makes a random block `[T, K, E, ...]` in which the task policies acted."""
   rng = np.random.default_rng(seed)
   observation = rng.normal(size=(T, K, E, D)).astype(np.float32)
   action, log_prob = random_blocks.act(
@@ -137,7 +137,7 @@ def moved(before, after):
 
 
 def gradients(learner, name):
-  """What Adam's first step was given, from its first moments."""
+  """Returns the gradients of Adam's first step, from its first moments."""
   adam = learner.checkpointables[f'{name}_optimizer']
   moments = [v for v in adam.variables if v.name.startswith('m/')]
   assert adam.iterations == (1 if moments else 0)

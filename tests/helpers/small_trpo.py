@@ -55,7 +55,7 @@ def make_networks(config, action_spec=CONTINUOUS):
 
 
 def make_block(networks, seed=0):
-  """A random block `[T, K, E, ...]` in which the shared policy acted."""
+  """Makes a random block `[T, K, E, ...]` in which the shared policy acted."""
   rng = np.random.default_rng(seed)
   observation = rng.normal(size=(T, K, E, D)).astype(np.float32)
   action, log_prob = random_blocks.act(

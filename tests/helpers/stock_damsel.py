@@ -1,8 +1,8 @@
 """DAMSEL's families on Meta-World's own classes, each in a scene of its own.
 
-A second implementation, to hold ours against. What a scene lacks is observed
-where it would stand, so that the first steps tell the families apart: fine for
-tests, and of no use for a claim about an agent.
+This is a second implementation, which ours is compared with. An object that a
+scene lacks is observed where it would stand, so the first steps tell the
+families apart. That is fine for tests, but says nothing about an agent.
 """
 
 import dataclasses
@@ -20,8 +20,8 @@ from metaworld.envs import sawyer_push_v3
 import mujoco
 import numpy as np
 
-# Of each family: Meta-World's class, what it would draw (where things stand;
-# for push a goal of its own too), and the joint of what is moved.
+# Each family's class of Meta-World, the vector that it would draw (where things
+# stand; for push also a goal), and the joint of the object that is moved.
 _STOCK = {
     'push': (
         sawyer_push_v3.SawyerPushEnvV3,
@@ -35,7 +35,7 @@ _STOCK = {
         'goal_slidey',
     ),
 }
-# Of an observation, what a family's scene has besides the hand.
+# The entries of an observation that a family's scene has besides the hand.
 PLACES = dict(
     zip(
         damsel_tasks.FAMILIES,

@@ -148,7 +148,7 @@ def regularized_values(setting, h, g, regularizer, added_by=None):
 
 
 def gradient_of_losses(setting, h, g, regularizer, added_by=None, **where):
-  """Of the expected sum of the losses' terms, negated: `[S A + K S A]`."""
+  """Returns the negated gradient of the expected loss, `[S A + K S A]`."""
   state, action = np.indices((S, A)).reshape(2, 1, -1).repeat(len(g), axis=1)
   pi, _ = policies(setting, h, g)
   weight = occupancy(setting, pi, **where)[..., np.newaxis] * pi

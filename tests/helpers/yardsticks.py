@@ -1,4 +1,4 @@
-"""What a policy reaches, between chance and the known optimum."""
+"""Measures what a policy reaches, between chance and the known optimum."""
 
 from distillery.agents.core import checkpoints
 import numpy as np

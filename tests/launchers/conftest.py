@@ -1,4 +1,4 @@
-"""What the tests of several launchers need."""
+"""The fixtures that the tests of several launchers need."""
 
 import os
 

@@ -160,7 +160,7 @@ def damage_all(run_dir):
     path.write_bytes(b'')
 
 
-# What is done to the run, the arguments, and what is said.
+# The change of the run, the arguments, and the error message.
 FAULTS = {
     'no directory': (None, ['--run_dir='], "run_dir '' holds no run."),
     'no such directory': (None, ['--run_dir=rnu'], "run_dir 'rnu' holds no"),

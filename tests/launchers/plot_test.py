@@ -55,7 +55,7 @@ def test_draws_and_prints_a_table(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
   assert (tmp_path / 'c.png').read_bytes().startswith(b'\x89PNG')
   assert 'task policies, 2 training tasks, 3 seeds, 200 steps' in result.stdout
-  # Of seeds 0, 1, 2 at 200 steps: 0.2, 0.3, 0.4.
+  # The seeds 0, 1, 2 at 200 steps: 0.2, 0.3, 0.4.
   words = [line.split() for line in result.stdout.splitlines()]
   assert ['a', '30.0%', '(20%', 'to', '40%)'] in words
   assert result.stdout.endswith('wrote c.png\n')

@@ -198,7 +198,7 @@ def test_numbers_that_are_not_finite_are_one_sentence(
   with started_on_points(*arguments, reward=reward) as process:
     _, stderr = process.communicate()
   assert process.returncode == 1
-  # What the worker said, if it was one, comes above the sentence.
+  # The output of the worker, if there is one, comes before the sentence.
   launches.assert_one_sentence(stderr.splitlines(keepends=True)[-1], words)
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
 

@@ -72,14 +72,14 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
         ),
         (['--suite=ML10'], 'observes_task: .*--noobserves_task.* 5 test tasks'),
         (['--max_lk=1'], "Unknown command line flag 'max_lk'. Did you mean"),
-        # Of Distral.
+        # A flag of Distral.
         (['--kl_cost=1'], "Unknown command line flag 'kl_cost'"),
     ],
 )
 def test_wrong_flags_are_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
-  """And the directory is free for the right ones."""
+  """The directory is free afterwards for a run with the right flags."""
   result = launch(
       '--run_dir=run', *arguments, cwd=tmp_path, **without_tensorflow
   )
@@ -91,7 +91,7 @@ def test_wrong_flags_are_one_sentence(
 def test_flagfiles_suit_their_tasks(path):
   config, run, spec = launches.read_flagfile(path, trpo_config.TRPOConfig)
   builder.TRPOBuilder(config, spec)
-  # Whoever is not told the task is told no more by any other flag.
+  # A policy that is not told the task must not learn it from another flag.
   assert config.observes_task == run.suite.startswith('MT')
   # The last block ends where the run is to end.
   block = config.batch_size * spec.num_tasks

@@ -48,7 +48,7 @@ def test_a_short_run_leaves_its_tables_and_picture(tmp_path):
 
 
 def write_tables(path):
-  """What a run of two seeds leaves."""
+  """Returns the files of a run of two seeds."""
   for method in ('distral', 'separate'):
     run_directory.write_csv(
         path / f'{method}.csv',
@@ -142,7 +142,7 @@ def begin(tmp_path):
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
-      # What runs in the background of a shell is deaf to Ctrl-C.
+      # A program in the background of a shell ignores Ctrl-C.
       preexec_fn=functools.partial(
           signal.signal, signal.SIGINT, signal.SIG_DFL
       ),

@@ -56,6 +56,6 @@ def test_points_find_their_goals(tmp_path, settings):
       )
   )
   assert (best > chance + 10.0).all()
-  # Of every task, not of their mean.
+  # This holds for every task, not only for their mean.
   assert ((found - chance) / (best - chance) > 0.8).all(), (found, chance, best)
   assert (often > seldom + 0.3).all()

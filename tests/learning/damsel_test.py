@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 HORIZON = 20
-# Goals lie on a circle around the start. Who does not know which it is does no
-# better than to stay where it is, at this distance.
+# Goals lie on a circle around the start. A policy that does not know the goal
+# can do no better than stay at the start, at this distance.
 RADIUS = 0.8
 FAMILIES = ('right', 'left')
 

@@ -73,6 +73,6 @@ def test_points_find_their_goals(tmp_path, num_tasks, num_env_steps, share):
   )
   assert (best[0] > chance[0] + 10.0).all()
   for found in (task, shared):
-    # Of every task, not of their mean.
+    # This holds for every task, not only for their mean.
     assert ((found[0] - chance[0]) / (best[0] - chance[0]) > share).all()
     assert (found[1] > chance[1] + 0.5).all()

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 
 HORIZON = 20
-# Goals lie on a circle around the start. Who does not know which it is does no
-# better than to stay where it is, at this distance.
+# Goals lie on a circle around the start. A policy that does not know the goal
+# can do no better than stay at the start, at this distance.
 RADIUS = 0.8
 
 
-# Of the latents of first trajectories: one draw of four misleads.
+# The number of draws of a first trajectory's latent; one draw misleads.
 DRAWS = 8
 
 
 def distances_left(run_dir, train, test, **changes):
-  """At the end of each of six trajectories, how far it is from the goals."""
+  """Returns the distance from the goals at the end of each of six tries."""
   config = pearl_config.PearlConfig(
       unroll_length=HORIZON,
       latent_size=2,

@@ -63,6 +63,6 @@ def test_points_find_their_goals(tmp_path, architecture):
       )
   )
   assert (best > chance + 3.0).all()
-  # Of every task, not of their mean.
+  # This holds for every task, not only for their mean.
   assert ((found - chance) / (best - chance) > 0.9).all()
   assert (often > seldom + 0.5).all()

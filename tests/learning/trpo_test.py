@@ -52,6 +52,6 @@ def test_points_find_their_goals(tmp_path, baseline):
       )
   )
   assert (best > chance + 10.0).all()
-  # Of every task, not of their mean.
+  # This holds for every task, not only for their mean.
   assert ((found - chance) / (best - chance) > 0.9).all()
   assert (often > seldom + 0.5).all()

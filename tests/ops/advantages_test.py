@@ -44,7 +44,7 @@ def definition(
 
 
 def compute(arrays, gamma=0.9, lambda_=0.8):
-  """Of one task: `[T]` to `[T]`."""
+  """Computes the advantages of one task, `[T]` to `[T]`."""
   tensors = {name: tf.constant(array)[None] for name, array in arrays.items()}
   result = advantages.generalized_advantages(
       **tensors, gamma=gamma, lambda_=lambda_

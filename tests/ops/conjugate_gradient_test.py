@@ -67,7 +67,7 @@ def test_first_iterations_by_hand():
 
 
 def exact_iterations(matrix, b, num_iterations):
-  """What exact arithmetic gives: the best x in span(b, A b, A^2 b, ...)."""
+  """Returns the exact result, the best x in span(b, A b, A^2 b, ...)."""
   basis = b[:, np.newaxis] / np.linalg.norm(b)
   for _ in range(num_iterations - 1):
     new = matrix @ basis[:, -1]
@@ -78,7 +78,7 @@ def exact_iterations(matrix, b, num_iterations):
 
 
 def test_rounding_in_the_product_costs_no_iterations():
-  """Of ill-conditioned systems, with products in float32."""
+  """The systems are ill-conditioned, and the products are in float32."""
   rng = np.random.default_rng(0)
   size, num_iterations = 40, 20
   rotation = np.linalg.qr(rng.normal(size=(K, size, size)))[0]

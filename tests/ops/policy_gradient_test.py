@@ -11,7 +11,7 @@ LOG_2, LOG_3 = np.log(2.0), np.log(3.0)
 
 
 def differentiated(function, ratio, advantage):
-  """What `function` gave for one sample, and its derivative by log_prob."""
+  """Returns `function` of one sample and its derivative by log_prob."""
   log_prob = tf.constant([LOG_3 + np.log(ratio)])
   behaviour = tf.constant([LOG_3])
   advantage = tf.constant([advantage], tf.float64)

@@ -51,7 +51,7 @@ def test_no_gradient_passes_the_target():
 
 def test_critic_loss():
   target = tf.constant([[0.0, 4.0, 5.0], [7.0, 1.0, 0.0]])
-  # Of both critics: 1 + 1 + 4 and 4 + 0 + 4;  0 + 1 + 1 and 1 + 4 + 0.
+  # For both critics: 1 + 1 + 4 and 4 + 0 + 4;  0 + 1 + 1 and 1 + 4 + 0.
   np.testing.assert_allclose(
       soft_q.critic_loss(Q, target), [14.0 / 3.0, 7.0 / 3.0], rtol=1e-6
   )
@@ -69,7 +69,7 @@ def test_actor_loss_prefers_what_is_worth_more_and_likely_less():
   of_q, of_log_prob, of_temperature = gradients(
       soft_q.actor_loss, Q, LOG_PROB, TEMPERATURE
   )
-  # Of equals, both twins have half.
+  # Where both twins are equal, each gets half.
   np.testing.assert_allclose(
       of_q,
       -np.array(

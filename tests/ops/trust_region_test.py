@@ -95,7 +95,7 @@ KINDS = pytest.mark.parametrize('kind', ['gaussian', 'categorical'])
 
 
 def hessian(problem):
-  """Of the mean KL(old || new), `[P, P]`, one column a double backward pass."""
+  """Returns the Hessian of the mean KL(old || new), `[P, P]`."""
   variables, old = problem.variables, problem.policy()
 
   @tf.function

@@ -44,7 +44,7 @@ def check_block(
     names: the names of the fields that the learner reads.
 
   Raises:
-    ValueError: if `block` is no Block, a field is missing, or a field has
+    ValueError: if `block` is not a Block, a field is missing, or a field has
       another shape or dtype.
   """
   if not isinstance(block, blocks.Block):
@@ -102,7 +102,7 @@ def check_names(batch: Any, names: Sequence[str]) -> None:
     names: the names that the learner reads.
 
   Raises:
-    ValueError: if the batch is no mapping, or a name is missing.
+    ValueError: if the batch is not a mapping, or a name is missing.
   """
   if not isinstance(batch, Mapping):
     raise ValueError(

@@ -42,7 +42,7 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
 
   Raises:
     OSError: if there is no such file.
-    ValueError: if the file is no table of evaluations, has no rows, or has a
+    ValueError: if the file is not a table of evaluations, has no rows, or has a
       row that is not whole.
   """
   columns, rows = csv_tables.read(path, csv_tables.EVALUATION)
@@ -155,7 +155,7 @@ def learning_curve(
 
   Raises:
     OSError: if a file cannot be read or written.
-    ValueError: if the file is no table of evaluations, or has no rows.
+    ValueError: if the file is not a table of evaluations, or has no rows.
   """
   evaluations = read_evaluations(evaluation_csv_path)
   policies = policies_of(evaluations)

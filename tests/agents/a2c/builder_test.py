@@ -1,4 +1,4 @@
-"""What A2C begins with."""
+"""Tests of the builder of A2C, and of the networks that it starts with."""
 
 import json
 
@@ -97,7 +97,7 @@ def test_tuning_begins_with_what_the_run_has_learned(tmp_path, has_value):
 def test_all_tasks_begin_with_a_chosen_ones_layers(
     tmp_path, architecture, num_there, task, num_here
 ):
-  """What the run computes for that task is what each task here computes."""
+  """Each task here computes the same as that task of the earlier run."""
   learned = make_builder(num_there, architecture=architecture).make_networks(1)
   rng = np.random.default_rng(0)
   for module in (learned.policy, learned.value):

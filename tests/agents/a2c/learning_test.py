@@ -131,7 +131,7 @@ def variables(networks):
 
 
 def gradient_by_hand(config, networks, block, target, tasks):
-  """Of the summed losses of some tasks, from the formula."""
+  """Returns the gradient of some tasks' summed losses, from the formula."""
   advantage = target - values(networks, block['observation'])
   with tf.GradientTape() as tape:
     loss = 0.0
@@ -301,7 +301,7 @@ def test_the_step_learns_from_divided_rewards():
   learner.step()
   found = learner.metrics
   assert found['value_target'] == pytest.approx(want, rel=1e-4)
-  # What is logged is what the environment gave.
+  # The logged rewards are those that the environment gave.
   assert found['reward'] == pytest.approx(block['reward'].mean(), rel=1e-4)
 
 

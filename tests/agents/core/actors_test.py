@@ -283,7 +283,7 @@ def test_unrolls_of_a_pool_reach_the_queues(names, monkeypatch):
         for part, array in block.items():
           assert np.array_equal(getattr(taken, part).numpy(), array), part
         assert_acted(source.policy, name, block)
-        # One policy goes on with its episodes; several begin their own.
+        # One policy continues its episodes; several begin their own.
         assert (block['episode_step'][:, 0] == 0).all() == (
             len(names) > 1 or seed == 1
         )

@@ -20,7 +20,7 @@ from dm_env import specs
 import numpy as np
 import pytest
 
-# Whose actions are in the units of the box.
+# The agents whose actions are in the units of the box.
 GAUSSIAN = {
     'distral': (distral_builder.DistralBuilder, distral_config.DistralConfig()),
     'a2c': (a2c_builder.A2CBuilder, a2c_config.A2CConfig()),

@@ -206,7 +206,7 @@ def test_ctrl_c_before_the_first_step_and_again(tmp_path, monkeypatch):
       with pytest.raises(KeyboardInterrupt):
         experiment.run_experiment(config)
       assert not list(tmp_path.iterdir())
-  # The directory is made anew for whoever tries the same again.
+  # The directory is made again for a second try.
   experiment.run_experiment(config)
   assert (tmp_path / 'run' / 'config.json').exists()
 

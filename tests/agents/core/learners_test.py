@@ -1,4 +1,4 @@
-"""What every learner does around its step."""
+"""Tests of what every learner does around its step."""
 
 from acme.utils import counting
 from distillery.agents.core import errors

@@ -1,4 +1,4 @@
-"""What a trained policy is asked: taken as it is meant, or refused."""
+"""Tests of the arguments of a trained policy: accepted or refused."""
 
 from distillery.agents.core import actors
 from distillery.agents.core import loaded_policy
@@ -78,7 +78,7 @@ def of_sac(architecture, observes_task):
 
 
 def of_pearl():
-  # Of another number of tasks than there are: those of an update.
+  # The policy is of the tasks of an update, fewer than there are.
   policy = squashed.SquashedPolicy(
       2,
       D + L,

@@ -1,4 +1,4 @@
-"""Which family a task is taken for, and what its context is."""
+"""Tests of the family that is inferred for a task, and of its context."""
 
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.networks.acting import latent as acting_latent
@@ -56,7 +56,7 @@ def test_the_best_is_chosen_and_of_equals_the_first():
       block(0.5, 2.0, -1.5, 0.0),
   ]
   np.testing.assert_array_equal(make_adapter().chosen(blocks), [0, 1, 1, 0])
-  # What came later does not count.
+  # Later trajectories do not count.
   later = blocks + [block(0.0, 0.0, 0.0, 9.0)]
   np.testing.assert_array_equal(make_adapter().chosen(later), [0, 1, 1, 0])
 

@@ -52,7 +52,7 @@ def test_episodes_come_back_as_they_went_in(folder):
   ]
   for block in blocks:
     insert('task', block)
-  # Of four, the latest three.
+  # The table keeps the latest three of the four.
   assert client.server_info()['context_5'].current_size == 3
   iterator = episodes.make_iterator(
       client.server_address,

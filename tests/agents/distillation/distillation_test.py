@@ -43,7 +43,7 @@ def make_policy(architecture='separate', num_tasks=K, seed=0, sizes=(7, 6)):
 
 
 def write_run(run_dir, policy, names, twin=None):
-  """What there is to read of a run."""
+  """Writes the files of a run that are read."""
   run_dir.mkdir()
   (run_dir / 'config.json').write_text(
       json.dumps({'tasks': [f'{name} (train)' for name in names]})

@@ -1,4 +1,4 @@
-"""What the configuration refuses, and the two coordinates of its costs."""
+"""Tests of the values that the config refuses, and of alpha and beta."""
 
 import math
 

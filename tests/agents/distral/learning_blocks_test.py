@@ -1,4 +1,4 @@
-"""What the learner makes of a block, and of one block after another."""
+"""Tests of what the learner computes from one block and from several."""
 
 import itertools
 import math

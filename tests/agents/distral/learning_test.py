@@ -1,4 +1,4 @@
-"""What a step of the learner moves, and by how much."""
+"""Tests of what a step of the learner moves, and by how much."""
 
 import math
 
@@ -84,7 +84,7 @@ def slow_advantages(config, reward, block, value, next_value):
 
 
 def reference_gradients(config, networks, block):
-  """Of A2C with regularised returns; shapes `[T, K, E]` kept throughout."""
+  """Computes A2C's loss with regularised returns, in shapes `[T, K, E]`."""
 
   def task_rows(x):  # [T, K, E, ...] to a list of [1, T * E, ...] a task
     return np.moveaxis(x, 1, 0).reshape(K, 1, T * E, *x.shape[3:])

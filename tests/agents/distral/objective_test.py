@@ -159,7 +159,7 @@ def test_joint_steps_increase_the_objective(architecture, regularizer):
 
 
 def centroid_gradient(setting, h, g):
-  """Of the second phase of alternation, negated: `[S, A]`."""
+  """Returns the negated gradient of the second phase, `[S, A]`."""
   h = tf.constant(h)
   pi, _ = tabular.policies(setting, h.numpy(), g)
   weight = tabular.occupancy(setting, pi)

@@ -189,7 +189,7 @@ class Replica:
     return advantage, target, np.exp(now['task']), scale
 
   def _rho(self, now):
-    """What is added to the reward, of equation 1."""
+    """Returns what equation 1 adds to the reward."""
     config, task, shared = self._config, now['task'], now['shared']
     if config.regularizer == 'bonus':
       return 0.0
@@ -204,7 +204,7 @@ class Replica:
     ]
 
   def loss(self, weights, constants):
-    """What is minimised, as a function of the weights."""
+    """Returns the loss as a function of the weights."""
     config, (advantage, target, old, scale) = self._config, constants
     now = self.forward(weights)
     score = self._taken(now['task']) * advantage

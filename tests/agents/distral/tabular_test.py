@@ -176,7 +176,7 @@ def test_the_distilled_policy_is_the_mean_of_those_that_were_there():
     before = made.log_prior[0].copy()
     made.iterate()
     made._act = act
-    # Of Q after the sweep, and of pi_0 before it is distilled anew.
+    # The policy comes from Q after the sweep and pi_0 before its distillation.
     policy = tabular.soft_policy(made.q[0], before, alpha=1.0, beta=5.0)
     counts *= 0.9
     for state, _ in seen:

@@ -1,4 +1,4 @@
-"""What the configuration and the builder refuse, and what they warn of."""
+"""Tests of what the config and the builder refuse and warn of."""
 
 import warnings
 

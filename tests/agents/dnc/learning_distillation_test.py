@@ -60,7 +60,7 @@ def test_when_it_distills_and_resets(changes, schedule):
     if step in resets:
       assert moved == {'local', 'central'}
       assert not_reset(networks) == kept
-      # What the locals are evaluated as, right after a distillation.
+      # The local policies as they are evaluated, right after a distillation.
       observation = tf.random.stateless_normal([K, 5, small.D], [0, step])
       kl = small.kl(
           *(
@@ -75,7 +75,7 @@ def test_when_it_distills_and_resets(changes, schedule):
 
 
 def first_gradient(learner):
-  """What Adam's first step was given, from its first moments."""
+  """Returns the gradients of Adam's first step, from its first moments."""
   adam = learner.checkpointables['distillation_optimizer']
   assert adam.iterations == 1
   return [

@@ -22,7 +22,7 @@ BLOCK = 2 * 2 * 2 * HORIZON
 
 
 class Killed(Exception):
-  """What ends a run."""
+  """The exception that ends a run."""
 
 
 class KilledBuilder(builder.DnCBuilder):

@@ -19,7 +19,7 @@ import tensorflow as tf
 # An idle machine needs a tenth of it.
 pytestmark = pytest.mark.timeout(900)
 K, N, A = small.K, small.N, small.A
-# Of the states of all contexts together.
+# The statistics of the states of all contexts together.
 STATISTICS = ('shared/mean', 'shared/inverse_std')
 VARIANTS = pytest.mark.parametrize(
     'mode, variant',

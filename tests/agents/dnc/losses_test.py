@@ -35,9 +35,9 @@ NEW = one_state([[(2.0, 1.0), (1.0, 1.0)], [(7.0, 1.0), (3.0, 2.0)]])
 
 
 def test_pairwise_penalty_by_hand():
-  # Of policy 0: KL(N(2,1) || N(1,2)) = log 2 + (1 + 1)/8 - 1/2 in its own
+  # For policy 0: KL(N(2,1) || N(1,2)) = log 2 + (1 + 1)/8 - 1/2 in its own
   # state; KL(N(3,1) || N(1,1)) = (1 + 4)/2 - 1/2 in that of context 1.
-  # Of policy 1: KL(N(3,2) || N(5,1)) = -log 2 + (4 + 4)/2 - 1/2 and
+  # For policy 1: KL(N(3,2) || N(5,1)) = -log 2 + (4 + 4)/2 - 1/2 and
   # KL(N(0,1) || N(7,1)) = (1 + 49)/2 - 1/2.
   np.testing.assert_allclose(
       losses.pairwise_penalty(NEW, OLD),
@@ -46,8 +46,8 @@ def test_pairwise_penalty_by_hand():
 
 
 def test_released_penalty_by_hand():
-  # Of policy 0, in the state of context 1 alone: (KL(N(3,1) || N(1,1)) +
-  # KL(N(1,1) || N(3,1)))/2 = 2. Of policy 1: 24.5 both ways.
+  # For policy 0, in the state of context 1 alone: (KL(N(3,1) || N(1,1)) +
+  # KL(N(1,1) || N(3,1)))/2 = 2. For policy 1: 24.5 both ways.
   np.testing.assert_allclose(losses.released_penalty(NEW, OLD), [2.0, 24.5])
   # Unequal deviations: KL(N(3,1) || N(1,2)) = log 2 + 5/8 - 1/2, and
   # KL(N(1,2) || N(3,1)) = -log 2 + (4 + 4)/2 - 1/2.
@@ -102,7 +102,7 @@ def penalty_of_the_paper(new, old, alpha, rho, i):
 @pytest.mark.parametrize('num_contexts', [2, 3, 5])
 def test_pairwise_penalty_is_that_of_the_paper(num_contexts):
   new, old = (random_policies(num_contexts, seed) for seed in (0, 1))
-  # What the module says of the two coefficients.
+  # The module says this about the two coefficients.
   alpha, rho = num_contexts**2 / (num_contexts - 1), [1.0 / num_contexts] * (
       num_contexts
   )

@@ -1,4 +1,4 @@
-"""PEARL's updates: what moves what, and against losses worked out anew."""
+"""Tests of PEARL's updates, against losses in NumPy."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_a_step_moves_everything_and_its_latents():
       'latents',
   }
   still = small.make_config(learning_rate=1e-30, target_rate=1e-30)
-  # Who acts is no longer uniformly random.
+  # The policy that acts is no longer uniformly random.
   assert moved(*stepped(still)[:2]) == {'policy', 'latents'}
 
 

@@ -1,4 +1,4 @@
-"""What SAC's configuration and builder refuse, and what they warn of."""
+"""Tests of what SAC's config and builder refuse and warn of."""
 
 import warnings
 

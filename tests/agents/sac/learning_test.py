@@ -1,4 +1,4 @@
-"""SAC's updates: against losses worked out anew, and one agent at a time."""
+"""Tests of SAC's updates, against losses in NumPy and single agents."""
 
 import dataclasses
 
@@ -148,7 +148,7 @@ def test_gradients_are_those_of_the_losses(architecture, module, loss):
 
 
 def gradients(config, networks, rows):
-  """What the optimisers are given, by name; nothing moves."""
+  """Returns the gradients for the optimisers, by name; nothing moves."""
   learner = small.make_learner(config, networks, [rows])
   return {
       f'{module}/{variable.name}': gradient
@@ -164,7 +164,7 @@ def gradients(config, networks, rows):
 )
 @pytest.mark.parametrize('architecture', ['shared', 'multi_head'])
 def test_gradients_are_as_large_as_the_losses_say(architecture, module, loss):
-  """Of the mean over tasks, not of their sum; by finite differences."""
+  """Gradients are of the mean over tasks, not of the sum."""
   config = small.make_config(architecture=architecture)
   rows, networks = small.make_rows(), small.make_networks(config)
   reference = Reference(config, networks, rows[0], seed=0)

@@ -120,7 +120,7 @@ def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
 @pytest.mark.parametrize(
     'error',
     [
-        # What Reverb makes of a full disk, and what else it may say.
+        # Reverb's error when a disk is full, and another one that it may raise.
         IndexError('chunks.tfrecord; No space left on device'),
         RuntimeError('No space left on device'),
     ],

@@ -58,7 +58,7 @@ def policy_of(networks):
 
 
 def features(networks, block, observes_task):
-  """What the policy is linear in, [K T E, F]; the task's one-hot comes last."""
+  """Returns the policy's features [K T E, F]; the task's one-hot comes last."""
   variables = networks.policy.acting_variables()
   x = np.moveaxis(block['observation'], 1, 0).reshape(K, -1, D)
   x = np.clip(

@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.usefixtures('compiled'), pytest.mark.timeout(900)]
 
 
 def rows_of(path, name):
-  """What of a table has to be equal in a run that is repeated."""
+  """Returns the part of a table that must be equal in a repeated run."""
   with open(path / name, newline='') as f:
     return [
         {

@@ -113,7 +113,7 @@ def test_gymnasium_seeds():
   environment = wrap(inner, seed=11)
   for seed in (None, None, 5, None):
     environment.reset(seed=seed)
-  # The factory's seed begins the stream, which then goes on by itself.
+  # The factory's seed starts the random stream, which then continues.
   assert inner.seeds == [11, None, 5, None]
   a, b, c = (environment.reset(seed=seed).observation for seed in (1, 1, 2))
   np.testing.assert_array_equal(a, b)

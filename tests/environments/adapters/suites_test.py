@@ -66,7 +66,7 @@ def test_mujoco_environments_of_gymnasium_in_a_pool():
   means = blocks[0]['reward'].mean((0, 2))
   assert means[1] < means[0] - 5.0
   assert [(e.task, e.length) for e in evaluation] == [('run', 40), ('lazy', 40)]
-  # What the pool recorded is what gymnasium does.
+  # The pool recorded the same as gymnasium does.
   environment = gymnasium.make('HalfCheetah-v5')
   block, low, high = blocks[0], suite.action_spec.minimum, 1.0
   environment.reset(seed=0)

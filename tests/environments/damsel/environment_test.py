@@ -40,7 +40,7 @@ def joint(environment, name):
 
 @pytest.fixture(name='solutions', scope='module')
 def fixture_solutions():
-  """Of every task: its target, and the scripted controller's episode."""
+  """Returns each task's target and the scripted controller's episode in it."""
   found = []
   for split in ('train', 'test'):
     for target in damsel_tasks.targets(split):
@@ -194,7 +194,7 @@ def test_progress_is_a_tent():
       round(progress(opening, 0.1), 6)
       for opening in (-0.01, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
   ] == [0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
-  # A target of 0 is taken for a twentieth of the largest.
+  # A target of 0 counts as a twentieth of the largest.
   assert progress(0.0, 0.0) == 0.0 and progress(0.0075, 0.0) == pytest.approx(
       1.0
   )

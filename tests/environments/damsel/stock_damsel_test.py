@@ -29,7 +29,7 @@ def test_the_same_actions_do_the_same(target):
       )
       assert abs(step.reward - reward) < 0.1
   assert ours.success and info['success']
-  # What a finger drags may slip.
+  # An object that a finger drags may slip.
   assert abs(theirs.distance - ours.distance) < (
       0.02 if target.family == 'push' else 0.001
   )

@@ -90,7 +90,7 @@ def fixture_case(request):
 
 
 def distances(factory, observation):
-  """Of an observation [D] to every centroid, by definition."""
+  """Returns the distance of an observation [D] to every centroid."""
   point = observation[list(factory.coordinates)].astype(np.float64)
   return [
       np.linalg.norm(point - np.array(centroid))
@@ -190,7 +190,7 @@ def test_centroids_are_means_of_their_clusters():
 
 
 def test_only_coordinates_that_vary_count():
-  """Of 39, in reach-v3 those of the object and of the goal."""
+  """In reach-v3, only the object and the goal vary of 39 coordinates."""
   reach = suites.make_suite('MT1/reach-v3', seed=0)
   task = contexts.partition(reach, 'reach-v3', 2, seed=0).tasks[0]
   assert {36, 37, 38} <= set(task.factory.coordinates)

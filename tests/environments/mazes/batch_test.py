@@ -47,7 +47,7 @@ def hand_made(monkeypatch):
 
 
 def view(batch):
-  """What is seen, `[VIEW, VIEW]` codes."""
+  """Returns the codes of the cells that are seen, `[VIEW, VIEW]`."""
   image = batch.observation[0, : maze_batch.IMAGE_SIZE].reshape(
       maze_batch.IMAGE_SHAPE
   )

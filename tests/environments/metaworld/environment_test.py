@@ -207,7 +207,7 @@ def test_a_goal_that_cannot_be_used_is_refused(goal, message):
     metaworld_environment.MetaWorldEnvironment('reach-v3', [], seed=0)
 
 
-# What is known to go wrong in Meta-World 3.1.1; one test each.
+# Known faults of Meta-World 3.1.1, with one test for each.
 
 
 def test_trap_observations_have_39_entries_and_no_one_hot(reach):

@@ -1,4 +1,4 @@
-"""What the pool refuses."""
+"""Tests of the arguments that the pool refuses."""
 
 from distillery.environments import base
 from distillery.environments import fakes

@@ -1,4 +1,4 @@
-"""What a simulator of arrays may not return, and where it is said to be."""
+"""Tests of wrong values of a simulator of arrays, and of their errors."""
 
 import dataclasses
 
@@ -64,7 +64,7 @@ class Simulator:
 
 
 class BrokenReset(Simulator):
-  """What the second row's reset leaves is changed."""
+  """A simulator whose observation is wrong after the reset of row 1."""
 
   def reset(self, row, seed):
     super().reset(row, seed)
@@ -90,7 +90,7 @@ def make_pool(suite):
 
 
 def assert_told(suite, row, step, words):
-  """Of the first task, in training and in evaluation."""
+  """Checks the error for the first task, in training and in evaluation."""
   pool = make_pool(suite)
   seed = seeds.episode_seed(0, 0, row, 0)
   with pytest.raises(

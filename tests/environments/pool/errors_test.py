@@ -1,4 +1,4 @@
-"""What goes wrong in a worker comes out of the pool at once, and says where."""
+"""Tests that the pool reports errors of workers at once, and where they were."""
 
 import dataclasses
 import functools

@@ -12,7 +12,7 @@ HORIZON = 50
 
 
 def episode_steps(episode_end):
-  """What `episode_step` has to be [T, ...], if episodes begin at step 0."""
+  """Returns the right `episode_step` [T, ...] of episodes from step 0 on."""
   expected = np.zeros(episode_end.shape, np.int32)
   for step in range(1, len(expected)):
     expected[step] = np.where(episode_end[step - 1], 0, expected[step - 1] + 1)
@@ -188,7 +188,7 @@ def test_steps_are_counted_where_episodes_terminate():
       np.testing.assert_array_equal(counted, episode_steps(end))
 
 
-# What has to be equal whatever the number of workers: name -> suite, policy,
+# The cases whose blocks do not depend on the number of workers: suite, policy,
 # its parameters, environments a task.
 CASES = {
     'padded': lambda: (

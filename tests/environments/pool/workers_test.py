@@ -17,7 +17,7 @@ from distillery.environments.pool import process_pool
 from helpers import pool_helpers as helpers
 import pytest
 
-# What runs in the background of a shell is deaf to Ctrl-C.
+# A program in the background of a shell ignores Ctrl-C.
 _HEAR_CTRL_C = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
 
 # Makes a pool with slow environments, says so, and collects for an hour.

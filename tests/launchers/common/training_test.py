@@ -21,7 +21,7 @@ CONFIG = trpo_config.TRPOConfig(
 
 @pytest.fixture(name='options')
 def fixture_options(tmp_path, monkeypatch):
-  """Of one block, on two point masses."""
+  """Returns the options of a run of one block, on two point masses."""
   monkeypatch.setattr(
       suites, 'make_suite', lambda name, **_: run_helpers.make_suite()
   )

@@ -154,7 +154,7 @@ def test_a_stop_ends_what_runs_and_begins_nothing(tmp_path, interrupt):
       time.sleep(0.01)
     os.kill(os.getpid(), interrupt)
 
-  # What runs in the background of a shell is deaf to Ctrl-C.
+  # A program in the background of a shell ignores Ctrl-C.
   handlers = {
       signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
       signal.SIGTERM: signal.getsignal(signal.SIGTERM),

@@ -47,14 +47,14 @@ def origins(seed=2):
 
 
 def parameters(distribution):
-  """What identifies a distribution: its logits, or mean and deviation."""
+  """Returns a distribution's parameters: its logits, or mean and deviation."""
   if hasattr(distribution, 'logits'):
     return [distribution.logits.numpy()]
   return [distribution.mean().numpy(), distribution.stddev().numpy()]
 
 
 def by_hand(policy, part, observation, k, origin, observes):
-  """What column `part` of task k puts out for one observation `[D]`."""
+  """Returns the output of column `part` of task k for one observation `[D]`."""
   variables = {
       name: variable.numpy().astype(np.float64)
       for name, variable in policy.acting_variables().items()

@@ -8,7 +8,7 @@ import tensorflow as tf
 K, N, D, A = 3, 6, 4, 2
 ARCHITECTURES = ('shared', 'separate', 'two_column')
 ALPHA, STD = 0.3, 0.8
-# What a fresh column adds to alpha / s^2 makes 1 / s^2 of it.
+# A new column adds as much to alpha / s^2 as makes it 1 / s^2.
 OFFSET = np.log(np.expm1((1.0 - ALPHA) / STD**2))
 
 

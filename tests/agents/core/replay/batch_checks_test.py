@@ -1,4 +1,4 @@
-"""Batches of another layout are refused by whoever learns from them."""
+"""Tests that learners refuse batches of another layout."""
 
 import itertools
 
@@ -43,7 +43,7 @@ def all_of(function):
   return change
 
 
-# Of a block `[K, T, E, ...]`: what is done to it, and what is said.
+# A change of a block `[K, T, E, ...]`, and the error message.
 BLOCKS = [
     (without('discount'), 'batch: got none of discount, want observation, nex'),
     (without('log_prob'), 'batch: got none of log_prob, want '),

@@ -1,4 +1,4 @@
-"""What meta-learners draw."""
+"""Tests of the episodes, contexts and rows that meta-learners draw."""
 
 import collections
 import functools

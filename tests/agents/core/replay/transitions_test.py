@@ -136,7 +136,7 @@ def test_samples_are_uniform(serve, blocks):
 
 
 def test_half_written_blocks_stop_nobody(serve, blocks):
-  """Those of actors that were killed, or wait: the first task has more."""
+  """Blocks of killed or waiting actors: the first task has more transitions."""
   config = sac_config.SACConfig(
       envs_per_task=E,
       unroll_length=T,
@@ -187,7 +187,7 @@ def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
   writer = threading.Thread(target=insert_the_rest, daemon=True)
   writer.start()
   writer.join(1.0)
-  assert writer.is_alive()  # Nobody samples, and so it waits.
+  assert writer.is_alive()  # There is no sampler, so it waits.
   iterator = transitions.make_iterator(
       client.server_address, num_tasks=K, batch_size=6, num_batches=2
   )

@@ -135,7 +135,7 @@ def test_a_linear_baseline_on_a_users_suite(
   words = f'^unroll_length={unroll_length} cuts episodes, which have 10 steps'
   with pytest.raises(ValueError, match=words):
     run(tmp_path / 'a', make_builder, agent, users_suite(horizon=10))
-  # What no one knows beforehand is seen when the first episodes end.
+  # An unknown length of episodes is seen when the first episodes end.
   with pytest.raises(ValueError, match=words):
     run(tmp_path / 'b', make_builder, agent, users_suite(), num_env_steps=36)
 
@@ -177,7 +177,7 @@ def test_later_on_episodes_may_all_last_to_the_limit():
     return count
 
   assert passed([(7, 7), (2, 3), (4, 4), (4, 4)], 0) == 4
-  assert passed([(4, 4), (4, 4)], 10) == 2  # Of a run that is gone on with.
+  assert passed([(4, 4), (4, 4)], 10) == 2  # A resumed run.
   with pytest.raises(ValueError, match='unroll_length=6 cuts .* have 4 steps'):
     passed([(7, 7), (4, 4)], 0)
 

@@ -70,7 +70,7 @@ def test_a_name_stays_on_its_line():
 
 
 def on_a_terminal(program):
-  """What a program writes to its terminal."""
+  """Returns what a program writes to its terminal."""
   parent, child = pty.openpty()
   environment = {**os.environ, 'COLUMNS': '120', 'TERM': 'xterm'}
   with subprocess.Popen(
@@ -101,7 +101,7 @@ def test_a_live_line_on_a_terminal():
       '  display.update(5_000, "training success 9% [/] [red]x")\n'
   )
   assert b'\x1b[' in output
-  # Words in brackets are not taken for markup.
+  # Words in brackets are not read as markup.
   assert b'[bold]5 steps: 50% success' in output
   assert b':bug: [/]' in output
   assert b'[/] [red]x' in output

@@ -95,7 +95,7 @@ def test_a_checkpoint_is_whole_on_another_disk(tmp_path, disk):
   assert sorted(inner.name for inner in disk.iterdir()) == [path.name]
   assert_filled(disk / path.name / 'replay' / 'now')
   assert not (run_dir / 'replay.tmp' / 'now').exists()
-  # It is what a run goes on with.
+  # A run continues from it.
   replay_server.make_checkpointer(run_dir, path)
   assert_filled(run_dir / 'replay.tmp' / 'now')
   assert_filled(path / 'replay' / 'now')
@@ -177,7 +177,7 @@ def test_a_disk_that_is_not_mounted_is_one_sentence(tmp_path):
   words = 'checkpoints is a link to .*disk/checkpoints, .*is its disk mounted?'
   with pytest.raises(OSError, match=words):
     run_directory.RunDirectory(run_dir, resume=False)
-  # Else a run would begin again, and throw away its tables.
+  # Otherwise a run would start again and throw away its tables.
   with pytest.raises(OSError, match=words):
     checkpoints.newest(run_dir)
   assert not (tmp_path / 'disk').exists()

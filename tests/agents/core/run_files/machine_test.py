@@ -1,4 +1,4 @@
-"""What is written down of a run's surroundings."""
+"""Tests of what a run records about its machine."""
 
 import os
 

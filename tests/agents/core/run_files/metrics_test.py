@@ -1,4 +1,4 @@
-"""What a run writes: names as they are, and no end of it if it cannot."""
+"""Tests of what a run writes; a failure to write does not end the run."""
 
 import csv
 import errno
@@ -100,7 +100,7 @@ def test_names_are_written_as_they_are(run_dir, capsys, names):
   with open(run_dir.path / 'train.csv', newline='', encoding='utf-8') as f:
     (row,) = csv.DictReader(f)
   assert {f'temperature/{name}' for name in names} < set(row)
-  # And one that goes on finds its own columns.
+  # A resumed run finds its own columns.
   metrics.TrainRecord(run_dir, summary, names, 1, 1).add(
       2, 1.0, 2, [], {f'temperature/{name}': 1.0 for name in names}
   )

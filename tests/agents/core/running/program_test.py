@@ -370,7 +370,7 @@ def test_a_replay_that_does_not_fit_is_tried_again(
 def test_a_program_is_not_at_its_end_before_that_is_saved(
     tmp_path, monkeypatch
 ):
-  """A learner that starts anew near the end has not learned all of it."""
+  """A learner that starts again near the end has not learned everything."""
 
   def full(*args, **kwargs):
     raise OSError('cannot write checkpoint: no space left')
@@ -428,7 +428,7 @@ def test_a_program_wants_actors(tmp_path):
     ],
 )
 def test_nodes_import_one_after_the_other(make):
-  """Else Acme is half made for one of two threads, now and then."""
+  """Otherwise one of two threads sometimes sees a half-imported Acme."""
   ended = threading.Event()
 
   def construct():

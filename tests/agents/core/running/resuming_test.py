@@ -1,4 +1,4 @@
-"""What a resumed run drops, and that it says so wherever it was written."""
+"""Tests of what a resumed run drops and prints."""
 
 import types
 

@@ -53,7 +53,7 @@ def read_csv(path):
 
 
 def without_times(rows):
-  """What of a table has to be equal in a run that is repeated."""
+  """Returns the part of a table that must be equal in a repeated run."""
   return [
       {
           name: value
@@ -267,7 +267,7 @@ def interrupt(path, signal_number, *arguments):
       stdout=subprocess.DEVNULL,
       stderr=subprocess.PIPE,
       text=True,
-      # What runs in the background of a shell is deaf to Ctrl-C.
+      # A program in the background of a shell ignores Ctrl-C.
       preexec_fn=functools.partial(
           signal.signal, signal.SIGINT, signal.SIG_DFL
       ),

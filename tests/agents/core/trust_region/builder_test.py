@@ -24,7 +24,7 @@ CONFIG = trust_region_config.TrustRegionConfig(
 
 
 class Builder(trust_region_builder.TrustRegionBuilder):
-  """What an agent adds."""
+  """A builder with the parts that an agent adds."""
 
   evaluated_policies = ('shared',)
   behaviours = ('shared', 'task')

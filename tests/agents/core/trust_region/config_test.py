@@ -1,4 +1,4 @@
-"""What the settings of a trust region refuse."""
+"""Tests of the values that the settings of trust regions refuse."""
 
 import math
 

@@ -59,7 +59,7 @@ def make_block(**changes):
 
 
 def standardised(advantage):
-  """Of one task, `[N]`."""
+  """Computes it for one task, `[N]`."""
   advantage = np.array(advantage)
   return (advantage - advantage.mean()) / advantage.std()
 
@@ -102,7 +102,7 @@ def test_nothing_is_worth_anything_after_a_linear_critics_last_step(counts):
       standardised([-1.0 - 6.0 / 4.0, -6.0, 2.0, 0.0]),
       rtol=1e-5,
   )
-  # What was really got, whatever V is.
+  # The returns are the real ones, whatever V is.
   np.testing.assert_allclose(estimate.value_target[0], [2.0, 2.0, 8.0, 8.0])
 
 
