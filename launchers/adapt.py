@@ -6,7 +6,7 @@ The policy tries each held-out task several times, without noise and without a
 gradient step. Writes <run_dir>/adaptation_<split>.csv, with a row for each task
 and trajectory: the family that the agent infers, the latent, the return and the
 success. For DAMSEL's tasks the row also has the final distance to the target in
-m, which decides about success. Needs no TensorFlow.
+m, which decides about success. It needs no TensorFlow.
 """
 
 import pathlib
@@ -35,18 +35,22 @@ _Policy = TypeVar('_Policy')
 
 _RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
 _TRAJECTORIES = flags.DEFINE_integer(
-    'num_trajectories', 8, 'successive trajectories of each task', lower_bound=1
+    'num_trajectories',
+    8,
+    'the number of successive trajectories of each task',
+    lower_bound=1,
 )
 _SPLIT = flags.DEFINE_enum(
     'split',
     'test',
     list(base.SPLITS),
-    'the tasks: test, the held-out ones; train, those of training',
+    'the tasks: test (the held-out tasks) or train (the training tasks)',
 )
 _WORKERS = flags.DEFINE_integer(
     'num_workers',
     0,
-    'processes that step environments; 0 for one on each usable core',
+    'the number of processes that step environments; 0: one for each usable '
+    'core',
     lower_bound=0,
 )
 

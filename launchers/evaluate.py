@@ -31,21 +31,25 @@ _POLICY = flags.DEFINE_enum(
     'policy',
     'task',
     ['task', 'shared', 'random'],
-    'the policy: task, the policies of the tasks; shared, the shared one; '
-    'random, uniformly random actions for comparison',
+    'the policy: task (the policies of the tasks), shared (the shared policy) or '
+    'random (uniformly random actions, for comparison)',
 )
 _SUITE = flags.DEFINE_string(
     'suite',
     '',
-    'another suite with as many tasks; empty for the suite of the run',
+    'another suite with the same number of tasks. Empty: the suite of the run',
 )
 _EPISODES = flags.DEFINE_integer(
-    'episodes_per_task', 50, 'episodes of each task', lower_bound=1
+    'episodes_per_task',
+    50,
+    'the number of episodes of each task',
+    lower_bound=1,
 )
 _WORKERS = flags.DEFINE_integer(
     'num_workers',
     0,
-    'processes that step environments; 0 for one on each usable core',
+    'the number of processes that step environments; 0: one for each usable '
+    'core',
     lower_bound=0,
 )
 

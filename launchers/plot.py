@@ -49,13 +49,13 @@ class PlotOptions:
   """The options of the picture.
 
   Attributes:
-    output: the file name of the picture, in .png.
+    output: the path of the picture, in .png.
     bootstrap_repetitions: the number of resamples for the intervals.
-    over: the horizontal axis: environment steps, or the wall time in hours that
-      the runs recorded (the mean over seeds).
+    over: the horizontal axis: 'env_steps', or 'hours' for the wall time that the
+      runs recorded (the mean over seeds).
     score: the vertical axis, 'success' or 'return'.
-    adaptation: the split whose tasks were adapted to, to draw adaptation; empty
-      to draw learning curves.
+    adaptation: the split, 'train' or 'test', whose adaptation is drawn. Empty:
+      learning curves are drawn.
   """
 
   output: str = dataclasses.field(

@@ -23,7 +23,7 @@ _POLICY = flags.DEFINE_enum(
     'policy', 'task', ['task', 'shared'], 'the policy that acts'
 )
 _TASK = flags.DEFINE_string(
-    'task', '', 'the name of the task; empty for the first one'
+    'task', '', 'the name of the task. Empty: the first task of the suite'
 )
 _SEED = flags.DEFINE_integer(
     'seed', 0, 'the seed of the episode', lower_bound=0
@@ -31,7 +31,7 @@ _SEED = flags.DEFINE_integer(
 _OUTPUT = flag_utils.define_path(
     'output',
     'film.gif',
-    "the film's file name, in .gif; in .png, only the first picture is written",
+    "the film's path, in .gif. In .png, only the first picture is written",
 )
 
 

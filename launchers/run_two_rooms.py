@@ -37,8 +37,9 @@ class TwoRoomsOptions:
   Attributes:
     num_tasks: the number of tasks; each has a goal, drawn for each seed.
     num_seeds: the number of repetitions; their seeds are 0, 1 and so on.
-    num_env_steps: environment steps of each task.
-    evaluate_every: environment steps of a task between two evaluations.
+    num_env_steps: the number of environment steps of each task.
+    evaluate_every: the number of environment steps of each task between two
+      evaluations.
     run_dir: the directory for the results; it may hold some of them already.
   """
 

@@ -51,18 +51,18 @@ _OUTPUT_DIR = flag_utils.define_path(
     'already',
 )
 _SEEDS = flags.DEFINE_integer(
-    'num_seeds', 3, 'the seeds of each run', lower_bound=1
+    'num_seeds', 3, 'the number of seeds of each run', lower_bound=1
 )
 _SCALE = flags.DEFINE_float(
     'scale',
     1.0,
-    'a factor of the number of steps; 1: as in the study',
+    'the factor of the number of steps; 1: as in the study',
     lower_bound=0.0,
 )
 _PARALLEL = flags.DEFINE_integer(
     'num_parallel',
     0,
-    'runs at a time; 0 for one on each usable core',
+    'the number of runs at a time; 0: one for each usable core',
     lower_bound=0,
 )
 _TABLES = flags.DEFINE_multi_enum(

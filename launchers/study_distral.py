@@ -29,22 +29,24 @@ _OUTPUT_DIR = flag_utils.define_path(
     'already. Empty: runs/study_<study>',
 )
 _SEEDS = flags.DEFINE_integer(
-    'num_seeds', 3, 'the seeds of each setting', lower_bound=1
+    'num_seeds', 3, 'the number of seeds of each setting', lower_bound=1
 )
 _STEPS = flags.DEFINE_integer(
     'num_env_steps',
     0,
-    'environment steps of each run; 0 for the number of the study',
+    'the number of environment steps of each run; 0: that of the study',
     lower_bound=0,
 )
 _PARALLEL = flags.DEFINE_integer(
     'num_parallel',
     0,
-    'runs at a time; 0 for one on each usable core',
+    'the number of runs at a time; 0: one for each usable core',
     lower_bound=0,
 )
 _ALGORITHMS = flags.DEFINE_list(
-    'algorithms', [], 'algorithms of the study, with commas; empty for all'
+    'algorithms',
+    [],
+    'the algorithms to run, with commas between them. Empty: all of the study',
 )
 
 
