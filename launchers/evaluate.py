@@ -31,8 +31,8 @@ _POLICY = flags.DEFINE_enum(
     'policy',
     'task',
     ['task', 'shared', 'random'],
-    'the policy: task (the policies of the tasks), shared (the shared policy) or '
-    'random (uniformly random actions, for comparison)',
+    'the policy: task (the policies of the tasks), shared (the shared policy) '
+    'or random (uniformly random actions, for comparison)',
 )
 _SUITE = flags.DEFINE_string(
     'suite',

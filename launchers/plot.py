@@ -51,8 +51,8 @@ class PlotOptions:
   Attributes:
     output: the path of the picture, in .png.
     bootstrap_repetitions: the number of resamples for the intervals.
-    over: the horizontal axis: 'env_steps', or 'hours' for the wall time that the
-      runs recorded (the mean over seeds).
+    over: the horizontal axis: 'env_steps', or 'hours' for the wall time that
+      the runs recorded (the mean over seeds).
     score: the vertical axis, 'success' or 'return'.
     adaptation: the split, 'train' or 'test', whose adaptation is drawn. Empty:
       learning curves are drawn.

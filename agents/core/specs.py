@@ -121,9 +121,7 @@ def to_unit_box(
   return 2.0 * (action - lowest) / (highest - lowest) - 1.0
 
 
-def check_no_held_out(
-    spec: AgentSpec, field: str, want: str
-) -> None:
+def check_no_held_out(spec: AgentSpec, field: str, want: str) -> None:
   """Checks that a suite has no held-out tasks.
 
   It is called if policies depend on the training task: a held-out task has no
