@@ -78,7 +78,7 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path, damaged, says):
   with pytest.raises(
       ValueError,
       match=(
-          f'table.csv: line 4 is not whole: .*{says}.*; mend the line or delete'
+          f'table.csv: line 4 is not whole: .*{says}.*; correct the line or delete'
       ),
   ):
     read(tmp_path, before + damaged + ROW)

@@ -334,7 +334,7 @@ def test_a_damaged_table_is_named_before_anything_is_touched(
   with pytest.raises(
       ValueError,
       match=(
-          f'{run_dir}/{table}: line {line} is not whole: .*; mend the line or'
+          f'{run_dir}/{table}: line {line} is not whole: .*; correct the line or'
       ),
   ):
     helpers.run(run_dir, STEPS, resume=True)
