@@ -34,7 +34,7 @@ class RunOptions:
       CPU) or 'cpu'.
     env_timeout_s: the time limit, in seconds, for making, resetting and
       stepping an environment. An environment that takes longer counts as
-      hanging, which ends the run. It has no effect in suites that are stepped
+      hanging, which is an error. It has no effect in suites that are stepped
       as arrays.
     num_actors: the number of actors of a program of many nodes
       (--lp_launch_type). Each actor has its own environments and its share of
