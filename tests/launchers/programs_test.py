@@ -24,6 +24,7 @@ def launch(*arguments, **kwargs):
   return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
+@pytest.mark.slow
 def test_a_program_is_launched_repeated_and_resumed(tmp_path):
   result = launch(*TINY, '--lp_launch_type=local_mt', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')

@@ -47,6 +47,7 @@ def test_a_flagfile_is_a_config_and_tasks_that_go_together(path):
   assert made.evaluated_policies == ('task',)
 
 
+@pytest.mark.slow
 def test_the_score_of_a_cheetah_is_its_return_and_layers_can_be_tuned(tmp_path):
   result = launch(*TINY, '--run_dir=first', cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')

@@ -48,6 +48,7 @@ def test_a_flagfile_names_teachers_that_a_command_makes(path):
   assert any(line.endswith(f'--run_dir={config.teachers}') for line in commands)
 
 
+@pytest.mark.slow
 def test_a_student_is_distilled_goes_on_and_is_tuned(tmp_path):
   assert_done(
       launch(

@@ -129,6 +129,7 @@ def test_what_is_drawn_differs_from_step_to_step():
   assert len(seen) == 4
 
 
+@pytest.mark.slow
 def test_it_learns_what_tells_tasks_apart():
   """Experts do what the reward of a task says: only a context can tell."""
   rng = np.random.default_rng(0)

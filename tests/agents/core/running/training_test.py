@@ -285,6 +285,7 @@ def interrupt(path, signal_number, *arguments):
   return process.returncode
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
   """And leaves no process behind, whichever way it is ended."""
   killed, unbroken = tmp_path / 'killed', tmp_path / 'unbroken'
@@ -562,6 +563,7 @@ def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
     assert np.isfinite(value).all()
 
 
+@pytest.mark.slow
 def test_a_full_disk_ends_a_run_at_its_last_checkpoint(
     finished, tmp_path, monkeypatch
 ):
