@@ -333,7 +333,7 @@ def test_discrete_actions_are_refused():
         (dict(order='random'), 'order must be one of'),
         (
             dict(order='turns', architecture='separate'),
-            "order='turns' would change nothing",
+            "order='turns' would only cost time",
         ),
     ],
 )
