@@ -86,7 +86,9 @@ def test_reverb_is_a_node(where):
     manager.stop()
 
 
-@BOTH
+@pytest.mark.parametrize(
+    'where', ['mt', pytest.param('mp', marks=pytest.mark.slow)]
+)
 def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
   for name in ('grpc_proxy', 'https_proxy', 'http_proxy'):
     monkeypatch.setenv(name, 'http://127.0.0.1:9')  # No process listens there.
@@ -140,6 +142,7 @@ def test_a_node_that_fails_is_started_anew(capsys):
   ]
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_is_started_anew(capfd):
   program, _ = helpers.program(
       counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1)
@@ -148,6 +151,7 @@ def test_a_process_that_is_killed_is_started_anew(capfd):
   assert 'killed/0 will be restarted in 0.5 s.' in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
   program, _ = helpers.program(
       one=node(helpers.Speaker), two=node(helpers.Speaker)
@@ -170,6 +174,7 @@ def test_of_what_ray_prints_only_what_nodes_say_is_shown(capfd):
   assert sorted(err) == ['(one/0) complained', '(two/0) complained']
 
 
+@pytest.mark.slow
 def test_one_that_fails_again_and_again_ends_the_program():
   program, _ = helpers.program(
       counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 9)

@@ -65,6 +65,7 @@ def test_names_are_meta_worlds():
     assert list(test) == list(theirs['test'])
 
 
+@pytest.mark.slow
 def test_goals_are_those_of_mt50(few_goals):
   assert_goals_are(suites.make_suite('MT50', seed=3), metaworld.MT50(seed=3))
 

@@ -104,5 +104,5 @@ def test_what_cannot_be_begun_with_is_refused(tmp_path):
   )
   launches.assert_refused(
       launch(*TINY, '--trainable=last', cwd=tmp_path),
-      "trainable='last' would leave most layers",
+      "trainable='last' would leave random weights",
   )

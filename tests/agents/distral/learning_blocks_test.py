@@ -142,6 +142,7 @@ def test_the_same_seed_gives_the_same_parameters():
   assert small.moved(first, other) == {'shared', 'task', 'value'}
 
 
+@pytest.mark.slow
 def test_compiled(compiled):
   """Twice the same bit for bit, and nearly the same as eagerly."""
   networks, learner = small.run(

@@ -82,6 +82,7 @@ def test_a_resumed_run_goes_on_with_its_replay(compiled, tmp_path):
   assert size.stat().st_size > 1.8 * old.stat().st_size
 
 
+@pytest.mark.slow
 def test_checkpoints_may_lie_on_another_disk(compiled, tmp_path, monkeypatch):
   path, disk = tmp_path / 'run', disks.other_disk(monkeypatch, tmp_path)
   try:
@@ -138,6 +139,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
   assert not (tmp_path / 'run' / 'replay.tmp').exists()
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_while_its_replay_is_written(
     compiled, tmp_path, monkeypatch
 ):
@@ -181,6 +183,7 @@ def test_a_replay_that_cannot_be_written_is_told_of_at_once(
   assert 100 < learner_steps(tmp_path / 'run')[-1][0] < 200
 
 
+@pytest.mark.slow
 def test_a_replay_that_is_never_written_ends_the_run(
     compiled, tmp_path, monkeypatch, fall_silent
 ):
@@ -217,6 +220,7 @@ def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*.tmp'))
 
 
+@pytest.mark.slow
 def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
   """It would wait for samples for ever."""
   path = tmp_path / 'run'
@@ -238,6 +242,7 @@ def test_without_its_replay_a_run_is_not_resumed(compiled, tmp_path):
   assert not (path / 'replay.tmp').exists()
 
 
+@pytest.mark.slow
 def test_acting_does_not_need_the_replay(compiled, tmp_path):
   path = tmp_path / 'run'
   run(path, 5)

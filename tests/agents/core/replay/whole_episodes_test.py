@@ -182,6 +182,7 @@ def test_later_on_episodes_may_all_last_to_the_limit():
     passed([(7, 7), (4, 4)], 0)
 
 
+@pytest.mark.slow
 def test_pearl_on_a_users_suite(tmp_path):
   make = pearl_builder.PearlBuilder
   with pytest.raises(

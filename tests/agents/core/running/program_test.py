@@ -277,6 +277,7 @@ def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
     experiment.run_experiment(config_of(path, 1_000, resume=True))
 
 
+@pytest.mark.slow
 def test_actors_want_no_builder_and_so_none_of_its_files(tmp_path, monkeypatch):
   made = []
 

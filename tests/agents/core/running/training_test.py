@@ -93,6 +93,7 @@ def assert_same_results(left, right):
     ), name
 
 
+@pytest.mark.slow
 def test_status_is_of_the_episodes_that_ended_last(tmp_path, monkeypatch):
   """Blocks of 32 steps of episodes of 50: in the third none ends."""
   shown = []
@@ -300,6 +301,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
   assert_same_results(unbroken, killed)
 
 
+@pytest.mark.slow
 def test_without_a_checkpoint_a_run_begins_again(finished, run_dir, capfd):
   shutil.rmtree(run_dir / 'checkpoints')
   helpers.run(run_dir, STEPS, resume=True)
@@ -372,6 +374,7 @@ def test_damaged_notes_are_named(run_dir, name, content, says):
     helpers.run(run_dir, STEPS, resume=True)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_ends_no_run(tmp_path, monkeypatch, capfd):
   def fail(self, rows):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -390,6 +393,7 @@ def test_what_cannot_be_written_ends_no_run(tmp_path, monkeypatch, capfd):
   assert f'run/evaluation.csv has no rows from 0 to {INTERVAL:,} steps' in said
 
 
+@pytest.mark.slow
 def test_names_of_users_end_no_run(tmp_path, capfd):
   suite = helpers.make_suite()
   names = r'price $\frac$1', '_[/red]\n'
@@ -432,6 +436,7 @@ def test_with_all_checkpoints_damaged_nothing_is_touched(run_dir):
   assert (run_dir / 'train.csv').read_bytes() == before
 
 
+@pytest.mark.slow
 def test_what_could_not_be_loaded_back_is_refused_before_any_step(
     tmp_path, monkeypatch
 ):
@@ -454,6 +459,7 @@ def test_a_finished_run_has_nothing_to_go_on_with(finished, run_dir):
   assert_same_results(finished, run_dir)
 
 
+@pytest.mark.slow
 def test_who_went_on_with_a_run_is_on_record(run_dir):
   before = json.loads((run_dir / 'versions.json').read_text())
   for more in (0, BLOCK):
