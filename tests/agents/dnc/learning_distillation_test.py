@@ -68,7 +68,8 @@ def test_when_it_distills_and_resets(changes, schedule):
               for policy in (networks.policy.task, networks.policy.shared)
           )
       )
-      assert (kl > 0.0).any() if kept else not kl.any()
+      # Products of K matrices and of one may round in other ways.
+      assert (kl > 1e-6).any() if kept else (kl < 1e-6).all()
     else:
       assert moved == moves_between
       assert not_reset(networks) == WEIGHTS | {'log_std'}
