@@ -22,7 +22,7 @@ def test_contexts_are_of_the_latest_episodes():
   client = reverb.Client(f'localhost:{server.port}')
   insert = builder.PearlBuilder.make_inserter(made.spec, client)
   block = {
-      name: np.zeros((T, K, 1, *size), np.float32)
+      name: np.zeros((K, T, 1, *size), np.float32)
       for name, size in (
           ('observation', (small.D,)),
           ('action', (A,)),
