@@ -175,6 +175,7 @@ def fixture_started_on_points(tmp_path):
   return started_on_points
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'arguments, reward, words',
     [
@@ -203,6 +204,7 @@ def test_numbers_that_are_not_finite_are_one_sentence(
   assert not list((tmp_path / 'run' / 'checkpoints').glob('*'))
 
 
+@pytest.mark.slow
 def test_a_proxy_keeps_no_run_from_its_reverb(started_on_points):
   nobody = 'http://127.0.0.1:9'
   with started_on_points(

@@ -36,6 +36,7 @@ def launch(*arguments, **kwargs):
   return launches.launch(*arguments, program=(LAUNCHER,), **kwargs)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_resumption(tmp_path):
   result = launch(*TINY, cwd=tmp_path)
   assert (result.returncode, result.stderr) == (0, '')

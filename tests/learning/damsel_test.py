@@ -39,6 +39,7 @@ def suite_of_points():
   )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_points_find_goals_that_are_new(tmp_path):
   suite = suite_of_points()

@@ -65,6 +65,7 @@ def mean_return(suite, act):
   return yardsticks.returns(suite, act)[0].mean()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_central_policy_learns_from_the_local_ones(tmp_path):
   """It never acts, and closes most of the gap between nothing and the best."""

@@ -96,6 +96,7 @@ def distances_left(run_dir, train, test, **changes):
   )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_points_find_their_goals_within_four_trajectories(tmp_path):
   suite = fakes.point_mass_suite(4, horizon=HORIZON)

@@ -116,8 +116,17 @@ def test_a_killed_run_ends_as_one_that_was_not(compiled, tmp_path, changes):
 
 @pytest.mark.parametrize(
     'changes',
-    [dict(), dict(mode='release'), dict(variant='centralized')],
-    ids=['paper', 'release', 'centralized'],
+    [
+        pytest.param(dict(), id='paper'),
+        pytest.param(
+            dict(mode='release'), id='release', marks=pytest.mark.slow
+        ),
+        pytest.param(
+            dict(variant='centralized'),
+            id='centralized',
+            marks=pytest.mark.slow,
+        ),
+    ],
 )
 def test_compiled(compiled, changes):
   """Twice the same bit for bit, and nearly the same as eagerly."""

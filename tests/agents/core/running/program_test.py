@@ -270,6 +270,7 @@ def test_actors_do_not_see_the_same(tmp_path):
   assert len(seeds) == 3
 
 
+@pytest.mark.slow
 def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
   path = tmp_path / 'run'
   run(path, 500)
