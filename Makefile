@@ -84,7 +84,7 @@ bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/mazes.py
 	$(BIN)/python benchmarks/a2c.py
 
-# Checks the format, and for common mistakes.
+# Checks the format, common mistakes and types.
 lint: $(VENV)/.installed-test $(LINKS)
 	$(BIN)/pyink --check --quiet --diff .
 	$(BIN)/ruff check --quiet .

@@ -23,22 +23,22 @@ class A2CConfig:
       "losses) or 'turns' (one update for each task after the other, as in the "
       'study).',
   )
-  # The statistics of the observations of that run are not updated further. Its
-  # statistics of returns, which normalize_rewards uses, are, and so they need
-  # the same envs_per_task. A distilled student has no values, so its values
-  # start from random weights.
+  # The statistics of that run's observations are not updated further. Its
+  # statistics of returns (normalize_rewards) are, so envs_per_task must be the
+  # same. A distilled student has no values, so its values start from random
+  # weights.
   initial_run: str = config_fields.field(
       '',
-      'The directory of a run of A2C or of distillation, with layers of the '
-      'same sizes, from whose newest checkpoint training starts. Empty: '
+      'The directory of a run of A2C or of distillation. Training starts from '
+      'its newest checkpoint. Its layers must have the same sizes. Empty: '
       'training starts from random weights.',
       is_path=True,
   )
   initial_task: str = config_fields.field(
       '',
-      'The name of the task of initial_run from whose layers every task '
-      'starts. Empty: each task starts from the task in the same position, and '
-      'both runs must have the same number of tasks.',
+      'The task of initial_run whose layers are copied into every task. '
+      'Empty: each task starts from the task in the same position, and both '
+      'runs must have the same number of tasks.',
   )
   trainable: Literal['all', 'last', 'last_two'] = config_fields.field(
       'all',

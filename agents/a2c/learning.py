@@ -118,6 +118,8 @@ class A2CLearner(learners.Learner):
             *['episode_step'] * self._config.normalize_rewards,
         ),
     )
+
+    # Trunk.
     batch = self._make_batch(block)
     num_tasks = self._networks.policy.num_tasks
     if self._config.order == 'joint':
@@ -129,6 +131,8 @@ class A2CLearner(learners.Learner):
             batch, tf.one_hot(task, num_tasks)
         )
         own = [total + part for total, part in zip(own, of_task)]
+
+    # Heads.
     # The head of a task does not affect the other tasks. So all heads can be
     # moved at the end, also with order='turns'.
     optimizers.apply_clipped(

@@ -106,7 +106,7 @@ class Builder(abc.ABC):
 
   @property
   def keeps_replay(self) -> bool:
-    """Whether the content of the tables is part of a checkpoint.
+    """True if the content of the tables is part of a checkpoint.
 
     It is read when the server and the learner start.
     """

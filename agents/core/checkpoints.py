@@ -51,8 +51,8 @@ def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
   folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
   if folder.is_symlink() and not folder.exists():
     raise OSError(
-        f'{folder} is a link to {os.path.realpath(folder)}, which is '
-        'not there; is its disk mounted?'
+        f'{folder} is a link to {os.path.realpath(folder)}, which does '
+        'not exist; is its disk mounted?'
     )
   found = paths(folder)
   for path in reversed(found):

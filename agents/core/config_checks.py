@@ -60,8 +60,8 @@ def contexts_of_both_behaviours(config: Any) -> None:
   if config.context_episodes < block:
     raise ValueError(
         f'context_episodes={config.context_episodes} is less than the {block} '
-        'episodes of a task that the two behaviours collect in turn: contexts '
-        'would have none of the first behaviour.'
+        'episodes that both policies collect of a task: contexts would have no '
+        'episode of the first policy.'
     )
 
 

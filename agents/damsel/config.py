@@ -56,7 +56,8 @@ class DamselConfig:
   steps_per_block: int = shared_fields.steps_per_block(40)
   reward_scale: float = shared_fields.reward_scale(
       0.3,
-      'The encoder sees and the model predicts the product. A good value is '
+      'The encoder gets the scaled rewards, and the model predicts them. A '
+      'good value is '
       'one over the standard deviation of the rewards.',
   )
   model_weight: float = config_fields.field(
@@ -74,7 +75,8 @@ class DamselConfig:
       0.2,
       'The share, in [0, 1], of the tasks of an update for which the policy '
       'imitates the expert from the component of the family instead of a '
-      'latent. The policy acts in this way while there is no context.',
+      'latent. The policy also acts from the component before it '
+      'has a context.',
       config_fields.FROM_ZERO_TO_ONE,
   )
   noise_std: float = config_fields.field(

@@ -119,6 +119,8 @@ class DamselLearner(learners.Learner):
     """
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 4)
+
+    # Batch.
     tasks = episodes.draw_tasks(
         self._spec.families, config.tasks_per_update, seeds[0]
     )
@@ -145,6 +147,8 @@ class DamselLearner(learners.Learner):
         tf.random.stateless_uniform([len(tasks), 1], seeds[3])
         < config.prior_share
     )
+
+    # Losses.
     with tf.GradientTape() as tape:
       latent = damsel_networks.infer(networks, context)
       imitation = losses.imitation_loss(
@@ -167,6 +171,8 @@ class DamselLearner(learners.Learner):
       loss = tf.reduce_mean(
           imitation + config.model_weight * model + weight * distance
       )
+
+    # Step.
     gradient = tape.gradient(loss, self._trained)
     self._optimizer.apply_gradients(zip(gradient, self._trained))
     return {

@@ -105,6 +105,8 @@ class DistralLearner(learners.Learner):
     """Makes all gradient steps from one block; `step` counts blocks."""
     policy = self._networks.policy
     batch_checks.check_block(block, policy.num_tasks, batch_checks.STEPS)
+
+    # Advantages.
     batch, metrics = self._make_batch(block)
     orders = minibatches.orders(
         learners.stream(self._seed, step),
@@ -112,6 +114,8 @@ class DistralLearner(learners.Learner):
         num_epochs=self._config.num_epochs,
         num_minibatches=self._config.num_minibatches,
     )
+
+    # Policies and values.
     if self._config.optimization == 'joint':
       metrics.update(
           self._epochs(
@@ -144,6 +148,8 @@ class DistralLearner(learners.Learner):
               train_value=False,
           )
       )
+
+    # Bounds and statistics.
     policy.project(self._max_std(batch, step))
     # The statistics are updated last, so that the learner evaluates the same
     # function of the observations that acted in the block.

@@ -21,9 +21,9 @@ class SoftQConfig:
   )
   beta: float = config_fields.field(
       20.0,
-      'The inverse temperature 1 / (c_KL + c_Ent). If it is small, a method '
-      'without distillation stays soft for ever, and is worse for this reason '
-      'alone.',
+      'The inverse temperature 1 / (c_KL + c_Ent). If it is small, the policy '
+      'of a method without distillation can never become nearly greedy, and '
+      'its return is lower for this reason alone.',
       config_fields.POSITIVE,
   )
   discount: float = shared_fields.discount(0.95)

@@ -93,6 +93,8 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       self._check_block(each)
     samples = block.samples()
     observation = samples.observation
+
+    # Local policies.
     estimate = critic.estimate(block)
     acted = _frozen(policy.task(observation))
     if self._config.mode == 'release' and self._is_pairwise:
@@ -105,11 +107,17 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
         **estimate.metrics(),
         **trust_region_learner.trust_region_metrics(result),
     }
+
+    # Central policy.
     if 'shared' in blocks:
       central = self._step_central(blocks['shared'], step)
       metrics['central_kl'] = central.kl[0]
       metrics['central_failure'] = central.failure
+
+    # Values.
     self._learn_values(samples, estimate, step)
+
+    # Distillation.
     target = _frozen(policy.task(observation))
     metrics['kl_to_central'] = tf.reduce_mean(
         target.kl(families.parameters(policy.shared(observation)))

@@ -57,7 +57,8 @@ class PearlConfig:
   discount: float = shared_fields.discount(0.99)
   reward_scale: float = shared_fields.reward_scale(
       1.0,
-      'Critics and contexts see the product, and the temperature has its unit.',
+      'Critics and encoder get the scaled rewards. The temperature has the unit '
+      'of the scaled reward.',
   )
   kl_weight: float = config_fields.field(
       0.1,

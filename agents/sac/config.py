@@ -59,7 +59,7 @@ class SACConfig:
   random_steps: int = shared_fields.random_steps(4_000)
   discount: float = shared_fields.discount(0.99)
   reward_scale: float = shared_fields.reward_scale(
-      1.0, 'The temperature has the unit of the product.'
+      1.0, 'The temperature has the unit of the scaled reward.'
   )
   learning_rate: float = shared_fields.learning_rate(
       3e-4, 'Adam for the policy and the critics'

@@ -136,7 +136,7 @@ def share(parameters: Mapping[str, Any]) -> shared_arrays.SharedArrays:
 
 
 def check_forgetful(policy: Any) -> None:
-  """Raises ValueError if a policy has a memory, or does not say."""
+  """Raises ValueError if a policy has a memory, or has no `state_size`."""
   if stateful_policies.state_size(policy):
     raise ValueError(
         f'policy: a {type(policy).__name__} remembers earlier steps, which '

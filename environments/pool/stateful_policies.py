@@ -24,7 +24,7 @@ def state_size(policy: Any) -> int:
   """Returns how many numbers a policy remembers of an environment; 0: none.
 
   Raises:
-    ValueError: if the policy does not say.
+    ValueError: if the policy has no `state_size`.
   """
   try:
     return policy.state_size

@@ -1,6 +1,15 @@
 """Defines the base class of learners that step within trust regions."""
 
-from typing import Any, Dict, Iterator, Mapping, Optional, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 from acme.utils import counting
 from distillery.agents.core import errors
@@ -107,19 +116,26 @@ class TrustRegionLearner(learners.Learner):
     )
 
   def _trust_region_step(
-      self, variables, **kwargs
+      self,
+      variables: Sequence[tf.Variable],
+      *,
+      num_regions: int,
+      loss: Callable[[Any], tf.Tensor],
+      policy: Callable[[], Any],
   ) -> trust_region.TrustRegionResult:
     """Makes a `trust_region.trust_region_step` with the config's settings."""
     config = self._config
     return trust_region.trust_region_step(
         variables,
+        num_regions=num_regions,
+        loss=loss,
+        policy=policy,
         project=self._networks.policy.project,
         max_kl=config.max_kl,
         damping=config.damping,
         cg_iterations=config.cg_iterations,
         backtrack_ratio=config.backtrack_ratio,
         max_backtracks=config.max_backtracks,
-        **kwargs,
     )
 
   def _learn_values(
