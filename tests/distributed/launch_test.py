@@ -70,7 +70,9 @@ def test_the_program_that_launched_calls_nodes_too(where):
     manager.stop()
 
 
-@BOTH
+@pytest.mark.parametrize(
+    'where', ['mt', pytest.param('mp', marks=pytest.mark.slow)]
+)
 def test_reverb_is_a_node(where):
   program, handles = helpers.program(
       counter=node(helpers.Counter),

@@ -84,6 +84,7 @@ def test_a_run_leaves_its_files(result):
   ]
 
 
+@pytest.mark.slow
 def test_its_flags_repeat_a_run(result, tmp_path):
   flagfile = f'--flagfile={result.run_dir / "flags.cfg"}'
   again = launch(flagfile, f'--run_dir={tmp_path / "again"}', cwd=tmp_path)

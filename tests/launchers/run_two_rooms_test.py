@@ -108,6 +108,7 @@ def test_blank_lines_lose_nothing(tmp_path):
   assert two_rooms_figure.read(tmp_path)[2]['left'].shape[0] == 2
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_is_made_by_the_same_command(tmp_path):
   command = (
       '--num_seeds=2',
@@ -153,6 +154,7 @@ def begin(tmp_path):
   return process, children_of(process.pid)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'number', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 )

@@ -171,6 +171,7 @@ def two_columns(config, action_spec):
   )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     'action_spec',
     [small.CONTINUOUS, small.DISCRETE],

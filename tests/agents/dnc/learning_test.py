@@ -337,6 +337,7 @@ def test_nan_is_an_error_that_names_its_origin(name, field, sentence, mode):
     small.run(config, change=change)
 
 
+@pytest.mark.slow
 def test_identical_contexts_stay_together():
   """Within 1e-3 nats, where the noise of their samples parts them otherwise.
 

@@ -263,6 +263,7 @@ def test_the_temperature_moves_towards_the_entropy():
     assert move == pytest.approx(sign * 0.01, rel=1e-2)
 
 
+@pytest.mark.slow
 def test_latents_to_act_from_are_of_the_prior_and_of_the_posterior():
   config = small.make_config(learning_rate=1e-30)
   networks, batch = small.make_networks(config), small.make_batch()

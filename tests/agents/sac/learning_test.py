@@ -318,6 +318,7 @@ def test_several_updates_in_a_step_are_as_many_steps(architecture):
   assert all(np.isfinite(value) for value in learner.metrics.values())
 
 
+@pytest.mark.slow
 def test_compiled_is_not_compiled(compiled):
   config = small.make_config(architecture='multi_head')
   rows = [small.make_rows(num_updates=2)]

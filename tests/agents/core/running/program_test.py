@@ -153,6 +153,7 @@ def test_what_ray_lacks_is_said_before_anything_is_written(
   assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_a_program_goes_on_from_its_checkpoint(tmp_path):
   path = tmp_path / 'run'
   run(path, 1_000, 'sac')
