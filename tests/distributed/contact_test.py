@@ -194,10 +194,10 @@ def test_a_loopback_device_that_is_down_is_named():
   assert subprocess.run(CHECK, capture_output=True).stdout == b''
 
 
-def test_the_network_namespace_of_the_readme_has_a_loopback_device():
+def test_the_network_namespace_of_the_notes_has_a_loopback_device():
   if in_a_network_of_its_own('sh', '-c', 'ip link').returncode:
     pytest.skip('network namespaces are not allowed, or there is no ip')
-  readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+  readme = (ROOT / 'docs' / 'notes.md').read_text(encoding='utf-8')
   (script,) = re.findall(
       r"^ *unshare -rn sh -c '(.* && exec) python launchers/", readme, re.M
   )

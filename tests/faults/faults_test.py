@@ -1,7 +1,6 @@
 """Tests of what programs survive, and of how they end if they do not.
 
-Each test does to a running program what machines do: see the table in the
-README.
+Each test does to a running program what machines do: see `docs/programs.md`.
 """
 
 import contextlib
