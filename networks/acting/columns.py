@@ -1,13 +1,13 @@
 """Acts with a policy made of columns, in NumPy."""
 
 import dataclasses
-from typing import Any, Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
+from distillery.networks.acting import categorical
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
+from distillery.networks.acting import protocol
 import numpy as np
-
-_LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Selected(NamedTuple):
@@ -28,7 +28,7 @@ class Selected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ColumnPolicy:
+class ColumnPolicy(protocol.ActingPolicy):
   """The NumPy twin of `networks.policies.columns.ColumnPolicy`.
 
   Attributes:
@@ -65,12 +65,6 @@ class ColumnPolicy:
   noise_color: float = 0.0
   task_observes_task: bool = False
 
-  state_size = 0  # No memory.
-
-  def to_json(self) -> Dict[str, Any]:
-    """Returns the fields that `acting.from_json` makes this policy from."""
-    return {'class': type(self).__name__, **dataclasses.asdict(self)}
-
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
     """Returns the number of tasks K and the size D of an observation."""
     return len(parameters['task/w0']), parameters['shared/mean'].shape[-1]
@@ -78,20 +72,6 @@ class ColumnPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the parameters of the tasks of U units.
-
-    Call it once for each refresh of the parameters.
-
-    Args:
-      parameters: the policy's parameters by name, float32.
-      task_index: the task of each unit, `[U]` integers.
-
-    Returns:
-      The parameters for `sample` and `deterministic`.
-
-    Raises:
-      ValueError: if the task matters and an index is not an integer in [0, K).
-    """
     if self.which == 'task' or self.shared_observes_task:
       task_index = perceptron.checked_tasks(
           task_index, self.sizes(parameters)[0]
@@ -112,16 +92,7 @@ class ColumnPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Draws the noise of an unroll: normal, or Gumbel if actions are discrete.
-
-    Args:
-      rng: the generator that the noise is drawn from.
-      num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
-
-    Returns:
-      The noise, `[num_steps, num_rows, A]` float32.
-    """
+    """Draws normal noise, or Gumbel noise if actions are discrete."""
     shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
       return rng.gumbel(size=shape).astype(np.float32)
@@ -133,56 +104,21 @@ class ColumnPolicy:
       observation: np.ndarray,
       noise: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Draws actions.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
-
-    Returns:
-      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete), and their
-      log-probabilities, `[U, C]` float32.
-    """
     if self.is_discrete:
-      logits = self._logits(selected, observation)
-      action = np.argmax(logits + noise, axis=-1)
-      log_prob = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-      chosen = np.take_along_axis(log_prob, action[..., np.newaxis], -1)
-      return action.astype(np.int32), chosen[..., 0]
+      return categorical.sample(self._logits(selected, observation), noise)
     mean, std = self._mean_and_std(selected, observation)
-    log_prob = -(0.5 * np.square(noise) + np.log(std) + 0.5 * _LOG_2PI)
-    return mean + std * noise, log_prob.sum(axis=-1)
+    return mean + std * noise, gaussian.log_prob(noise, std)
 
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """Returns the actions that the policy takes without noise.
-
-    A discrete action is the most likely one. A continuous action is the mean of
-    the actions that the environment executes, E[clip(a, low, high)]. The
-    clipped mean of the Gaussian itself would not do: where the noise is wide,
-    it pushes harder than the policy ever did on average, and overshoots.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-
-    Returns:
-      The actions, `[U, C, A]` float32 (`[U, C]` int32 if discrete).
-    """
+    """Returns the most likely action, or the mean of the executed ones."""
     if self.is_discrete:
       return np.argmax(self._logits(selected, observation), axis=-1).astype(
           np.int32
       )
     mean, std = self._mean_and_std(selected, observation)
-    return (
-        mean
-        if not self.low
-        else gaussian.clipped_mean(
-            mean, std, np.array(self.low), np.array(self.high)
-        )
-    )
+    return gaussian.executed_mean(mean, std, self.low, self.high)
 
   def _select_shared(self, parameters, task_index) -> perceptron.Column:
     # Weights that all units share stay views. The task's one-hot selects a row

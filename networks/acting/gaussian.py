@@ -5,6 +5,8 @@ from typing import Tuple
 
 import numpy as np
 
+_LOG_2PI = math.log(2.0 * math.pi)
+
 
 def colored_noise(
     rng: np.random.Generator, shape: Tuple[int, ...], color: float
@@ -38,6 +40,46 @@ def colored_noise(
   return np.fft.irfft(
       np.fft.rfft(white, axis=0) * half, num_steps, axis=0
   ).astype(np.float32)
+
+
+def log_prob(noise: np.ndarray, std: np.ndarray) -> np.ndarray:
+  """Returns the log-density of actions mean + std * noise.
+
+  Args:
+    noise: the standard normal noise, `[..., A]`.
+    std: the standard deviation, `[..., A]` or a shape that broadcasts to it.
+
+  Returns:
+    The log-probabilities, `[...]`.
+  """
+  each = -(0.5 * np.square(noise) + np.log(std) + 0.5 * _LOG_2PI)
+  return each.sum(axis=-1)
+
+
+def executed_mean(
+    mean: np.ndarray,
+    std: np.ndarray,
+    low: Tuple[float, ...],
+    high: Tuple[float, ...],
+) -> np.ndarray:
+  """Returns the mean of the actions that the environment executes.
+
+  The clipped mean of the Gaussian itself would not do: where the noise is wide,
+  it pushes harder than the policy ever did on average, and overshoots.
+
+  Args:
+    mean: the mean of the policy's actions, `[..., A]`.
+    std: their standard deviation, `[..., A]` or a shape that broadcasts to it.
+    low: the A lower bounds to which the environment clips actions; empty if it
+      does not clip them.
+    high: the A upper bounds, or empty.
+
+  Returns:
+    E[clip(a, low, high)], `[..., A]` float32.
+  """
+  if not low:
+    return mean
+  return clipped_mean(mean, std, np.array(low), np.array(high))
 
 
 def clipped_mean(

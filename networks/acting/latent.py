@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Tuple
 
 from distillery.networks.acting import perceptron
+from distillery.networks.acting import protocol
 import numpy as np
 
 _MAX_DEVIATION = 5.0  # The same as normalizer.MAX_DEVIATION.
@@ -21,7 +22,7 @@ class Selected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LatentPolicy:
+class LatentPolicy(protocol.ActingPolicy):
   """The policy pi(a | s, z_k): a deterministic action plus noise.
 
   It is an `acting.ActingPolicy`.
@@ -41,12 +42,6 @@ class LatentPolicy:
   low: Tuple[float, ...]
   high: Tuple[float, ...]
 
-  state_size = 0  # No memory.
-
-  def to_json(self) -> Dict[str, Any]:
-    """Returns the fields that `acting.from_json` makes this policy from."""
-    return {'class': type(self).__name__, **dataclasses.asdict(self)}
-
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
     """Returns the number of tasks K and the size D of an observation."""
     return len(parameters[self.latents]), parameters['observation_mean'].size
@@ -54,20 +49,6 @@ class LatentPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the parameters of the tasks of U units.
-
-    Call it once for each refresh of the parameters.
-
-    Args:
-      parameters: the policy's parameters by name, float32.
-      task_index: the task of each unit, `[U]` integers.
-
-    Returns:
-      The parameters for `sample` and `deterministic`.
-
-    Raises:
-      ValueError: if an index is not an integer in [0, K).
-    """
     weights, biases = (
         [parameters[f'policy/{kind}{i}'][0] for i in range(self.num_layers)]
         for kind in 'wb'
@@ -88,16 +69,6 @@ class LatentPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Draws the noise of an unroll: standard normal.
-
-    Args:
-      rng: the generator that the noise is drawn from.
-      num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
-
-    Returns:
-      The noise, `[num_steps, num_rows, A]` float32.
-    """
     return rng.standard_normal(
         (num_steps, num_rows, len(self.low)), dtype=np.float32
     )
@@ -105,20 +76,7 @@ class LatentPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Draws actions.
-
-    The actions stay within the bounds. The log-probabilities are those of the
-    noise.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
-
-    Returns:
-      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
-      float32.
-    """
+    """Draws actions in the bounds; log-probabilities are those of the noise."""
     action = (
         self._unit_action(selected, observation)
         + np.float32(self.noise_std) * noise
@@ -129,15 +87,6 @@ class LatentPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """Returns the actions that the policy takes without noise.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-
-    Returns:
-      The actions, `[U, C, A]` float32.
-    """
     return self._stretch(self._unit_action(selected, observation))
 
   def _unit_action(

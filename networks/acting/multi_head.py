@@ -1,14 +1,12 @@
 """Acts with a policy that has one head for each task, in NumPy."""
 
 import dataclasses
-import math
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
+from distillery.networks.acting import protocol
 import numpy as np
-
-_LOG_2PI = math.log(2.0 * math.pi)
 
 
 class Selected(NamedTuple):
@@ -23,7 +21,7 @@ class Selected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MultiHeadPolicy:
+class MultiHeadPolicy(protocol.ActingPolicy):
   """The NumPy twin of `networks.policies.multi_head.MultiHeadPolicy`.
 
   Attributes:
@@ -47,12 +45,6 @@ class MultiHeadPolicy:
   high: Tuple[float, ...] = ()
   prefix: str = ''
 
-  state_size = 0  # No memory.
-
-  def to_json(self) -> Dict[str, Any]:
-    """Returns the fields that `acting.from_json` makes this policy from."""
-    return {'class': type(self).__name__, **dataclasses.asdict(self)}
-
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
     """Returns the number of tasks K and the size D of an observation."""
     return (
@@ -63,20 +55,6 @@ class MultiHeadPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the parameters of the tasks of U units.
-
-    Call it once for each refresh of the parameters.
-
-    Args:
-      parameters: the policy's parameters by name, float32.
-      task_index: the task of each unit, `[U]` integers.
-
-    Returns:
-      The parameters for `sample` and `deterministic`.
-
-    Raises:
-      ValueError: if an index is not an integer in [0, K).
-    """
     task_index = perceptron.checked_tasks(task_index, self.sizes(parameters)[0])
 
     def layers(kind: str) -> List[np.ndarray]:
@@ -105,16 +83,6 @@ class MultiHeadPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Draws the noise of an unroll: normal.
-
-    Args:
-      rng: the generator that the noise is drawn from.
-      num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
-
-    Returns:
-      The noise, `[num_steps, num_rows, A]` float32.
-    """
     return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color
     )
@@ -122,41 +90,15 @@ class MultiHeadPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Draws actions.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
-
-    Returns:
-      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
-      float32.
-    """
-    log_prob = -(0.5 * np.square(noise) + np.log(selected.std) + 0.5 * _LOG_2PI)
     action = self._mean(selected, observation) + selected.std * noise
-    return action, log_prob.sum(axis=-1)
+    return action, gaussian.log_prob(noise, selected.std)
 
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """Returns the mean of the actions that the environment executes.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-
-    Returns:
-      The actions, `[U, C, A]` float32.
-    """
+    """Returns the mean of the actions that the environment executes."""
     mean = self._mean(selected, observation)
-    return (
-        mean
-        if not self.low
-        else gaussian.clipped_mean(
-            mean, selected.std, np.array(self.low), np.array(self.high)
-        )
-    )
+    return gaussian.executed_mean(mean, selected.std, self.low, self.high)
 
   def _mean(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     x = perceptron.standardized(

@@ -2,9 +2,11 @@
 
 import dataclasses
 import math
-from typing import Any, Dict, List, Tuple
+from typing import Dict, List, Tuple
 
+from distillery.networks.acting import categorical
 from distillery.networks.acting import perceptron
+from distillery.networks.acting import protocol
 import numpy as np
 
 _KERNEL, _STRIDE = 3, 2
@@ -14,7 +16,7 @@ Weights = Dict[str, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentPolicy:
+class RecurrentPolicy(protocol.StatefulPolicy):
   """The NumPy twin of `networks.policies.recurrent.RecurrentColumnPolicy`.
 
   It is an `acting.StatefulPolicy`.
@@ -45,10 +47,6 @@ class RecurrentPolicy:
     """Returns S, the size of an environment's state: h and c of each column."""
     return 2 * self.lstm_size * (1 if self.architecture == 'shared' else 2)
 
-  def to_json(self) -> Dict[str, Any]:
-    """Returns the fields that `acting.from_json` makes this policy from."""
-    return {'class': type(self).__name__, **dataclasses.asdict(self)}
-
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
     """Returns the number of tasks K and the size D of an observation.
 
@@ -76,20 +74,6 @@ class RecurrentPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Dict[str, Weights]:
-    """Gathers the parameters of the tasks of U units.
-
-    Call it once for each refresh of the parameters.
-
-    Args:
-      parameters: the policy's parameters by name, float32.
-      task_index: the task of each unit, `[U]` integers.
-
-    Returns:
-      The weights of each column by name, for `sample` and `deterministic`.
-
-    Raises:
-      ValueError: if the task matters and an index is not an integer in [0, K).
-    """
     selected = {
         'shared': {
             name.partition('/')[2]: value[0]
@@ -111,16 +95,7 @@ class RecurrentPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Draws the noise of an unroll: Gumbel.
-
-    Args:
-      rng: the generator that the noise is drawn from.
-      num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
-
-    Returns:
-      The noise, `[num_steps, num_rows, A]` float32.
-    """
+    """Draws Gumbel noise."""
     return rng.gumbel(size=(num_steps, num_rows, self.num_actions)).astype(
         np.float32
     )
@@ -132,23 +107,8 @@ class RecurrentPolicy:
       noise: np.ndarray,
       state: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draws actions and updates the state.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
-      state: the state before the step, `[U, C, S]` float32.
-
-    Returns:
-      The actions `[U, C]` int32, their log-probabilities `[U, C]` float32, and
-      the new state `[U, C, S]`.
-    """
     logits, state = self._logits(selected, observation, state)
-    action = np.argmax(logits + noise, axis=-1)
-    log_prob = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-    chosen = np.take_along_axis(log_prob, action[..., np.newaxis], -1)
-    return action.astype(np.int32), chosen[..., 0], state
+    return (*categorical.sample(logits, noise), state)
 
   def deterministic(
       self,
@@ -156,16 +116,6 @@ class RecurrentPolicy:
       observation: np.ndarray,
       state: np.ndarray,
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Returns the most likely actions and the new state.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      state: the state before the step, `[U, C, S]` float32.
-
-    Returns:
-      The actions `[U, C]` int32, and the new state `[U, C, S]`.
-    """
     logits, state = self._logits(selected, observation, state)
     return np.argmax(logits, axis=-1).astype(np.int32), state
 

@@ -2,10 +2,11 @@
 
 import dataclasses
 import math
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
+from distillery.networks.acting import protocol
 import numpy as np
 
 _LOG_2, _LOG_2PI = math.log(2.0), math.log(2.0 * math.pi)
@@ -20,7 +21,7 @@ class Selected(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class SquashedPolicy:
+class SquashedPolicy(protocol.ActingPolicy):
   """The NumPy twin of `networks.policies.squashed.SquashedPolicy`.
 
   It is an `acting.ActingPolicy`. Log-probabilities are those of actions in the
@@ -57,12 +58,6 @@ class SquashedPolicy:
   noise_color: float = 0.0
   is_noisy: bool = True
 
-  state_size = 0  # No memory.
-
-  def to_json(self) -> Dict[str, Any]:
-    """Returns the fields that `acting.from_json` makes this policy from."""
-    return {'class': type(self).__name__, **dataclasses.asdict(self)}
-
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
     """Returns the number of tasks K and the size D of an observation."""
     size = parameters['w0'].shape[-2]
@@ -76,20 +71,6 @@ class SquashedPolicy:
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
   ) -> Selected:
-    """Gathers the parameters of the tasks of U units.
-
-    Call it once for each refresh of the parameters.
-
-    Args:
-      parameters: the policy's parameters by name, float32.
-      task_index: the task of each unit, `[U]` integers.
-
-    Returns:
-      The parameters for `sample` and `deterministic`.
-
-    Raises:
-      ValueError: if the task matters and an index is not an integer in [0, K).
-    """
     has_heads = len(parameters[f'w{self.num_layers - 1}']) > 1
     if has_heads or self.observes_task or self.latents:
       task_index = perceptron.checked_tasks(
@@ -129,16 +110,6 @@ class SquashedPolicy:
   def draw_noise(
       self, rng: np.random.Generator, num_steps: int, num_rows: int
   ) -> np.ndarray:
-    """Draws the noise of an unroll: normal.
-
-    Args:
-      rng: the generator that the noise is drawn from.
-      num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
-
-    Returns:
-      The noise, `[num_steps, num_rows, A]` float32.
-    """
     return gaussian.colored_noise(
         rng, (num_steps, num_rows, self.action_size), self.noise_color
     )
@@ -146,19 +117,7 @@ class SquashedPolicy:
   def sample(
       self, selected: Selected, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
-    """Draws actions.
-
-    They are uniform in the box as long as the parameter 'is_uniform' is 1.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-      noise: the noise of one step, from `draw_noise`, `[U, C, A]`.
-
-    Returns:
-      The actions, `[U, C, A]` float32, and their log-probabilities, `[U, C]`
-      float32.
-    """
+    """Draws actions, uniform in the box while the parameter 'is_uniform' is 1."""
     if selected.is_uniform and self.is_noisy:
       # The distribution function of a variable, applied to it, is uniform.
       action = _erf(noise / math.sqrt(2.0)).astype(np.float32)
@@ -179,15 +138,7 @@ class SquashedPolicy:
   def deterministic(
       self, selected: Selected, observation: np.ndarray
   ) -> np.ndarray:
-    """Returns the squashed mean of the policy.
-
-    Args:
-      selected: the result of `select_tasks`.
-      observation: the observations, `[U, C, D]` float32.
-
-    Returns:
-      The actions, `[U, C, A]` float32.
-    """
+    """Returns the squashed mean of the policy."""
     mean, _ = self._mean_and_log_std(selected, observation)
     return self._stretch(np.tanh(mean))
 

@@ -1,5 +1,6 @@
 """Programs on threads and on processes: what their nodes may rely on."""
 
+import os
 import socket
 import threading
 import time
@@ -94,7 +95,7 @@ def test_reverb_is_a_node(where):
 def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
   for name in ('grpc_proxy', 'https_proxy', 'http_proxy'):
     monkeypatch.setenv(name, 'http://127.0.0.1:9')  # No process listens there.
-  # The end of the program undoes what it added.
+  # The end of the test undoes what the program adds.
   monkeypatch.setenv('no_grpc_proxy', 'corp.org')
   program, _ = helpers.program(
       counter=node(helpers.Counter, -41),
@@ -102,7 +103,9 @@ def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
       writer=node(helpers.Tables, 'replay', 'counter'),
       waits=node(helpers.Waits, 'counter', 1),
   )
-  launch.launch(program, f'local_{where}')
+  launch.launch(program, f'local_{where}')  # It ends once the table was read.
+  first, *rest = os.environ['no_grpc_proxy'].split(',')
+  assert first == 'corp.org' and '127.0.0.1' in rest
 
 
 def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):

@@ -97,8 +97,10 @@ def test_a_factory_that_workers_cannot_import(tmp_path, main, run, split):
 
 
 def test_a_batch_is_made_here_of_whatever(tmp_path, main):
-  suite = suite_of(task_of(main.walk), make_batch=main.walk)
-  setup.check_tasks(suite)
+  task = task_of(main.walk)
+  assert setup.check_tasks(suite_of(task, make_batch=main.walk)) is None
+  with pytest.raises(ValueError, match='cannot be sent to a worker'):
+    setup.check_tasks(suite_of(task))
 
 
 @pytest.mark.parametrize(
@@ -276,9 +278,9 @@ def test_a_project_with_a_config_of_its_own_is_no_such_directory(tmp_path):
 
 
 def test_held_out_tasks_of_modules_are_fine():
-  setup.check_tasks(
-      suite_of(
-          *helpers.make_suite().tasks,
-          task_of(functools.partial(fakes.PointMass, (0.0, 0.0)), 'test'),
-      )
+  suite = suite_of(
+      *helpers.make_suite().tasks,
+      task_of(functools.partial(fakes.PointMass, (0.0, 0.0)), 'test'),
   )
+  assert len(suite.test_tasks) == 1
+  assert setup.check_tasks(suite) is None

@@ -1,5 +1,6 @@
 """Blocks that cut episodes, where agents need them whole."""
 
+import csv
 import dataclasses
 import functools
 
@@ -109,6 +110,11 @@ def run(path, make_builder, agent, suite, resume=False, num_env_steps=1):
   )
 
 
+def learner_steps(path):
+  with open(path / 'train.csv', newline='') as f:
+    return [row['learner_steps'] for row in csv.DictReader(f)]
+
+
 TRUST_REGIONS = pytest.mark.parametrize(
     'make_builder, make_config',
     [
@@ -143,6 +149,7 @@ def test_a_linear_baseline_on_a_users_suite(
 def test_whole_episodes_of_a_users_suite_are_learned_from(tmp_path):
   agent = trpo_config.TRPOConfig(unroll_length=20, **SMALL)
   run(tmp_path / 'a', trpo_builder.TRPOBuilder, agent, users_suite())
+  assert learner_steps(tmp_path / 'a') == ['1']
   neural = dataclasses.replace(
       agent,
       unroll_length=15,
@@ -151,6 +158,7 @@ def test_whole_episodes_of_a_users_suite_are_learned_from(tmp_path):
       value_hidden_sizes=(4,),
   )
   run(tmp_path / 'b', trpo_builder.TRPOBuilder, neural, users_suite())
+  assert learner_steps(tmp_path / 'b') == ['1']
 
 
 def test_later_on_episodes_may_all_last_to_the_limit():
