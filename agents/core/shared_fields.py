@@ -137,8 +137,18 @@ def noise_color(default: float) -> float:
   return config_fields.field(
       default,
       'The color of the noise of continuous actions along an unroll: 0 is '
-      'white (independent steps), 1 is pink (Hollenstein et al. 2024).',
+      'white (independent steps), 1 is pink, which explores better (Eberhard et '
+      'al. 2023; Hollenstein et al. 2024).',
       config_fields.NOT_NEGATIVE,
+  )
+
+
+def observes_task(default: bool, whose: str) -> bool:
+  """Returns whether networks see the task; `whose` names the networks."""
+  return config_fields.field(
+      default,
+      f'Whether {whose} see the one-hot vector of the task. This needs a suite '
+      'without held-out tasks, such as MT10.',
   )
 
 
@@ -184,6 +194,16 @@ def latent_size(default: int) -> int:
   return config_fields.field(
       default,
       'The number of entries of a latent, the vector that stands for a task.',
+      config_fields.POSITIVE,
+  )
+
+
+def episodes_per_step(default: int, which: str) -> int:
+  """Returns the number of sampled episodes; `which` names the episodes."""
+  return config_fields.field(
+      default,
+      f'The number of {which} that are sampled for a learner step. All updates '
+      'of the step draw their batches from them.',
       config_fields.POSITIVE,
   )
 

@@ -45,12 +45,8 @@ class DamselConfig:
   )
   context_size: int = shared_fields.context_size(100)
   context_episodes: int = shared_fields.context_episodes(10)
-  episodes_per_step: int = config_fields.field(
-      4,
-      'The number of context episodes, and of expert episodes, of each task '
-      'that are sampled for a learner step. All updates of the step draw their '
-      'batches from them.',
-      config_fields.POSITIVE,
+  episodes_per_step: int = shared_fields.episodes_per_step(
+      4, 'context episodes, and of expert episodes, of each task'
   )
   updates_per_step: int = shared_fields.updates_per_step(25)
   steps_per_block: int = shared_fields.steps_per_block(40)

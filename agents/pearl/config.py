@@ -44,12 +44,8 @@ class PearlConfig:
       'The number of episodes of each task that the replay keeps.',
       config_fields.POSITIVE,
   )
-  episodes_per_step: int = config_fields.field(
-      4,
-      'The number of episodes that are sampled from the replay of each task '
-      'for a learner step. All updates of the step draw their batches from '
-      'them.',
-      config_fields.POSITIVE,
+  episodes_per_step: int = shared_fields.episodes_per_step(
+      4, "episodes of each task's replay"
   )
   updates_per_step: int = shared_fields.updates_per_step(25)
   steps_per_block: int = shared_fields.steps_per_block(40)

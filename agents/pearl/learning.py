@@ -1,6 +1,6 @@
 """Defines the learner of PEARL."""
 
-from typing import Dict, Iterator, List, Mapping, Optional
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
 
 from acme.utils import counting
 from distillery.agents.core import learners
@@ -127,27 +127,12 @@ class PearlLearner(learners.Learner):
     """
     config, networks = self._config, self._networks
     seeds = tf.random.split(seed, 5)
-    tasks = episodes.draw_tasks(
-        self._families, config.tasks_per_update, seeds[0]
-    )
-    context = self._unpack(
-        episodes.draw_contexts(
-            tf.gather(contexts, tasks), config.context_size, seeds[1]
-        )
-    )
-    batch = self._unpack(
-        episodes.draw_rows(
-            tf.gather(replay, tasks),
-            config.batch_size,
-            seeds[2],
-            replay.shape[1],
-        )
-    )
+    context, batch = self._draw(contexts, replay, seeds)
     noise = tf.random.stateless_normal([2, *batch.action.shape], seeds[3])
     latent_noise = tf.random.stateless_normal(
-        [len(tasks), config.latent_size], seeds[4]
+        [config.tasks_per_update, config.latent_size], seeds[4]
     )
-    temperature = tf.repeat(networks.temperatures(), len(tasks))
+    temperature = tf.repeat(networks.temperatures(), config.tasks_per_update)
 
     # Critics and encoder.
     with tf.GradientTape() as tape:
@@ -198,6 +183,29 @@ class PearlLearner(learners.Learner):
         ),
         'reward': tf.reduce_mean(batch.reward) / config.reward_scale,
     }
+
+  def _draw(
+      self, contexts: tf.Tensor, replay: tf.Tensor, seeds: tf.Tensor
+  ) -> Tuple[transitions.Transitions, transitions.Transitions]:
+    """Draws M tasks, and of each a context and a batch, `[M, N, ...]`."""
+    config = self._config
+    tasks = episodes.draw_tasks(
+        self._families, config.tasks_per_update, seeds[0]
+    )
+    context = self._unpack(
+        episodes.draw_contexts(
+            tf.gather(contexts, tasks), config.context_size, seeds[1]
+        )
+    )
+    batch = self._unpack(
+        episodes.draw_rows(
+            tf.gather(replay, tasks),
+            config.batch_size,
+            seeds[2],
+            replay.shape[1],
+        )
+    )
+    return context, batch
 
   def _draw_latents(self, contexts: tf.Tensor, seed: tf.Tensor) -> None:
     """Draws a latent from the prior and one from the posterior in each task.

@@ -26,11 +26,7 @@ class SACConfig:
           'update).',
       )
   )
-  observes_task: bool = config_fields.field(
-      True,
-      'Whether policy and critics see the one-hot vector of the task. This '
-      'needs a suite without held-out tasks, such as MT10.',
-  )
+  observes_task: bool = shared_fields.observes_task(True, 'policy and critics')
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (400, 400, 400), 'the policy', config_fields.NOT_EMPTY
   )
@@ -81,12 +77,7 @@ class SACConfig:
   )
   target_rate: float = shared_fields.target_rate(0.005)
   initial_temperature: float = shared_fields.initial_temperature(1.0)
-  noise_color: float = config_fields.field(
-      0.0,
-      'The color of the noise of the actions along an unroll: 0 is white, 1 is '
-      'pink, which explores better (Eberhard et al. 2023).',
-      config_fields.NOT_NEGATIVE,
-  )
+  noise_color: float = shared_fields.noise_color(0.0)
   entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
   def __post_init__(self):

@@ -94,11 +94,7 @@ class TrustRegionConfig:
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (150, 100, 50), 'a policy'
   )
-  observes_task: bool = config_fields.field(
-      True,
-      'Whether policies see the one-hot vector of the task. This needs a suite '
-      'without held-out tasks, such as MT10.',
-  )
+  observes_task: bool = shared_fields.observes_task(True, 'policies')
   initial_std: float = shared_fields.initial_std(1.0, 'a policy')
   min_std: float = config_fields.field(
       0.01,
