@@ -98,7 +98,7 @@ def test_what_does_not_go_together_is_refused(changes, spec, words):
         ),
         (
             dict(context_episodes=1, context_size=5),
-            'less than the 2 episodes of a',
+            'less than the 2 episodes that both',
         ),
         (dict(hidden_sizes=()), 'hidden_sizes must have at least one layer'),
         (
