@@ -5,7 +5,7 @@ import os
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Set
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.launchers.common import run_options
 import numpy as np
 

@@ -15,8 +15,8 @@ from typing import List, Tuple
 
 import bench_report
 import collecting_program
-from distillery.agents.core import run_directory
 from distillery.agents.core import specs as core_specs
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config

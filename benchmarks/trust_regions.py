@@ -119,8 +119,8 @@ def policy_update(config, policy, block) -> Callable[[], None]:
     block: the block of the ten tasks; its rewards stand for advantages.
   """
   from distillery.ops import policy_gradient
-  from distillery.ops import regions
-  from distillery.ops import trust_region
+  from distillery.ops.trust_region import regions
+  from distillery.ops.trust_region import step as trust_region
   import tensorflow as tf
 
   samples = block.samples()

@@ -2,8 +2,8 @@
 
 from typing import Any, Optional
 
+from distillery.environments import action_checks
 from distillery.environments import base
-from distillery.environments.adapters import specs as adapted_specs
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -73,7 +73,7 @@ class Grid(base.TaskEnvironment):
   def step(self, action: Any) -> dm_env.TimeStep:
     if self._steps_left == 0:
       return self.reset()
-    if not adapted_specs.is_choice(action, len(self._MOVES)):
+    if not action_checks.is_choice(action, len(self._MOVES)):
       raise ValueError(f'Grid.step: got action {action}, want 0, 1, 2 or 3')
     if self._rng.random() < self.slip:
       action = self._rng.integers(len(self._MOVES))

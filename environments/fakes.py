@@ -9,9 +9,9 @@ would reach.
 import functools
 from typing import Any, Optional, Tuple
 
+from distillery.environments import action_checks
 from distillery.environments import base
 from distillery.environments import fake_grid
-from distillery.environments.adapters import specs as adapted_specs
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -67,7 +67,7 @@ class PointMass(base.TaskEnvironment):
         .astype(np.float32)
     )
     self._rng = np.random.default_rng(seed)
-    self._encoder = adapted_specs.ActionEncoder(
+    self._encoder = action_checks.ActionEncoder(
         self.action_spec(), np.float32, start=0
     )
     self._position = self._starts[0]

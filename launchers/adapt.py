@@ -14,10 +14,10 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
 
 from absl import flags
 from distillery.agents.core import adaptation
-from distillery.agents.core import checkpoints
-from distillery.agents.core import loaded_policy
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import loaded_policy
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.damsel import adaptation as damsel_adaptation
 from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.environments import base

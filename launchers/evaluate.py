@@ -14,10 +14,10 @@ import pathlib
 
 from absl import flags
 from distillery.agents.core import baselines
-from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
-from distillery.agents.core import loaded_policy
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import loaded_policy
+from distillery.agents.core.run_files import run_directory
 from distillery.environments import base
 from distillery.environments import suites
 from distillery.environments.pool import factory as pool_factory

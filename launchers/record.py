@@ -9,7 +9,7 @@ Needs no TensorFlow.
 from typing import List
 
 from absl import flags
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import pictures as maze_pictures

@@ -9,7 +9,7 @@ import dataclasses
 
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
-from distillery.environments.derived import contexts
+from distillery.environments.suites import contexts
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import training
 

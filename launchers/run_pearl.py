@@ -8,7 +8,7 @@ import dataclasses
 
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
-from distillery.environments.derived import goals as goal_suites
+from distillery.environments.suites import goals as goal_suites
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import training
 

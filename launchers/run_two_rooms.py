@@ -14,8 +14,8 @@ import multiprocessing
 import pathlib
 from typing import Any, Dict, List
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.distral import soft_q_learning
 from distillery.agents.distral import tabular
 from distillery.environments import two_rooms

@@ -15,8 +15,8 @@ import sys
 from typing import Any, Dict, List, Sequence
 
 from absl import flags
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import run_directory
 from distillery.environments.half_cheetah import bodies
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options

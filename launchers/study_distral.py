@@ -12,7 +12,7 @@ import pathlib
 from typing import List, Sequence
 
 from absl import flags
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.figures import studies as study_figures

@@ -231,6 +231,19 @@ def test_no_module_imports_itself_by_way_of_others():
   sorter.prepare()  # It raises a CycleError, which names the circle.
 
 
+def test_folders_import_one_another_in_one_direction():
+  """Else a folder cannot be read, or taken away, without those above it."""
+  modules = {dotted(path): path.parent for path in python_files(*FOLDERS)}
+  sorter = graphlib.TopologicalSorter()
+  for path in python_files(*FOLDERS):
+    for _, module, imported in imports(path):
+      full = f'{module}.{imported}'
+      target = modules.get(full if full in modules else module)
+      if target not in (None, path.parent):
+        sorter.add(name_of(path.parent), name_of(target))
+  sorter.prepare()  # It raises a CycleError, which names the circle.
+
+
 def test_a_folder_holds_few_files():
   for folder in {path.parent for path in python_files(*FOLDERS, 'benchmarks')}:
     assert len(list(folder.glob('*.py'))) <= MAX_FILES, folder

@@ -7,8 +7,8 @@ from typing import Optional, Sequence
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.a2c import initial_runs
-from distillery.agents.core import builders
 from distillery.agents.core import specs
+from distillery.agents.core.replay import builders
 
 if typing.TYPE_CHECKING:
   from acme.utils import counting

@@ -7,8 +7,8 @@ import typing
 from typing import Any, List, Mapping, NamedTuple, Sequence
 
 from distillery.agents.a2c import config as a2c_config
-from distillery.agents.core import checkpoints
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
 import numpy as np
 

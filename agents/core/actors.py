@@ -5,14 +5,14 @@ from typing import Iterator, Mapping, Optional, Tuple
 
 import acme
 from distillery.agents.core import builders
-from distillery.agents.core import policy_arguments
-from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core import whole_episodes
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
 from distillery.environments.pool import factory as pool_factory
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import stateful_policies
 from distillery.networks import acting
 from distillery.networks.acting import perceptron as acting_perceptron
+from distillery.networks.acting import policy_arguments
 import dm_env
 from dm_env import specs
 import numpy as np

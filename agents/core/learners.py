@@ -17,8 +17,8 @@ from typing import (
 
 import acme
 from acme.utils import counting
-from distillery.agents.core import checkpoints
 from distillery.agents.core import errors
+from distillery.agents.core.run_files import checkpoints
 from distillery.distributed import quiet
 import numpy as np
 import tensorflow as tf

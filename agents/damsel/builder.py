@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from typing import List, Sequence
 
-from distillery.agents.core import builders
 from distillery.agents.core import specs
+from distillery.agents.core.replay import builders
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts as damsel_experts
 import numpy as np

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from typing import Sequence
 
-from distillery.agents.core import builders
 from distillery.agents.core import specs
+from distillery.agents.core.replay import builders
 from distillery.agents.distillation import config as distillation_config
 from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import Dict, NamedTuple, Sequence
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.networks.acting import multi_head as acting_multi_head
 import numpy as np
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import typing
 from typing import Any, Sequence
 
-from distillery.agents.core import builders
 from distillery.agents.core import specs as core_specs
+from distillery.agents.core.replay import builders
 from distillery.agents.distral import config as distral_config
 from dm_env import specs
 

@@ -12,9 +12,9 @@ from distillery.agents.core.trust_region import learner as trust_region_learner
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import losses
 from distillery.agents.dnc import networks as dnc_networks
-from distillery.ops import families
 from distillery.ops import minibatches
-from distillery.ops import trust_region
+from distillery.ops.trust_region import families
+from distillery.ops.trust_region import step as trust_region
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd

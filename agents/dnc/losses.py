@@ -17,9 +17,9 @@ from typing import TypeVar
 
 from distillery.agents.core.replay import blocks
 from distillery.ops import checks
-from distillery.ops import families
 from distillery.ops import policy_gradient
-from distillery.ops import regions
+from distillery.ops.trust_region import families
+from distillery.ops.trust_region import regions
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 

@@ -7,8 +7,8 @@ import math
 import typing
 from typing import List
 
-from distillery.agents.core import builders
 from distillery.agents.core import specs
+from distillery.agents.core.replay import builders
 from distillery.agents.pearl import config as pearl_config
 
 if typing.TYPE_CHECKING:

@@ -3,14 +3,14 @@
   minimise    L = -mean( pi(a|s) / pi_old(a|s) A(s, a) )
   subject to  mean KL( pi_old || pi ) <= delta
 
-over the samples of all tasks, the same number of each. `ops.trust_region` makes
-the step within the bound.
+over the samples of all tasks, the same number of each.
+`ops.trust_region.step` makes the step within the bound.
 """
 
 from distillery.agents.core.replay import blocks
 from distillery.ops import checks
 from distillery.ops import policy_gradient
-from distillery.ops import regions
+from distillery.ops.trust_region import regions
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 

@@ -5,6 +5,7 @@ import os
 import sys
 from typing import Any, Callable, Optional
 
+from distillery.environments import action_checks
 from distillery.environments import base
 from distillery.environments import timestep_checks
 from distillery.environments.adapters import specs as adapted_specs
@@ -37,7 +38,7 @@ class GymnasiumEnvironment(base.TaskEnvironment):
         environment.observation_space
     )
     self._action_spec = adapted_specs.of_action_space(environment.action_space)
-    self._encoder = adapted_specs.ActionEncoder(
+    self._encoder = action_checks.ActionEncoder(
         self._action_spec,
         environment.action_space.dtype,
         start=getattr(environment.action_space, 'start', 0),
@@ -142,7 +143,7 @@ class DmEnvironment(base.TaskEnvironment):
     )
     spec = self._environment.action_spec()
     self._action_spec = adapted_specs.of_action_spec(spec)
-    self._encoder = adapted_specs.ActionEncoder(
+    self._encoder = action_checks.ActionEncoder(
         self._action_spec, spec.dtype, start=0
     )
     self._needs_reset = True

@@ -5,8 +5,8 @@ from importlib import metadata
 import math
 from typing import Any, List, Optional
 
+from distillery.environments import action_checks
 from distillery.environments import base
-from distillery.environments.adapters import specs as adapted_specs
 from distillery.environments.damsel import tasks as damsel_tasks
 import dm_env
 from dm_env import specs
@@ -100,7 +100,7 @@ class DamselEnvironment(base.TaskEnvironment):
     """See base class."""
     if self._steps == HORIZON:
       return self.reset()
-    action = adapted_specs.as_floats(action, np.float32)
+    action = action_checks.as_floats(action, np.float32)
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
           f'action: got shape {action.shape}, want ({ACTION_SIZE},)'

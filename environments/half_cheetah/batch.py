@@ -4,8 +4,8 @@ from concurrent import futures
 import os
 from typing import Any, List, Sequence, Tuple
 
+from distillery.environments import action_checks
 from distillery.environments import base
-from distillery.environments.adapters import specs as adapted_specs
 import numpy as np
 
 HORIZON = 1000
@@ -154,7 +154,7 @@ class CheetahBatch:
       ValueError: if the actions have another shape or type, or one is not
         finite. MuJoCo would read beyond an array that is too small.
     """
-    checked = adapted_specs.as_floats(action, np.float64)
+    checked = action_checks.as_floats(action, np.float64)
     if checked.shape != self._shape or not np.isfinite(checked).all():
       raise ValueError(
           f'action: got {checked.tolist()}, want '

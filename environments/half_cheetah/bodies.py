@@ -14,8 +14,8 @@ from typing import Any, Dict, Sequence, Tuple
 from xml.etree import ElementTree
 
 from distillery.environments import base
-from distillery.environments import batch_environment
 from distillery.environments.half_cheetah import batch
+from distillery.environments.pool import batch_environment
 from dm_env import specs
 import numpy as np
 

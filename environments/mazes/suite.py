@@ -4,9 +4,9 @@ import dataclasses
 from typing import Sequence
 
 from distillery.environments import base
-from distillery.environments import batch_environment
 from distillery.environments.mazes import batch
 from distillery.environments.mazes import rules
+from distillery.environments.pool import batch_environment
 
 _TASKS = {'MAZES': rules.MAZES, 'NAVIGATION': rules.NAVIGATION}
 

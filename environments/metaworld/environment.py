@@ -17,8 +17,8 @@ import dataclasses
 import math
 from typing import Any, Optional, Sequence, Tuple, Union
 
+from distillery.environments import action_checks
 from distillery.environments import base
-from distillery.environments.adapters import specs as adapted_specs
 from distillery.environments.metaworld import goals as metaworld_goals
 import dm_env
 from dm_env import specs
@@ -167,7 +167,7 @@ class MetaWorldEnvironment(base.TaskEnvironment):
     """See base class."""
     if self._needs_reset:
       return self.reset()
-    action = adapted_specs.as_floats(action, np.float32)
+    action = action_checks.as_floats(action, np.float32)
     if action.shape != (ACTION_SIZE,):
       raise ValueError(
           f'action of {self._task_name}: got shape {action.shape}, want '

@@ -3,11 +3,11 @@
 from typing import Any, List, Mapping, Optional, Sequence
 
 from distillery.environments import base
+from distillery.environments import number_checks
 from distillery.environments.pool import argument_checks
 from distillery.environments.pool import batch_stepping
 from distillery.environments.pool import episodes
 from distillery.environments.pool import errors
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import seeds as pool_seeds
 from distillery.environments.pool import stateful_policies
 import numpy as np

@@ -3,9 +3,9 @@
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple
 
 from distillery.environments import base
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
 from distillery.environments.pool import errors
-from distillery.environments.pool import number_checks
 import numpy as np
 
 

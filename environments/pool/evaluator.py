@@ -12,10 +12,10 @@ from typing import (
 )
 
 from distillery.environments import base
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
 from distillery.environments.pool import environment_building
 from distillery.environments.pool import episodes as pool_episodes
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import progress
 from distillery.environments.pool import seeds
 from distillery.environments.pool import unroller

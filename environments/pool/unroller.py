@@ -7,10 +7,10 @@ the numbers once for all environments, and writes the results in place.
 import os
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
 from distillery.environments.pool import environment_building
 from distillery.environments.pool import episodes
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import progress
 from distillery.environments.pool import seeds
 from distillery.environments.pool import work_plan

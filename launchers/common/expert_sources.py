@@ -3,8 +3,8 @@
 import pathlib
 from typing import Callable, Literal
 
-from distillery.agents.core import checkpoints
-from distillery.agents.core import loaded_policy
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import loaded_policy
 from distillery.agents.damsel import experts
 from distillery.environments import base
 from distillery.environments.damsel import controllers as damsel_controllers

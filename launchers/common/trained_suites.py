@@ -4,12 +4,12 @@ import dataclasses
 import pathlib
 from typing import Any, Dict, Tuple
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
 from distillery.environments import base
 from distillery.environments import suites
-from distillery.environments.derived import contexts
-from distillery.environments.derived import goals as goal_suites
+from distillery.environments.suites import contexts
+from distillery.environments.suites import goals as goal_suites
 
 
 def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:

@@ -6,8 +6,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Type
 from absl import flags
 from distillery.agents.core import builders
 from distillery.agents.core import errors
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import program
 from distillery.agents.core.running import setup
 from distillery.distributed import flags as launch_flags

@@ -9,10 +9,10 @@ depend on setting and seed.
 import pathlib
 from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Union
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import curves as learning_curves
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import run_directory
 import numpy as np
 from scipy import stats
 

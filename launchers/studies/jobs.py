@@ -11,8 +11,8 @@ import sys
 import threading
 from typing import List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import run_contents
+from distillery.agents.core.run_files import run_directory
 from distillery.launchers.figures import studies as study_figures
 
 _FOLDER = pathlib.Path(__file__).resolve().parents[1]

@@ -1,7 +1,7 @@
 """Long runs need no more memory than short ones."""
 
-from distillery.agents.core import run_directory
 from distillery.agents.core import specs
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import setup
 from distillery.agents.core.running import training

@@ -8,7 +8,7 @@ import re
 import signal
 import time
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from helpers import harm
 import numpy as np
 import psutil

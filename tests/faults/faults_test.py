@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from helpers import harm
 import numpy as np
 import psutil

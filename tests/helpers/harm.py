@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.distributed import ray_engine
 from helpers import program_runs
 import psutil

@@ -11,8 +11,8 @@ import subprocess
 import sys
 
 from absl import flags
-from distillery.agents.core import checkpoints
 from distillery.agents.core import specs
+from distillery.agents.core.run_files import checkpoints
 from distillery.environments import suites
 from distillery.launchers.common import flag_utils
 import numpy as np

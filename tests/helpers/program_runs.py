@@ -8,7 +8,7 @@ import pathlib
 import sys
 from typing import Any, Callable, NamedTuple
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import program
 from distillery.agents.core.running import setup as run_setup
 from distillery.agents.distral import builder as distral_builder

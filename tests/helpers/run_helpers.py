@@ -7,8 +7,8 @@ import functools
 import pathlib
 import sys
 
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.distral import builder
 from distillery.agents.distral import config as distral_config

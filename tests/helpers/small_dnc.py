@@ -6,7 +6,7 @@ from distillery.agents.core import specs as core_specs
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.agents.dnc import learning
-from distillery.ops import families
+from distillery.ops.trust_region import families
 from dm_env import specs
 from helpers import random_blocks
 import numpy as np

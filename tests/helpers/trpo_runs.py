@@ -6,8 +6,8 @@ python trpo_runs.py RUN_DIR NUM_ENV_STEPS
 import pathlib
 import sys
 
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config

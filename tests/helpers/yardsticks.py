@@ -1,6 +1,6 @@
 """Measures what a policy reaches, between chance and the known optimum."""
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 import numpy as np
 
 

@@ -8,8 +8,8 @@ import shutil
 import subprocess
 import sys
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import run_directory
 from distillery.environments import suites
 from distillery.launchers.common import flag_utils
 from distillery.networks.policies import columns

@@ -6,7 +6,7 @@ import pathlib
 import subprocess
 import sys
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.launchers import plot
 from distillery.launchers.figures import adaptation as adaptation_figures
 from distillery.launchers.figures import run_scores

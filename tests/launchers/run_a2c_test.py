@@ -4,7 +4,7 @@ import dataclasses
 
 from distillery.agents.a2c import builder
 from distillery.agents.a2c import config as a2c_config
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from helpers import launches
 import numpy as np
 import pytest

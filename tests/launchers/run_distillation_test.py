@@ -2,7 +2,7 @@
 
 import shutil
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.distillation import config as distillation_config
 from helpers import launches
 import numpy as np

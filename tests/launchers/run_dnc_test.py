@@ -2,7 +2,7 @@
 
 import json
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from helpers import launches
 import numpy as np
 import pytest

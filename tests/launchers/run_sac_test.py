@@ -1,6 +1,6 @@
 """The launcher of SAC, used as a user uses it."""
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config
 from helpers import launches

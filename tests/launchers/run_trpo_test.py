@@ -1,6 +1,6 @@
 """The launcher of TRPO, used as a user uses it."""
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from helpers import launches

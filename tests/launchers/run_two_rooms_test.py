@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.environments import two_rooms
 from distillery.launchers.figures import two_rooms as two_rooms_figure
 from helpers import launches

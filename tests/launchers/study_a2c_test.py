@@ -2,7 +2,7 @@
 
 import json
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from helpers import launches
 import pytest
 

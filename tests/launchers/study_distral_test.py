@@ -3,8 +3,8 @@
 import csv
 import json
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.distral import config as distral_config
 from distillery.launchers.figures import studies as study_figures
 from distillery.launchers.studies import distral_family

@@ -2,8 +2,8 @@
 
 from distillery.agents.a2c import builder as a2c_builder
 from distillery.agents.a2c import config as a2c_config
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.distillation import builder
 from distillery.agents.distillation import config as distillation_config

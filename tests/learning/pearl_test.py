@@ -3,9 +3,9 @@
 import dataclasses
 
 from distillery.agents.core import adaptation
-from distillery.agents.core import checkpoints
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.pearl import adaptation as pearl_adaptation
 from distillery.agents.pearl import builder

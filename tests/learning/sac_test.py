@@ -1,7 +1,7 @@
 """SAC learns: measured against chance and against a known optimum."""
 
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config

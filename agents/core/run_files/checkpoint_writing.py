@@ -7,7 +7,7 @@ import pathlib
 import shutil
 from typing import Any, Callable, Iterator, Mapping, Optional
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import folders
 from distillery.networks import acting
 import numpy as np

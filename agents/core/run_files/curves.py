@@ -4,9 +4,9 @@ import os
 import pathlib
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import pictures
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
 
 # If there are more tasks, their lines are grey and have no legend.

@@ -8,7 +8,7 @@ import textwrap
 from typing import Any, Iterator, Sequence, Tuple
 import warnings
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 
 _LABEL_WIDTH = 60  # The length of a line, in characters.
 

@@ -10,10 +10,10 @@ from typing import Any, Dict, List, Sequence
 
 from acme.utils import counting
 from distillery.agents.core import actors
-from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
-from distillery.agents.core.run_files import metrics
+from distillery.agents.core.running import metrics
 from distillery.agents.core.running import parts
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup

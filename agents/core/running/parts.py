@@ -7,8 +7,8 @@ from typing import Any, Dict, Mapping, Optional
 
 from acme.utils import counting
 from distillery.agents.core import builders
-from distillery.agents.core import checkpoints
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
 from distillery.distributed import contact
 from distillery.distributed import quiet

@@ -17,8 +17,8 @@ import shutil
 import threading
 from typing import Any, Dict, List
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import setup
 from distillery.distributed import lp
 from distillery.distributed import quiet
@@ -174,7 +174,7 @@ def _make_tables(config: setup.ExperimentConfig):
 
 def _make_checkpointer(config: setup.ExperimentConfig):
   with _importing:
-    from distillery.agents.core import checkpoints
+    from distillery.agents.core.run_files import checkpoints
     from distillery.agents.core.running import replay_server
   path = config.run_dir.path
   return replay_server.make_checkpointer(path, checkpoints.newest(path))
@@ -184,7 +184,7 @@ def _make_counter(config: setup.ExperimentConfig):
   """Returns a counter that starts at the newest checkpoint's steps."""
   with _importing:
     from acme.utils import counting
-    from distillery.agents.core import checkpoints
+    from distillery.agents.core.run_files import checkpoints
   counter = counting.Counter()
   checkpoint = checkpoints.newest(config.run_dir.path)
   if checkpoint is not None:

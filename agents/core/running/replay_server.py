@@ -6,8 +6,8 @@ import shutil
 from typing import Iterator, Optional
 
 from distillery.agents.core import builders
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import folders
+from distillery.agents.core.run_files import run_directory
 from distillery.distributed import contact
 from distillery.distributed import quiet
 import reverb

@@ -2,10 +2,10 @@
 
 import pathlib
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import display
-from distillery.agents.core.run_files import metrics
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import metrics
 from distillery.agents.core.running import setup
 
 

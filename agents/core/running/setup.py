@@ -10,8 +10,8 @@ from typing import Any, Callable, ClassVar, Dict, Optional, Protocol, Type
 
 from distillery.agents.core import builders
 from distillery.agents.core import config_fields
-from distillery.agents.core import run_directory
 from distillery.agents.core import specs
+from distillery.agents.core.run_files import run_directory
 from distillery.environments import base
 from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory

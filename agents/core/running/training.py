@@ -16,10 +16,10 @@ from typing import Any, Dict, List, Optional
 from acme.utils import counting
 from distillery.agents.core import actors
 from distillery.agents.core import builders
-from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display as displays
-from distillery.agents.core.run_files import metrics as run_metrics
+from distillery.agents.core.running import metrics as run_metrics
 from distillery.agents.core.running import parts
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming

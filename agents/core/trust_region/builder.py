@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from distillery.agents.core import builders
 from distillery.agents.core import specs
-from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core import whole_episodes
+from distillery.agents.core.replay import builders
 from distillery.agents.core.trust_region import config as trust_region_config
 
 

@@ -14,15 +14,15 @@ from typing import (
 from acme.utils import counting
 from distillery.agents.core import errors
 from distillery.agents.core import learners
+from distillery.agents.core import whole_episodes
 from distillery.agents.core.replay import batch_checks
 from distillery.agents.core.replay import blocks
-from distillery.agents.core.replay import whole_episodes
 from distillery.agents.core.trust_region import config as trust_region_config
 from distillery.agents.core.trust_region import critics
 from distillery.agents.core.trust_region import (
     networks as trust_region_networks,
 )
-from distillery.ops import trust_region
+from distillery.ops.trust_region import step as trust_region
 import numpy as np
 import tensorflow as tf
 

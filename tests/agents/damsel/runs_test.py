@@ -3,10 +3,10 @@
 import json
 
 from acme.utils import counting
-from distillery.agents.core import checkpoints
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
 from distillery.agents.core.replay import episodes
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import experts as damsel_experts

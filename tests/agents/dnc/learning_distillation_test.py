@@ -1,6 +1,6 @@
 """When the central policy is moved, towards what, and the reset after it."""
 
-from distillery.ops import families
+from distillery.ops.trust_region import families
 from helpers import small_dnc as small
 import numpy as np
 import pytest

@@ -1,8 +1,8 @@
 """Whole runs: compiled, killed and resumed, and with another policy."""
 
-from distillery.agents.core import checkpoints
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config

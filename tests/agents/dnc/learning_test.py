@@ -8,8 +8,8 @@ from distillery.agents.core.trust_region import (
 from distillery.agents.dnc import learning
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning as trpo_learning
-from distillery.ops import families
-from distillery.ops import trust_region
+from distillery.ops.trust_region import families
+from distillery.ops.trust_region import step as trust_region
 from helpers import random_blocks
 from helpers import small_dnc as small
 import numpy as np

@@ -1,7 +1,7 @@
 """DnC's penalties by hand, and by the sums of the paper in NumPy."""
 
 from distillery.agents.dnc import losses
-from distillery.ops import families
+from distillery.ops.trust_region import families
 from helpers import small_dnc as small
 import numpy as np
 import pytest

@@ -1,8 +1,8 @@
 """PEARL's parts together: from blocks in Reverb to a run."""
 
-from distillery.agents.core import checkpoints
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.pearl import builder
 from distillery.environments import fakes

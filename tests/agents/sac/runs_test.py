@@ -6,10 +6,10 @@ import shutil
 import threading
 import time
 
-from distillery.agents.core import checkpoints
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.sac import builder
 from distillery.agents.sac import config as sac_config

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from helpers import trpo_runs
 from helpers.trpo_runs import BLOCK
 from helpers.trpo_runs import INTERVAL

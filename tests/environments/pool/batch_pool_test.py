@@ -4,13 +4,13 @@ import dataclasses
 import itertools
 
 from distillery.agents.core import actors
-from distillery.agents.core import loaded_policy
+from distillery.agents.core.run_files import loaded_policy
+from distillery.environments import number_checks
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import suite as maze_suite
 from distillery.environments.pool import batch_pool
 from distillery.environments.pool import errors as pool_errors
 from distillery.environments.pool import factory as pool_factory
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import seeds
 from distillery.networks.acting import recurrent as acting_recurrent
 from dm_env import specs

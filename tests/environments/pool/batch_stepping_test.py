@@ -2,12 +2,12 @@
 
 import dataclasses
 
-from distillery.environments import batch_environment
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
 from distillery.environments.mazes import suite as maze_suite
+from distillery.environments.pool import batch_environment
 from distillery.environments.pool import errors as pool_errors
 from distillery.environments.pool import factory as pool_factory
-from distillery.environments.pool import number_checks
 from distillery.environments.pool import seeds
 from dm_env import specs
 import numpy as np

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import suites

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 from distillery.launchers.studies import jobs as study_jobs
 import pytest
 

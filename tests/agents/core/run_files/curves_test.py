@@ -5,8 +5,8 @@ import json
 import subprocess
 import sys
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves as learning_curves
+from distillery.agents.core.run_files import run_directory
 from matplotlib.backends import backend_agg
 import pytest
 

@@ -4,11 +4,11 @@ import errno
 import os
 import shutil
 
-from distillery.agents.core import checkpoints
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import folders
-from distillery.agents.core.run_files import metrics
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import metrics
 from distillery.agents.core.running import replay_server
 from helpers import disks
 import pytest

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from distillery.agents.core import checkpoints
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import user_paths
 from distillery.agents.damsel import experts

@@ -9,11 +9,11 @@ import shutil
 import threading
 
 from acme.utils import counting
-from distillery.agents.core import checkpoints
 from distillery.agents.core import evaluation
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import program
 from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder

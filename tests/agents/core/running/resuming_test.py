@@ -2,9 +2,9 @@
 
 import types
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import csv_tables
-from distillery.agents.core.run_files import metrics
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import metrics
 from distillery.agents.core.running import resuming
 import pytest
 

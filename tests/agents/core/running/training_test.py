@@ -13,10 +13,10 @@ import subprocess
 import sys
 import time
 
-from distillery.agents.core import checkpoints
 from distillery.agents.core import errors
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import setup
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config

@@ -7,10 +7,10 @@ import time
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from distillery.agents.core import evaluation
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import folders
+from distillery.agents.core.run_files import run_directory
 from distillery.environments.pool import process_pool
 import numpy as np
 import tensorflow as tf

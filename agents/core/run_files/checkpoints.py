@@ -21,8 +21,8 @@ import pathlib
 from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
-from distillery.agents.core import loaded_policy
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import loaded_policy
+from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
 from distillery.networks import acting
 import numpy as np

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
 import pytest
 
 
@@ -128,7 +128,7 @@ def test_two_processes_cannot_share_a_directory(tmp_path):
   (tmp_path / 'config.json').write_text('{}')
   take = (
       'import sys\n'
-      'from distillery.agents.core import run_directory\n'
+      'from distillery.agents.core.run_files import run_directory\n'
       f'run = run_directory.RunDirectory({str(tmp_path)!r}, resume=True)\n'
       'print("taken", flush=True)\n'
       'sys.stdin.read()\n'
@@ -242,7 +242,7 @@ def test_truncating_no_file_makes_none(tmp_path):
 def test_tables_are_in_one_encoding_wherever_they_are_written(tmp_path):
   program = (
       'import pathlib\n'
-      'from distillery.agents.core import run_directory\n'
+      'from distillery.agents.core.run_files import run_directory\n'
       'table = run_directory.CsvFile(pathlib.Path("a.csv"), None)\n'
       'table.append([{"env_steps": 1, "task": "\\u00fc\\U0001f600"}])\n'
       'table.truncate(1)\n'

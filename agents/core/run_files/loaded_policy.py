@@ -2,9 +2,9 @@
 
 from typing import Any, Mapping, Optional, Tuple, TypeGuard, Union
 
-from distillery.agents.core import policy_arguments
 from distillery.networks import acting
 from distillery.networks.acting import perceptron as acting_perceptron
+from distillery.networks.acting import policy_arguments
 import numpy as np
 
 

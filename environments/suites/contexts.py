@@ -13,8 +13,8 @@ from typing import List, Tuple, Union
 
 from distillery.environments import base
 from distillery.environments import timestep_checks
-from distillery.environments.derived import context_environments
 from distillery.environments.pool import argument_checks
+from distillery.environments.suites import context_environments
 import numpy as np
 
 _NUM_STARTS = 10

@@ -10,8 +10,8 @@ import dataclasses
 
 from distillery.environments import base
 from distillery.environments import timestep_checks
-from distillery.environments.derived import context_environments
 from distillery.environments.pool import argument_checks
+from distillery.environments.suites import context_environments
 
 
 def split(suite: base.TaskSuite, goals_per_task: int) -> base.TaskSuite:

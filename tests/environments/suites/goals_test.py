@@ -4,8 +4,8 @@ import pickle
 
 from distillery.environments import fakes
 from distillery.environments import suites
-from distillery.environments.derived import contexts
-from distillery.environments.derived import goals as goal_suites
+from distillery.environments.suites import contexts
+from distillery.environments.suites import goals as goal_suites
 import numpy as np
 import pytest
 

@@ -2,11 +2,11 @@
 
 from typing import Any, Optional
 
+from distillery.environments import action_checks
 from distillery.environments import base
+from distillery.environments import number_checks
 from distillery.environments import timestep_checks
-from distillery.environments.adapters import specs as adapted_specs
 from distillery.environments.pool import batch_stepping
-from distillery.environments.pool import number_checks
 import dm_env
 from dm_env import specs
 import numpy as np
@@ -39,7 +39,7 @@ class BatchEnvironment(base.TaskEnvironment):
     self._shape = (1, *observation_spec.shape)
     self._observation_spec = observation_spec
     self._action_spec = action_spec
-    self._encoder = adapted_specs.ActionEncoder(
+    self._encoder = action_checks.ActionEncoder(
         action_spec, action_spec.dtype, start=0
     )
     self._rng = np.random.default_rng(seed)

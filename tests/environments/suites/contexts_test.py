@@ -8,9 +8,9 @@ import pickle
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import suites
-from distillery.environments.derived import context_environments
-from distillery.environments.derived import contexts
 from distillery.environments.pool import process_pool
+from distillery.environments.suites import context_environments
+from distillery.environments.suites import contexts
 import dm_env
 from helpers import pool_helpers as helpers
 import numpy as np

@@ -1,6 +1,6 @@
 """Conjugate gradients against direct solution."""
 
-from distillery.ops import conjugate_gradient
+from distillery.ops.trust_region import conjugate_gradient
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -4,9 +4,9 @@ import csv
 import errno
 import os
 
-from distillery.agents.core import run_directory
 from distillery.agents.core.run_files import curves
-from distillery.agents.core.run_files import metrics
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import metrics
 from distillery.environments.pool import process_pool
 import pytest
 from tensorboard.backend.event_processing import event_accumulator

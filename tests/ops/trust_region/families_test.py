@@ -1,6 +1,6 @@
 """KL divergence and Fisher information of each family."""
 
-from distillery.ops import families
+from distillery.ops.trust_region import families
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -2,9 +2,9 @@
 
 import functools
 
-from distillery.ops import families
-from distillery.ops import regions
-from distillery.ops import trust_region
+from distillery.ops.trust_region import families
+from distillery.ops.trust_region import regions
+from distillery.ops.trust_region import step as trust_region
 import numpy as np
 import pytest
 import tensorflow as tf

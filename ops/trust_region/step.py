@@ -1,11 +1,11 @@
-"""Makes trust-region steps of K regions at once (see `ops.regions`)."""
+"""Makes trust-region steps of K regions at once (see `regions`)."""
 
 import functools
 from typing import Callable, NamedTuple, Optional, Sequence, Tuple
 
-from distillery.ops import conjugate_gradient
-from distillery.ops import families
-from distillery.ops import regions
+from distillery.ops.trust_region import conjugate_gradient
+from distillery.ops.trust_region import families
+from distillery.ops.trust_region import regions
 import numpy as np
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd

@@ -1,7 +1,7 @@
 """Tests of the arguments of a trained policy: accepted or refused."""
 
 from distillery.agents.core import actors
-from distillery.agents.core import loaded_policy
+from distillery.agents.core.run_files import loaded_policy
 from distillery.networks.acting import latent as acting_latent
 from distillery.networks.policies import columns
 from distillery.networks.policies import multi_head

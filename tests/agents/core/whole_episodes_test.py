@@ -5,10 +5,10 @@ import dataclasses
 import functools
 
 from distillery.agents.core import adaptation
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core import whole_episodes
 from distillery.agents.core.replay import blocks
-from distillery.agents.core.replay import whole_episodes
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import setup
 from distillery.agents.dnc import builder as dnc_builder
 from distillery.agents.dnc import config as dnc_config

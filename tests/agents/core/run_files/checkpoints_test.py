@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 
-from distillery.agents.core import checkpoints
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import checkpoints
 from distillery.networks.policies import columns
 import numpy as np
 import pytest
@@ -327,7 +327,7 @@ def test_loading_a_policy_needs_no_tensorflow(run_dir):
   code = (
       'import sys\n'
       'import numpy as np\n'
-      'from distillery.agents.core import checkpoints\n'
+      'from distillery.agents.core.run_files import checkpoints\n'
       f'policy = checkpoints.load_policy({str(run_dir)!r})\n'
       f'print(policy.act(np.zeros([2, {D}]), np.array([0, 1])).shape)\n'
       'assert not {"tensorflow", "acme", "reverb"} & set(sys.modules)\n'

@@ -1,6 +1,6 @@
 """Variables and samples as matrices with a row a region."""
 
-from distillery.ops import regions
+from distillery.ops.trust_region import regions
 import numpy as np
 import pytest
 import tensorflow as tf

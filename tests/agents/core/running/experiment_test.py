@@ -6,8 +6,8 @@ import sys
 import types
 
 from distillery.agents.core import evaluation
-from distillery.agents.core import experiment
-from distillery.agents.core import run_directory
+from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import experiment
 from distillery.agents.core.running import program
 from distillery.agents.core.running import setup
 from distillery.agents.distral import builder

@@ -1,1 +1,0 @@
-"""Makes suites out of other suites."""

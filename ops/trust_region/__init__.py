@@ -1,0 +1,1 @@
+"""Trust-region steps of K regions at once."""
