@@ -17,6 +17,7 @@ import time
 from typing import Callable, List, Tuple
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.environments.half_cheetah import batch as cheetah_batch
 from distillery.environments.half_cheetah import bodies
 from distillery.launchers.common import flag_utils
@@ -33,26 +34,38 @@ _WARM_UP_BLOCKS = 50
 
 @dataclasses.dataclass(frozen=True)
 class A2COptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    num_envs: the numbers of environments of one body to measure. The six agents
-      have the first number each.
-    bench_env_steps: environment steps of one of our runs.
-    peer_steps: environment steps of stable-baselines3 in a repetition.
-    repetitions: how often each is measured, one after the other.
-    time_limit_s: seconds after which one of our runs is stopped.
-    output: the CSV file to write.
-  """
-
-  num_envs: Tuple[int, ...] = (16, 64, 256)
-  bench_env_steps: int = 300_000
-  peer_steps: int = 64_000
-  repetitions: int = 5
-  time_limit_s: float = 240.0
-  output: str = dataclasses.field(
-      default='results/bench/a2c.csv', metadata={'is_path': True}
+  num_envs: Tuple[int, ...] = config_fields.field(
+      (16, 64, 256),
+      'The numbers of environments of one body to measure. The six agents '
+      'have the first number each.',
+      config_fields.POSITIVE,
   )
+  bench_env_steps: int = config_fields.field(
+      300_000,
+      'The environment steps of one of our runs.',
+      config_fields.POSITIVE,
+  )
+  peer_steps: int = config_fields.field(
+      64_000,
+      'The environment steps of stable-baselines3 in a repetition.',
+      config_fields.POSITIVE,
+  )
+  repetitions: int = config_fields.field(
+      5,
+      'How often each is measured, one after the other.',
+      config_fields.POSITIVE,
+  )
+  time_limit_s: float = config_fields.field(
+      240.0,
+      'The seconds after which one of our runs is stopped.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('a2c')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def our_rate(options: A2COptions, suite: str, num_envs: int) -> float:

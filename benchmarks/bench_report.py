@@ -5,9 +5,17 @@ import os
 import pathlib
 from typing import Dict, List, NamedTuple, Sequence, Set
 
+from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import run_directory
 from distillery.launchers.common import run_options
 import numpy as np
+
+
+def output_field(name: str) -> str:
+  """Returns the option of the file for the figures of a benchmark."""
+  return config_fields.field(
+      f'results/bench/{name}.csv', 'The CSV file to write.', is_path=True
+  )
 
 
 class Figure(NamedTuple):

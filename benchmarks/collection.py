@@ -14,6 +14,7 @@ import time
 from typing import Any, Callable, Dict, List, Tuple
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
 from distillery.launchers.common import flag_utils
@@ -25,19 +26,20 @@ _EPISODE_LENGTH = 500
 
 @dataclasses.dataclass(frozen=True)
 class CollectionOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    repetitions: how often each way is measured.
-    unroll_length: steps of each environment in a repetition.
-    output: the CSV file to write.
-  """
-
-  repetitions: int = 7
-  unroll_length: int = _EPISODE_LENGTH
-  output: str = dataclasses.field(
-      default='results/bench/collection.csv', metadata={'is_path': True}
+  repetitions: int = config_fields.field(
+      7, 'How often each way is measured.', config_fields.POSITIVE
   )
+  unroll_length: int = config_fields.field(
+      _EPISODE_LENGTH,
+      'The steps of each environment in a repetition.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('collection')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def make_policy() -> Tuple[Any, Dict[str, np.ndarray]]:

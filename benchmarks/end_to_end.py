@@ -12,6 +12,7 @@ import tempfile
 from typing import Dict, List
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.launchers.common import flag_utils
 import launcher_runs
 
@@ -22,23 +23,25 @@ _WARM_UP_BLOCKS = 3
 
 @dataclasses.dataclass(frozen=True)
 class EndToEndOptions:
-  """The options of the run.
+  """The options of the run."""
 
-  Attributes:
-    run_flagfile: the flagfile of the run.
-    bench_env_steps: the environment steps of the run.
-    time_limit_s: seconds after which the run is stopped.
-    output: the CSV file to write.
-  """
+  run_flagfile: str = config_fields.field(
+      'launchers/flags/distral_mt10.cfg',
+      'The flagfile of the run.',
+      is_path=True,
+  )
+  bench_env_steps: int = config_fields.field(
+      400_000, 'The environment steps of the run.', config_fields.POSITIVE
+  )
+  time_limit_s: float = config_fields.field(
+      240.0,
+      'The seconds after which the run is stopped.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('end_to_end')
 
-  run_flagfile: str = dataclasses.field(
-      default='launchers/flags/distral_mt10.cfg', metadata={'is_path': True}
-  )
-  bench_env_steps: int = 400_000
-  time_limit_s: float = 240.0
-  output: str = dataclasses.field(
-      default='results/bench/end_to_end.csv', metadata={'is_path': True}
-  )
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def figures_of(

@@ -14,6 +14,7 @@ import time
 from typing import Callable, List
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.environments.mazes import batch as maze_batch
 from distillery.environments.mazes import rules as maze_rules
 from distillery.launchers.common import flag_utils
@@ -29,27 +30,36 @@ _WARM_UP_BLOCKS = 3
 
 @dataclasses.dataclass(frozen=True)
 class MazesOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    repetitions: how often each way is measured.
-    batch: the number of mazes that are stepped at once.
-    batch_steps: the steps of each maze in a repetition.
-    peer_steps: the steps of minigrid in a repetition.
-    bench_env_steps: the environment steps of the training run.
-    time_limit_s: seconds after which the training run is stopped.
-    output: the CSV file to write.
-  """
-
-  repetitions: int = 5
-  batch: int = 128
-  batch_steps: int = 400
-  peer_steps: int = 5000
-  bench_env_steps: int = 200_000
-  time_limit_s: float = 240.0
-  output: str = dataclasses.field(
-      default='results/bench/mazes.csv', metadata={'is_path': True}
+  repetitions: int = config_fields.field(
+      5, 'How often each way is measured.', config_fields.POSITIVE
   )
+  batch: int = config_fields.field(
+      128,
+      'The number of mazes that are stepped at once.',
+      config_fields.POSITIVE,
+  )
+  batch_steps: int = config_fields.field(
+      400, 'The steps of each maze in a repetition.', config_fields.POSITIVE
+  )
+  peer_steps: int = config_fields.field(
+      5000, 'The steps of minigrid in a repetition.', config_fields.POSITIVE
+  )
+  bench_env_steps: int = config_fields.field(
+      200_000,
+      'The environment steps of the training run.',
+      config_fields.POSITIVE,
+  )
+  time_limit_s: float = config_fields.field(
+      240.0,
+      'The seconds after which the training run is stopped.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('mazes')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def batch_stepper(tasks, options: MazesOptions) -> Callable[[], int]:

@@ -15,6 +15,7 @@ from typing import Callable, List
 
 import bench_report
 from distillery.agents.core import baselines
+from distillery.agents.core import config_fields
 from distillery.agents.core import specs
 from distillery.environments import base
 from distillery.environments import suites
@@ -26,21 +27,23 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class MetaLearningOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    repetitions: how often each thing is measured.
-    updates: the number of updates in a learner step.
-    unroll_length: the steps of each environment in a repetition.
-    output: the CSV file to write.
-  """
-
-  repetitions: int = 5
-  updates: int = 25
-  unroll_length: int = 150
-  output: str = dataclasses.field(
-      default='results/bench/meta_learning.csv', metadata={'is_path': True}
+  repetitions: int = config_fields.field(
+      5, 'How often each thing is measured.', config_fields.POSITIVE
   )
+  updates: int = config_fields.field(
+      25, 'The number of updates in a learner step.', config_fields.POSITIVE
+  )
+  unroll_length: int = config_fields.field(
+      150,
+      'The steps of each environment in a repetition.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('meta_learning')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def collection_figures(

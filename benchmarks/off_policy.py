@@ -17,6 +17,7 @@ import time
 from typing import Callable, Dict, List, Sequence
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.launchers.common import flag_utils
 import launcher_runs
 import numpy as np
@@ -31,27 +32,33 @@ _TIME_LIMIT_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class OffPolicyOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    repetitions: how often each thing is measured.
-    updates: the number of updates in a learner step.
-    agents: the number of stacked agents.
-    train_blocks: the blocks of the training run, 50 updates each; the first two
-      are not counted.
-    transitions: the transitions of each of ten tasks in the replay whose memory
-      is measured.
-    output: the CSV file to write.
-  """
-
-  repetitions: int = 5
-  updates: int = 10
-  agents: int = 60
-  train_blocks: int = 8
-  transitions: int = 10_000
-  output: str = dataclasses.field(
-      default='results/bench/off_policy.csv', metadata={'is_path': True}
+  repetitions: int = config_fields.field(
+      5, 'How often each thing is measured.', config_fields.POSITIVE
   )
+  updates: int = config_fields.field(
+      10, 'The number of updates in a learner step.', config_fields.POSITIVE
+  )
+  agents: int = config_fields.field(
+      60, 'The number of stacked agents.', config_fields.POSITIVE
+  )
+  train_blocks: int = config_fields.field(
+      8,
+      'The blocks of the training run, 50 updates each; the first two are not '
+      'counted.',
+      config_fields.POSITIVE,
+  )
+  transitions: int = config_fields.field(
+      10_000,
+      'The transitions of each of ten tasks in the replay whose memory is '
+      'measured.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('off_policy')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def learner_step(

@@ -15,6 +15,7 @@ from typing import List, Tuple
 
 import bench_report
 import collecting_program
+from distillery.agents.core import config_fields
 from distillery.agents.core import specs as core_specs
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import setup
@@ -31,23 +32,26 @@ _BLOCK_STEPS = 500
 
 @dataclasses.dataclass(frozen=True)
 class ProgramsOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    repetitions: how often each way to collect is measured.
-    seconds: the seconds of a repetition.
-    kills: how often an actor is killed.
-    transitions: the transitions of each of ten tasks in the checkpoint.
-    output: the CSV file to write.
-  """
-
-  repetitions: int = 3
-  seconds: float = 15.0
-  kills: int = 3
-  transitions: int = 100_000
-  output: str = dataclasses.field(
-      default='results/bench/programs.csv', metadata={'is_path': True}
+  repetitions: int = config_fields.field(
+      3, 'How often each way to collect is measured.', config_fields.POSITIVE
   )
+  seconds: float = config_fields.field(
+      15.0, 'The seconds of a repetition.', config_fields.POSITIVE
+  )
+  kills: int = config_fields.field(
+      3, 'How often an actor is killed.', config_fields.POSITIVE
+  )
+  transitions: int = config_fields.field(
+      100_000,
+      'The transitions of each of ten tasks in the checkpoint.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('programs')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def mt10(folder: str) -> setup.ExperimentConfig:

@@ -17,6 +17,7 @@ import time
 from typing import Any, Callable, Dict, List
 
 import bench_report
+from distillery.agents.core import config_fields
 from distillery.launchers.common import flag_utils
 import launcher_runs
 import numpy as np
@@ -27,22 +28,24 @@ _TIME_LIMIT_S = 300.0
 
 @dataclasses.dataclass(frozen=True)
 class TrustRegionOptions:
-  """The options of the measurement.
+  """The options of the measurement."""
 
-  Attributes:
-    batch_size: the environment steps of an update.
-    repetitions: how often each update is measured.
-    train_updates: the updates of the training runs, without the first one,
-      which is not counted.
-    output: the CSV file to write.
-  """
-
-  batch_size: int = 20_000
-  repetitions: int = 7
-  train_updates: int = 4
-  output: str = dataclasses.field(
-      default='results/bench/trust_regions.csv', metadata={'is_path': True}
+  batch_size: int = config_fields.field(
+      20_000, 'The environment steps of an update.', config_fields.POSITIVE
   )
+  repetitions: int = config_fields.field(
+      7, 'How often each update is measured.', config_fields.POSITIVE
+  )
+  train_updates: int = config_fields.field(
+      4,
+      'The updates of the training runs, without the first one, which is not '
+      'counted.',
+      config_fields.POSITIVE,
+  )
+  output: str = bench_report.output_field('trust_regions')
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 def our_learners(batch_size: int) -> Dict[str, Callable[[], None]]:

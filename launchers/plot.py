@@ -16,6 +16,7 @@ import itertools
 import pathlib
 from typing import Dict, List, Literal, Tuple
 
+from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import intervals
@@ -43,37 +44,41 @@ _STYLES = {
 _PANELS_A_ROW = 5
 _LEGEND_WIDTH = 130  # Characters.
 
+_PNG = config_fields.Check(
+    '{name} must end in .png, got {value!r}.',
+    lambda value: value.endswith('.png'),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class PlotOptions:
-  """The options of the picture.
+  """The options of the picture."""
 
-  Attributes:
-    output: the path of the picture, in .png.
-    bootstrap_repetitions: the number of resamples for the intervals.
-    over: the horizontal axis: 'env_steps', or 'hours' for the wall time that
-      the runs recorded (the mean over seeds).
-    score: the vertical axis, 'success' or 'return'.
-    adaptation: the split, 'train' or 'test', whose adaptation is drawn. Empty:
-      learning curves are drawn.
-  """
-
-  output: str = dataclasses.field(
-      default='learning_curves.png', metadata={'is_path': True}
+  output: str = config_fields.field(
+      'learning_curves.png',
+      'The path of the picture, in .png.',
+      _PNG,
+      is_path=True,
   )
-  bootstrap_repetitions: int = 2000
-  over: Literal['env_steps', 'hours'] = 'env_steps'
-  score: Literal['success', 'return'] = 'success'
-  adaptation: Literal['', 'train', 'test'] = ''
+  bootstrap_repetitions: int = config_fields.field(
+      2000, 'The number of resamples for the intervals.', config_fields.POSITIVE
+  )
+  over: Literal['env_steps', 'hours'] = config_fields.field(
+      'env_steps',
+      "The horizontal axis: 'env_steps', or 'hours' for the wall time that "
+      'the runs recorded (the mean over seeds).',
+  )
+  score: Literal['success', 'return'] = config_fields.field(
+      'success', "The vertical axis, 'success' or 'return'."
+  )
+  adaptation: Literal['', 'train', 'test'] = config_fields.field(
+      '',
+      "The split, 'train' or 'test', whose adaptation is drawn. Empty: "
+      'learning curves are drawn.',
+  )
 
   def __post_init__(self):
-    if not self.output.endswith('.png'):
-      raise ValueError(f'output: got {self.output!r}, want a name in .png')
-    if self.bootstrap_repetitions <= 0:
-      raise ValueError(
-          f'bootstrap_repetitions: got {self.bootstrap_repetitions}, want a '
-          'number above 0'
-      )
+    config_fields.check_fields(self)
 
 
 def _seeds(*scores: run_scores.Scores) -> str:

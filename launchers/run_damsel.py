@@ -17,6 +17,7 @@ and stored there.
 import dataclasses
 import functools
 
+from distillery.agents.core import config_fields
 from distillery.agents.damsel import builder
 from distillery.agents.damsel import config as damsel_config
 from distillery.agents.damsel import experts
@@ -28,36 +29,40 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class ExpertOptions:
-  """The options of the experts, from which episodes are made if there are none.
+  """The options of the experts whose episodes are made if there are none."""
 
-  Attributes:
-    expert_source: 'scripted', controllers that know the scene and the target;
-      'sac_per_family', a policy of SAC for each family, which knows the target;
-      'sac_per_task', a policy of SAC for each task, as in the paper.
-    expert_run: the directory of the run of SAC that trained the experts.
-    expert_episodes: the number of successful episodes of each task.
-    expert_noise_std: the standard deviation of the noise that is added to the
-      expert's actions when they are executed, in units of the action. The
-      actions to imitate are those without noise.
-    leave_out_failed_experts: whether to train without the tasks that the
-      experts did not solve; otherwise such a task is an error.
-  """
-
-  expert_source: expert_sources.Source = 'scripted'
-  expert_run: str = dataclasses.field(default='', metadata={'is_path': True})
-  expert_episodes: int = 20
-  expert_noise_std: float = 0.3
-  leave_out_failed_experts: bool = False
+  expert_source: expert_sources.Source = config_fields.field(
+      'scripted',
+      "The experts: 'scripted' (controllers that know the scene and the "
+      "target), 'sac_per_family' (a policy of SAC for each family, which "
+      "knows the target) or 'sac_per_task' (a policy of SAC for each task, as "
+      'in the paper).',
+  )
+  expert_run: str = config_fields.field(
+      '',
+      'The directory of the run of SAC that trained the experts.',
+      is_path=True,
+  )
+  expert_episodes: int = config_fields.field(
+      20,
+      'The number of successful episodes of each task.',
+      config_fields.POSITIVE,
+  )
+  expert_noise_std: float = config_fields.field(
+      0.3,
+      "The standard deviation of the noise that is added to the expert's "
+      'actions when they are executed, in units of the action. The actions to '
+      'imitate are those without noise.',
+      config_fields.NOT_NEGATIVE,
+  )
+  leave_out_failed_experts: bool = config_fields.field(
+      False,
+      'Whether to train without the tasks that the experts did not solve; '
+      'otherwise such a task is an error.',
+  )
 
   def __post_init__(self):
-    if self.expert_episodes <= 0:
-      raise ValueError(
-          f'expert_episodes: got {self.expert_episodes}, want at least 1'
-      )
-    if not 0.0 <= self.expert_noise_std < float('inf'):
-      raise ValueError(
-          f'expert_noise_std: got {self.expert_noise_std}, want 0 ' 'or above'
-      )
+    config_fields.check_fields(self)
 
 
 _DAMSEL = flag_utils.define(damsel_config.DamselConfig)

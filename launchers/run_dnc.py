@@ -7,6 +7,7 @@
 
 import dataclasses
 
+from distillery.agents.core import config_fields
 from distillery.agents.dnc import builder
 from distillery.agents.dnc import config as dnc_config
 from distillery.environments.suites import contexts
@@ -16,15 +17,18 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class ContextOptions:
-  """The options of the contexts.
+  """The options of the contexts."""
 
-  Attributes:
-    num_contexts: the number of contexts into which the suite's single task is
-      partitioned, by k-means on its initial states; 0: each task of the suite
-      is a context.
-  """
+  num_contexts: int = config_fields.field(
+      0,
+      "The number of contexts into which the suite's single task is "
+      'partitioned, by k-means on its initial states; 0: each task of the '
+      'suite is a context.',
+      config_fields.NOT_NEGATIVE,
+  )
 
-  num_contexts: int = 0
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 _DNC = flag_utils.define(dnc_config.DnCConfig)

@@ -6,6 +6,7 @@ python launchers/run_pearl.py --flagfile=launchers/flags/pearl_ml1_reach.cfg
 
 import dataclasses
 
+from distillery.agents.core import config_fields
 from distillery.agents.pearl import builder
 from distillery.agents.pearl import config as pearl_config
 from distillery.environments.suites import goals as goal_suites
@@ -15,20 +16,17 @@ from distillery.launchers.common import training
 
 @dataclasses.dataclass(frozen=True)
 class GoalOptions:
-  """The options of the tasks to adapt to.
+  """The options of the tasks to adapt to."""
 
-  Attributes:
-    goals_per_task: the number of goals of each task that become tasks of their
-      own, which Meta-World's ML suites need; 0: the tasks stay as they are.
-  """
-
-  goals_per_task: int = 0
+  goals_per_task: int = config_fields.field(
+      0,
+      'The number of goals of each task that become tasks of their own, which '
+      "Meta-World's ML suites need; 0: the tasks stay as they are.",
+      config_fields.NOT_NEGATIVE,
+  )
 
   def __post_init__(self):
-    if self.goals_per_task < 0:
-      raise ValueError(
-          f'goals_per_task: got {self.goals_per_task}, want 0 or more'
-      )
+    config_fields.check_fields(self)
 
 
 _PEARL = flag_utils.define(pearl_config.PearlConfig)

@@ -14,6 +14,7 @@ import multiprocessing
 import pathlib
 from typing import Any, Dict, List
 
+from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.distral import soft_q_learning
@@ -32,31 +33,36 @@ _TABLES = (*(f'{method}.csv' for method in METHODS), 'corridor.csv')
 
 @dataclasses.dataclass(frozen=True)
 class TwoRoomsOptions:
-  """The options of the experiment.
+  """The options of the experiment."""
 
-  Attributes:
-    num_tasks: the number of tasks; each has a goal, drawn for each seed.
-    num_seeds: the number of repetitions; their seeds are 0, 1 and so on.
-    num_env_steps: the number of environment steps of each task.
-    evaluate_every: the number of environment steps of each task between two
-      evaluations.
-    run_dir: the directory for the results; it may hold some of them already.
-  """
-
-  num_tasks: int = 8
-  num_seeds: int = 20
-  num_env_steps: int = 200_000
-  evaluate_every: int = 2_000
-  run_dir: str = dataclasses.field(
-      default='runs/two_rooms', metadata={'is_path': True}
+  num_tasks: int = config_fields.field(
+      8,
+      'The number of tasks; each has a goal, drawn for each seed.',
+      config_fields.POSITIVE,
+  )
+  num_seeds: int = config_fields.field(
+      20,
+      'The number of repetitions; their seeds are 0, 1 and so on.',
+      config_fields.POSITIVE,
+  )
+  num_env_steps: int = config_fields.field(
+      200_000,
+      'The number of environment steps of each task.',
+      config_fields.POSITIVE,
+  )
+  evaluate_every: int = config_fields.field(
+      2_000,
+      'The number of environment steps of each task between two evaluations.',
+      config_fields.POSITIVE,
+  )
+  run_dir: str = config_fields.field(
+      'runs/two_rooms',
+      'The directory for the results; it may hold some of them already.',
+      is_path=True,
   )
 
   def __post_init__(self):
-    for name in ('num_tasks', 'num_seeds', 'num_env_steps', 'evaluate_every'):
-      if getattr(self, name) <= 0:
-        raise ValueError(
-            f'{name}: got {getattr(self, name)}, want a number above 0'
-        )
+    config_fields.check_fields(self)
 
 
 _SOFT_Q = flag_utils.define(soft_q_learning.SoftQConfig)

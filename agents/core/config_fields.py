@@ -2,7 +2,8 @@
 
 A config is a frozen dataclass whose fields are made by `field`. Its
 `__post_init__` calls `check_fields` and then checks conditions on several
-fields together. The launchers make a flag of each field.
+fields together. The launchers make a flag of each field, and their own options
+are such dataclasses too.
 """
 
 import dataclasses
@@ -51,13 +52,23 @@ BELOW_ONE = Check(
     'not be finite.',
     lambda value: value < 1.0,
 )
+SEED = Check(
+    '{name} must be in [0, 2**32), got {value}.',
+    lambda value: 0 <= value < 2**32,
+)
 # For a tuple with the sizes of hidden layers.
 NOT_EMPTY = Check(
     '{name} must have at least one layer, got none.', lambda value: bool(value)
 )
 
 
-def field(default: T, help: str, *checks: Check, is_path: bool = False) -> T:
+def field(
+    default: T,
+    help: str,
+    *checks: Check,
+    is_path: bool = False,
+    repeat: bool = True,
+) -> T:
   """Returns a field of a config dataclass.
 
   Args:
@@ -66,6 +77,7 @@ def field(default: T, help: str, *checks: Check, is_path: bool = False) -> T:
     *checks: the conditions that a value must fulfil, checked in this order.
     is_path: whether the value is a path, or several paths with commas between
       them. If so, a leading `~` is replaced by the home directory.
+    repeat: whether the flagfile that repeats a run sets the field.
 
   Returns:
     The field; for type checkers, a value of the field's type.
@@ -81,7 +93,12 @@ def field(default: T, help: str, *checks: Check, is_path: bool = False) -> T:
       raise TypeError(f'checks: got {check!r}, want a Check.')
   return dataclasses.field(
       default=default,
-      metadata={'help': help, 'checks': checks, 'is_path': is_path},
+      metadata={
+          'help': help,
+          'checks': checks,
+          'is_path': is_path,
+          'repeat': repeat,
+      },
   )
 
 

@@ -1,9 +1,8 @@
 """Makes command line flags from the fields of a frozen dataclass.
 
-Each field gives one flag, with its name, its type and its default. An agent's
-field also has the help text, see `config_fields.field`. The help text of a
-launcher's option is in the `Attributes:` section of the class docstring. So a
-flag cannot be forgotten, and its default and help are in one place.
+Each field gives one flag, with its name, its type, its default and its help
+text. The fields are made by `config_fields.field`. So a flag cannot be
+forgotten, and its default, check and help are in one place.
 
 This module imports no TensorFlow, so that a misspelt flag is reported at once.
 """
@@ -12,14 +11,12 @@ import dataclasses
 import math
 import os
 import pathlib
-import re
 import typing
 from typing import (
     Any,
     ClassVar,
     Dict,
     Generic,
-    List,
     Protocol,
     Tuple,
     Type,
@@ -126,45 +123,25 @@ def define(
   """Defines one flag for each field of a dataclass.
 
   Args:
-    config_class: a frozen dataclass. Every field has a default and a help text,
-      and one of the types int, float, bool, str, `Literal` of strings or
-      `Tuple[int, ...]`. The help text is in the field's metadata
-      (`config_fields.field`) or in the `Attributes:` section of the class
-      docstring. A path has `metadata={'is_path': True}`.
+    config_class: a frozen dataclass. Every field is made by
+      `config_fields.field` and has one of the types int, float, bool, str,
+      `Literal` of strings or `Tuple[int, ...]`.
     flag_values: the flags to which the new ones are added.
 
   Returns:
     An object whose `value()` returns the dataclass once the flags are parsed.
 
   Raises:
-    TypeError: if a field has no default or a type that no flag can have.
-    ValueError: if a field has no help text or two, or the docstring describes
-      an attribute that is not a field.
+    TypeError: if a field is made in another way, or has a type that no flag can
+      have.
     flags.DuplicateFlagError: if another dataclass has a field of that name.
   """
   types = typing.get_type_hints(config_class)
-  fields = dataclasses.fields(config_class)
-  documented = _attributes_section(config_class)
-  own = {
-      field.name: field.metadata['help']
-      for field in fields
-      if 'help' in field.metadata
-  }
-  help_texts = {**documented, **own}
-  names = {field.name for field in fields}
-  wrong = (names ^ set(help_texts)) | (set(documented) & set(own))
-  if wrong:
-    raise ValueError(
-        f'{config_class.__name__}: want one help text for each field, in the '
-        f'field or in the Attributes section, and none for other names; got no '
-        f'text, or too many, for {sorted(wrong)}'
-    )
-  for field in fields:
+  for field in dataclasses.fields(config_class):
     _define_flag(
         f'{config_class.__name__}.{field.name}',
         field,
         types[field.name],
-        help_texts[field.name],
         flag_values,
     )
   return ConfigFlags(config_class, flag_values)
@@ -174,31 +151,33 @@ def _define_flag(
     where: str,
     field: dataclasses.Field,
     field_type: Any,
-    help_text: str,
     flag_values: flags.FlagValues,
 ) -> None:
   """Defines the flag of one field; `where` names the field in errors."""
-  if field.default is dataclasses.MISSING:
-    raise TypeError(f'{where}: got no default, want one')
-  common: Dict[str, Any] = dict(help=help_text, flag_values=flag_values)
+  if 'help' not in field.metadata:
+    raise TypeError(f'{where}: want a field made by config_fields.field')
+  default: Any = field.default
+  common: Dict[str, Any] = dict(
+      help=field.metadata['help'], flag_values=flag_values
+  )
   if field_type is bool:
-    flags.DEFINE_bool(field.name, field.default, **common)
+    flags.DEFINE_bool(field.name, default, **common)
   elif field_type is int:
-    flags.DEFINE_integer(field.name, field.default, **common)
+    flags.DEFINE_integer(field.name, default, **common)
   elif field_type is float:
-    flags.DEFINE(_FiniteFloatParser(), field.name, field.default, **common)
-  elif field_type is str and field.metadata.get('is_path'):
-    define_path(field.name, field.default, **common)
+    flags.DEFINE(_FiniteFloatParser(), field.name, default, **common)
+  elif field_type is str and field.metadata['is_path']:
+    define_path(field.name, default, **common)
   elif field_type is str:
-    flags.DEFINE_string(field.name, field.default, **common)
+    flags.DEFINE_string(field.name, default, **common)
   elif typing.get_origin(field_type) is typing.Literal:
     choices = list(typing.get_args(field_type))
-    flags.DEFINE_enum(field.name, field.default, choices, **common)
+    flags.DEFINE_enum(field.name, default, choices, **common)
   elif field_type == Tuple[int, ...]:
     flags.DEFINE(
         _IntTupleParser(),
         field.name,
-        field.default,
+        default,
         serializer=_IntTupleSerializer(),
         **common,
     )
@@ -238,41 +217,13 @@ def define_path(
   )
 
 
-def _attributes_section(config_class: type) -> Dict[str, str]:
-  """Returns the description of each attribute in the docstring of a class."""
-  # A dataclass inherits the fields of its base classes.
-  texts: Dict[str, List[str]] = {}
-  for base in reversed(config_class.__mro__):
-    texts.update(_attributes_of((base.__doc__ or '').splitlines()))
-  return {name: ' '.join(text) for name, text in texts.items()}
-
-
-def _attributes_of(lines: List[str]) -> Dict[str, List[str]]:
-  """Returns the lines of each attribute's description in a docstring."""
-  texts: Dict[str, List[str]] = {}
-  inside, indent, name = False, '', ''
-  for line in lines:
-    if line.strip() == 'Attributes:':
-      inside = True
-    elif inside and line.strip():
-      entry = re.match(r'(\s+)(\w+): (.*)', line)
-      if entry and (not indent or entry.group(1) == indent):
-        indent, name = entry.group(1), entry.group(2)
-        texts[name] = [entry.group(3)]
-      elif name and line.startswith(indent + ' '):
-        texts[name].append(line.strip())
-      else:
-        inside = False  # The next section begins.
-  return texts
-
-
 def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:
   """Writes a flagfile that repeats a run.
 
   Args:
     path: the path of the file; `--flagfile=<path>` reads it.
-    *configs: the dataclasses with all settings of the run. A field with
-      `metadata={'repeat': False}` is left out.
+    *configs: the dataclasses with all settings of the run. A field that was
+      made with `repeat=False` is left out.
 
   Raises:
     ValueError: if a flagfile cannot hold the value of a field.
@@ -280,7 +231,7 @@ def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:
   lines = []
   for config in configs:
     for field in dataclasses.fields(config):
-      if field.metadata.get('repeat', True):
+      if field.metadata['repeat']:
         lines.append(_flag_line(field.name, getattr(config, field.name)))
   pathlib.Path(path).write_text('\n'.join(lines) + '\n', encoding='utf-8')
 

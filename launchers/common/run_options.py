@@ -5,90 +5,113 @@ import datetime
 import os
 from typing import Literal
 
+from distillery.agents.core import config_fields
+from distillery.agents.core.running import devices
 from distillery.environments.pool import process_pool
+
+
+def _is_address(value: str) -> bool:
+  host, _, port = value.rpartition(':')
+  return not value or bool(host and port.isdigit())
+
+
+_ADDRESS = config_fields.Check(
+    '{name} must be HOST:PORT, got {value!r}.', _is_address
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
-  """The options of a run: its suite, its length and where its results go.
+  """The options of a run: its suite, its length and where its results go."""
 
-  Attributes:
-    suite: the task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES,
-      NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.
-    seed: the seed of everything random in the run, except for the samples that
-      an off-policy agent takes from its replay.
-    num_env_steps: the number of environment steps to train for, summed over all
-      tasks.
-    run_dir: the directory for the results. It must be new or empty, or with
-      --resume hold the run to resume. Empty: a new directory, named
-      runs/<agent>_<suite>_seed<seed>_<time>.
-    num_workers: the number of processes that step environments; 0: one for each
-      usable core. Results do not depend on it. It has no effect in suites that
-      are stepped as arrays (mazes and half-cheetahs).
-    evaluate_every: the number of environment steps, summed over all tasks,
-      between evaluations.
-    evaluation_episodes: the number of episodes of each task in an evaluation.
-    checkpoint_every: the number of environment steps, summed over all tasks,
-      between checkpoints.
-    device: the device of the learner: 'auto' (a GPU if there is one, else the
-      CPU) or 'cpu'.
-    env_timeout_s: the time limit, in seconds, for making, resetting and
-      stepping an environment. An environment that takes longer counts as
-      hanging, which is an error. It has no effect in suites that are stepped
-      as arrays.
-    num_actors: the number of actors of a program of many nodes
-      (--lp_launch_type). Each actor has its own environments and its share of
-      --num_workers.
-    ray_address: the address HOST:PORT of the Ray cluster that runs such a
-      program. Empty: a cluster is started on this machine.
-    resume: whether to resume the run in --run_dir from its newest whole
-      checkpoint.
-    reward_function_version: the version of Meta-World's reward functions.
-  """
-
-  suite: str = 'MT10'
-  seed: int = 0
-  num_env_steps: int = 5_000_000
-  run_dir: str = dataclasses.field(default='', metadata={'is_path': True})
-  num_workers: int = 0
-  evaluate_every: int = 250_000
-  evaluation_episodes: int = 10
-  checkpoint_every: int = 500_000
-  device: Literal['auto', 'cpu'] = 'auto'
-  env_timeout_s: float = process_pool.ENV_TIMEOUT_S
-  num_actors: int = 2
-  ray_address: str = ''
+  suite: str = config_fields.field(
+      'MT10',
+      'The task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES, '
+      'NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.',
+  )
+  seed: int = config_fields.field(
+      0,
+      'The seed of everything random in the run, except for the samples that '
+      'an off-policy agent takes from its replay.',
+      config_fields.SEED,
+  )
+  num_env_steps: int = config_fields.field(
+      5_000_000,
+      'The number of environment steps to train for, summed over all tasks.',
+      config_fields.POSITIVE,
+  )
+  run_dir: str = config_fields.field(
+      '',
+      'The directory for the results. It must be new or empty, or with '
+      '--resume hold the run to resume. Empty: a new directory, named '
+      'runs/<agent>_<suite>_seed<seed>_<time>.',
+      is_path=True,
+  )
+  num_workers: int = config_fields.field(
+      0,
+      'The number of processes that step environments; 0: one for each usable '
+      'core. Results do not depend on it. It has no effect in suites that are '
+      'stepped as arrays (mazes and half-cheetahs).',
+      config_fields.NOT_NEGATIVE,
+  )
+  evaluate_every: int = config_fields.field(
+      250_000,
+      'The number of environment steps, summed over all tasks, between '
+      'evaluations.',
+      config_fields.POSITIVE,
+  )
+  evaluation_episodes: int = config_fields.field(
+      10,
+      'The number of episodes of each task in an evaluation.',
+      config_fields.POSITIVE,
+  )
+  checkpoint_every: int = config_fields.field(
+      500_000,
+      'The number of environment steps, summed over all tasks, between '
+      'checkpoints.',
+      config_fields.POSITIVE,
+  )
+  device: devices.Device = config_fields.field(
+      devices.DEFAULT,
+      "The device of the learner: 'auto' (a GPU if there is one, else the "
+      "CPU) or 'cpu'.",
+  )
+  env_timeout_s: float = config_fields.field(
+      process_pool.ENV_TIMEOUT_S,
+      'The time limit, in seconds, for making, resetting and stepping an '
+      'environment. An environment that takes longer counts as hanging, which '
+      'is an error. It has no effect in suites that are stepped as arrays.',
+      config_fields.POSITIVE,
+  )
+  num_actors: int = config_fields.field(
+      2,
+      'The number of actors of a program of many nodes (--lp_launch_type). '
+      'Each actor has its own environments and its share of --num_workers.',
+      config_fields.POSITIVE,
+  )
+  ray_address: str = config_fields.field(
+      '',
+      'The address HOST:PORT of the Ray cluster that runs such a program. '
+      'Empty: a cluster is started on this machine.',
+      _ADDRESS,
+  )
   # The flagfile that repeats a run must not resume it.
-  resume: bool = dataclasses.field(default=False, metadata={'repeat': False})
-  reward_function_version: Literal['v1', 'v2'] = 'v2'
+  resume: bool = config_fields.field(
+      False,
+      'Whether to resume the run in --run_dir from its newest whole '
+      'checkpoint.',
+      repeat=False,
+  )
+  reward_function_version: Literal['v1', 'v2'] = config_fields.field(
+      'v2', "The version of Meta-World's reward functions."
+  )
 
   def __post_init__(self):
-    for name in (
-        'num_env_steps',
-        'evaluate_every',
-        'evaluation_episodes',
-        'checkpoint_every',
-        'env_timeout_s',
-        'num_actors',
-    ):
-      if getattr(self, name) <= 0:
-        raise ValueError(
-            f'{name}: got {getattr(self, name)}, want a number above 0'
-        )
-    if not 0 <= self.seed < 2**32:
-      raise ValueError(f'seed: got {self.seed}, want 0 <= seed < 2**32')
-    if self.num_workers < 0:
-      raise ValueError(
-          f'num_workers: got {self.num_workers}, want a number of processes, '
-          'or 0 for one on each core'
-      )
-    host, _, port = self.ray_address.rpartition(':')
-    if self.ray_address and not (host and port.isdigit()):
-      raise ValueError(f'ray_address: got {self.ray_address!r}, want HOST:PORT')
+    config_fields.check_fields(self)
     if self.resume and not self.run_dir:
       raise ValueError(
           'resume: got it without run_dir, want the directory of the run to '
-          'resume'
+          'resume.'
       )
 
   def resolved(self, agent: str) -> 'RunOptions':

@@ -8,7 +8,9 @@ Writes one picture for each family: push.png, door.png and drawer.png.
 import dataclasses
 import os
 import pathlib
+from typing import Literal
 
+from distillery.agents.core import config_fields
 from distillery.environments.damsel import controllers as damsel_controllers
 from distillery.environments.damsel import environment as damsel_environment
 from distillery.environments.damsel import tasks as damsel_tasks
@@ -17,21 +19,25 @@ from distillery.launchers.common import flag_utils
 
 @dataclasses.dataclass(frozen=True)
 class PictureOptions:
-  """The options of the pictures.
+  """The options of the pictures."""
 
-  Attributes:
-    folder: the folder for the pictures; it is made if it does not exist.
-    height: the height of a picture in pixels.
-    width: the width of a picture in pixels.
-    camera: the camera: 'corner', 'corner2', 'corner3', 'corner4' or 'topview'.
-  """
-
-  folder: str = dataclasses.field(
-      default='pictures', metadata={'is_path': True}
+  folder: str = config_fields.field(
+      'pictures',
+      'The folder for the pictures; it is made if it does not exist.',
+      is_path=True,
   )
-  height: int = 360
-  width: int = 480
-  camera: str = 'corner3'
+  height: int = config_fields.field(
+      360, 'The height of a picture in pixels.', config_fields.POSITIVE
+  )
+  width: int = config_fields.field(
+      480, 'The width of a picture in pixels.', config_fields.POSITIVE
+  )
+  camera: Literal['corner', 'corner2', 'corner3', 'corner4', 'topview'] = (
+      config_fields.field('corner3', "The camera of Meta-World's scene.")
+  )
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 _OPTIONS = flag_utils.define(PictureOptions)

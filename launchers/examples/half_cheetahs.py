@@ -5,6 +5,7 @@ MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
 
 import dataclasses
 
+from distillery.agents.core import config_fields
 from distillery.environments import rendering
 from distillery.environments.half_cheetah import bodies
 from distillery.launchers.common import flag_utils
@@ -12,19 +13,20 @@ from distillery.launchers.common import flag_utils
 
 @dataclasses.dataclass(frozen=True)
 class PictureOptions:
-  """The options of the picture.
+  """The options of the picture."""
 
-  Attributes:
-    output: the path of the picture.
-    height: the height of one body in pixels.
-    width: the width of one body in pixels.
-  """
-
-  output: str = dataclasses.field(
-      default='half_cheetahs.png', metadata={'is_path': True}
+  output: str = config_fields.field(
+      'half_cheetahs.png', 'The path of the picture.', is_path=True
   )
-  height: int = 200
-  width: int = 320
+  height: int = config_fields.field(
+      200, 'The height of one body in pixels.', config_fields.POSITIVE
+  )
+  width: int = config_fields.field(
+      320, 'The width of one body in pixels.', config_fields.POSITIVE
+  )
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
 
 
 _MIDDLE, _DISTANCE = (0.05, 0.0, 0.45), 1.75  # m

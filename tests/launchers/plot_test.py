@@ -171,8 +171,8 @@ def test_runs_that_do_not_belong_together(other, says, tmp_path):
     [
         (['nowhere'], 'nowhere/evaluation.csv'),
         ([], 'no RUN_DIR given'),
-        (['run', '--output=c.jpg'], "output: got 'c.jpg'"),
-        (['run', '--bootstrap_repetitions=0'], 'want a number above 0'),
+        (['run', '--output=c.jpg'], "output must end in .png, got 'c.jpg'"),
+        (['run', '--bootstrap_repetitions=0'], 'must be positive, got 0'),
         (['bad'], 'got the columns a, b'),
     ],
 )

@@ -53,11 +53,11 @@ def test_a_program_is_launched_repeated_and_resumed(tmp_path):
         (['--lp_launch_type=local'], 'lp_launch_type=local: .*local_mt'),
         (
             ['--lp_launch_type=local_mt', '--num_actors=0'],
-            'num_actors: got 0, want a number above 0',
+            'num_actors must be positive, got 0',
         ),
         (
             ['--lp_launch_type=local_mp', '--ray_address=nowhere'],
-            "ray_address: got 'nowhere', want HOST:PORT",
+            "ray_address must be HOST:PORT, got 'nowhere'",
         ),
     ],
 )

@@ -89,7 +89,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
             ['--expert_source=sac'],
             'expert_source=sac: value should be one of <',
         ),
-        (['--expert_episodes=0'], 'expert_episodes: got 0'),
+        (['--expert_episodes=0'], 'expert_episodes must be positive, got 0'),
     ],
 )
 def test_wrong_flags_are_one_sentence(

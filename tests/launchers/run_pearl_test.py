@@ -66,7 +66,10 @@ def test_a_run_and_adaptation(tmp_path):
             ['--goals_per_task=51'],
             'goals_per_task: got 51, want at most 50, of',
         ),
-        (['--goals_per_task=-1'], 'goals_per_task: got -1'),
+        (
+            ['--goals_per_task=-1'],
+            'goals_per_task must not be negative, got -1',
+        ),
         (
             ['--goals_per_task=0'],
             'episodes of reach-v3 have 50 different goals',

@@ -6,6 +6,7 @@ their environments while the main process takes seconds to import it.
 
 from typing import Any, Dict, List
 
+from distillery.agents.core.running import devices
 from distillery.agents.core.running import setup
 from distillery.distributed import quiet
 
@@ -42,8 +43,6 @@ def run_experiment(config: setup.ExperimentConfig) -> List[Dict[str, Any]]:
     setup.prepare(config)
     with setup.make_pool(config, config.num_workers, config.seed) as pool:
       quiet.quiet_tensorflow()
-      from distillery.agents.core.running import devices
-
       devices.choose(config.device)
       from distillery.agents.core.running import training
 

@@ -19,6 +19,7 @@ from typing import Any, Dict, List
 
 from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import devices
 from distillery.agents.core.running import setup
 from distillery.distributed import lp
 from distillery.distributed import quiet
@@ -195,8 +196,6 @@ def _make_counter(config: setup.ExperimentConfig):
 def _make_learner(config: setup.ExperimentConfig, *arguments):
   with _importing:
     quiet.quiet_tensorflow()
-    from distillery.agents.core.running import devices
-
     devices.choose(config.device)
     from distillery.agents.core.running import nodes
   return nodes.LearnerNode(config, *arguments)

@@ -12,6 +12,7 @@ from distillery.agents.core import builders
 from distillery.agents.core import config_fields
 from distillery.agents.core import specs
 from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.running import devices
 from distillery.environments import base
 from distillery.environments import pickling
 from distillery.environments.pool import factory as pool_factory
@@ -81,7 +82,7 @@ class ExperimentConfig:
   evaluate_every: int
   evaluation_episodes: int
   checkpoint_every: int
-  device: str = 'auto'
+  device: devices.Device = devices.DEFAULT
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   make_networks: Optional[MakeNetworks] = None
 
@@ -97,8 +98,7 @@ class ExperimentConfig:
           'checkpoint_every',
           'env_timeout_s',
       )
-      if not 0 <= self.seed < 2**32:
-        raise ValueError(f'seed must be in [0, 2**32), got {self.seed}.')
+      config_fields.require(self, config_fields.SEED, 'seed')
     except ValueError:
       # The directory was made for this run, so it is removed again.
       with self.run_dir.kept_once_stepped():

@@ -8,10 +8,15 @@ from typing import Literal, Tuple
 
 from distillery.agents.core import config_fields
 from distillery.agents.distral import soft_q_learning
+from distillery.launchers.common import run_options
 from helpers import configs
 import pytest
 
-CONFIGS = [*configs.CONFIGS.values(), soft_q_learning.SoftQConfig]
+CONFIGS = [
+    *configs.CONFIGS.values(),
+    soft_q_learning.SoftQConfig,
+    run_options.RunOptions,
+]
 NAN = float('nan')
 
 
@@ -41,6 +46,9 @@ class Config:
   target: float = config_fields.field(-1.0, 'A target.', config_fields.FINITE)
   kind: Literal['one', 'two'] = config_fields.field('one', 'A kind.')
   path: str = config_fields.field('', 'A path.', is_path=True)
+  seed: int = config_fields.field(
+      0, 'A seed.', config_fields.SEED, repeat=False
+  )
 
   def __post_init__(self):
     config_fields.check_fields(self)
@@ -64,6 +72,8 @@ class Config:
             'not be finite.',
         ),
         (dict(target=NAN), 'target must be finite, got nan.'),
+        (dict(seed=-1), 'seed must be in [0, 2**32), got -1.'),
+        (dict(seed=2**32), 'seed must be in [0, 2**32), got 4294967296.'),
         (
             dict(kind='three'),
             "kind must be one of ('one', 'two'), got 'three'.",
@@ -75,12 +85,14 @@ def test_a_fault_is_one_sentence(values, sentence):
     Config(**values)
 
 
-def test_a_field_knows_its_help_and_whether_it_is_a_path():
+def test_a_field_knows_its_help_and_its_kind():
   fields = {field.name: field for field in dataclasses.fields(Config)}
-  assert Config() == Config(1, (1,), 0.0, 0.0, 0.5, 0.5, -1.0, 'one', '')
+  assert Config() == Config(1, (1,), 0.0, 0.0, 0.5, 0.5, -1.0, 'one', '', 0)
   assert fields['weight'].metadata['help'] == 'A weight.'
   assert fields['path'].metadata['is_path']
   assert not fields['weight'].metadata['is_path']
+  assert fields['weight'].metadata['repeat']
+  assert not fields['seed'].metadata['repeat']
 
 
 def test_a_field_without_help_is_refused():
@@ -94,9 +106,9 @@ def test_an_unknown_check_is_refused():
 
 
 @pytest.mark.parametrize('config', CONFIGS, ids=lambda config: config.__name__)
-def test_every_field_of_an_agent_has_help_and_checks(config):
+def test_every_field_has_help_and_checks(config):
   for field in dataclasses.fields(config):
-    assert {'help', 'checks', 'is_path'} == set(field.metadata), field.name
+    assert {'help', 'checks', 'is_path', 'repeat'} == set(field.metadata)
     # `--help` is read by users: sentences, in the order of words of English.
     assert re.fullmatch(r"[A-Z'c].*\.", field.metadata['help']), field.name
     for check in field.metadata['checks']:

@@ -15,12 +15,14 @@ import pytest
         dict(seed=2**32),
         dict(num_workers=-1),
         dict(env_timeout_s=0.0),
+        dict(ray_address='here'),
+        dict(ray_address=':8'),
         dict(resume=True),
     ],
 )
 def test_wrong_values_are_named(wrong):
   ((name, value),) = wrong.items()
-  with pytest.raises(ValueError, match=f'^{name}: got '):
+  with pytest.raises(ValueError, match=f'^{name}(:| must) .*got '):
     run_options.RunOptions(**wrong)
 
 
