@@ -112,13 +112,13 @@ def on_policy_checkpoint(
     config: the agent and its tasks.
     repetitions: the number of checkpoints.
   """
-  from distillery.agents.core.running import parts
+  from distillery.agents.core.running import agent_parts
   from distillery.agents.core.running import replay_server
 
   builder, path = setup.make_builder(config), config.run_dir.path
   values = []
   with replay_server.serve(builder, path, None) as client:
-    made = parts.Parts(builder, client, 0)
+    made = agent_parts.AgentParts(builder, client, 0)
     for env_steps in range(repetitions):
       begin = time.monotonic()
       made.save(path, env_steps, {})
@@ -137,7 +137,7 @@ def checkpoint_s(options: ProgramsOptions, folder: str) -> Tuple[float, float]:
     The seconds for which learning stops, and those until the checkpoint is
     complete.
   """
-  from distillery.agents.core.running import parts
+  from distillery.agents.core.running import agent_parts
   from distillery.agents.core.running import replay_server
   from dm_env import specs
 
@@ -160,7 +160,7 @@ def checkpoint_s(options: ProgramsOptions, folder: str) -> Tuple[float, float]:
   )
   rng, path = np.random.default_rng(0), pathlib.Path(folder)
   with replay_server.serve(builder, path, None) as client:
-    made = parts.Parts(builder, client, 0)
+    made = agent_parts.AgentParts(builder, client, 0)
     insert = builder.make_inserter(builder.spec, client)
     for _ in range(options.transitions // _BLOCK_STEPS):
       lead = (_BLOCK_STEPS, 10, 1)

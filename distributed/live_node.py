@@ -26,11 +26,11 @@ class NotReady(Exception):
   """The called node could not be constructed; it may be restarted."""
 
 
-class Servant:
+class NodeRunner:
   """The owner of a node's instance: makes it, runs it and answers calls."""
 
   def __init__(self, name: str, node: nodes.Node):
-    """Initialises the servant; `main` constructs the instance.
+    """Initialises the runner; `main` constructs the instance.
 
     Args:
       name: the name of the node, such as 'actor/0'.

@@ -17,6 +17,9 @@ from distillery.distributed import quiet
 from distillery.distributed import stopping
 import tree
 
+# The environment variable that tells which node a process runs.
+NODE_VARIABLE = 'DISTILLERY_NODE'
+
 
 class Handle(abc.ABC):
   """The reference to a node that is passed to other nodes as an argument."""

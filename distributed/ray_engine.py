@@ -24,9 +24,6 @@ _POLL_S = 0.1
 _ANSWER_S = 600.0  # A method that takes longer counts as hanging.
 _MAX_CALLS = 64  # The number of calls that a node answers at a time.
 _OBJECT_STORE_BYTES = 2 * 10**8
-# The environment variable that tells which node a process runs. It is only for
-# people and programs that look at the processes.
-NODE_VARIABLE = 'DISTILLERY_NODE'
 _SETTINGS = {
     # Without this each process complains that no dashboard takes its metrics.
     'RAY_BACKEND_LOG_LEVEL': 'fatal',
@@ -102,7 +99,7 @@ class RayEngine(engine.Engine):
     ray = self._ray
     group = name.partition('/')[0]
     variables = {
-        NODE_VARIABLE: name,
+        nodes.NODE_VARIABLE: name,
         # The output of a node appears at once.
         'PYTHONUNBUFFERED': '1',
         # A node imports from the same paths as the launcher.
@@ -162,22 +159,22 @@ class _Process:
     self._name = name
     addresses.set_host(ray.util.get_node_ip_address())
     stopping.begin()
-    self._servant = live_node.Servant(name, node)
+    self._runner = live_node.NodeRunner(name, node)
 
   def __repr__(self) -> str:
     return self._name  # Ray prints it before each line of the process.
 
   def main(self) -> engine.Outcome:
-    thread = threading.Thread(target=self._servant.main, daemon=True)
+    thread = threading.Thread(target=self._runner.main, daemon=True)
     thread.start()
     while thread.is_alive() and not stopping.is_requested():
       thread.join(_POLL_S)
     return engine.Outcome(
-        self._servant.failure, asks_for_stop=stopping.is_requested()
+        self._runner.failure, asks_for_stop=stopping.is_requested()
     )
 
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
-    return self._servant.call(method, args, kwargs)
+    return self._runner.call(method, args, kwargs)
 
   def announce_stop(self) -> None:
     stopping.announce()

@@ -14,8 +14,8 @@ from distillery.distributed import stopping
 
 _POLL_S = 0.05
 _programs = itertools.count()
-# The running servant of each node, by the number of its program and its name.
-_servants: Dict[Tuple[int, str], live_node.Servant] = {}
+# The runner of each node, by the number of its program and its name.
+_runners: Dict[Tuple[int, str], live_node.NodeRunner] = {}
 
 
 class ThreadEngine(engine.Engine):
@@ -29,30 +29,30 @@ class ThreadEngine(engine.Engine):
     node.address.bind(functools.partial(_Transport, self._program, name))
 
   def start(self, name: str, node: nodes.Node) -> '_ThreadHost':
-    servant = live_node.Servant(name, node)
-    _servants[self._program, name] = servant
-    return _ThreadHost(name, servant)
+    runner = live_node.NodeRunner(name, node)
+    _runners[self._program, name] = runner
+    return _ThreadHost(name, runner)
 
   def announce_stop(self) -> None:
     stopping.announce()
 
   def close(self) -> None:
-    for key in [key for key in _servants if key[0] == self._program]:
-      del _servants[key]
+    for key in [key for key in _runners if key[0] == self._program]:
+      del _runners[key]
 
 
 class _ThreadHost(engine.Host):
 
-  def __init__(self, name: str, servant: live_node.Servant):
-    self._servant = servant
+  def __init__(self, name: str, runner: live_node.NodeRunner):
+    self._runner = runner
     # A thread cannot be killed; one that does not end keeps running.
-    self._thread = threading.Thread(target=servant.main, name=name, daemon=True)
+    self._thread = threading.Thread(target=runner.main, name=name, daemon=True)
     self._thread.start()
 
   def poll(self) -> Optional[engine.Outcome]:
-    if not self._servant.ended:
+    if not self._runner.ended:
       return None
-    return engine.Outcome(self._servant.failure)
+    return engine.Outcome(self._runner.failure)
 
   def kill(self) -> None:
     self._thread.join(timeout=0.0)
@@ -66,10 +66,10 @@ class _Transport:
   def call(self, method: str, args: tuple, kwargs: dict) -> Any:
     deadline = time.monotonic() + live_node.PATIENCE_S
     while True:
-      servant = _servants.get(self._key)
-      if servant is not None and not servant.ended:
+      runner = _runners.get(self._key)
+      if runner is not None and not runner.ended:
         with contextlib.suppress(live_node.NotReady):
-          return servant.call(method, args, kwargs)
+          return runner.call(method, args, kwargs)
       if stopping.stop_event().is_set():
         raise stopping.Stopped
       if time.monotonic() > deadline:

@@ -129,7 +129,7 @@ def _rows(
     env_steps: int,
 ) -> List[Dict[str, Any]]:
   rows = []
-  for number, (block, success, latent, taken_for) in enumerate(trajectories):
+  for number, (block, success, latent, inferred) in enumerate(trajectories):
     for k, task in enumerate(tasks):
       distance = _distance(task, block['next_observation'][k, -1, 0])
       rows.append(
@@ -139,7 +139,7 @@ def _rows(
               'task': task.name,
               'family': task.family,
               'split': task.split,
-              'taken_for': '' if taken_for is None else families[taken_for[k]],
+              'taken_for': '' if inferred is None else families[inferred[k]],
               'latent': ' '.join(f'{z:.5g}' for z in latent[k]),
               'return': round(float(block['reward'][k].sum()), 3),
               'distance': '' if distance is None else round(distance, 5),

@@ -27,7 +27,7 @@ class Adapter(Protocol):
   def latents(self, blocks: Sequence[Block]) -> np.ndarray:
     """Returns the latents `[K, L]` that the next trajectories are made with."""
 
-  def taken_for(self, blocks: Sequence[Block]) -> Optional[np.ndarray]:
+  def inferred_families(self, blocks: Sequence[Block]) -> Optional[np.ndarray]:
     """Returns the index of each task's likely family, `[K]`.
 
     None if nothing is known of the families yet.
@@ -41,14 +41,14 @@ class Trajectory(NamedTuple):
     block: the steps of the trajectory, `[K, T, 1, ...]`.
     success: whether any step of the trajectory solved the task, bool `[K]`.
     latent: the latent with which the policy acted, `[K, L]`.
-    taken_for: the index of the family that the adapter believed each task to
-      belong to, `[K]`; None if it did not know.
+    inferred_family: the index of the family that the adapter inferred for each
+      task, `[K]`; None if it did not know.
   """
 
   block: Block
   success: np.ndarray
   latent: np.ndarray
-  taken_for: Optional[np.ndarray]
+  inferred_family: Optional[np.ndarray]
 
 
 def check_blocks(blocks: Sequence[Block], num_tasks: int) -> None:
@@ -122,7 +122,7 @@ def adapt(
             block,
             np.array([success[name] for name in task_names]),
             adapter.latents(blocks),
-            adapter.taken_for(blocks),
+            adapter.inferred_families(blocks),
         )
     )
     blocks.append(block)

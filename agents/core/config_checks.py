@@ -7,7 +7,7 @@ import os
 from typing import Any, Sequence
 import warnings
 
-from distillery.distributed import ray_engine
+from distillery.distributed import nodes
 import numpy as np
 
 # The largest ratio of half the width of an action's bounds to the standard
@@ -77,9 +77,7 @@ def warn_of_width(
     high: the upper bounds of the actions, A numbers; empty if there are none.
   """
   # The nodes of a program make the builder again and would repeat the warning.
-  if not hasattr(config, 'initial_std') or (
-      ray_engine.NODE_VARIABLE in os.environ
-  ):
+  if not hasattr(config, 'initial_std') or nodes.NODE_VARIABLE in os.environ:
     return
   lows, highs = np.array([low, high]) / config.initial_std
   ratio = (highs - lows)[np.isfinite(highs - lows)] / 2.0

@@ -75,7 +75,7 @@ class DamselAdapter:
         .astype(np.float32)
     )
 
-  def taken_for(
+  def inferred_families(
       self, blocks: Sequence[adaptation.Block]
   ) -> Optional[np.ndarray]:
     """Returns the index of each task's best component, `[K]`.

@@ -61,7 +61,7 @@ class DamselLearner(learners.Learner):
     ]
     self._optimizer = optimizers.adam(config.learning_rate, self._trained)
     super().__init__(
-        variables={'policy': acting_variables(networks)},
+        variables={'policy': damsel_networks.acting_variables(networks)},
         checkpointables={**networks._asdict(), 'optimizer': self._optimizer},
         iterator=iterator,
         counter=counter,
@@ -185,23 +185,3 @@ class DamselLearner(learners.Learner):
   def _unpack(self, rows: tf.Tensor) -> transitions.Transitions:
     # Rewards stay as they are: `networks.scales.change` scales them.
     return transitions.unpack_scaled(rows, self._spec, reward_scale=1.0)
-
-
-def acting_variables(
-    networks: damsel_networks.DamselNetworks,
-) -> Dict[str, tf.Variable]:
-  """Returns the variables for acting and adapting without TensorFlow, by name.
-
-  See `adaptation`.
-  """
-  found = {}
-  for name in ('policy', 'encoder'):
-    for key, variable in getattr(networks, name).acting_variables().items():
-      found[f'{name}/{key}'] = variable
-  for name in ('observation', 'change'):
-    scale = getattr(networks.scales, name)
-    found[f'{name}_mean'] = scale.mean
-    found[f'{name}_inverse_std'] = scale.inverse_std
-  found['components'] = networks.latents.components
-  found['inferred'] = networks.latents.inferred
-  return found

@@ -1,6 +1,6 @@
 """The networks of DAMSEL: policy, encoder, model, and families' components."""
 
-from typing import NamedTuple
+from typing import Dict, NamedTuple
 
 from distillery.agents.core import specs
 from distillery.agents.core.replay import transitions
@@ -162,6 +162,26 @@ def act(
   return tf.tanh(
       networks.policy(networks.scales.observation(observation), latent)
   )
+
+
+def acting_variables(
+    networks: DamselNetworks,
+) -> Dict[str, tf.Variable]:
+  """Returns the variables for acting and adapting without TensorFlow, by name.
+
+  See `adaptation`.
+  """
+  found = {}
+  for name in ('policy', 'encoder'):
+    for key, variable in getattr(networks, name).acting_variables().items():
+      found[f'{name}/{key}'] = variable
+  for name in ('observation', 'change'):
+    scale = getattr(networks.scales, name)
+    found[f'{name}_mean'] = scale.mean
+    found[f'{name}_inverse_std'] = scale.inverse_std
+  found['components'] = networks.latents.components
+  found['inferred'] = networks.latents.inferred
+  return found
 
 
 def make_networks(

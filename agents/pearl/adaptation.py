@@ -66,7 +66,7 @@ class PearlAdapter:
     )
     return (mean + std * noise).astype(np.float32)
 
-  def taken_for(self, blocks: Sequence[adaptation.Block]) -> None:
+  def inferred_families(self, blocks: Sequence[adaptation.Block]) -> None:
     """Returns None, as PEARL knows no families."""
 
   def parameters(

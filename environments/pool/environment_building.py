@@ -1,4 +1,4 @@
-"""Builds a worker's share of the environments, dealt out by their cost."""
+"""Builds a worker's share of the environments, assigned by their cost."""
 
 import time
 from typing import Any, Generator, List, Mapping, NamedTuple, Tuple
@@ -72,7 +72,7 @@ def prepare(
 
   It yields often, so that the worker can look for commands. If there are
   several workers, each first measures the seconds a step of some tasks. When
-  all are known, every worker computes the same deal by itself.
+  all are known, every worker computes the same assignment by itself.
 
   Args:
     plan: the plan of the pool.
@@ -111,13 +111,14 @@ def prepare(
       time.sleep(_POLL_S)
       yield
   all_units = work_plan.make_units(len(plan.tasks), plan.envs_per_task)
-  hand = work_plan.deal(
+  assigned = work_plan.assign(
       [costs[unit.task] * len(unit.environments) for unit in all_units],
       plan.num_workers,
   )[worker]
+  units = [all_units[i] for i in assigned]
   rows_per_unit = work_plan.rows_per_unit(plan.envs_per_task)
   rows = []
-  for position, unit in enumerate(all_units[i] for i in hand):
+  for position, unit in enumerate(units):
     for column, index in enumerate(unit.environments):
       environment = spare.pop((unit.task, index), None)
       rows.append(
@@ -132,7 +133,7 @@ def prepare(
       yield
   for environment in spare.values():
     environment.close()
-  return [all_units[i] for i in hand], rows
+  return units, rows
 
 
 def _seconds_per_step(

@@ -130,7 +130,10 @@ class Evaluator:
   """The part of a worker that evaluates, in environments of its own."""
 
   def __init__(
-      self, plan: work_plan.Plan, place: np.ndarray, leash: unroller.Leash
+      self,
+      plan: work_plan.Plan,
+      place: np.ndarray,
+      stop_check: unroller.StopCheck,
   ):
     """Makes an evaluator without environments; they are built when needed.
 
@@ -138,11 +141,11 @@ class Evaluator:
       plan: the plan of the pool.
       place: this worker's row of `control['progress']`, int64
         [`progress.WIDTH`].
-      leash: the leash, which is checked at every step.
+      stop_check: the check, which is called at every step.
     """
     self._plan = plan
     self._place = place
-    self._leash = leash
+    self._stop_check = stop_check
     self._environments: Dict[bytes, base.TaskEnvironment] = {}
 
   def run(
@@ -207,7 +210,7 @@ class Evaluator:
     finished: List[Tuple[int, pool_episodes.Episode]] = []
     noise = None
     while not all(player.is_done for player in players):
-      self._leash.check()
+      self._stop_check()
       self._place[progress.EPISODE] = progress.NO_ROW
       if deterministic:
         action = policy.deterministic(selected, observation)

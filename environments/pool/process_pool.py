@@ -92,7 +92,7 @@ class Pool:
     self._num_blocks = 0
     self._must_restart = False
     self._episodes: List[Episode] = []
-    self._crew = workers.Crew(self._plan, self._block, env_timeout_s)
+    self._workers = workers.Workers(self._plan, self._block, env_timeout_s)
 
   def set_policy(
       self, policy: Any, parameters: Mapping[str, np.ndarray]
@@ -111,11 +111,11 @@ class Pool:
         parameters are not arrays of numbers.
       PoolError: if a worker has failed.
     """
-    self._crew.check_open('set_policy')
+    self._workers.check_open('set_policy')
     pickled = pickling.dump(policy, 'the policy')
     argument_checks.check_forgetful(policy)
     with argument_checks.share(parameters) as segment:
-      self._crew.tell(('policy', pickled), segment)
+      self._workers.tell(('policy', pickled), segment)
     self._parameters = segment
     self._version += 1
 
@@ -126,7 +126,7 @@ class Pool:
       RuntimeError: if there is no policy yet, or the pool is closed.
       ValueError: if names, shapes or dtypes are not those of `set_policy`.
     """
-    self._crew.check_open('set_parameters')
+    self._workers.check_open('set_parameters')
     if self._parameters is None:
       raise RuntimeError('Pool.set_parameters: call set_policy first')
     argument_checks.check_same_layout(self._parameters, parameters)
@@ -164,7 +164,7 @@ class Pool:
       PoolError: if an environment raises, hangs or returns numbers that are not
         finite, or a worker dies. It is raised at once and says where.
     """
-    self._crew.check_open('collect')
+    self._workers.check_open('collect')
     if self._parameters is None:
       raise RuntimeError('Pool.collect: call set_policy first')
     command = (
@@ -173,7 +173,7 @@ class Pool:
         self._version,
         bool(restart or self._must_restart),
     )
-    finished = self._crew.ask([command] * self._plan.num_workers)
+    finished = self._workers.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
     self._must_restart = False
     # Sorted by step, task and environment, so independent of the workers.
@@ -222,14 +222,14 @@ class Pool:
       RuntimeError: if the pool is closed.
       PoolError: if an environment or a worker fails, as in `collect`.
     """
-    self._crew.check_open('evaluate')
+    self._workers.check_open('evaluate')
     argument_checks.check_forgetful(policy)
     argument_checks.check_counts(episodes_per_task=episodes_per_task)
     argument_checks.check_seed(seed)
     tasks = self._plan.tasks if tasks is None else tuple(tasks)
     argument_checks.check_tasks(tasks)
     indices = argument_checks.task_indices(tasks, self._plan.tasks)
-    hands = work_plan.deal_episodes(
+    assigned = work_plan.assign_episodes(
         len(tasks), episodes_per_task, self._plan.num_workers
     )
     pickled = [pickling.dump(task, f'task {task.name!r}') for task in tasks]
@@ -237,15 +237,15 @@ class Pool:
         deterministic=deterministic, until_success=until_success, seed=int(seed)
     )
     commands = []
-    for hand in hands:
+    for episodes_by_task in assigned:
       lanes = [
           (position, indices[position], pickled[position], episodes)
-          for position, episodes in hand.items()
+          for position, episodes in episodes_by_task.items()
       ]
       request = pickling.dump((policy, lanes, options), 'the policy')
       commands.append(('evaluate', request))
     with argument_checks.share(parameters) as segment:
-      finished = self._crew.ask(
+      finished = self._workers.ask(
           commands,
           segment,
           errors.Evaluation([task.name for task in tasks], indices, int(seed)),
@@ -254,10 +254,10 @@ class Pool:
 
   def state(self) -> Dict[str, Any]:
     """Returns the counters, JSON-able, between two blocks; see `restore`."""
-    self._crew.check_open('state')
+    self._workers.check_open('state')
     return {
         'num_blocks': self._num_blocks,
-        'episodes_begun': self._crew.control['begun'].tolist(),
+        'episodes_begun': self._workers.control['begun'].tolist(),
     }
 
   def restore(self, state: Mapping[str, Any]) -> None:
@@ -271,8 +271,8 @@ class Pool:
       ValueError: if the state belongs to other numbers of tasks or
         environments.
     """
-    self._crew.check_open('restore')
-    control = self._crew.control
+    self._workers.check_open('restore')
+    control = self._workers.control
     begun, self._num_blocks = argument_checks.counters_of(
         state, control['begun'].shape, 'Pool.restore'
     )
@@ -282,12 +282,12 @@ class Pool:
 
   def wait_until_ready(self) -> None:
     """Waits until every environment is built, or raises a PoolError."""
-    self._crew.check_open('wait_until_ready')
-    self._crew.wait_until_ready()
+    self._workers.check_open('wait_until_ready')
+    self._workers.wait_until_ready()
 
   def close(self) -> None:
     """Ends the workers within a second; does nothing if they have ended."""
-    self._crew.close()
+    self._workers.close()
 
   def __enter__(self) -> 'Pool':
     return self

@@ -22,11 +22,11 @@ class Stopped(Exception):
   """The exception that ends a worker whose parent stops it or has ended."""
 
 
-class Leash:
-  """A leash, which ends a worker when its parent stops it or ends."""
+class StopCheck:
+  """A check that ends a worker when its parent stops it or has ended."""
 
   def __init__(self, stop: np.ndarray, parent: int):
-    """Initialises the leash.
+    """Initialises the check.
 
     Args:
       stop: the shared flag, int64 [1], which the parent sets to 1.
@@ -35,7 +35,7 @@ class Leash:
     self._stop = stop
     self._parent = parent
 
-  def check(self) -> None:
+  def __call__(self) -> None:
     """Raises `Stopped` if the worker should end; it takes 0.2 us."""
     if self._stop[0] or os.getppid() != self._parent:
       raise Stopped
@@ -47,10 +47,10 @@ class Unroller:
   def __init__(
       self,
       plan: work_plan.Plan,
-      hand: Sequence[work_plan.Unit],
+      units: Sequence[work_plan.Unit],
       rows: Sequence[environment_building.Row],
       place: np.ndarray,
-      leash: Leash,
+      stop_check: StopCheck,
       block: Mapping[str, np.ndarray],
       control: Mapping[str, np.ndarray],
   ):
@@ -58,23 +58,23 @@ class Unroller:
 
     Args:
       plan: the plan of the pool.
-      hand: the units of this worker.
+      units: the units of this worker.
       rows: the environments of the units, with their indices.
       place: this worker's row of `control['progress']`, int64
         [`progress.WIDTH`].
-      leash: the leash, which is checked at every step.
+      stop_check: the check, which is called at every step.
       block: the shared arrays of `plan.block_fields()`.
       control: the shared arrays of `plan.control_fields()`.
     """
     self._plan = plan
     self._rows = rows
-    self._tasks = np.array([unit.task for unit in hand], np.int64)
+    self._tasks = np.array([unit.task for unit in units], np.int64)
     self._place = place
-    self._leash = leash
+    self._stop_check = stop_check
     self._block = block
     self._begun, self._start = control['begun'], control['start']
     self._shape = (
-        len(hand),
+        len(units),
         work_plan.rows_per_unit(plan.envs_per_task),
     )  # U, C
     num_rows = self._shape[0] * self._shape[1]
@@ -141,7 +141,7 @@ class Unroller:
     noise = self._draw_noise(block)
     finished = []
     for step in range(self._plan.unroll_length):
-      self._leash.check()
+      self._stop_check()
       try:
         ended = self._step(step, noise[step])
       except number_checks.BadRow as error:

@@ -1,6 +1,7 @@
-"""Cuts a pool's work into units and deals them to workers.
+"""Cuts a pool's work into units and assigns them to workers.
 
-Only the deal depends on the number of workers, so the data of a run do not.
+Only the assignment depends on the number of workers, so the data of a run do
+not.
 """
 
 import dataclasses
@@ -57,8 +58,8 @@ def make_units(num_tasks: int, envs_per_task: int) -> List[Unit]:
   ]
 
 
-def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
-  """Deals items to workers, the costliest first, each to the least loaded.
+def assign(costs: Sequence[float], num_workers: int) -> List[List[int]]:
+  """Assigns items to workers, the costliest first, each to the least loaded.
 
   Args:
     costs: the cost of each item, at least 0, in any unit.
@@ -68,18 +69,18 @@ def deal(costs: Sequence[float], num_workers: int) -> List[List[int]]:
     The positions in `costs` of each worker's items, ascending.
   """
   heap = [(0.0, worker) for worker in range(num_workers)]
-  hands: List[List[int]] = [[] for _ in range(num_workers)]
+  assigned: List[List[int]] = [[] for _ in range(num_workers)]
   for item in sorted(range(len(costs)), key=lambda i: (-costs[i], i)):
     load, worker = heapq.heappop(heap)
-    hands[worker].append(item)
+    assigned[worker].append(item)
     heapq.heappush(heap, (load + costs[item], worker))
-  return [sorted(hand) for hand in hands]
+  return [sorted(items) for items in assigned]
 
 
-def deal_episodes(
+def assign_episodes(
     num_tasks: int, episodes_per_task: int, num_workers: int
 ) -> List[Dict[int, Tuple[int, ...]]]:
-  """Deals evaluation episodes to workers.
+  """Assigns evaluation episodes to workers.
 
   A worker gets whole tasks, or, if there are fewer tasks than workers, a share
   of a task.
@@ -93,7 +94,7 @@ def deal_episodes(
     For each worker, the numbers of its episodes, ascending, by the position of
     the task.
   """
-  hands: List[Dict[int, Tuple[int, ...]]] = [{} for _ in range(num_workers)]
+  assigned: List[Dict[int, Tuple[int, ...]]] = [{} for _ in range(num_workers)]
   for task in range(num_tasks):
     # With fewer tasks than workers, workers i, i + num_tasks, ... share task i.
     sharers = (
@@ -104,8 +105,8 @@ def deal_episodes(
     for share, worker in enumerate(sharers):
       episodes = tuple(range(share, episodes_per_task, len(sharers)))
       if episodes:
-        hands[worker][task] = episodes
-  return hands
+        assigned[worker][task] = episodes
+  return assigned
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,13 +97,15 @@ class _Worker:
     self._control = shared_arrays.SharedArrays.receive(pipe)
     self._block = shared_arrays.SharedArrays.receive(pipe)
     self._place = self._control['progress'][worker]
-    self._leash = unroller.Leash(self._control['stop'], parent)
+    self._stop_check = unroller.StopCheck(self._control['stop'], parent)
     self._plan = _load(plan)
     self._preparation = environment_building.prepare(
         self._plan, worker, self._control
     )
     self._unroller: Optional[unroller.Unroller] = None
-    self._evaluator = evaluator.Evaluator(self._plan, self._place, self._leash)
+    self._evaluator = evaluator.Evaluator(
+        self._plan, self._place, self._stop_check
+    )
     self._policy: Any = None
     self._parameters: Mapping[str, np.ndarray] = {}
     self._version = -1
@@ -111,7 +113,7 @@ class _Worker:
   def run(self) -> None:
     """Serves commands; builds the environments while no command waits."""
     while True:
-      self._leash.check()
+      self._stop_check()
       if self._unroller is None and not self._pipe.poll():
         self._prepare()
       elif self._pipe.poll(_POLL_S):
@@ -123,13 +125,13 @@ class _Worker:
     try:
       next(self._preparation)
     except StopIteration as stop:
-      hand, rows = stop.value
+      units, rows = stop.value
       self._unroller = unroller.Unroller(
           self._plan,
-          hand,
+          units,
           rows,
           self._place,
-          self._leash,
+          self._stop_check,
           self._block,
           self._control,
       )
@@ -146,7 +148,7 @@ class _Worker:
 
   def _on_collect(self, block: int, version: int, restart: bool) -> None:
     while self._unroller is None:
-      self._leash.check()
+      self._stop_check()
       self._prepare()
     if version != self._version:
       self._unroller.select(self._policy, self._parameters)

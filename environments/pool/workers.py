@@ -37,7 +37,7 @@ _WATCH_S = 1.0
 _START_S = 60.0
 
 
-class Crew:
+class Workers:
   """The worker processes of one pool."""
 
   def __init__(
@@ -62,17 +62,17 @@ class Crew:
     self.control = shared_arrays.SharedArrays.create(plan.control_fields())
     self._plan = plan
     self._env_timeout_s = env_timeout_s
-    self._members: List[Member] = []
+    self._workers: List[Worker] = []
     self._is_ready = [False] * plan.num_workers
     self._evaluation: Optional[errors.Evaluation] = None
     # This runs at `close`, when the pool is garbage, or when Python exits.
     self._finalizer = weakref.finalize(
-        self, end, self._members, self.control['stop'], os.getpid()
+        self, end, self._workers, self.control['stop'], os.getpid()
     )
     try:
       with self._close_on_error(), worker_environment():
         for index in range(plan.num_workers):
-          self._members.append(start(index, pickled, env_timeout_s))
+          self._workers.append(start(index, pickled, env_timeout_s))
           # The segments wait in the pipe until the worker has started.
           self._send(index, None, self.control)
           self._send(index, None, block)
@@ -96,7 +96,7 @@ class Crew:
       errors.PoolError: if a worker has failed.
     """
     with self._close_on_error():
-      for index in range(len(self._members)):
+      for index in range(len(self._workers)):
         self._send(index, command, segment)
 
   def ask(
@@ -123,7 +123,7 @@ class Crew:
     with self._close_on_error():
       for index, command in enumerate(commands):
         self._send(index, command, segment)
-      answers = self._gather('done', set(range(len(self._members))))
+      answers = self._gather('done', set(range(len(self._workers))))
     self._evaluation = None
     return [answers[index] for index in range(len(commands))]
 
@@ -153,7 +153,7 @@ class Crew:
       command: Optional[Tuple],
       segment: Optional[shared_arrays.SharedArrays],
   ) -> None:
-    pipe = self._members[index].pipe
+    pipe = self._workers[index].pipe
     try:
       if command is not None:
         pipe.send(command)
@@ -174,8 +174,8 @@ class Crew:
     while waiting:
       sources: Dict[Any, int] = {}
       for i in waiting:
-        sources[self._members[i].pipe] = i
-        sources[self._members[i].process.sentinel] = i
+        sources[self._workers[i].pipe] = i
+        sources[self._workers[i].process.sentinel] = i
       ready = connection.wait(list(sources), timeout=_WATCH_S)
       for i in sorted({sources[source] for source in ready}):
         kind, *content = self._receive(i)
@@ -192,7 +192,7 @@ class Crew:
     Raises:
       errors.PoolError: if the message is an error, or the worker has ended.
     """
-    pipe = self._members[index].pipe
+    pipe = self._workers[index].pipe
     try:
       # A worker that reports an error and ends gives two signs. Read the report
       # first.
@@ -209,7 +209,7 @@ class Crew:
     return message
 
   def _death(self, index: int) -> errors.PoolError:
-    process = self._members[index].process
+    process = self._workers[index].process
     process.join(_WATCH_S)
     phase = int(self.control['progress'][index, progress.PHASE])
     return errors.died(self._locate(index), phase, index, process.exitcode)
@@ -245,7 +245,7 @@ _THREAD_VARIABLES = (
 )
 
 
-class Member(NamedTuple):
+class Worker(NamedTuple):
   """A worker's process and the pipe to it.
 
   Attributes:
@@ -287,7 +287,7 @@ def worker_environment() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
+def start(index: int, plan: bytes, send_timeout_s: float) -> Worker:
   """Starts a worker without waiting for it; call it in `worker_environment`.
 
   Args:
@@ -325,14 +325,14 @@ def start(index: int, plan: bytes, send_timeout_s: float) -> Member:
             'll', int(send_timeout_s), int(send_timeout_s % 1.0 * 1e6) or 1
         ),
     )
-  return Member(process, ours)
+  return Worker(process, ours)
 
 
-def end(members: List[Member], stop: np.ndarray, owner: int) -> None:
+def end(workers: List[Worker], stop: np.ndarray, owner: int) -> None:
   """Asks the workers to stop and kills those that do not stop in time.
 
   Args:
-    members: the workers; the list is empty afterwards.
+    workers: the workers; the list is empty afterwards.
     stop: the shared flag, int64 [1], which is set to 1.
     owner: the id of the process that started the workers. In any other process
       this does nothing.
@@ -340,15 +340,15 @@ def end(members: List[Member], stop: np.ndarray, owner: int) -> None:
   if os.getpid() != owner:
     return  # This is a forked copy of the program, which has no workers.
   stop[0] = 1
-  for member in members:
-    member.pipe.close()  # Wakes a worker that waits for a command.
+  for worker in workers:
+    worker.pipe.close()  # Wakes a worker that waits for a command.
   deadline = time.monotonic() + _STOP_S
-  for member in members:
-    member.process.join(max(deadline - time.monotonic(), 0.0))
-  for member in members:
-    if member.process.is_alive():
-      member.process.kill()
-  for member in members:
-    member.process.join()
-    member.process.close()
-  members.clear()
+  for worker in workers:
+    worker.process.join(max(deadline - time.monotonic(), 0.0))
+  for worker in workers:
+    if worker.process.is_alive():
+      worker.process.kill()
+  for worker in workers:
+    worker.process.join()
+    worker.process.close()
+  workers.clear()

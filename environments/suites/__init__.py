@@ -1,8 +1,8 @@
 """Makes a suite from its name: Meta-World, DAMSEL, mazes or half-cheetahs.
 
 A suite is a description. This module builds no simulator and does not even
-import Meta-World, so a launcher refuses a wrong name at once. The modules beside
-it make suites out of other suites.
+import Meta-World, so a launcher refuses a wrong name at once. The modules
+beside it make suites out of other suites.
 """
 
 import difflib

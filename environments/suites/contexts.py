@@ -71,7 +71,9 @@ def partition(
   centroids = _centroids(whole.name, points, num_contexts, rng)
   nearest = context_environments.nearest(points, centroids)
   tasks = []
-  for i, variations in enumerate(_deal(whole.name, nearest, num_contexts)):
+  for i, variations in enumerate(
+      _assign_variations(whole.name, nearest, num_contexts)
+  ):
     factory = context_environments.ContextFactory(
         whole.factory,
         i,
@@ -195,7 +197,7 @@ def _centroids(
   return best[np.lexsort(best.T[::-1])]
 
 
-def _deal(
+def _assign_variations(
     name: str, nearest: np.ndarray, num_contexts: int
 ) -> List[Tuple[int, ...]]:
   """Returns the variations of each context.
@@ -209,13 +211,13 @@ def _deal(
     return [(0,)] * num_contexts  # The contexts share the only variation.
   counts = [(nearest == i).sum(0) for i in range(num_contexts)]
   owner = np.argmax(counts, axis=0)
-  hands = [
+  variations = [
       tuple(np.flatnonzero(owner == i).tolist()) for i in range(num_contexts)
   ]
-  if not all(hands):
+  if not all(variations):
     raise ValueError(
         f'num_contexts: got {num_contexts}, want fewer: context '
-        f'{hands.index(())} of {name!r} would have none of its '
+        f'{variations.index(())} of {name!r} would have none of its '
         f'{nearest.shape[1]} variations'
     )
-  return hands
+  return variations

@@ -30,7 +30,7 @@ _COLUMNS: Dict[str, csv_tables.Converter] = {
     'trajectory': csv_tables.whole_number,
     'task': str,
     'family': str,
-    'taken_for': str,
+    'taken_for': str,  # The family that the agent inferred, or nothing.
     'latent': _latent,
     'distance': _distance,
     'success': csv_tables.number,
@@ -48,7 +48,7 @@ class Adaptation(NamedTuple):
   latents: np.ndarray  # The latents of the last trajectory, [runs, K, L].
   # 1 if the agent infers the right family, else 0; NaN if it infers none; float
   # [runs, K].
-  taken_for_its_family: np.ndarray
+  inferred_correctly: np.ndarray
 
   @property
   def family_names(self) -> List[str]:
@@ -136,7 +136,7 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
         np.array([table.success for table in tables]),
         np.array([table.distance for table in tables]),
         np.array([table.latents for table in tables]),
-        np.array([table.taken_for_its_family for table in tables]),
+        np.array([table.inferred_correctly for table in tables]),
     )
   return found
 
@@ -150,7 +150,7 @@ class _Table(NamedTuple):
   success: List[List[float]]  # [K, J]
   distance: List[List[float]]  # [K, J]
   latents: List[List[float]]  # [K, L]
-  taken_for_its_family: List[float]  # [K]
+  inferred_correctly: List[float]  # [K]
 
 
 def _read_table(path: pathlib.Path) -> _Table:
@@ -223,12 +223,12 @@ def table(found: Dict[str, Adaptation]) -> str:
               for share in runs.of(runs.success, family).mean(axis=(0, 1))
           )
       )
-    if not np.isnan(runs.taken_for_its_family).any():
+    if not np.isnan(runs.inferred_correctly).any():
       lines.append(
           '  family inferred correctly: '
           + ', '.join(
               f'{display.on_one_line(family)} '
-              f'{runs.of(runs.taken_for_its_family, family).mean():.0%}'
+              f'{runs.of(runs.inferred_correctly, family).mean():.0%}'
               for family in families
           )
       )

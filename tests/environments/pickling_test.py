@@ -9,10 +9,10 @@ import textwrap
 import types
 from typing import Any
 
+from distillery.environments import adapters
 from distillery.environments import base
 from distillery.environments import fakes
 from distillery.environments import pickling
-from distillery.environments.adapters import suites as user_suites
 from helpers import pool_helpers as helpers
 from helpers import user_environments
 import numpy as np
@@ -21,7 +21,7 @@ import pytest
 # A factory of the script, and a pool of it.
 _SCRIPT = """
     from distillery.environments import fakes
-    from distillery.environments.adapters import suites as user_suites
+    from distillery.environments import adapters
     from helpers import pool_helpers as helpers
     from helpers import user_environments
 
@@ -30,7 +30,7 @@ _SCRIPT = """
     if __name__ == '__main__':
       {inner}
       try:
-        suite = user_suites.suite_from_factories('Walks', {{'walk': walk}})
+        suite = adapters.suite_from_factories('Walks', {{'walk': walk}})
         with helpers.make_pool(suite) as pool:
           pool.wait_until_ready()
         print('walks')
@@ -137,7 +137,7 @@ def test_what_a_script_has_for_its_workers_is_taken(tmp_path, arguments):
 
 def test_a_prompt_after_a_script_is_no_file(tmp_path):
   (tmp_path / 'walks.py').write_text(
-      'from distillery.environments.adapters import suites as user_suites\n'
+      'from distillery.environments import adapters\n'
       f'from helpers import user_environments\n{_WALK}\n'
   )
   said = run(
@@ -145,7 +145,7 @@ def test_a_prompt_after_a_script_is_no_file(tmp_path):
       tmp_path,
       textwrap.dedent("""
       try:
-        user_suites.suite_from_factories('Walks', {'walk': walk})
+        adapters.suite_from_factories('Walks', {'walk': walk})
       except ValueError as error:
         print(error)
 
@@ -193,7 +193,7 @@ def fixture_session(monkeypatch):
         lambda main: Holder(main.walk),
         lambda main: main.Own(),
         lambda main: main.Own().method,
-        lambda main: user_suites.AdaptedFactory(main.walk),
+        lambda main: adapters.suites.AdaptedFactory(main.walk),
     ],
     ids=['function', 'partial', 'held', 'instance', 'method', 'adapted'],
 )
@@ -283,7 +283,7 @@ def test_what_cannot_be_unpickled_is_refused(monkeypatch):
       ValueError,
       match=("factory of task 'a': .*not be unpickled again .RecursionError"),
   ):
-    user_suites.suite_from_factories('Unready', {'a': Unready()})
+    adapters.suite_from_factories('Unready', {'a': Unready()})
 
 
 def test_a_script_of_a_program_is_not_run_by_its_processes(monkeypatch):

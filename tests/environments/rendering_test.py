@@ -11,13 +11,13 @@ SIMULATE = """
 import gymnasium
 from distillery.environments.pool import factory as making_pools
 from distillery.environments import suites
-from distillery.environments.adapters import suites as user_suites
+from distillery.environments import adapters
 
 def cheetah(seed):
   return gymnasium.make('HalfCheetah-v5')
 
 if __name__ == '__main__':
-  mine = user_suites.suite_from_factories('Mine', {'run': cheetah})
+  mine = adapters.suite_from_factories('Mine', {'run': cheetah})
   for suite in (mine, *(suites.make_suite(name, seed=0) for name in (
       'HALF_CHEETAH', 'DAMSEL', 'MT1/reach-v3'))):
     environment = suite.train_tasks[0].factory(0)

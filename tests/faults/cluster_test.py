@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from distillery.distributed import ray_engine
+from distillery.distributed import nodes
 from helpers import program_runs
 import psutil
 import pytest
@@ -117,7 +117,7 @@ def test_actors_are_spread_over_machines(machines, tmp_path):
   while launcher.poll() is None:
     for process in psutil.process_iter():
       with contextlib.suppress(psutil.Error, OSError):
-        node = process.environ().get(ray_engine.NODE_VARIABLE)
+        node = process.environ().get(nodes.NODE_VARIABLE)
         if node:
           namespaces.setdefault(node, set()).add(
               os.readlink(f'/proc/{process.pid}/ns/net')

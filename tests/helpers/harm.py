@@ -12,7 +12,7 @@ import sys
 import time
 
 from distillery.agents.core.run_files import checkpoints
-from distillery.distributed import ray_engine
+from distillery.distributed import nodes
 from helpers import program_runs
 import psutil
 
@@ -83,7 +83,7 @@ def process_of(launcher, node):
   """The process that a node lives in; None while there is none."""
   for process in descendants(launcher):
     with contextlib.suppress(psutil.Error):
-      if process.environ().get(ray_engine.NODE_VARIABLE) == node and (
+      if process.environ().get(nodes.NODE_VARIABLE) == node and (
           process.parent().name() == 'raylet'
       ):
         return process

@@ -1,4 +1,4 @@
-"""Environments as users have them, for `user_suites_test`."""
+"""Environments as users have them, for tests of `adapters`."""
 
 import dm_env
 from dm_env import specs

@@ -108,5 +108,5 @@ def test_points_find_goals_that_are_new(tmp_path):
   assert -np.mean(inferred) < RADIUS - 0.2
   # One goal on the boundary between them looks like either.
   families = np.array([task.family for task in suite.test_tasks])
-  right = np.array(FAMILIES)[trajectories[-1].taken_for] == families
+  right = np.array(FAMILIES)[trajectories[-1].inferred_family] == families
   assert right.mean() >= 0.75

@@ -199,7 +199,7 @@ def draw_tasks(families: Sequence[str], num: int, seed: tf.Tensor) -> tf.Tensor:
   family = tf.constant([names.index(name) for name in families])
   task_seed, family_seed = tf.unstack(tf.random.split(seed, 2))
   score = tf.random.stateless_uniform([len(families)], task_seed)
-  # Tasks are dealt out in rounds. In each round every family gives its next
+  # Tasks are drawn in rounds. In each round every family gives its next
   # task, and the families come in a random order.
   is_before = (family == family[:, tf.newaxis]) & (score < score[:, tf.newaxis])
   turn = tf.reduce_sum(tf.cast(is_before, tf.float32), axis=1)

@@ -13,8 +13,8 @@ from distillery.agents.core import actors
 from distillery.agents.core import evaluation
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
+from distillery.agents.core.running import agent_parts
 from distillery.agents.core.running import metrics
-from distillery.agents.core.running import parts
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
 from distillery.distributed import lp
@@ -53,7 +53,9 @@ class LearnerNode:
     self._config = config
     self._num_acting = num_actors
     self._counter = counter
-    self._parts = parts.Parts(setup.make_builder(config), replay, config.seed)
+    self._parts = agent_parts.AgentParts(
+        setup.make_builder(config), replay, config.seed
+    )
     self._learner = self._parts.learner
     self._env_steps = 0
     self._env_steps = self._count()

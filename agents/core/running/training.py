@@ -19,8 +19,8 @@ from distillery.agents.core import builders
 from distillery.agents.core import evaluation
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display as displays
+from distillery.agents.core.running import agent_parts
 from distillery.agents.core.running import metrics as run_metrics
-from distillery.agents.core.running import parts
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
@@ -85,7 +85,9 @@ class Training:
     self._dir = config.run_dir
     self._pool = pool
     self._counter = counting.Counter()
-    self._parts = parts.Parts(builder, client, config.seed, self._counter)
+    self._parts = agent_parts.AgentParts(
+        builder, client, config.seed, self._counter
+    )
     self._learner = self._parts.learner
     self._env_steps = 0
     self._wall_s = 0.0

@@ -47,7 +47,7 @@ class Adapter:
   def latents(self, blocks):
     return np.full((K, 3), len(blocks))
 
-  def taken_for(self, blocks):
+  def inferred_families(self, blocks):
     return np.full(K, 10 + len(blocks))
 
 
@@ -64,7 +64,7 @@ def test_trajectories_come_one_after_another_and_are_kept(num):
   for i, each in enumerate(found):
     np.testing.assert_array_equal(each.success, [False, i > 0])
     np.testing.assert_array_equal(each.latent, np.full((K, 3), i))
-    np.testing.assert_array_equal(each.taken_for, [10 + i, 10 + i])
+    np.testing.assert_array_equal(each.inferred_family, [10 + i, 10 + i])
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from distillery.agents.sac import builder as sac_builder
 from distillery.agents.sac import config as sac_config
 from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
-from distillery.distributed import ray_engine
+from distillery.distributed import nodes
 from dm_env import specs
 import numpy as np
 import pytest
@@ -94,5 +94,5 @@ def test_an_agent_that_acts_in_the_unit_box_has_nothing_to_be_warned_of():
 
 
 def test_nodes_of_a_program_do_not_say_it_again(monkeypatch):
-  monkeypatch.setenv(ray_engine.NODE_VARIABLE, 'learner/0')
+  monkeypatch.setenv(nodes.NODE_VARIABLE, 'learner/0')
   assert not make(GAUSSIAN['trpo'], 0.0, 1000.0)

@@ -17,7 +17,7 @@ from distillery.agents.trpo import builder as trpo_builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning
 from distillery.environments import fakes
-from distillery.environments.adapters import suites as user_suites
+from distillery.environments.adapters import suites
 from distillery.environments.pool import process_pool
 from helpers import pool_helpers
 from helpers import small_pearl
@@ -82,7 +82,7 @@ def test_time_limits_show_where_episodes_end(block, limit):
 
 def users_suite(**changes):
   """Episodes of ten steps; says not how many, unless it is to."""
-  return user_suites.suite_from_factories(
+  return suites.suite_from_factories(
       'Masses',
       {
           task.name: task.factory
@@ -236,7 +236,7 @@ class _Adapter:
   def latents(self, blocks):
     return np.zeros((2, len(blocks)))
 
-  def taken_for(self, blocks):
+  def inferred_families(self, blocks):
     del blocks
 
 

@@ -81,15 +81,15 @@ def test_the_context_is_the_chosen_trajectory_and_all_that_follow():
   )
 
 
-def test_a_task_is_taken_for_a_family_once_all_are_tried():
+def test_a_family_is_inferred_once_all_are_tried():
   blocks = [
       block(1.0, 0.0, -2.0, 1.0),
       block(0.0, 3.0, -1.0, 1.0),
       block(0.5, 2.0, -1.5, 0.0),
   ]
   adapter = make_adapter()
-  assert [adapter.taken_for(blocks[:i]) for i in range(3)] == [None] * 3
-  np.testing.assert_array_equal(adapter.taken_for(blocks), [0, 1, 1, 0])
+  assert [adapter.inferred_families(blocks[:i]) for i in range(3)] == [None] * 3
+  np.testing.assert_array_equal(adapter.inferred_families(blocks), [0, 1, 1, 0])
 
 
 def test_one_prior_is_one_component():

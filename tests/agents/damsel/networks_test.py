@@ -3,7 +3,6 @@
 from distillery.agents.core.replay import transitions
 from distillery.agents.damsel import adaptation
 from distillery.agents.damsel import builder
-from distillery.agents.damsel import learning
 from distillery.agents.damsel import networks as damsel_networks
 from distillery.networks import acting
 from distillery.networks.acting import latent as acting_latent
@@ -52,7 +51,7 @@ def test_scales_are_the_experts():
 def parameters_of(networks):
   return {
       name: variable.numpy()
-      for name, variable in learning.acting_variables(networks).items()
+      for name, variable in damsel_networks.acting_variables(networks).items()
   }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 
 from distillery.environments import fakes
-from distillery.environments.adapters import suites as user_suites
+from distillery.environments.adapters import suites
 from distillery.environments.pool import process_pool
 import dm_env
 from dm_env import specs
@@ -43,7 +43,7 @@ def collect(suite, action_size, num_workers=2):
 
 
 def test_mujoco_environments_of_gymnasium_in_a_pool():
-  suite = user_suites.suite_from_factories(
+  suite = suites.suite_from_factories(
       'Cheetahs',
       {
           'run': user_environments.half_cheetah,
@@ -83,7 +83,7 @@ def test_mujoco_environments_of_gymnasium_in_a_pool():
 
 
 def test_a_terminating_mujoco_environment_in_a_pool():
-  suite = user_suites.suite_from_factories(
+  suite = suites.suite_from_factories(
       'Pendulums', {'upright': user_environments.inverted_pendulum}
   )
   blocks, _, episodes = collect(suite, 1)
@@ -96,7 +96,7 @@ def test_a_terminating_mujoco_environment_in_a_pool():
 
 
 def test_dm_env_environments_in_a_pool():
-  suite = user_suites.suite_from_factories(
+  suite = suites.suite_from_factories(
       'Walks',
       {
           'short': functools.partial(user_environments.Walk, length=5),
@@ -113,7 +113,7 @@ def test_dm_env_environments_in_a_pool():
 @pytest.mark.parametrize('num_workers', [1, 2])
 def test_one_number_for_three_is_reported_with_its_place(num_workers):
   """Also where it is met in what comes before training."""
-  suite = user_suites.suite_from_factories(
+  suite = suites.suite_from_factories(
       'One',
       {
           name: functools.partial(user_environments.OneNumber, last=last)
@@ -138,7 +138,7 @@ def test_tasks_that_do_not_go_together_are_named():
           r"shape: 'a', 'c': \(17,\); 'b': \(4,\)"
       ),
   ):
-    user_suites.suite_from_factories(
+    suites.suite_from_factories(
         'Mix',
         {
             'a': user_environments.half_cheetah,
@@ -153,7 +153,7 @@ def test_tasks_that_do_not_go_together_are_named():
           r'of shape \(1,\) in \[-2.0\] to \[2.0\]'
       ),
   ):
-    user_suites.suite_from_factories(
+    suites.suite_from_factories(
         'Mix',
         {
             'a': user_environments.Walk,
@@ -164,40 +164,38 @@ def test_tasks_that_do_not_go_together_are_named():
 
 def test_what_cannot_be_a_suite_is_refused():
   with pytest.raises(ValueError, match='got none, want at least one'):
-    user_suites.suite_from_factories('None', {})
+    suites.suite_from_factories('None', {})
   with pytest.raises(
       ValueError,
       match=("factory of task 'a': .*cannot be sent to a worker.*not a lambda"),
   ):
-    user_suites.suite_from_factories('Lambda', {'a': lambda seed: None})
+    suites.suite_from_factories('Lambda', {'a': lambda seed: None})
   with pytest.raises(
       ValueError,
       match=(
           "factory of task 'b' failed: ValueError: got a builtins.int, want"
       ),
   ):
-    user_suites.suite_from_factories(
-        'Int', {'a': user_environments.Walk, 'b': int}
-    )
+    suites.suite_from_factories('Int', {'a': user_environments.Walk, 'b': int})
   with pytest.raises(
       ValueError,
       match=("factory of task 'a' failed: RuntimeError: out of order"),
   ):
-    user_suites.suite_from_factories('Broken', {'a': user_environments.broken})
+    suites.suite_from_factories('Broken', {'a': user_environments.broken})
   with pytest.raises(
       ValueError,
       match=(
           "TaskSuite.score of 'Walks': got 'reward', want one of .'success', 're"
       ),
   ):
-    user_suites.suite_from_factories(
+    suites.suite_from_factories(
         'Walks', {'a': user_environments.Walk}, score='reward'
     )
 
 
 def test_a_suite_may_say_how_long_episodes_are():
   walks = {'a': user_environments.Walk}
-  make = user_suites.suite_from_factories
+  make = suites.suite_from_factories
   assert make('Walks', walks).horizon is None
   assert make('Walks', walks, horizon=5).horizon == 5
   for horizon in (0, -3, 2.5, True, '5'):
@@ -214,7 +212,7 @@ def test_a_suite_may_say_how_long_episodes_are():
 
 def test_suites_of_task_environments_are_left_as_they_are():
   tasks = fakes.point_mass_suite(2).tasks
-  suite = user_suites.suite_from_factories(
+  suite = suites.suite_from_factories(
       'Own', {task.name: task.factory for task in tasks}
   )
   environment = suite.tasks[1].factory(0)

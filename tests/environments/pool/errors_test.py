@@ -198,10 +198,10 @@ def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
       num_workers=2,
       env_timeout_s=5.0,
   )
-  crew = pool._crew
-  while crew.control['progress'][0, progress.PHASE] != progress.WAITING:
+  workers = pool._workers
+  while workers.control['progress'][0, progress.PHASE] != progress.WAITING:
     time.sleep(0.01)
-  os.kill(crew._members[0].process.pid, signal.SIGSTOP)
+  os.kill(workers._workers[0].process.pid, signal.SIGSTOP)
   path.touch()
   with pytest.raises(
       process_pool.PoolError,

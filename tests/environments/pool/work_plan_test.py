@@ -1,4 +1,4 @@
-"""How work is cut up, dealt out and seeded."""
+"""How work is cut up, assigned and seeded."""
 
 import itertools
 
@@ -23,42 +23,44 @@ def test_units_cover_every_environment_once(envs_per_task, chunks):
   assert work_plan.rows_per_unit(envs_per_task) == len(chunks[0])
 
 
-def test_the_deal_balances_costs():
+def test_the_assignment_balances_costs():
   costs = [3.0, 1.0, 1.0, 1.0, 2.9, 0.9]
-  hands = work_plan.deal(costs, 2)
-  assert sorted(sum(hands, [])) == list(range(6))
-  loads = [sum(costs[i] for i in hand) for hand in hands]
+  assigned = work_plan.assign(costs, 2)
+  assert sorted(sum(assigned, [])) == list(range(6))
+  loads = [sum(costs[i] for i in items) for items in assigned]
   assert max(loads) < 1.1 * sum(costs) / 2.0
   # Not by count: in turns, the loads would be 4.9 and 4.9 only by luck.
-  assert work_plan.deal([10.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3]]
+  assert work_plan.assign([10.0, 1.0, 1.0, 1.0], 2) == [[0], [1, 2, 3]]
 
 
 def test_more_workers_than_work():
-  assert work_plan.deal([1.0], 3) == [[0], [], []]
-  assert work_plan.deal([0.0, 0.0, 0.0], 2) is not None
+  assert work_plan.assign([1.0], 3) == [[0], [], []]
+  assert work_plan.assign([0.0, 0.0, 0.0], 2) is not None
 
 
 @pytest.mark.parametrize(
     'num_tasks, num_workers', [(1, 1), (1, 3), (2, 3), (3, 2), (5, 2), (4, 4)]
 )
-def test_evaluation_episodes_are_dealt_once_and_evenly(num_tasks, num_workers):
-  hands = work_plan.deal_episodes(num_tasks, 6, num_workers)
-  dealt = sorted(
+def test_evaluation_episodes_are_assigned_once_and_evenly(
+    num_tasks, num_workers
+):
+  assigned = work_plan.assign_episodes(num_tasks, 6, num_workers)
+  found = sorted(
       (task, episode)
-      for hand in hands
-      for task, episodes in hand.items()
+      for by_task in assigned
+      for task, episodes in by_task.items()
       for episode in episodes
   )
-  assert dealt == list(itertools.product(range(num_tasks), range(6)))
-  loads = [sum(map(len, hand.values())) for hand in hands]
+  assert found == list(itertools.product(range(num_tasks), range(6)))
+  loads = [sum(map(len, by_task.values())) for by_task in assigned]
   assert max(loads) <= 6 * -(-num_tasks // num_workers)
-  assert num_tasks < num_workers or len([h for h in hands if h]) == num_workers
+  assert num_tasks < num_workers or all(assigned)
   if num_tasks < num_workers:
     assert all(loads)
 
 
 def test_fewer_episodes_than_sharers():
-  assert work_plan.deal_episodes(1, 1, 3) == [{0: (0,)}, {}, {}]
+  assert work_plan.assign_episodes(1, 1, 3) == [{0: (0,)}, {}, {}]
 
 
 def test_seeds_differ_between_streams_and_places():

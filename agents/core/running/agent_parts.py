@@ -20,7 +20,7 @@ import tensorflow as tf
 _SILENT_S = 2.0
 
 
-class Parts:
+class AgentParts:
   """The learner and the policies of one agent.
 
   Attributes:
