@@ -16,6 +16,7 @@ from typing import Any, Dict, List
 
 from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import display
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.distral import soft_q_learning
 from distillery.agents.distral import tabular
@@ -121,7 +122,7 @@ def _begin(
   Raises:
     ValueError: if it holds anything else, or another process uses it.
   """
-  is_begun = (path / 'config.json').exists()
+  is_begun = json_files.has_config(path)
   found = [name for name in _TABLES if (path / name).exists()]
   if found and not is_begun:
     raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any, List, Mapping, NamedTuple, Sequence
 
 from distillery.agents.a2c import config as a2c_config
 from distillery.agents.core.run_files import checkpoints
-from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import user_paths
 import numpy as np
 
@@ -49,9 +49,7 @@ def read(config: a2c_config.A2CConfig, num_tasks: int) -> InitialRun:
   checkpoint = checkpoints.newest(run)
   if checkpoint is None:
     raise ValueError(f'initial_run: there is no checkpoint in {str(run)!r}.')
-  about = run_directory.read_json(
-      run / 'config.json', agent=str, agent_config=dict
-  )
+  about = json_files.read_config(run, agent=str, agent_config=dict)
   if about['agent'] not in ('a2c', 'distillation'):
     raise ValueError(
         f'initial_run: {str(run)!r} is a run of {about["agent"]}, want '

@@ -132,6 +132,28 @@ def initial_std(default: float, whose: str) -> float:
   )
 
 
+def min_std(default: float, whose: str) -> float:
+  """Returns the lower bound of a Gaussian policy's standard deviation."""
+  return config_fields.field(
+      default,
+      f'The lower bound of the standard deviation of {whose}, in units of the '
+      'action.',
+      config_fields.POSITIVE,
+  )
+
+
+def max_std(default: float, whose: str, more: str = '') -> float:
+  """Returns the upper bound of a Gaussian policy's standard deviation."""
+  return config_fields.field(
+      default,
+      _joined(
+          f'The upper bound of the standard deviation of {whose}, in units of '
+          'the action.',
+          more,
+      ),
+  )
+
+
 def noise_color(default: float) -> float:
   """Returns the color of a Gaussian policy's noise."""
   return config_fields.field(
@@ -143,11 +165,11 @@ def noise_color(default: float) -> float:
   )
 
 
-def observes_task(default: bool, whose: str) -> bool:
-  """Returns whether networks see the task; `whose` names the networks."""
+def observes_task(default: bool, clause: str) -> bool:
+  """Returns whether networks see the task; `clause` is 'policies see'."""
   return config_fields.field(
       default,
-      f'Whether {whose} see the one-hot vector of the task. This needs a suite '
+      f'Whether {clause} the one-hot vector of the task. This needs a suite '
       'without held-out tasks, such as MT10.',
   )
 

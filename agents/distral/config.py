@@ -122,23 +122,16 @@ class DistralConfig:
       'needs lstm_size. Empty: there are no convolutions.',
       config_fields.POSITIVE,
   )
-  shared_observes_task: bool = config_fields.field(
-      False,
-      'Whether pi_0 sees the one-hot vector of the task. This needs a suite '
-      'without held-out tasks, such as MT10.',
-  )
+  shared_observes_task: bool = shared_fields.observes_task(False, 'pi_0 sees')
   initial_std: float = shared_fields.initial_std(1.0, 'pi_0')
-  min_std: float = config_fields.field(
+  min_std: float = shared_fields.min_std(
       0.1,
-      'The lower bound of the standard deviation of pi_0, and of task policies '
-      "that do not build on pi_0 ('separate'), in units of the action.",
-      config_fields.POSITIVE,
+      "pi_0, and of task policies that do not build on pi_0 ('separate')",
   )
-  max_std: float = config_fields.field(
+  max_std: float = shared_fields.max_std(
       1.6,
-      'The upper bound of the standard deviation of pi_0 and of the task '
-      'policies, in units of the action. With narrowing_steps, it is their '
-      'bound at the start.',
+      'pi_0 and of the task policies',
+      'With narrowing_steps, it is their bound at the start.',
   )
   narrowed_std: float = config_fields.field(
       0.4,

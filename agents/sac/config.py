@@ -26,7 +26,9 @@ class SACConfig:
           'update).',
       )
   )
-  observes_task: bool = shared_fields.observes_task(True, 'policy and critics')
+  observes_task: bool = shared_fields.observes_task(
+      True, 'policy and critics see'
+  )
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (400, 400, 400), 'the policy', config_fields.NOT_EMPTY
   )

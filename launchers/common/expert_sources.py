@@ -4,6 +4,7 @@ import pathlib
 from typing import Callable, Literal
 
 from distillery.agents.core.run_files import checkpoints
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import loaded_policy
 from distillery.agents.damsel import experts
 from distillery.environments import base
@@ -62,7 +63,7 @@ def _read(source: str, run_dir: str) -> loaded_policy.LoadedPolicy:
       f'want the directory of a run of launchers/run_sac.py '
       f'--flagfile={flagfile}.'
   )
-  if not (pathlib.Path(run_dir) / 'config.json').exists():
+  if not json_files.has_config(pathlib.Path(run_dir)):
     raise ValueError(f'expert_run {run_dir!r} holds no run; {how}')
   config, suite = trained_suites.read(run_dir)
   found = (config.get('agent'), suite.name)

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 from typing import Any, Dict, Tuple
 
-from distillery.agents.core.run_files import run_directory
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import user_paths
 from distillery.environments import base
 from distillery.environments import suites
@@ -19,16 +19,12 @@ def read(run_dir: str) -> Tuple[Dict[str, Any], base.TaskSuite]:
   `contexts.partition` or `goals.split`.
 
   Raises:
+    OSError: if the run has no versions.json.
     ValueError: if the directory holds no run, or its records cannot be read.
   """
   path = pathlib.Path(user_paths.expand(run_dir))
-  try:
-    config = run_directory.read_json(
-        path / 'config.json', suite=str, seed=int, tasks=list
-    )
-    info = run_directory.read_json(path / 'versions.json')
-  except FileNotFoundError:
-    raise ValueError(f'run_dir {run_dir!r} holds no run.') from None
+  config = json_files.read_config(path, suite=str, seed=int, tasks=list)
+  info = json_files.read(path / 'versions.json')
   try:
     return config, _make(config, info)
   except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -103,7 +103,7 @@ def read(run_dirs: Sequence[str], split: str) -> Dict[str, Adaptation]:
       or runs of a group in their training steps.
   """
   configs = {
-      run_dir: learning_curves.read_config(pathlib.Path(run_dir))
+      run_dir: learning_curves.flat_config(pathlib.Path(run_dir))
       for run_dir in run_dirs
   }
   found: Dict[str, Adaptation] = {}

@@ -75,7 +75,7 @@ def read_runs(
       in their suite, their rewards or their tasks, or have a seed twice.
   """
   configs = {
-      run_dir: learning_curves.read_config(pathlib.Path(run_dir))
+      run_dir: learning_curves.flat_config(pathlib.Path(run_dir))
       for run_dir in run_dirs
   }
   # Success on different tasks, or for different rewards, cannot be compared.
@@ -116,7 +116,7 @@ def by_settings(configs: Dict[str, Dict[str, Any]]) -> Dict[str, List[str]]:
   """Groups runs by their settings.
 
   Args:
-    configs: the config of each run by its directory, see `curves.read_config`.
+    configs: the config of each run by its directory, see `curves.flat_config`.
 
   Returns:
     The directories of each group by its name, which is the agent and the

@@ -11,6 +11,7 @@ import sys
 import threading
 from typing import List, NamedTuple, Sequence, Tuple
 
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import run_contents
 from distillery.agents.core.run_files import run_directory
 from distillery.launchers.figures import studies as study_figures
@@ -185,7 +186,7 @@ class Runner:
     run_dir = self.run_dir(job)
     is_begun = self._is_begun(job)
     if not is_begun and run_dir.exists():
-      if (run_dir / 'config.json').exists():
+      if json_files.has_config(run_dir):
         # Raises a ValueError if another process uses the directory.
         run_directory.RunDirectory(run_dir, resume=True)
       run_contents.clear(run_dir)
@@ -230,7 +231,7 @@ class Runner:
   def write_versions(self) -> None:
     """Writes versions.json: versions now, and the revision of each run."""
     revisions = {
-        str(path.parent.relative_to(self._output_dir)): run_directory.read_json(
+        str(path.parent.relative_to(self._output_dir)): json_files.read(
             path
         ).get('git_revision', 'unknown')
         for path in sorted(self._output_dir.rglob('*/versions.json'))

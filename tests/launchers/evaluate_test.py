@@ -162,9 +162,17 @@ def damage_all(run_dir):
 
 # The change of the run, the arguments, and the error message.
 FAULTS = {
-    'no directory': (None, ['--run_dir='], "run_dir '' holds no run."),
+    'no directory': (
+        None,
+        ['--run_dir='],
+        "run_dir '.' holds no run .no config.json.",
+    ),
     'no such directory': (None, ['--run_dir=rnu'], "run_dir 'rnu' holds no"),
-    'no config': (remove('config.json'), [], "run_dir 'run' holds no run."),
+    'no config': (
+        remove('config.json'),
+        [],
+        "run_dir 'run' holds no run .no config.json.",
+    ),
     'a config of something else': (
         lambda run_dir: (run_dir / 'config.json').write_text('{}'),
         [],

@@ -21,8 +21,8 @@ import pathlib
 from typing import Any, Dict, List, Mapping, Optional
 import warnings
 
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import loaded_policy
-from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
 from distillery.networks import acting
 import numpy as np
@@ -130,11 +130,10 @@ def train_task_names(run_dir: pathlib.Path) -> List[str]:
   """Returns the names of a run's training tasks, in their order.
 
   Raises:
-    OSError: if the run has no config.json.
-    ValueError: if its config.json cannot be read.
+    ValueError: if the run has no config, or its config cannot be read.
   """
-  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
-  tasks = run_directory.read_json(path, tasks=list)['tasks']
+  path = pathlib.Path(user_paths.expand(run_dir))
+  tasks = json_files.read_config(path, tasks=list)['tasks']
   return [
       task.rpartition(' (')[0]
       for task in map(str, tasks)

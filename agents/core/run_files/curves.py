@@ -5,6 +5,7 @@ import pathlib
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core.run_files import csv_tables
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import pictures
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
@@ -67,8 +68,8 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
   ]
 
 
-def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
-  """Reads a run's config.json as one flat mapping of names to values.
+def flat_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
+  """Returns the config of a run as one flat mapping of names to values.
 
   Args:
     run_dir: the directory of a run, or a copy of its result files.
@@ -80,11 +81,11 @@ def read_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
   Raises:
     ValueError: if the file does not have the form in which a run writes it.
   """
-  path = pathlib.Path(user_paths.expand(run_dir)) / 'config.json'
-  if not path.exists():
+  path = pathlib.Path(user_paths.expand(run_dir))
+  if not json_files.has_config(path):
     return {}
   flat: Dict[str, object] = {}
-  for name, value in run_directory.read_json(path).items():
+  for name, value in json_files.read_config(path).items():
     flat.update(value if isinstance(value, dict) else {name: value})
   return flat
 
@@ -159,7 +160,7 @@ def learning_curve(
   """
   evaluations = read_evaluations(evaluation_csv_path)
   policies = policies_of(evaluations)
-  suite = read_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
+  suite = flat_config(pathlib.Path(evaluation_csv_path).parent).get('suite')
   with pictures.picture(
       png_path,
       figsize=(1.5 + 4.5 * len(policies), 4.2),

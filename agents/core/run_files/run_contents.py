@@ -1,10 +1,11 @@
 """Tells whether a run may begin in a directory, or be resumed there."""
 
 import fnmatch
-import json
 import pathlib
 import shutil
 from typing import Collection, List, Sequence
+
+from distillery.agents.core.run_files import json_files
 
 LOCK = '.lock'
 # These may exist before a run begins: as empty folders, or as links to such.
@@ -56,7 +57,7 @@ def refusal(path: pathlib.Path, resume: bool, empty: Collection[str]) -> str:
       for name in _written(path)
       if name not in empty and not (is_unused and name in _BEFORE_A_STEP)
   ]
-  if (path / 'config.json').exists():
+  if json_files.has_config(path):
     return '' if resume or not in_the_way else _of_a_run(path)
   if resume:
     return f'holds no run to resume (no config.json): {_found(path)}; ' + (
@@ -84,16 +85,15 @@ def clear(path: pathlib.Path) -> None:
 def _of_a_run(path: pathlib.Path) -> str:
   """Returns the reason that the directory holds a run, and what to do."""
   try:
-    config = json.loads((path / 'config.json').read_text())
-    run = f'{config["agent"]} on {config["suite"]}'
-  except (KeyError, TypeError, ValueError):
+    config = json_files.read_config(path, agent=str, suite=str)
+  except ValueError:
     return (
         'has a config.json, but no run that can be resumed; want '
         'another directory'
     )
   return (
-      f'is not empty; give --resume to continue the run of {run} in it, '
-      'or another directory'
+      'is not empty; give --resume to continue the run of '
+      f'{config["agent"]} on {config["suite"]} in it, or another directory'
   )
 
 

@@ -12,6 +12,7 @@ from typing import IO, Any, Dict, Iterator, Mapping, Optional, Sequence
 
 from distillery.agents.core.run_files import csv_tables
 from distillery.agents.core.run_files import folders
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import machine
 from distillery.agents.core.run_files import run_contents
 from distillery.agents.core.run_files import user_paths
@@ -138,7 +139,7 @@ class RunDirectory:
       OSError: if there is no such file.
       ValueError: if a run would not have written it in this form.
     """
-    return read_json(self.path / name, **types)
+    return json_files.read(self.path / name, **types)
 
   def check_tables(self) -> None:
     """Checks that the tables of a run to resume can be read.
@@ -258,41 +259,6 @@ class CsvFile:
     return csv_tables.read(
         self._path, {name: csv_tables.whole_number for name in numbers}
     )
-
-
-def read_json(path: pathlib.Path, **types: type) -> Dict[str, Any]:
-  """Reads a JSON file that a run wrote.
-
-  Args:
-    path: the path of the file.
-    **types: the types that some of its values must have, by name.
-
-  Returns:
-    The names and values in the file.
-
-  Raises:
-    OSError: if there is no such file.
-    ValueError: if a run would not have written it in this form; the message
-      names the file.
-  """
-  try:
-    content = json.loads(path.read_text(encoding='utf-8-sig'))
-  except ValueError as error:
-    raise ValueError(
-        f'cannot read {path}: {error}; want the JSON that the run ' 'wrote.'
-    ) from error
-  if not isinstance(content, dict):
-    raise ValueError(
-        f'cannot read {path}: got {str(content)[:40]!r}; want the '
-        'JSON that the run wrote, names and values in braces.'
-    )
-  for name, kind in types.items():
-    if not isinstance(content.get(name), kind):
-      raise ValueError(
-          f'cannot read {path}: {name} is {content.get(name)!r}; '
-          f'want the {kind.__name__} that the run wrote.'
-      )
-  return content
 
 
 def write_csv(path: pathlib.Path, rows: Sequence[Mapping[str, Any]]) -> None:

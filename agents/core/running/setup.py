@@ -11,6 +11,7 @@ from typing import Any, Callable, ClassVar, Dict, Optional, Protocol, Type
 from distillery.agents.core import builders
 from distillery.agents.core import config_fields
 from distillery.agents.core import specs
+from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import devices
 from distillery.environments import base
@@ -247,7 +248,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
 def _refuse_other_run(config: ExperimentConfig, here: Dict[str, Any]) -> None:
   """Raises a ValueError if the run to resume was made with another config."""
   run_dir = config.run_dir
-  there = run_dir.read_json('config.json', agent_config=dict)
+  there = json_files.read_config(run_dir.path, agent_config=dict)
   # A run from before a field was added was trained with the field's default.
   defaults = {
       field.name: field.default

@@ -94,16 +94,10 @@ class TrustRegionConfig:
   hidden_sizes: Tuple[int, ...] = shared_fields.hidden_sizes(
       (150, 100, 50), 'a policy'
   )
-  observes_task: bool = shared_fields.observes_task(True, 'policies')
+  observes_task: bool = shared_fields.observes_task(True, 'policies see')
   initial_std: float = shared_fields.initial_std(1.0, 'a policy')
-  min_std: float = config_fields.field(
-      0.01,
-      'The lower bound of the standard deviation, in units of the action.',
-      config_fields.POSITIVE,
-  )
-  max_std: float = config_fields.field(
-      1.6, 'The upper bound of the standard deviation, in units of the action.'
-  )
+  min_std: float = shared_fields.min_std(0.01, 'a policy')
+  max_std: float = shared_fields.max_std(1.6, 'a policy')
   noise_color: float = shared_fields.noise_color(0.0)
   min_observation_std: float = shared_fields.min_observation_std(0.01)
 

@@ -67,11 +67,11 @@ def test_curves_and_their_mean(tmp_path):
 
 
 def test_config_is_flattened(tmp_path):
-  assert learning_curves.read_config(tmp_path) == {}
+  assert learning_curves.flat_config(tmp_path) == {}
   (tmp_path / 'config.json').write_text(
       json.dumps({'suite': 'MT10', 'agent': {'kl_cost': 1}})
   )
-  assert learning_curves.read_config(tmp_path) == {
+  assert learning_curves.flat_config(tmp_path) == {
       'suite': 'MT10',
       'kl_cost': 1,
   }
@@ -157,7 +157,7 @@ def test_a_damaged_config_is_named(tmp_path, text, says):
       text.encode('utf-8', 'surrogateescape')
   )
   with pytest.raises(ValueError, match=f'cannot read .*config.json: .*{says}'):
-    learning_curves.read_config(tmp_path)
+    learning_curves.flat_config(tmp_path)
 
 
 def test_drawing_loads_nothing_heavy(tmp_path):

@@ -44,7 +44,7 @@ def test_an_unknown_user_is_one_sentence():
     [
         checkpoints.load_policy,
         checkpoints.train_task_names,
-        curves.read_config,
+        curves.flat_config,
         trained_suites.read,
         experts.read,
         experts.digest,
