@@ -79,3 +79,26 @@ META: Mapping[str, Tuple[Tuple[str, ...], Tuple[str, ...]]] = {
         _tasks('bin-picking box-close hand-insert door-lock door-unlock'),
     ),
 }
+
+# The tasks by difficulty, as Seo et al. (2022, "Masked World Models for Visual
+# Control") group them, and LeRobot after them.
+DIFFICULTY: Mapping[str, Tuple[str, ...]] = {
+    'easy': _tasks("""
+        button-press button-press-topdown button-press-topdown-wall
+        button-press-wall coffee-button dial-turn door-close door-lock door-open
+        door-unlock drawer-close drawer-open faucet-close faucet-open
+        handle-press handle-press-side handle-pull handle-pull-side lever-pull
+        plate-slide plate-slide-back plate-slide-back-side plate-slide-side
+        reach reach-wall window-close window-open peg-unplug-side
+    """),
+    'medium': _tasks("""
+        basketball bin-picking box-close coffee-pull coffee-push hammer
+        peg-insert-side push-wall soccer sweep sweep-into
+    """),
+    'hard': _tasks("""
+        assembly hand-insert pick-out-of-hole pick-place push push-back
+    """),
+    'very_hard': _tasks("""
+        shelf-place disassemble stick-pull stick-push pick-place-wall
+    """),
+}

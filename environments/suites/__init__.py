@@ -8,7 +8,7 @@ beside it make suites out of other suites.
 import difflib
 import functools
 from importlib import metadata
-from typing import Callable, Dict, List, Sequence, Tuple
+from typing import Callable, Dict, List, Literal, NamedTuple, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.damsel import environment as damsel_environment
@@ -49,14 +49,19 @@ def make_suite(
     name: the name of the suite, one of the following.
       Meta-World: 'MT10', 'MT25', 'MT50', 'ML10', 'ML25', 'ML45', or
         'MT1/<task>' or 'ML1/<task>' with one of Meta-World's 50 tasks, e.g.
-        'MT1/reach-v3'.
+        'MT1/reach-v3'; 'MT/<tasks>' or 'ML/<train tasks>/<test tasks>' with
+        tasks of one's own choice, e.g. 'MT/push-v3,peg-insert-side-v3'. A list
+        of tasks may hold 'easy', 'medium', 'hard' and 'very_hard', which stand
+        for all tasks of that difficulty (Seo et al. 2022).
       DAMSEL: 'DAMSEL' or 'DAMSEL/sparse'; for experts, 'DAMSEL/train', which
         lacks the held-out tasks, or 'DAMSEL/families', whose observations show
         the target.
       Others: 'MAZES', 'NAVIGATION', 'HALF_CHEETAH' or 'HALF_CHEETAH/<body>'.
     seed: the seed of the goals of Meta-World's tasks, in [0, 2**32 - 1). The
       50 goals of each task are those of `metaworld.MT10(seed)` or the same
-      class of another benchmark. Suites outside Meta-World do not use it.
+      class of another benchmark. With 'MT/<tasks>', task i has the goals of
+      `metaworld.MT1(task, seed + i)`, as in `Meta-World/custom-mt-envs`. Suites
+      outside Meta-World do not use it.
     reward_function_version: the version of Meta-World's rewards, 'v2' (in
       [0, 10] a step) or 'v1' (unbounded). Other suites take only 'v2'.
 
@@ -72,45 +77,27 @@ def make_suite(
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
   if name in _OWN:
     return _own_suite(name, reward_function_version)
-  train: Tuple[str, ...]
-  test: Tuple[str, ...]
-  if name in benchmarks.MULTI_TASK:
-    train, test = benchmarks.MULTI_TASK[name], ()
-  elif name in benchmarks.META:
-    train, test = benchmarks.META[name]
-  else:
-    kind, _, task_name = name.partition('/')
-    if kind not in _SINGLE or task_name not in benchmarks.ALL:
-      raise ValueError(_unknown(name))
-    train = (task_name,)
-    test = train if kind == 'ML1' else ()
+  streams = _goal_streams(name, seed)
   goal_visible = name.startswith('MT')
-  # ML1 tests on its train task with other goals: those of the next seed, as in
-  # Meta-World.
-  test_seed = seed + 1 if name.startswith('ML1/') else seed
-
-  def tasks(
-      split: str, task_names: Sequence[str], goal_seed: int
-  ) -> List[base.Task]:
-    return [
-        base.Task(
-            name=task_name,
-            family=task_name,
-            split=split,
-            factory=metaworld_environment.MetaWorldFactory(
-                task_name,
-                tuple(task_names),
-                goal_seed,
-                goal_visible,
-                reward_function_version,
-            ),
-        )
-        for task_name in task_names
-    ]
-
+  tasks = tuple(
+      base.Task(
+          name=task_name,
+          family=task_name,
+          split=stream.split,
+          factory=metaworld_environment.MetaWorldFactory(
+              task_name,
+              stream.tasks,
+              stream.seed,
+              goal_visible,
+              reward_function_version,
+          ),
+      )
+      for stream in streams
+      for task_name in stream.tasks
+  )
   return base.TaskSuite(
       name=name,
-      tasks=tuple(tasks('train', train, seed) + tasks('test', test, test_seed)),
+      tasks=tasks,
       observation_spec=metaworld_environment.observation_spec(goal_visible),
       action_spec=metaworld_environment.action_spec(),
       info={
@@ -119,6 +106,76 @@ def make_suite(
       },
       horizon=metaworld_environment.HORIZON,
   )
+
+
+class _GoalStream(NamedTuple):
+  """Tasks whose goals are drawn from one random stream, one after another."""
+
+  split: Literal['train', 'test']
+  tasks: Tuple[str, ...]
+  seed: int
+
+
+def _goal_streams(name: str, seed: int) -> List[_GoalStream]:
+  """Returns the tasks of a Meta-World suite, in its order."""
+  kind, *lists = name.split('/')
+  if name in benchmarks.MULTI_TASK:
+    return [_GoalStream('train', benchmarks.MULTI_TASK[name], seed)]
+  if name in benchmarks.META:
+    train, test = benchmarks.META[name]
+  elif kind == 'MT1' and len(lists) == 1 and lists[0] in benchmarks.ALL:
+    return [_GoalStream('train', (lists[0],), seed)]
+  elif kind == 'ML1' and len(lists) == 1 and lists[0] in benchmarks.ALL:
+    # ML1 tests on its train task with other goals: those of the next seed, as
+    # in Meta-World.
+    return [
+        _GoalStream('train', (lists[0],), seed),
+        _GoalStream('test', (lists[0],), seed + 1),
+    ]
+  elif kind == 'MT' and len(lists) == 1:
+    return [
+        _GoalStream('train', (task_name,), (seed + i) % _MAX_SEED)
+        for i, task_name in enumerate(_chosen(name, lists[0]))
+    ]
+  elif kind == 'ML' and len(lists) == 2:
+    train, test = (_chosen(name, chosen) for chosen in lists)
+    both = sorted(set(train) & set(test))
+    if both:
+      raise ValueError(
+          f'suite: {name!r} trains and tests on {", ".join(both)}; want each '
+          'task in one of the two lists.'
+      )
+  else:
+    raise ValueError(_unknown(name))
+  return [_GoalStream('train', train, seed), _GoalStream('test', test, seed)]
+
+
+def _chosen(name: str, chosen: str) -> Tuple[str, ...]:
+  """Returns the tasks of a list in a suite's name.
+
+  Args:
+    name: the name of the suite, for error messages.
+    chosen: tasks and difficulties with commas between them.
+
+  Raises:
+    ValueError: if an entry is unknown, or a task is there twice.
+  """
+  tasks: List[str] = []
+  for entry in chosen.split(','):
+    if entry not in benchmarks.DIFFICULTY and entry not in benchmarks.ALL:
+      known = [*benchmarks.ALL, *benchmarks.DIFFICULTY]
+      raise ValueError(
+          f'suite: got {entry!r} in {name!r}, want Meta-World tasks such as '
+          f'push-v3, or {", ".join(benchmarks.DIFFICULTY)}, with commas between '
+          f'them.{_hint(entry, known)}'
+      )
+    tasks.extend(benchmarks.DIFFICULTY.get(entry, (entry,)))
+  twice = sorted({task for task in tasks if tasks.count(task) > 1})
+  if twice:
+    raise ValueError(
+        f'suite: got {", ".join(twice)} twice in {name!r}; want each task once.'
+    )
+  return tuple(tasks)
 
 
 def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
@@ -131,7 +188,7 @@ def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
 
 
 def suite_names() -> List[str]:
-  """Returns every name that `make_suite` accepts."""
+  """Returns the names that `make_suite` accepts, without lists of tasks."""
   return (
       list(benchmarks.MULTI_TASK)
       + list(benchmarks.META)
@@ -142,10 +199,16 @@ def suite_names() -> List[str]:
 
 def _unknown(name: str) -> str:
   """Returns the error message for an unknown name."""
-  nearest = difflib.get_close_matches(name, suite_names(), n=1, cutoff=0.4)
-  hint = f' Did you mean {nearest[0]!r}?' if nearest else ''
   groups = ', '.join([*benchmarks.MULTI_TASK, *benchmarks.META, *_OWN])
   return (
-      f'suite: got {name!r}, want one of {groups}, or MT1/<task> or ML1/<task> '
-      f"with a Meta-World task such as 'MT1/reach-v3'.{hint}"
+      f'suite: got {name!r}, want one of {groups}, MT1/<task> or ML1/<task> '
+      "with a Meta-World task such as 'MT1/reach-v3', or MT/<tasks> or "
+      "ML/<train tasks>/<test tasks> such as 'MT/push-v3,reach-v3'."
+      f'{_hint(name, suite_names())}'
   )
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+  """Returns a sentence with the known name that is most like `name`, or ''."""
+  nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+  return f' Did you mean {nearest[0]!r}?' if nearest else ''

@@ -20,6 +20,10 @@ _ADDRESS = config_fields.Check(
 )
 
 
+# The number of characters of the suite in a run directory's name.
+_MAX_SUITE_LENGTH = 40
+
+
 @dataclasses.dataclass(frozen=True)
 class RunOptions:
   """The options of a run: its suite, its length and where its results go."""
@@ -27,7 +31,9 @@ class RunOptions:
   suite: str = config_fields.field(
       'MT10',
       'The task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES, '
-      'NAVIGATION, HALF_CHEETAH, or one task, such as MT1/reach-v3.',
+      'NAVIGATION, HALF_CHEETAH; one task, such as MT1/reach-v3; or tasks of '
+      'your choice, such as MT/push-v3,reach-v3 or, with test tasks, '
+      'ML/push-v3,reach-v3/door-open-v3.',
   )
   seed: int = config_fields.field(
       0,
@@ -126,7 +132,8 @@ class RunOptions:
     """
     # UTC, so that names sort by time in every time zone.
     now = datetime.datetime.now(datetime.timezone.utc)
-    suite = self.suite.replace('/', '-')
+    # A list of tasks may be longer than a file's name can be.
+    suite = self.suite.replace('/', '-')[:_MAX_SUITE_LENGTH]
     default_run_dir = os.path.join(
         'runs', f'{agent}_{suite}_seed{self.seed}_{now:%Y%m%d-%H%M%S}'
     )

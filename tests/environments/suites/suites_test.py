@@ -211,6 +211,54 @@ def test_an_unknown_suite_is_refused(name, said):
     suites.make_suite(name, seed=0)
 
 
+def test_chosen_tasks_have_the_goals_of_their_mt1(few_goals):
+  """`Meta-World/custom-mt-envs` gives task i those of MT1 with seed + i."""
+  suite = suites.make_suite('MT/push-v3,peg-insert-side-v3', seed=4)
+  assert [task.split for task in suite.tasks] == ['train', 'train']
+  ours = our_goals(suite, 'train')
+  for i, name in enumerate(['push-v3', 'peg-insert-side-v3']):
+    theirs = metaworld.MT1(name, seed=4 + i)
+    np.testing.assert_array_equal(
+        ours[name], their_goals(theirs.train_tasks)[name]
+    )
+  assert all(task.factory.goal_visible for task in suite.tasks)
+
+
+def test_chosen_train_and_test_tasks_have_the_goals_of_custom_ml(few_goals):
+  suite = suites.make_suite('ML/push-v3,reach-v3/door-open-v3', seed=4)
+  theirs = metaworld.CustomML(['push-v3', 'reach-v3'], ['door-open-v3'], seed=4)
+  assert_goals_are(suite, theirs)
+  assert not any(task.factory.goal_visible for task in suite.tasks)
+
+
+def test_a_difficulty_stands_for_its_tasks():
+  suite = suites.make_suite('MT/reach-v3,hard,very_hard', seed=0)
+  assert [task.name for task in suite.tasks] == [
+      'reach-v3',
+      *benchmarks.DIFFICULTY['hard'],
+      *benchmarks.DIFFICULTY['very_hard'],
+  ]
+  every = [task for tasks in benchmarks.DIFFICULTY.values() for task in tasks]
+  assert sorted(every) == sorted(benchmarks.ALL)
+
+
+@pytest.mark.parametrize(
+    'name, said',
+    (
+        ('MT/pusch-v3,reach-v3', "suite: got 'pusch-v3' in .*mean 'push-v3'"),
+        ('MT/reach-v3,', "suite: got '' in"),
+        ('MT/harder', "mean 'hard'"),
+        ('MT/push-v3,hard', 'suite: got push-v3 twice in'),
+        ('ML/push-v3', "suite: got 'ML/push-v3', want one of"),
+        ('MT/push-v3/reach-v3', 'want one of MT10'),
+        ('ML/push-v3,reach-v3/push-v3', 'trains and tests on push-v3; want'),
+    ),
+)
+def test_a_wrong_choice_of_tasks_is_refused(name, said):
+  with pytest.raises(ValueError, match=said):
+    suites.make_suite(name, seed=0)
+
+
 @pytest.mark.parametrize('seed', (-1, 2**32))
 def test_a_seed_out_of_range_is_refused(seed):
   with pytest.raises(ValueError, match='seed'):

@@ -32,6 +32,16 @@ def test_resolved_fills_in_what_depends_on_the_machine():
   assert run.num_workers == run_options.usable_cores() >= 1
 
 
+def test_a_long_list_of_tasks_makes_a_name_that_a_directory_can_have():
+  suite = 'MT/' + ','.join(f'task-{i}' for i in range(50))
+  run_dir = run_options.RunOptions(suite=suite).resolved('distral').run_dir
+  assert (
+      run_dir.startswith('runs/distral_MT-task-0,task-1,')
+      and '_seed0' in run_dir
+  )
+  assert len(run_dir) < 100
+
+
 def test_resolved_leaves_what_was_given():
   run = run_options.RunOptions(run_dir='a', num_workers=3)
   assert run.resolved('distral') == run
