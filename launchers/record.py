@@ -71,7 +71,7 @@ def _episode(batch: maze_batch.MazeBatch, loaded, index: int):
     action, _, state = policy.sample(
         selected,
         batch.observation[np.newaxis],
-        policy.draw_noise(rng, 1, 1),
+        policy.draw_noise(rng, 1, (0,)),
         state,
     )
     reward, _, ended = batch.step(action[0])

@@ -66,7 +66,7 @@ class MultiTaskPolicy(Protocol):
       which: str,
       low: Sequence[float] = (),
       high: Sequence[float] = (),
-      noise_color: float = 0.0,
+      noise_colors: Sequence[float] = (),
   ) -> acting.ActingPolicy:
     """Returns the same policy in NumPy.
 
@@ -75,7 +75,7 @@ class MultiTaskPolicy(Protocol):
       low: the A lower bounds to which the environment clips continuous actions;
         empty if it does not clip them.
       high: the A upper bounds, or empty.
-      noise_color: the color of a Gaussian policy's noise, >= 0; see
+      noise_colors: the colors of a Gaussian policy's noise, >= 0; see
         `acting.gaussian.colored_noise`.
 
     Returns:

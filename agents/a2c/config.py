@@ -85,7 +85,7 @@ class A2CConfig:
       (64, 64), 'the policy and of the values', config_fields.NOT_EMPTY
   )
   initial_std: float = shared_fields.initial_std(1.0, 'the policy')
-  noise_color: float = shared_fields.noise_color(0.0)
+  noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.1)
 
   def __post_init__(self):

@@ -75,7 +75,7 @@ class PolicyActor(acme.Actor):
           self._selected, rows, self._state
       )
     else:
-      noise = self._policy.draw_noise(self._rng, 1, 1)
+      noise = self._policy.draw_noise(self._rng, 1, (0,))
       action, _, self._state = self._policy.sample(
           self._selected, rows, noise, self._state
       )

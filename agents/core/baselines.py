@@ -1,7 +1,7 @@
 """Makes a random policy, with which a trained policy is compared."""
 
 import dataclasses
-from typing import Mapping, Tuple
+from typing import Mapping, Sequence, Tuple
 
 from dm_env import specs
 import numpy as np
@@ -32,10 +32,15 @@ class RandomPolicy:
     """Does nothing: there are no parameters to gather."""
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
-    """Returns uniform numbers in [0, 1), float32 `[num_steps, num_rows, A]`."""
-    return rng.random((num_steps, num_rows, self.action_size), np.float32)
+    """Returns uniform numbers in [0, 1), float32 `[num_steps, N, A]`."""
+    return rng.random(
+        (num_steps, len(environments), self.action_size), np.float32
+    )
 
   def sample(
       self, selected: None, observation: np.ndarray, noise: np.ndarray

@@ -34,10 +34,16 @@ def _are_positive(value: Any) -> bool:
 
 # For a number above 0, or a tuple of such numbers.
 POSITIVE = Check('{name} must be positive, got {value}.', _are_positive)
-# For a finite number of at least 0.
+
+
+def _are_not_negative(value: Any) -> bool:
+  parts = value if isinstance(value, tuple) else (value,)
+  return all(0.0 <= part < math.inf for part in parts)
+
+
+# For a finite number of at least 0, or a tuple of such numbers.
 NOT_NEGATIVE = Check(
-    '{name} must not be negative, got {value}.',
-    lambda value: 0.0 <= value < math.inf,
+    '{name} must not be negative, got {value}.', _are_not_negative
 )
 FINITE = Check('{name} must be finite, got {value}.', math.isfinite)
 FROM_ZERO_TO_ONE = Check(

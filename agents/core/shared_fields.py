@@ -154,13 +154,15 @@ def max_std(default: float, whose: str, more: str = '') -> float:
   )
 
 
-def noise_color(default: float) -> float:
-  """Returns the color of a Gaussian policy's noise."""
+def noise_colors() -> Tuple[float, ...]:
+  """Returns the colors of a Gaussian policy's noise."""
   return config_fields.field(
-      default,
-      'The color of the noise of continuous actions along an unroll: 0 is '
-      'white (independent steps), 1 is pink, which explores better (Eberhard et '
-      'al. 2023; Hollenstein et al. 2024).',
+      (),
+      'The colors of the noise of continuous actions along an unroll. The '
+      'environments of a task have these colors in turn: with 0,0.5 every '
+      'second one has 0.5. 0 is white noise (independent steps), 1 is pink '
+      'noise (Eberhard et al. 2023; Hollenstein et al. 2024). Empty: white '
+      'noise for all.',
       config_fields.NOT_NEGATIVE,
   )
 

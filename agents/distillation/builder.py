@@ -87,7 +87,7 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     student = networks.acting_policy(
         'task',
         *specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color,
+        noise_colors=self.config.noise_colors,
     )
     if which == 'task':
       return student

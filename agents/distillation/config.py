@@ -41,13 +41,13 @@ class DistillationConfig:
       (64, 64), 'the student', config_fields.NOT_EMPTY
   )
   initial_std: float = shared_fields.initial_std(1.0, 'the student')
-  noise_color: float = shared_fields.noise_color(0.0)
+  noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.1)
 
   def __post_init__(self):
     config_fields.check_fields(self)
-    if self.noise_color and not self.student_probability:
+    if self.noise_colors and not self.student_probability:
       raise ValueError(
-          f'noise_color={self.noise_color} has no effect if only teachers act, '
-          'which have noise of their own; set it to 0.'
+          f'noise_colors={self.noise_colors} has no effect if only teachers act, '
+          'which have noise of their own; leave it empty.'
       )

@@ -1,7 +1,7 @@
 """The policy that acts as student or as teacher, drawn for each unroll."""
 
 import dataclasses
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Sequence, Tuple
 
 from distillery.networks.acting import multi_head as acting_multi_head
 import numpy as np
@@ -43,28 +43,32 @@ class EitherPolicy:
     )
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     """Draws the noise of an unroll, and which of the two acts in it.
 
     Args:
       rng: the generator to draw from.
       num_steps: T, the steps of the unroll.
-      num_rows: the number of environments.
+      environments: the index of each row's environment among those of its task,
+        `[N]`.
 
     Returns:
-      Float32 `[num_steps, num_rows, 2 A + 1]`: the student's noise, the
+      Float32 `[num_steps, N, 2 A + 1]`: the student's noise, the
       teacher's noise, and 1 if the student acts, else 0.
     """
-    is_student = rng.random(num_rows) < self.probability
+    is_student = rng.random(len(environments)) < self.probability
     return np.concatenate(
         [
             *(
-                policy.draw_noise(rng, num_steps, num_rows)
+                policy.draw_noise(rng, num_steps, environments)
                 for policy in (self.student, self.teacher)
             ),
             np.broadcast_to(
-                is_student[:, np.newaxis], (num_steps, num_rows, 1)
+                is_student[:, np.newaxis], (num_steps, len(environments), 1)
             ),
         ],
         axis=-1,

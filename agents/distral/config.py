@@ -147,7 +147,7 @@ class DistralConfig:
       'with two columns. 0: the bounds do not fall.',
       config_fields.NOT_NEGATIVE,
   )
-  noise_color: float = shared_fields.noise_color(0.0)
+  noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(
       0.01, 'It has no effect with lstm_size.'
   )

@@ -100,7 +100,7 @@ class SACBuilder(builders.Builder):
   ) -> acting_squashed.SquashedPolicy:
     return networks.policy.acting_policy(
         *specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color,
+        noise_colors=self.config.noise_colors,
     )
 
   def make_learner(

@@ -79,7 +79,7 @@ class SACConfig:
   )
   target_rate: float = shared_fields.target_rate(0.005)
   initial_temperature: float = shared_fields.initial_temperature(1.0)
-  noise_color: float = shared_fields.noise_color(0.0)
+  noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
   def __post_init__(self):

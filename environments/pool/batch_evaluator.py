@@ -84,7 +84,7 @@ def play(
     if deterministic:
       action, state = policy.deterministic(selected, observation, state)
     else:
-      noise = policy.draw_noise(rng, 1, shape[0] * shape[1])
+      noise = policy.draw_noise(rng, 1, [0] * (shape[0] * shape[1]))
       action, _, state = policy.sample(
           selected, observation, noise.reshape(*shape, *noise.shape[2:]), state
       )

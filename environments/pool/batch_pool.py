@@ -145,7 +145,7 @@ class BatchPool:
       block['state'] = self._state.copy()
     rng = seeds.noise_generator(self._seed, 0, 0, self._num_blocks)
     noise = self._policy.draw_noise(
-        rng, self._length, self._shape[0] * self._shape[1]
+        rng, self._length, [env for _, env in np.ndindex(*self._shape)]
     )
     noise = noise.reshape(self._length, *self._shape, *noise.shape[2:])
     for step in range(self._length):

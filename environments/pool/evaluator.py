@@ -275,7 +275,7 @@ class Evaluator:
 def _draw_noise(policy: Any, rng: np.random.Generator) -> Iterator[np.ndarray]:
   """Yields the noise [1, ...] of one step after another, without end."""
   while True:
-    yield from policy.draw_noise(rng, _NOISE_STEPS, 1)
+    yield from policy.draw_noise(rng, _NOISE_STEPS, (0,))
 
 
 def _gather_noise(

@@ -247,7 +247,7 @@ class Unroller:
         self._policy.draw_noise(
             seeds.noise_generator(self._plan.seed, row.task, row.env, block),
             self._plan.unroll_length,
-            1,
+            (row.env,),
         )
         for row in self._rows
     ]

@@ -21,6 +21,7 @@ from typing import (
     Tuple,
     Type,
     TypeVar,
+    Union,
 )
 
 from absl import flags
@@ -63,27 +64,34 @@ class _PathParser(flags.ArgumentParser):
     return ','.join(map(user_paths.expand, argument.split(',')))
 
 
-class _IntTupleParser(flags.ArgumentParser):
+class _TupleParser(flags.ArgumentParser):
   """A parser of `128,128` as (128, 128) and of the empty string as ()."""
 
-  syntactic_help = 'whole numbers with commas between them'
+  def __init__(self, of: Type[Union[int, float]]):
+    """Initialises the parser; `of` is the type of the numbers."""
+    self._of = of
+    self.syntactic_help = (
+        'whole numbers with commas between them, such as 128,128'
+        if of is int
+        else 'numbers with commas between them, such as 0,0.5'
+    )
 
   def parse(self, argument):
     if isinstance(argument, tuple):
       return argument
     try:
-      return tuple(int(part) for part in argument.split(',') if argument)
+      return tuple(self._of(part) for part in argument.split(',') if argument)
     except ValueError:
       raise ValueError(
-          f'got {argument!r}, want {self.syntactic_help}, such as 128,128'
+          f'got {argument!r}, want {self.syntactic_help}'
       ) from None
 
   def flag_type(self):
-    return 'comma separated integers'
+    return f'comma separated {self._of.__name__}s'
 
 
-class _IntTupleSerializer(flags.ArgumentSerializer):
-  """A writer of tuples as `_IntTupleParser` reads them."""
+class _TupleSerializer(flags.ArgumentSerializer):
+  """A writer of tuples as `_TupleParser` reads them."""
 
   def serialize(self, value):
     return ','.join(str(part) for part in value)
@@ -125,7 +133,7 @@ def define(
   Args:
     config_class: a frozen dataclass. Every field is made by
       `config_fields.field` and has one of the types int, float, bool, str,
-      `Literal` of strings or `Tuple[int, ...]`.
+      `Literal` of strings, `Tuple[int, ...]` or `Tuple[float, ...]`.
     flag_values: the flags to which the new ones are added.
 
   Returns:
@@ -173,18 +181,18 @@ def _define_flag(
   elif typing.get_origin(field_type) is typing.Literal:
     choices = list(typing.get_args(field_type))
     flags.DEFINE_enum(field.name, default, choices, **common)
-  elif field_type == Tuple[int, ...]:
+  elif field_type in (Tuple[int, ...], Tuple[float, ...]):
     flags.DEFINE(
-        _IntTupleParser(),
+        _TupleParser(typing.get_args(field_type)[0]),
         field.name,
         default,
-        serializer=_IntTupleSerializer(),
+        serializer=_TupleSerializer(),
         **common,
     )
   else:
     raise TypeError(
         f'{where}: got the type {field_type}, want int, float, bool, str, a '
-        'Literal of strings or Tuple[int, ...]'
+        'Literal of strings, Tuple[int, ...] or Tuple[float, ...]'
     )
 
 
@@ -241,7 +249,7 @@ def _flag_line(name: str, value: Any) -> str:
   if isinstance(value, bool):
     return f'--{name}' if value else f'--no{name}'
   if isinstance(value, tuple):
-    return f'--{name}={_IntTupleSerializer().serialize(value)}'
+    return f'--{name}={_TupleSerializer().serialize(value)}'
   text = str(value)
   if (
       text != text.rstrip()

@@ -1,7 +1,7 @@
 """Acts with a policy made of columns, in NumPy."""
 
 import dataclasses
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from distillery.networks.acting import categorical
 from distillery.networks.acting import gaussian
@@ -45,7 +45,7 @@ class ColumnPolicy(protocol.ActingPolicy):
     low: the A lower bounds to which the environment clips continuous actions;
       empty if it does not clip them.
     high: the A upper bounds, or empty.
-    noise_color: the color of a Gaussian policy's noise over the steps of an
+    noise_colors: the colors of a Gaussian policy's noise over the steps of an
       unroll, see `acting.gaussian.colored_noise`. Log-probabilities are
       computed for each step alone.
     task_observes_task: True if the task columns see the task's one-hot.
@@ -62,7 +62,7 @@ class ColumnPolicy(protocol.ActingPolicy):
   max_deviation: float
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
-  noise_color: float = 0.0
+  noise_colors: Tuple[float, ...] = ()
   task_observes_task: bool = False
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -90,13 +90,18 @@ class ColumnPolicy(protocol.ActingPolicy):
     )
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     """Draws normal noise, or Gumbel noise if actions are discrete."""
-    shape = (num_steps, num_rows, self.action_size)
     if self.is_discrete:
+      shape = (num_steps, len(environments), self.action_size)
       return rng.gumbel(size=shape).astype(np.float32)
-    return gaussian.colored_noise(rng, shape, self.noise_color)
+    return gaussian.colored_noise(
+        rng, num_steps, environments, self.action_size, self.noise_colors
+    )
 
   def sample(
       self,

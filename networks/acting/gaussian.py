@@ -1,7 +1,7 @@
 """Functions for acting with a Gaussian policy, in NumPy."""
 
 import math
-from typing import Tuple
+from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -9,34 +9,42 @@ _LOG_2PI = math.log(2.0 * math.pi)
 
 
 def colored_noise(
-    rng: np.random.Generator, shape: Tuple[int, ...], color: float
+    rng: np.random.Generator,
+    num_steps: int,
+    environments: Sequence[int],
+    action_size: int,
+    colors: Sequence[float],
 ) -> np.ndarray:
   """Draws standard normal noise that is correlated over time.
 
-  Its power at the frequency f is proportional to f^-color: 0 is white noise, 1
-  pink and 2 red. Each entry by itself is standard normal, for any color. But
-  the actions lean to one side for a while, and so explore further. On-policy,
-  0.5 did best over many tasks (Hollenstein et al. 2024, "Colored Noise in
-  PPO").
+  The power of a row at the frequency f is proportional to f^-color: 0 is white
+  noise, 1 pink and 2 red. Each entry by itself is standard normal, for any
+  color. But colored actions lean to one side for a while, and so explore
+  further (Hollenstein et al. 2024, "Colored Noise in PPO").
 
   Args:
     rng: the generator that the noise is drawn from.
-    shape: the shape `[T, ...]`, time first; entries at one time are
-      independent.
-    color: the exponent, >= 0.
+    num_steps: T, the number of steps.
+    environments: the index of each row's environment among those of its task,
+      `[N]`. Rows are independent.
+    action_size: A, the size of an action.
+    colors: the exponents, >= 0. Environment e has the color
+      `colors[e % len(colors)]`. Empty: white noise.
 
   Returns:
-    The noise, `[T, ...]` float32.
+    The noise, `[T, N, A]` float32.
   """
-  white = rng.standard_normal(shape, dtype=np.float32)
-  num_steps = shape[0]
-  if not color or num_steps < 2:
+  white = rng.standard_normal(
+      (num_steps, len(environments), action_size), dtype=np.float32
+  )
+  if not any(colors) or num_steps < 2:
     return white
+  color = np.array([colors[e % len(colors)] for e in environments])
   frequency = np.abs(np.fft.fftfreq(num_steps))
   frequency[0] = 1.0 / num_steps  # The mean counts as the slowest.
-  amplitude = frequency ** (-0.5 * color)
-  amplitude /= np.sqrt(np.mean(np.square(amplitude)))
-  half = amplitude[: num_steps // 2 + 1].reshape([-1] + [1] * (len(shape) - 1))
+  amplitude = frequency[:, np.newaxis] ** (-0.5 * color)  # [T, N]
+  amplitude /= np.sqrt(np.mean(np.square(amplitude), axis=0))
+  half = amplitude[: num_steps // 2 + 1, :, np.newaxis]
   return np.fft.irfft(
       np.fft.rfft(white, axis=0) * half, num_steps, axis=0
   ).astype(np.float32)

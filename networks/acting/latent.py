@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Dict, List, Mapping, NamedTuple, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from distillery.networks.acting import perceptron
 from distillery.networks.acting import protocol
@@ -67,10 +67,13 @@ class LatentPolicy(protocol.ActingPolicy):
     )
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     return rng.standard_normal(
-        (num_steps, num_rows, len(self.low)), dtype=np.float32
+        (num_steps, len(environments), len(self.low)), dtype=np.float32
     )
 
   def sample(

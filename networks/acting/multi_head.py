@@ -1,7 +1,7 @@
 """Acts with a policy that has one head for each task, in NumPy."""
 
 import dataclasses
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
@@ -28,7 +28,7 @@ class MultiHeadPolicy(protocol.ActingPolicy):
     action_size: A, the size of an action.
     num_layers: the number of layers of a network.
     max_deviation: the bound that standardised observations are clipped to.
-    noise_color: the color of the noise over the steps of an unroll, see
+    noise_colors: the colors of the noise over the steps of an unroll, see
       `acting.gaussian.colored_noise`. Log-probabilities are computed for each
       step alone.
     low: the A lower bounds to which the environment clips actions; empty if it
@@ -40,7 +40,7 @@ class MultiHeadPolicy(protocol.ActingPolicy):
   action_size: int
   num_layers: int
   max_deviation: float
-  noise_color: float = 0.0
+  noise_colors: Tuple[float, ...] = ()
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
   prefix: str = ''
@@ -81,10 +81,13 @@ class MultiHeadPolicy(protocol.ActingPolicy):
     )
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     return gaussian.colored_noise(
-        rng, (num_steps, num_rows, self.action_size), self.noise_color
+        rng, num_steps, environments, self.action_size, self.noise_colors
     )
 
   def sample(

@@ -1,7 +1,7 @@
 """What policies in NumPy provide; the policies of this folder inherit it."""
 
 import dataclasses
-from typing import Any, Dict, Protocol, Tuple, Union
+from typing import Any, Dict, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -47,17 +47,21 @@ class _Policy(Protocol):
     """
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     """Draws the noise of an unroll.
 
     Args:
       rng: the generator that the noise is drawn from.
       num_steps: the number of steps of the unroll.
-      num_rows: the number of environments.
+      environments: the index of each row's environment among those of its task,
+        `[N]`.
 
     Returns:
-      The noise, `[num_steps, num_rows, ...]` float32.
+      The noise, `[num_steps, N, ...]` float32.
     """
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Dict, List, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 from distillery.networks.acting import categorical
 from distillery.networks.acting import perceptron
@@ -93,12 +93,15 @@ class RecurrentPolicy(protocol.StatefulPolicy):
     return selected
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     """Draws Gumbel noise."""
-    return rng.gumbel(size=(num_steps, num_rows, self.num_actions)).astype(
-        np.float32
-    )
+    return rng.gumbel(
+        size=(num_steps, len(environments), self.num_actions)
+    ).astype(np.float32)
 
   def sample(
       self,

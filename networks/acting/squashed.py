@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.networks.acting import gaussian
 from distillery.networks.acting import perceptron
@@ -39,7 +39,7 @@ class SquashedPolicy(protocol.ActingPolicy):
     max_log_std: the upper bound that it is clipped to.
     latents: the name of the parameter that holds each task's latent, `[K, L]`,
       which follows the observation; '' if there is none.
-    noise_color: the color of the noise over the steps of an unroll, see
+    noise_colors: the colors of the noise over the steps of an unroll, see
       `acting.gaussian.colored_noise`. Log-probabilities are computed for each
       step alone.
     is_noisy: True to let `sample` draw actions; False to let it return the
@@ -55,7 +55,7 @@ class SquashedPolicy(protocol.ActingPolicy):
   min_log_std: float
   max_log_std: float
   latents: str = ''
-  noise_color: float = 0.0
+  noise_colors: Tuple[float, ...] = ()
   is_noisy: bool = True
 
   def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[int, int]:
@@ -108,10 +108,13 @@ class SquashedPolicy(protocol.ActingPolicy):
     )
 
   def draw_noise(
-      self, rng: np.random.Generator, num_steps: int, num_rows: int
+      self,
+      rng: np.random.Generator,
+      num_steps: int,
+      environments: Sequence[int],
   ) -> np.ndarray:
     return gaussian.colored_noise(
-        rng, (num_steps, num_rows, self.action_size), self.noise_color
+        rng, num_steps, environments, self.action_size, self.noise_colors
     )
 
   def sample(

@@ -228,7 +228,7 @@ class ColumnPolicy(snt.Module):
       which: str,
       low: Sequence[float] = (),
       high: Sequence[float] = (),
-      noise_color: float = 0.0,
+      noise_colors: Sequence[float] = (),
   ) -> acting_columns.ColumnPolicy:
     """Returns the same policy in NumPy.
 
@@ -237,7 +237,7 @@ class ColumnPolicy(snt.Module):
       low: the A lower bounds to which the environment clips continuous actions;
         empty if it does not clip them.
       high: the A upper bounds, or empty.
-      noise_color: the color of a Gaussian policy's noise, >= 0; see
+      noise_colors: the colors of a Gaussian policy's noise, >= 0; see
         `acting.gaussian.colored_noise`.
 
     Returns:
@@ -254,7 +254,7 @@ class ColumnPolicy(snt.Module):
         task_observes_task=self._task_columns.observes_task,
         precision_offset=self._precision_offset,
         max_deviation=normalizer.MAX_DEVIATION,
-        noise_color=noise_color,
+        noise_colors=tuple(noise_colors),
         low=tuple(low),
         high=tuple(high),
     )

@@ -196,7 +196,7 @@ class MultiHeadPolicy(snt.Module):
       which: str,
       low: Sequence[float] = (),
       high: Sequence[float] = (),
-      noise_color: float = 0.0,
+      noise_colors: Sequence[float] = (),
   ) -> acting_multi_head.MultiHeadPolicy:
     """Returns the same policy in NumPy.
 
@@ -206,7 +206,7 @@ class MultiHeadPolicy(snt.Module):
       low: the A lower bounds to which the environment clips continuous actions;
         empty if it does not clip them.
       high: the A upper bounds, or empty.
-      noise_color: the color of the noise, >= 0; see
+      noise_colors: the colors of the noise, >= 0; see
         `acting.gaussian.colored_noise`.
 
     Returns:
@@ -217,7 +217,7 @@ class MultiHeadPolicy(snt.Module):
         action_size=self._action_size,
         num_layers=len(self._net.layers('weights')),
         max_deviation=normalizer.MAX_DEVIATION,
-        noise_color=noise_color,
+        noise_colors=tuple(noise_colors),
         low=tuple(low),
         high=tuple(high),
     )

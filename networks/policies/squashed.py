@@ -102,7 +102,7 @@ class SquashedPolicy(snt.Module):
       low: Sequence[float],
       high: Sequence[float],
       latents: str = '',
-      noise_color: float = 0.0,
+      noise_colors: Sequence[float] = (),
   ) -> acting_squashed.SquashedPolicy:
     """Returns the same policy in NumPy.
 
@@ -112,7 +112,7 @@ class SquashedPolicy(snt.Module):
       latents: the name of the parameter that holds each task's latent, which
         follows the observation; '' if there is none. See
         `acting.squashed.SquashedPolicy`.
-      noise_color: the color of the noise, >= 0; see
+      noise_colors: the colors of the noise, >= 0; see
         `acting.gaussian.colored_noise`.
 
     Returns:
@@ -128,5 +128,5 @@ class SquashedPolicy(snt.Module):
         min_log_std=MIN_LOG_STD,
         max_log_std=MAX_LOG_STD,
         latents=latents,
-        noise_color=noise_color,
+        noise_colors=tuple(noise_colors),
     )

@@ -42,7 +42,6 @@ def test_what_must_be_positive(make, name, value):
         'value_learning_rate',
         'min_std',
         'min_observation_std',
-        'noise_color',
         'discount',
         'gae_lambda',
         'initial_std',
@@ -54,10 +53,10 @@ def test_nan_is_refused(make, name):
     make(**{name: NAN})
 
 
-@pytest.mark.parametrize('value', [-1e-9, float('inf')])
+@pytest.mark.parametrize('value', [-1e-9, float('inf'), NAN])
 def test_noise_has_no_negative_color(make, value):
-  with pytest.raises(ValueError, match='^noise_color must not be negative'):
-    make(noise_color=value)
+  with pytest.raises(ValueError, match='^noise_colors must not be negative'):
+    make(noise_colors=(0.0, value))
 
 
 @pytest.mark.parametrize('value', [-0.01, 1.01])

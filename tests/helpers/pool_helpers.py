@@ -33,9 +33,9 @@ class GaussianPolicy:
       raise ArithmeticError('cannot select')
     return {name: value[task_index] for name, value in parameters.items()}
 
-  def draw_noise(self, rng, num_steps, num_rows):
+  def draw_noise(self, rng, num_steps, environments):
     return rng.standard_normal(
-        (num_steps, num_rows, self.action_size), dtype=np.float32
+        (num_steps, len(environments), self.action_size), dtype=np.float32
     )
 
   def deterministic(self, selected, observation):
@@ -61,8 +61,8 @@ class TablePolicy:
   def select_tasks(self, parameters, task_index):
     return parameters['logits'][task_index]
 
-  def draw_noise(self, rng, num_steps, num_rows):
-    return rng.gumbel(size=(num_steps, num_rows, 4)).astype(np.float32)
+  def draw_noise(self, rng, num_steps, environments):
+    return rng.gumbel(size=(num_steps, len(environments), 4)).astype(np.float32)
 
   def deterministic(self, selected, observation):
     logits = np.matmul(observation, selected)
@@ -83,8 +83,10 @@ class SeekingPolicy:
   def select_tasks(self, parameters, task_index):
     return parameters['goal'][task_index][:, np.newaxis]
 
-  def draw_noise(self, rng, num_steps, num_rows):
-    return rng.standard_normal((num_steps, num_rows, 2), dtype=np.float32)
+  def draw_noise(self, rng, num_steps, environments):
+    return rng.standard_normal(
+        (num_steps, len(environments), 2), dtype=np.float32
+    )
 
   def deterministic(self, selected, observation):
     return (selected - observation) / np.float32(0.1)

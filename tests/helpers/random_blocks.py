@@ -44,7 +44,7 @@ def act(policy, which, observation, rng):
       },
       np.arange(num_tasks),
   )
-  noise = twin.draw_noise(rng, len(observation), num_tasks * num_envs)
+  noise = twin.draw_noise(rng, len(observation), range(num_tasks * num_envs))
   return [
       np.stack(x)
       for x in zip(

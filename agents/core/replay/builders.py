@@ -96,16 +96,18 @@ class OnPolicyBuilder(builders.Builder):
 
     Args:
       config: the agent's config, with `envs_per_task`, `unroll_length` and
-        `noise_color`.
+        `noise_colors`.
       spec: the description of the tasks.
 
     Raises:
-      ValueError: if `noise_color` is not 0 and actions are discrete.
+      ValueError: if there are `noise_colors` and actions are discrete.
     """
-    if config.noise_color and isinstance(spec.action_spec, specs.DiscreteArray):
+    if config.noise_colors and isinstance(
+        spec.action_spec, specs.DiscreteArray
+    ):
       raise ValueError(
-          f'noise_color={config.noise_color} has no effect on '
-          'discrete actions; set it to 0.'
+          f'noise_colors={config.noise_colors} has no effect on '
+          'discrete actions; leave it empty.'
       )
     config_checks.warn_of_width(
         config, spec.action_spec, *core_specs.action_bounds(spec.action_spec)
@@ -149,5 +151,5 @@ class OnPolicyBuilder(builders.Builder):
     return networks.policy.acting_policy(
         which,
         *core_specs.action_bounds(self.spec.action_spec),
-        noise_color=self.config.noise_color,
+        noise_colors=self.config.noise_colors,
     )

@@ -98,7 +98,7 @@ class TrustRegionConfig:
   initial_std: float = shared_fields.initial_std(1.0, 'a policy')
   min_std: float = shared_fields.min_std(0.01, 'a policy')
   max_std: float = shared_fields.max_std(1.6, 'a policy')
-  noise_color: float = shared_fields.noise_color(0.0)
+  noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.01)
 
   def __post_init__(self):

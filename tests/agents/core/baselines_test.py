@@ -7,7 +7,7 @@ import pytest
 
 
 def draw(policy, num_rows=20_000):
-  noise = policy.draw_noise(np.random.default_rng(0), 1, num_rows)
+  noise = policy.draw_noise(np.random.default_rng(0), 1, range(num_rows))
   observation = np.zeros((num_rows, 1, 3), np.float32)
   return policy.sample(
       policy.select_tasks({}, np.zeros(num_rows, int)),

@@ -160,7 +160,9 @@ def test_who_acts_does_as_the_networks(which):
   np.testing.assert_allclose(
       action[..., 1], 2.0 * unit[..., 1] - 1.0, atol=1e-5
   )
-  noise = policy.draw_noise(np.random.default_rng(0), 1, 3 * K).reshape(K, 3, A)
+  noise = policy.draw_noise(np.random.default_rng(0), 1, range(3 * K)).reshape(
+      K, 3, A
+  )
   noisy, log_prob = policy.sample(selected, observation, noise)
   np.testing.assert_allclose(
       noisy, np.clip(action + noise * [0.1, 0.2], [-1.0, -3.0], 1.0), atol=1e-6

@@ -138,18 +138,18 @@ def test_what_is_no_teacher_is_refused(tmp_path):
       tmp_path / 'loud',
       loud,
       ['c'],
-      twin=loud.acting_policy('task', noise_color=1.0),
+      twin=loud.acting_policy('task', noise_colors=(1.0,)),
   )
   with pytest.raises(
       ValueError,
       match=(
-          'in different ways, noise_color=0.0 in .*/a and 1.0 in .*/loud; want'
+          r'in different ways, noise_colors=\(\) in .*/a and \(1.0,\) in .*/loud; want'
       ),
   ):
     frozen.read([a, loud], ['a', 'c'], act=True)
   # It does not matter if they do not act, or are not chosen.
   assert frozen.read([a, loud], ['a', 'c'], act=False).parameters
-  assert frozen.read([loud, a], ['a'], act=True).policy.noise_color == 0.0
+  assert frozen.read([loud, a], ['a'], act=True).policy.noise_colors == ()
   with pytest.raises(ValueError, match='no checkpoint in .*nothing'):
     frozen.read([str(tmp_path / 'nothing')], ['a'], act=True)
   with pytest.raises(ValueError, match='teachers: got none'):
@@ -237,7 +237,7 @@ def test_who_acts_is_drawn_for_each_unroll_of_an_environment():
       },
   }
   selected = both.select_tasks(parameters, np.arange(K))
-  noise = both.draw_noise(np.random.default_rng(0), T, K * 1000).reshape(
+  noise = both.draw_noise(np.random.default_rng(0), T, range(K * 1000)).reshape(
       T, K, 1000, 2 * A + 1
   )
   is_student = noise[..., -1] == 1.0

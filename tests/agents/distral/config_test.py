@@ -127,6 +127,8 @@ def test_discrete_actions_have_no_noise_to_color():
   spec = core_specs.AgentSpec(
       2, 0, specs.Array([3], np.float32), specs.DiscreteArray(4)
   )
-  with pytest.raises(ValueError, match='noise_color=0.5 has no effect on'):
-    builder.DistralBuilder(make(noise_color=0.5), spec)
+  with pytest.raises(
+      ValueError, match=r'noise_colors=\(0.5,\) has no effect on'
+  ):
+    builder.DistralBuilder(make(noise_colors=(0.5,)), spec)
   builder.DistralBuilder(make(), spec)

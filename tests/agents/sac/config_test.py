@@ -54,7 +54,7 @@ def test_what_must_be_positive(name, value):
             dict(entropy_per_dimension=float('nan')),
             'entropy_per_dimension must',
         ),
-        (dict(noise_color=-1.0), 'noise_color must not be negative'),
+        (dict(noise_colors=(0.0, -1.0)), 'noise_colors must not be negative'),
         (dict(envs_per_task=0), 'envs_per_task must be positive, got 0'),
         (dict(unroll_length=-1), 'unroll_length must be positive, got -1'),
         (dict(hidden_sizes=(8, 0)), 'hidden_sizes must be positive, got'),
@@ -179,11 +179,11 @@ def test_learns_after_the_random_steps_and_keeps_to_its_ratio():
 
 def test_its_policy_acts_as_the_config_says():
   made = builder.SACBuilder(
-      small.make_config(noise_color=0.7), small.make_spec()
+      small.make_config(noise_colors=(0.7,)), small.make_spec()
   )
   policy = made.make_policy(made.make_networks(0), 'shared')
-  assert (policy.noise_color, policy.low, policy.high) == (
-      0.7,
+  assert (policy.noise_colors, policy.low, policy.high) == (
+      (0.7,),
       (-2.0, 0.0),
       (2.0, 1.0),
   )

@@ -59,8 +59,8 @@ class Forgetful:
   def select_tasks(self, parameters, task_index):
     return task_index
 
-  def draw_noise(self, rng, num_steps, num_rows):
-    return rng.random((num_steps, num_rows, 4))
+  def draw_noise(self, rng, num_steps, environments):
+    return rng.random((num_steps, len(environments), 4))
 
   def sample(self, selected, observation, noise):
     return noise.argmax(-1).astype(np.int32), np.full(
@@ -164,6 +164,21 @@ def test_a_pool_restored_goes_on_like_one_restarted():
   assert pool.state() == other.state() != state
   with pytest.raises(ValueError, match=r'\(4, 2\), want \(4, 3\)'):
     other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
+
+
+class ByEnvironment(Forgetful):
+  """A policy whose action is the index of the environment."""
+
+  def draw_noise(self, rng, num_steps, environments):
+    one_hot = np.eye(4)[list(environments)]
+    return np.broadcast_to(one_hot, (num_steps, *one_hot.shape))
+
+
+def test_noise_is_drawn_for_each_environment_of_a_task():
+  (block,) = collect(make_pool(ByEnvironment()), 1)
+  np.testing.assert_array_equal(
+      block['action'], np.broadcast_to(np.arange(E), (K, T, E))
+  )
 
 
 def test_a_seed_is_a_run_and_another_another():

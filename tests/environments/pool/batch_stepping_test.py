@@ -22,8 +22,8 @@ class Still:
   def select_tasks(self, parameters, task_index):
     return None
 
-  def draw_noise(self, rng, num_steps, num_rows):
-    return np.zeros((num_steps, num_rows, 1), np.float32)
+  def draw_noise(self, rng, num_steps, environments):
+    return np.zeros((num_steps, len(environments), 1), np.float32)
 
   def sample(self, selected, observation, noise):
     return noise, noise[..., 0]

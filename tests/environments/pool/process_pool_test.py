@@ -157,6 +157,29 @@ def test_noise_differs_between_environments_and_blocks():
   assert len(np.unique(drawn, axis=0)) == 3 * 2 * 2
 
 
+class ByEnvironment(helpers.GaussianPolicy):
+  """A policy whose action is the index of the environment, over 10."""
+
+  def draw_noise(self, rng, num_steps, environments):
+    column = np.array(environments, np.float32)[:, np.newaxis] / 10
+    return np.broadcast_to(column, (num_steps, len(column), self.action_size))
+
+  def sample(self, selected, observation, noise):
+    return noise, noise[..., 0]
+
+
+def test_noise_is_drawn_for_each_environment_of_a_task():
+  """A policy may act with other noise in each; see `colored_noise`."""
+  with helpers.make_pool(fakes.point_mass_suite(2), envs_per_task=3) as pool:
+    pool.set_policy(ByEnvironment(), helpers.parameters_for(2))
+    action = pool.collect()['action']
+  np.testing.assert_allclose(
+      action,
+      np.broadcast_to(np.arange(3)[:, np.newaxis] / 10, action.shape),
+      rtol=1e-6,
+  )
+
+
 def test_termination_has_discount_zero():
   suite = fakes.grid_suite(2)
   with helpers.make_pool(suite, envs_per_task=2, unroll_length=200) as pool:

@@ -28,6 +28,7 @@ class Config:
   name: str = config_fields.field('', 'The name.')
   kind: Literal['one', 'two'] = config_fields.field('one', 'The kind.')
   sizes: Tuple[int, ...] = config_fields.field((128, 64), 'The sizes.')
+  colors: Tuple[float, ...] = config_fields.field((), 'The colors.')
 
   def __post_init__(self):
     config_fields.check_fields(self)
@@ -52,7 +53,8 @@ def test_every_type_is_read():
       '--name=a b',
       '--kind=two',
       '--sizes=7,8,9',
-  ) == Config(5000, 3e-4, False, 'a b', 'two', (7, 8, 9))
+      '--colors=0,0.5',
+  ) == Config(5000, 3e-4, False, 'a b', 'two', (7, 8, 9), (0.0, 0.5))
   assert parse('--sizes=').sizes == ()
 
 
@@ -67,6 +69,7 @@ def test_every_type_is_read():
         ('--kind=three', 'should be one of'),
         ('--sizes=1,b', '128,128'),
         ('--sizes=1.5', '128,128'),
+        ('--colors=0,b', 'numbers with commas between them, such as 0,0.5'),
         ('--nmu_steps=1', 'num_steps'),
     ],
 )

@@ -87,7 +87,9 @@ def test_equals_tensorflow(
   task_index = np.array([2, 0, 1, 2])
   observation = observations(len(task_index))
   selected = twin.select_tasks(arrays(policy), task_index)
-  noise = twin.draw_noise(np.random.default_rng(0), 1, 4 * C).reshape(4, C, 4)
+  noise = twin.draw_noise(np.random.default_rng(0), 1, range(4 * C)).reshape(
+      4, C, 4
+  )
   action, log_prob = twin.sample(selected, observation, noise)
   mode = twin.deterministic(selected, observation)
   assert log_prob.dtype == np.float32 and log_prob.shape == (4, C)
@@ -169,7 +171,7 @@ def test_a_row_does_not_depend_on_the_units_that_share_the_call(
   twin, parameters = policy.acting_policy('task', *bounds), arrays(policy)
   task_index = np.array([0, 0, 1, 1, 1, 2, 2])
   x = observations(7)
-  noise = twin.draw_noise(np.random.default_rng(0), 7, C)
+  noise = twin.draw_noise(np.random.default_rng(0), 7, range(C))
 
   def act(units):
     selected = twin.select_tasks(parameters, task_index[units])
@@ -205,7 +207,7 @@ def test_frequencies_of_discrete_actions(architecture):
   # Few dimensions of state, many draws: units that all hold one observation.
   x = np.repeat(observations(1)[:, 1:], 2, axis=1)
   selected = twin.select_tasks(arrays(policy), np.array([1]))
-  noise = twin.draw_noise(np.random.default_rng(0), 4000, C)
+  noise = twin.draw_noise(np.random.default_rng(0), 4000, range(C))
   drawn = np.array([twin.sample(selected, x, n[np.newaxis])[0] for n in noise])
   rows = np.zeros((K, C, D), np.float32)
   rows[1] = x[0]
@@ -220,7 +222,7 @@ def test_moments_of_continuous_actions():
   twin = policy.acting_policy('task')
   x = np.repeat(observations(1)[:, 1:], 2, axis=1)
   selected = twin.select_tasks(arrays(policy), np.array([1]))
-  noise = twin.draw_noise(np.random.default_rng(0), 4000, C)
+  noise = twin.draw_noise(np.random.default_rng(0), 4000, range(C))
   drawn = np.concatenate(
       [twin.sample(selected, x, n[np.newaxis])[0][0] for n in noise]
   )
@@ -272,21 +274,23 @@ def test_deterministic_action_is_the_mean_of_the_clipped_one(
 @pytest.mark.parametrize('is_discrete', [False, True])
 def test_noise_is_the_generators_own(is_discrete):
   twin = make('two_column', is_discrete, False).acting_policy('task')
-  first = twin.draw_noise(np.random.default_rng(1), 3, 5)
+  first = twin.draw_noise(np.random.default_rng(1), 3, range(5))
   assert first.shape == (3, 5, 4) and first.dtype == np.float32
   np.testing.assert_array_equal(
-      first, twin.draw_noise(np.random.default_rng(1), 3, 5)
+      first, twin.draw_noise(np.random.default_rng(1), 3, range(5))
   )
-  assert (first != twin.draw_noise(np.random.default_rng(2), 3, 5)).all()
+  assert (first != twin.draw_noise(np.random.default_rng(2), 3, range(5))).all()
 
 
 def test_colored_noise_moves_the_actions_and_keeps_their_log_probability():
   policy = make('two_column', False, False)
-  twin = policy.acting_policy('task', noise_color=1.0)
-  noise = twin.draw_noise(np.random.default_rng(1), 100, 5)
+  twin = policy.acting_policy('task', noise_colors=(1.0,))
+  noise = twin.draw_noise(np.random.default_rng(1), 100, range(5))
   np.testing.assert_array_equal(
       noise,
-      acting_gaussian.colored_noise(np.random.default_rng(1), (100, 5, 4), 1.0),
+      acting_gaussian.colored_noise(
+          np.random.default_rng(1), 100, range(5), 4, (1.0,)
+      ),
   )
   white = policy.acting_policy('task')
   selected = twin.select_tasks(arrays(policy), np.array([0]))

@@ -62,7 +62,9 @@ def test_numpy_acting_is_the_same(architecture, hidden_sizes):
   selected = twin.select_tasks(parameters, order)
   # Rows of the same task, whichever unit they are in.
   want = policy.task(tf.constant(x))
-  noise = twin.draw_noise(np.random.default_rng(0), 1, K * N).reshape(K, N, A)
+  noise = twin.draw_noise(np.random.default_rng(0), 1, range(K * N)).reshape(
+      K, N, A
+  )
   action, log_prob = twin.sample(selected, x[order], noise)
   mean, std = (np.asarray(part)[order] for part in (want.mean(), want.stddev()))
   np.testing.assert_allclose(action, mean + std * noise, atol=1e-5)

@@ -102,9 +102,9 @@ def test_numpy_acting_is_the_same_step_by_step(architecture, parts):
           want[t],
           atol=2e-5,
       )
-      noise = twin.draw_noise(np.random.default_rng(t), 1, K * E).reshape(
-          K, E, A
-      )
+      noise = twin.draw_noise(
+          np.random.default_rng(t), 1, range(K * E)
+      ).reshape(K, E, A)
       action, log_prob, after = twin.sample(
           selected, observation[t], noise, remembered
       )

@@ -127,7 +127,7 @@ def test_at_first_it_is_uniform():
       seed=0,
   )
   twin = policy.acting_policy(LOW, HIGH)
-  noise = twin.draw_noise(np.random.default_rng(0), 4000, 1)[np.newaxis, :, 0]
+  noise = twin.draw_noise(np.random.default_rng(0), 4000, [0])[np.newaxis, :, 0]
   observation = np.zeros((1, 4000, D), np.float32)
   task = np.array([1])
   action, log_prob = twin.sample(
@@ -149,12 +149,15 @@ def test_at_first_it_is_uniform():
 def test_noise_may_lean_to_one_side_for_a_while():
   policy = make_policy('shared', True)
   white, pink = (
-      policy.acting_policy(LOW, HIGH, noise_color=color) for color in (0.0, 1.0)
+      policy.acting_policy(LOW, HIGH, noise_colors=colors)
+      for colors in ((), (1.0,))
   )
-  noise = pink.draw_noise(np.random.default_rng(1), 100, 5)
+  noise = pink.draw_noise(np.random.default_rng(1), 100, range(5))
   np.testing.assert_array_equal(
       noise,
-      acting_gaussian.colored_noise(np.random.default_rng(1), (100, 5, A), 1.0),
+      acting_gaussian.colored_noise(
+          np.random.default_rng(1), 100, range(5), A, (1.0,)
+      ),
   )
   selected = white.select_tasks(arrays(policy), np.array([0]))
   for got, want in zip(

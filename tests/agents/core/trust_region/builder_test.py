@@ -72,8 +72,10 @@ def test_a_policy_that_was_told_the_task_has_no_held_out_ones():
 
 def test_discrete_actions_have_no_noise_to_color():
   discrete = dict(action_spec=specs.DiscreteArray(4))
-  with pytest.raises(ValueError, match='^noise_color=0.5 has no effect on'):
-    make(discrete, noise_color=0.5)
+  with pytest.raises(
+      ValueError, match=r'^noise_colors=\(0.5,\) has no effect on'
+  ):
+    make(discrete, noise_colors=(0.5,))
   make(discrete)
 
 
@@ -95,8 +97,12 @@ def test_the_policy_sees_the_task_if_it_is_to(observes_task, inputs):
 
 
 def test_what_acts_knows_the_bounds_and_the_color_of_its_noise():
-  builder = make(noise_color=0.5)
+  builder = make(noise_colors=(0.5,))
   policy = builder.make_policy(builder.make_networks(0), 'shared')
   assert policy == dataclasses.replace(
-      policy, which='shared', low=(-1.0, -1.0), high=(1.0, 3.0), noise_color=0.5
+      policy,
+      which='shared',
+      low=(-1.0, -1.0),
+      high=(1.0, 3.0),
+      noise_colors=(0.5,),
   )
