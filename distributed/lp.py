@@ -14,7 +14,7 @@
 
 from typing import Any
 
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import flags
 from distillery.distributed import nodes
 
@@ -64,7 +64,7 @@ def launch_and_wait(program: Any, launch_type: Any, ray_address: str) -> None:
     supervisor.ProgramError: if a node failed too often to be restarted.
   """
   # Here, because no thread reads the environment variables yet.
-  contact.bypass_proxies()
+  connections.bypass_proxies()
   if flags.HAS_LAUNCHPAD:
     launched = launch(program, launch_type, terminal='current_terminal')
     if launched is not None:

@@ -12,7 +12,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from distillery.distributed import addresses
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import quiet
 from distillery.distributed import stopping
 import tree
@@ -44,7 +44,7 @@ class ReverbHandle(CourierHandle):
   """The handle of a Reverb server; it dereferences to a `reverb.Client`."""
 
   def dereference(self) -> Any:
-    return contact.connect(super().dereference().server_address())
+    return connections.connect(super().dereference().server_address())
 
 
 class Node(abc.ABC):
@@ -221,7 +221,7 @@ class _ReverbServer:
   def run(self) -> None:
     """Waits for the end of the program, and writes checkpoints meanwhile."""
     while not stopping.wait_for_stop(self._seconds):
-      client = contact.connect(f'localhost:{self._server.port}')
-      contact.PatientCaller(client)(client.checkpoint)
+      client = connections.connect(f'localhost:{self._server.port}')
+      connections.PatientCaller(client)(client.checkpoint)
     with quiet.quiet_native_code():
       self._server.stop()

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any
 
-from distillery.distributed import contact
+from distillery.distributed import connections
 
 _CONNECT_S = 10.0
 # The longest name of a socket on Unix, in bytes.
@@ -36,7 +36,7 @@ def check(address: str) -> Any:
     _check_answers(address)
   else:
     _check_sockets()
-    contact.check_loopback()  # Ray itself would retry for minutes.
+    connections.check_loopback()  # Ray itself would retry for minutes.
   return ray
 
 

@@ -1,6 +1,6 @@
 """Lets the tests of agents step without compiling."""
 
-from distillery.distributed import contact
+from distillery.distributed import connections
 import pytest
 import tensorflow as tf
 
@@ -30,8 +30,8 @@ def fall_silent(monkeypatch):
     raise ConnectionError(f'{client.server_address} is silent')
 
   def fall():
-    monkeypatch.setattr(contact, '_SILENT_S', 0.1)
-    monkeypatch.setattr(contact, 'check_answers', check_answers)
+    monkeypatch.setattr(connections, '_SILENT_S', 0.1)
+    monkeypatch.setattr(connections, 'check_answers', check_answers)
 
   return fall
 

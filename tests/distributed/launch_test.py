@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import launch
 from distillery.distributed import lp
 from distillery.distributed import nodes
@@ -110,7 +110,7 @@ def test_reverb_is_reached_past_a_proxy(where, monkeypatch):
 
 
 def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
-  monkeypatch.setattr(contact, 'ANSWER_S', 0.1)
+  monkeypatch.setattr(connections, 'ANSWER_S', 0.1)
   with socket.create_server(('127.0.0.1', 0)) as server:
     address = f'localhost:{server.getsockname()[1]}'
     program, handles = helpers.program(

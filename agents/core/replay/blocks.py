@@ -6,7 +6,7 @@ from typing import Any, Dict, Iterator, Mapping, NamedTuple, Optional
 import weakref
 
 from distillery.agents.core import specs as core_specs
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import quiet
 from dm_env import specs
 import numpy as np
@@ -153,7 +153,7 @@ class BlockWriter:
   def __init__(self, client: reverb.Client):
     """Opens the stream; it is closed when the writer is garbage-collected."""
     self._writer = client.writer(max_sequence_length=1)
-    self._call = contact.PatientCaller(client)
+    self._call = connections.PatientCaller(client)
     weakref.finalize(self, _close, self._writer)
 
   def __call__(self, table: str, block: Mapping[str, np.ndarray]) -> None:
@@ -204,7 +204,7 @@ def make_iterator(server_address: str, table: str) -> Iterator[Block]:
     The iterator. It raises a TimeoutError if the queue stays empty, and a
     ConnectionError if the server does not answer.
   """
-  client = contact.connect(server_address)
+  client = connections.connect(server_address)
   options = tf.data.Options()
   # The default optimisations would fetch blocks ahead. The learner would then
   # learn from blocks of older weights.
@@ -241,10 +241,10 @@ def until_silence(
     TimeoutError: if the dataset ends.
     ConnectionError: if the server does not answer.
   """
-  call = contact.PatientCaller(client)
+  call = connections.PatientCaller(client)
   while (batch := call(next, batches, None)) is not None:
     yield batch
-  contact.check_answers(client)
+  connections.check_answers(client)
   raise TimeoutError(
       f'no data to learn from arrived within {PATIENCE_MS / 6e4:g} min; the '
       'actors have ended, or hang.'

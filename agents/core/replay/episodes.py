@@ -18,7 +18,7 @@ from typing import (
 )
 
 from distillery.agents.core.replay import blocks
-from distillery.distributed import contact
+from distillery.distributed import connections
 import numpy as np
 import reverb
 import tensorflow as tf
@@ -108,7 +108,7 @@ def insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
   Raises:
     ConnectionError: if the server does not answer.
   """
-  contact.PatientCaller(client)(_insert, client, kind, rows)
+  connections.PatientCaller(client)(_insert, client, kind, rows)
 
 
 def _insert(client: reverb.Client, kind: str, rows: np.ndarray) -> None:
@@ -133,7 +133,7 @@ def is_full(client: reverb.Client, kind: str, num_tasks: int) -> bool:
   Raises:
     ConnectionError: if the server does not answer.
   """
-  tables = contact.PatientCaller(client)(client.server_info)
+  tables = connections.PatientCaller(client)(client.server_info)
   table = tables[_table_name(kind, num_tasks - 1)]
   return table.current_size >= table.max_size
 
@@ -153,7 +153,7 @@ def make_iterator(
     An iterator of batches: float32 `[K, E, T, W]` by the name of a kind. It
     raises the errors of `blocks.until_silence`.
   """
-  client = contact.connect(server_address)
+  client = connections.connect(server_address)
 
   def of_task(table: str, num: int) -> tf.data.Dataset:
     dataset = reverb.TimestepDataset.from_table_signature(

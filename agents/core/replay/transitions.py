@@ -8,7 +8,7 @@ from typing import Iterator, List, Mapping, NamedTuple, Optional
 
 from distillery.agents.core import specs
 from distillery.agents.core.replay import blocks
-from distillery.distributed import contact
+from distillery.distributed import connections
 import numpy as np
 import reverb
 from reverb import structured_writer
@@ -182,7 +182,7 @@ class Inserter:
         )
         for task in range(num_tasks)
     ]
-    self._call = contact.PatientCaller(client)
+    self._call = connections.PatientCaller(client)
 
   def __call__(self, behaviour: str, block: Mapping[str, np.ndarray]) -> None:
     """Writes the transitions of a block; waits if a table's limiter says so.
@@ -227,7 +227,7 @@ def make_iterator(
     An iterator of float32 `[U, K, N, W]`. It raises the errors of
     `blocks.until_silence`.
   """
-  client = contact.connect(server_address)
+  client = connections.connect(server_address)
   num_samples = num_batches * batch_size
 
   def of_task(task: int) -> tf.data.Dataset:

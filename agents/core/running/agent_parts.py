@@ -10,7 +10,7 @@ from distillery.agents.core import builders
 from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import quiet
 from distillery.networks import acting
 import reverb
@@ -154,7 +154,7 @@ class AgentParts:
 
   def empty_replay(self) -> None:
     """Deletes everything in Reverb's tables."""
-    call = contact.PatientCaller(self._client)
+    call = connections.PatientCaller(self._client)
     for table in call(self._client.server_info):
       call(self._client.reset, table)
 
@@ -170,7 +170,7 @@ class AgentParts:
     # another thread may have something to report at the same time.
     try:
       return pathlib.Path(
-          contact.PatientCaller(self._client)(self._client.checkpoint)
+          connections.PatientCaller(self._client)(self._client.checkpoint)
       )
     except Exception as error:  # Reverb raises IndexError for a full disk.
       raise OSError(f'cannot write the replay: {error}') from error

@@ -8,7 +8,7 @@ from typing import Iterator, Optional
 from distillery.agents.core import builders
 from distillery.agents.core.run_files import folders
 from distillery.agents.core.run_files import run_directory
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import quiet
 import reverb
 
@@ -45,7 +45,7 @@ def serve(
           else None,
       )
     try:
-      yield contact.connect(f'localhost:{server.port}')
+      yield connections.connect(f'localhost:{server.port}')
     finally:
       with quiet.quiet_native_code():
         server.stop()

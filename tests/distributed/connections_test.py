@@ -10,13 +10,13 @@ import sys
 import threading
 import types
 
-from distillery.distributed import contact
+from distillery.distributed import connections
 from distillery.distributed import quiet
 from helpers import program_helpers as helpers
 import pytest
 import reverb
 
-ROOT = pathlib.Path(contact.__file__).resolve().parent.parent
+ROOT = pathlib.Path(connections.__file__).resolve().parent.parent
 PROXIES = (
     'grpc_proxy',
     'https_proxy',
@@ -50,8 +50,8 @@ def fixture_silent_port():
 
 @pytest.fixture(name='impatient')
 def fixture_impatient(monkeypatch):
-  monkeypatch.setattr(contact, 'ANSWER_S', 0.1)
-  monkeypatch.setattr(contact, '_SILENT_S', 0.1)
+  monkeypatch.setattr(connections, 'ANSWER_S', 0.1)
+  monkeypatch.setattr(connections, '_SILENT_S', 0.1)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_proxies_stay_in_force_but_for_the_hosts_of_a_run(
 ):
   set_proxies(**before)
   for _ in range(2):  # What is there is not added again.
-    contact.bypass_proxies('10.0.0.2')
+    connections.bypass_proxies('10.0.0.2')
   assert os.environ.get('no_grpc_proxy') == after
   for name, value in before.items():
     assert name == 'no_grpc_proxy' or os.environ[name] == value
@@ -96,7 +96,7 @@ def test_a_server_is_reached_past_a_proxy(set_proxies, silent_port, name):
   with quiet.quiet_native_code():
     server = reverb.Server(helpers.make_tables(), port=None)
     try:
-      client = contact.connect(f'localhost:{server.port}')
+      client = connections.connect(f'localhost:{server.port}')
       assert list(client.server_info(timeout=60)) == ['table']
     finally:
       server.stop()
@@ -116,7 +116,7 @@ def test_a_server_that_does_not_answer_is_named(
           r'`ip link set lo up`.* firewalls .* \(https_proxy set\)'
       ),
   ) as error:
-    contact.connect(f'localhost:{port}')
+    connections.connect(f'localhost:{port}')
   assert 'secret' not in str(error.value)
 
 
@@ -134,7 +134,7 @@ def silent():
 
 
 def test_a_call_may_take_long_while_the_server_answers(impatient):
-  call = contact.PatientCaller(answering())
+  call = connections.PatientCaller(answering())
   assert not call(threading.Event().wait, 0.5)
   assert call(divmod, 7, 4) == (1, 3)
   with pytest.raises(ZeroDivisionError):
@@ -144,7 +144,7 @@ def test_a_call_may_take_long_while_the_server_answers(impatient):
 
 def test_a_call_ends_when_the_server_is_silent(impatient):
   with pytest.raises(ConnectionError, match='localhost:1 does not answer'):
-    contact.PatientCaller(silent())(threading.Event().wait)
+    connections.PatientCaller(silent())(threading.Event().wait)
 
 
 def test_ctrl_c_is_heard_in_a_call():
@@ -155,7 +155,7 @@ def test_ctrl_c_is_heard_in_a_call():
   handler = signal.signal(signal.SIGINT, signal.default_int_handler)
   try:
     with pytest.raises(KeyboardInterrupt):
-      contact.PatientCaller(answering())(native)
+      connections.PatientCaller(answering())(native)
   finally:
     signal.signal(signal.SIGINT, handler)
 
@@ -173,9 +173,9 @@ CHECK = [
     sys.executable,
     '-c',
     """
-from distillery.distributed import contact
+from distillery.distributed import connections
 try:
-  contact.check_loopback()
+  connections.check_loopback()
 except ConnectionError as error:
   print(error)
 """,
