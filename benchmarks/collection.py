@@ -145,7 +145,9 @@ class MakeVecWay:
   def measure(self) -> float:
     """Steps as often as the pool; returns the environment steps a second."""
     num_envs = self._envs.num_envs
-    noise = self._policy.draw_noise(self._rng, self._unroll_length, range(num_envs))
+    noise = self._policy.draw_noise(
+        self._rng, self._unroll_length, range(num_envs)
+    )
     begin = time.perf_counter()
     for t in range(self._unroll_length):
       # The task's one-hot may follow the observation.
