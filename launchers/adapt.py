@@ -9,11 +9,22 @@ success. For DAMSEL's tasks the row also has the final distance to the target in
 m, which decides about success. It needs no TensorFlow.
 """
 
+import dataclasses
 import pathlib
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Type, TypeVar
+from typing import (
+    Any,
+    Dict,
+    List,
+    Literal,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
 
-from absl import flags
 from distillery.agents.core import adaptation
+from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import loaded_policy
@@ -33,39 +44,42 @@ import numpy as np
 
 _Policy = TypeVar('_Policy')
 
-_RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
-_TRAJECTORIES = flags.DEFINE_integer(
-    'num_trajectories',
-    8,
-    'the number of successive trajectories of each task',
-    lower_bound=1,
-)
-_SPLIT = flags.DEFINE_enum(
-    'split',
-    'test',
-    list(base.SPLITS),
-    'the tasks: test (the held-out tasks) or train (the training tasks)',
-)
-_WORKERS = flags.DEFINE_integer(
-    'num_workers',
-    0,
-    'the number of processes that step environments; 0: one for each usable '
-    'core',
-    lower_bound=0,
-)
+
+@dataclasses.dataclass(frozen=True)
+class AdaptationOptions:
+  """The options of the adaptation."""
+
+  run_dir: str = run_options.trained_run_field()
+  num_trajectories: int = config_fields.field(
+      8,
+      'The number of successive trajectories of each task.',
+      config_fields.POSITIVE,
+  )
+  split: Literal['train', 'test'] = config_fields.field(
+      'test',
+      "The tasks: 'test' (the held-out tasks) or 'train' (the training tasks).",
+  )
+  num_workers: int = run_options.num_workers_field()
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
+
+
+_OPTIONS = flag_utils.define(AdaptationOptions)
 
 
 def main(_):
-  config, suite = trained_suites.read(_RUN_DIR.value)
-  tasks = [task for task in suite.tasks if task.split == _SPLIT.value]
+  options = _OPTIONS.value()
+  config, suite = trained_suites.read(options.run_dir)
+  tasks = [task for task in suite.tasks if task.split == options.split]
   if config.get('agent') not in _ADAPTERS:
     raise ValueError(
-        f'{_RUN_DIR.value} is a run of {config.get("agent")}, which does not '
+        f'{options.run_dir} is a run of {config.get("agent")}, which does not '
         f'adapt; want one of {" or ".join(_ADAPTERS)}.'
     )
   if not tasks:
-    raise ValueError(f'{suite.name} has no {_SPLIT.value} tasks.')
-  run_dir = pathlib.Path(_RUN_DIR.value)
+    raise ValueError(f'{suite.name} has no {options.split} tasks.')
+  run_dir = pathlib.Path(options.run_dir)
   loaded = checkpoints.load_policy(run_dir, 'task')
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with process_pool.Pool(
@@ -73,20 +87,20 @@ def main(_):
       tasks,
       envs_per_task=1,
       unroll_length=config['agent_config']['unroll_length'],
-      num_workers=_WORKERS.value or run_options.usable_cores(),
+      num_workers=options.num_workers or run_options.usable_cores(),
       seed=config['seed'],
       observation_spec=suite.observation_spec,
       action_spec=suite.action_spec,
   ) as pool:
     trajectories = adaptation.adapt(
-        pool, adapter, [task.name for task in tasks], _TRAJECTORIES.value
+        pool, adapter, [task.name for task in tasks], options.num_trajectories
     )
   # The agent numbers the families in this order.
   families = list(dict.fromkeys(task.family for task in suite.train_tasks))
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
   print(_table(rows, tasks, trajectories[0].block))
   # Written last: if writing fails, the results have been printed.
-  run_directory.write_csv(run_dir / f'adaptation_{_SPLIT.value}.csv', rows)
+  run_directory.write_csv(run_dir / f'adaptation_{options.split}.csv', rows)
 
 
 def _policy(loaded: loaded_policy.LoadedPolicy, kind: Type[_Policy]) -> _Policy:

@@ -10,10 +10,12 @@ goals occurs once. Writes the results, which are also printed, to
 evaluation_<policy>_<suite>.csv). Needs no TensorFlow.
 """
 
+import dataclasses
 import pathlib
+from typing import Literal
 
-from absl import flags
 from distillery.agents.core import baselines
+from distillery.agents.core import config_fields
 from distillery.agents.core import evaluation
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import loaded_policy
@@ -26,61 +28,62 @@ from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.common import trained_suites
 
-_RUN_DIR = flag_utils.define_path('run_dir', '', 'the directory of the run')
-_POLICY = flags.DEFINE_enum(
-    'policy',
-    'task',
-    ['task', 'shared', 'random'],
-    'the policy: task (the policies of the tasks), shared (the shared policy) '
-    'or random (uniformly random actions, for comparison)',
-)
-_SUITE = flags.DEFINE_string(
-    'suite',
-    '',
-    'another suite with the same number of tasks. Empty: the suite of the run',
-)
-_EPISODES = flags.DEFINE_integer(
-    'episodes_per_task',
-    50,
-    'the number of episodes of each task',
-    lower_bound=1,
-)
-_WORKERS = flags.DEFINE_integer(
-    'num_workers',
-    0,
-    'the number of processes that step environments; 0: one for each usable '
-    'core',
-    lower_bound=0,
-)
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationOptions:
+  """The options of the evaluation."""
+
+  run_dir: str = run_options.trained_run_field()
+  policy: Literal['task', 'shared', 'random'] = config_fields.field(
+      'task',
+      "The policy: 'task' (the policies of the tasks), 'shared' (the shared "
+      "policy) or 'random' (uniformly random actions, for comparison).",
+  )
+  suite: str = config_fields.field(
+      '',
+      'Another suite with the same number of tasks. Empty: the suite of the '
+      'run.',
+  )
+  episodes_per_task: int = config_fields.field(
+      50, 'The number of episodes of each task.', config_fields.POSITIVE
+  )
+  num_workers: int = run_options.num_workers_field()
+
+  def __post_init__(self):
+    config_fields.check_fields(self)
+
+
+_OPTIONS = flag_utils.define(EvaluationOptions)
 
 
 def main(_):
-  run_dir = pathlib.Path(_RUN_DIR.value)
-  config, suite = trained_suites.read(_RUN_DIR.value)
-  name = _POLICY.value
-  if _SUITE.value:
-    suite = _other_suite(suite, config['seed'])
-    name += f'_{_SUITE.value.replace("/", "-")}'
-  is_random = _POLICY.value == 'random'
+  options = _OPTIONS.value()
+  run_dir = pathlib.Path(options.run_dir)
+  config, suite = trained_suites.read(options.run_dir)
+  name = options.policy
+  if options.suite:
+    suite = _other_suite(suite, options.suite, config['seed'])
+    name += f'_{options.suite.replace("/", "-")}'
+  is_random = options.policy == 'random'
   if is_random:
     loaded = loaded_policy.LoadedPolicy(
         baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.0
     )
   else:
-    loaded = checkpoints.load_policy(run_dir, _POLICY.value)
+    loaded = checkpoints.load_policy(run_dir, options.policy)
   with pool_factory.make_pool(
       suite,
       envs_per_task=1,
       unroll_length=1,
-      num_workers=_WORKERS.value or run_options.usable_cores(),
+      num_workers=options.num_workers or run_options.usable_cores(),
       seed=config['seed'],
   ) as pool:
     rows = evaluation.evaluate(
         pool,
         suite,
-        {_POLICY.value: loaded.policy},
+        {options.policy: loaded.policy},
         loaded.parameters,
-        episodes_per_task=_EPISODES.value,
+        episodes_per_task=options.episodes_per_task,
         seed=config['seed'],
         deterministic=not is_random,
     )
@@ -100,13 +103,13 @@ def main(_):
   )
 
 
-def _other_suite(suite: base.TaskSuite, seed: int) -> base.TaskSuite:
-  """Returns the suite of --suite, after checking that it fits `suite`.
+def _other_suite(suite: base.TaskSuite, name: str, seed: int) -> base.TaskSuite:
+  """Returns the suite of a name, after checking that it fits `suite`.
 
   Its tasks take the places of the tasks of `suite`, in order.
   """
   other = suites.make_suite(
-      _SUITE.value,
+      name,
       seed=seed,
       reward_function_version=suite.info.get('reward_function_version', 'v2'),
   )

@@ -44,11 +44,6 @@ _STYLES = {
 _PANELS_A_ROW = 5
 _LEGEND_WIDTH = 130  # Characters.
 
-_PNG = config_fields.Check(
-    '{name} must end in .png, got {value!r}.',
-    lambda value: value.endswith('.png'),
-)
-
 
 @dataclasses.dataclass(frozen=True)
 class PlotOptions:
@@ -57,7 +52,7 @@ class PlotOptions:
   output: str = config_fields.field(
       'learning_curves.png',
       'The path of the picture, in .png.',
-      _PNG,
+      config_fields.ends_in('.png'),
       is_path=True,
   )
   bootstrap_repetitions: int = config_fields.field(

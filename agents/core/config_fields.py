@@ -68,6 +68,14 @@ NOT_EMPTY = Check(
 )
 
 
+def ends_in(*endings: str) -> Check:
+  """Returns the check that a path has one of some endings, such as '.png'."""
+  return Check(
+      '{name} must end in ' + ' or '.join(endings) + ', got {value!r}.',
+      lambda value: value.endswith(endings),
+  )
+
+
 def field(
     default: T,
     help: str,

@@ -1,4 +1,4 @@
-"""Defines the options that every launcher takes."""
+"""Defines the options that every trainer takes, and those that tools share."""
 
 import dataclasses
 import datetime
@@ -18,10 +18,24 @@ def _is_address(value: str) -> bool:
 _ADDRESS = config_fields.Check(
     '{name} must be HOST:PORT, got {value!r}.', _is_address
 )
-
-
 # The number of characters of the suite in a run directory's name.
 _MAX_SUITE_LENGTH = 40
+
+
+def num_workers_field() -> int:
+  """Returns the option of the number of worker processes."""
+  return config_fields.field(
+      0,
+      'The number of processes that step environments; 0: one for each usable '
+      'core. Results do not depend on it. It has no effect in suites that are '
+      'stepped as arrays (mazes and half-cheetahs).',
+      config_fields.NOT_NEGATIVE,
+  )
+
+
+def trained_run_field() -> str:
+  """Returns the option of the directory of a run that has trained."""
+  return config_fields.field('', 'The directory of the run.', is_path=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +67,7 @@ class RunOptions:
       'runs/<agent>_<suite>_seed<seed>_<time>.',
       is_path=True,
   )
-  num_workers: int = config_fields.field(
-      0,
-      'The number of processes that step environments; 0: one for each usable '
-      'core. Results do not depend on it. It has no effect in suites that are '
-      'stepped as arrays (mazes and half-cheetahs).',
-      config_fields.NOT_NEGATIVE,
-  )
+  num_workers: int = num_workers_field()
   evaluate_every: int = config_fields.field(
       250_000,
       'The number of environment steps, summed over all tasks, between '

@@ -43,7 +43,7 @@ def train(
     agent: the name of the agent, such as 'distral'.
     agent_config: the frozen dataclass of the agent's settings, made from flags.
     make_builder: the class of the agent's builder.
-    options: the options that every launcher takes, made from flags.
+    options: the options that every trainer takes, made from flags.
     change_suite: the function that makes the suite to train on from the suite
       that the options name.
     make_networks: the function that makes the networks in place of the builder.

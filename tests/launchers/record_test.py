@@ -70,5 +70,5 @@ def test_a_run_in_mazes_becomes_a_film(tmp_path):
   )
   launches.assert_refused(
       record('--run_dir=run', '--output=film.mp4', cwd=tmp_path),
-      "output: got 'film.mp4', want a name in .gif or .png",
+      "output must end in .gif or .png, got 'film.mp4'",
   )

@@ -46,6 +46,9 @@ class Config:
   target: float = config_fields.field(-1.0, 'A target.', config_fields.FINITE)
   kind: Literal['one', 'two'] = config_fields.field('one', 'A kind.')
   path: str = config_fields.field('', 'A path.', is_path=True)
+  film: str = config_fields.field(
+      'a.gif', 'A film.', config_fields.ends_in('.gif', '.png')
+  )
   seed: int = config_fields.field(
       0, 'A seed.', config_fields.SEED, repeat=False
   )
@@ -72,6 +75,10 @@ class Config:
             'not be finite.',
         ),
         (dict(target=NAN), 'target must be finite, got nan.'),
+        (
+            dict(film='a.jpg'),
+            "film must end in .gif or .png, got 'a.jpg'.",
+        ),
         (dict(seed=-1), 'seed must be in [0, 2**32), got -1.'),
         (dict(seed=2**32), 'seed must be in [0, 2**32), got 4294967296.'),
         (
@@ -87,7 +94,9 @@ def test_a_fault_is_one_sentence(values, sentence):
 
 def test_a_field_knows_its_help_and_its_kind():
   fields = {field.name: field for field in dataclasses.fields(Config)}
-  assert Config() == Config(1, (1,), 0.0, 0.0, 0.5, 0.5, -1.0, 'one', '', 0)
+  assert Config() == Config(
+      1, (1,), 0.0, 0.0, 0.5, 0.5, -1.0, 'one', '', 'a.gif', 0
+  )
   assert fields['weight'].metadata['help'] == 'A weight.'
   assert fields['path'].metadata['is_path']
   assert not fields['weight'].metadata['is_path']
