@@ -73,7 +73,11 @@ class StackedValue(snt.Module):
     self._normalizer.update(observation)
 
 
-MAX_OBSERVATION = 10.0
+# The bound of observations in the features. Without it, the square of a rare
+# large entry would outweigh all other features.
+_MAX_OBSERVATION = 10.0
+# The number of steps in a unit of time, so that the cube of the time of a usual
+# episode stays in the range of the other features.
 _STEPS_PER_UNIT = 100.0
 
 
@@ -202,7 +206,7 @@ class LinearValue(snt.Module):
 
 def _features(observation: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
   observation = tf.clip_by_value(
-      tf.cast(observation, tf.float64), -MAX_OBSERVATION, MAX_OBSERVATION
+      tf.cast(observation, tf.float64), -_MAX_OBSERVATION, _MAX_OBSERVATION
   )
   time = tf.cast(step, tf.float64)[..., tf.newaxis] / _STEPS_PER_UNIT
   return tf.concat(
@@ -240,6 +244,8 @@ class Temperatures(snt.Module):
     return tf.exp(self.log)
 
 
+# The factor on the initial weights of the last layer, so that all values begin
+# near 0.
 _OUTPUT_SCALE = 1e-3
 
 

@@ -9,14 +9,15 @@ import tensorflow as tf
 def adam(
     learning_rate: float,
     variables: Sequence[tf.Variable],
-    epsilon: float = 1e-7,
+    *,
+    epsilon: float,
 ) -> tf.keras.optimizers.Optimizer:
   """Makes an Adam optimiser.
 
   Args:
     learning_rate: the learning rate, > 0.
     variables: the variables that the optimiser will change.
-    epsilon: the number that is added to the root of the second moment.
+    epsilon: the number that is added to the root of the second moment, > 0.
 
   Returns:
     The optimiser.

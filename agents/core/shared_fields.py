@@ -67,6 +67,19 @@ def learning_rate(default: float, whose: str) -> float:
   )
 
 
+def adam_epsilon(default: float, more: str = '') -> float:
+  """Returns the number that Adam adds to its root."""
+  return config_fields.field(
+      default,
+      _joined(
+          'The number that Adam adds to the root of its mean of squared '
+          'gradients.',
+          more,
+      ),
+      config_fields.POSITIVE,
+  )
+
+
 def rms_prop_decay(default: float) -> float:
   """Returns RMSprop's decay."""
   return config_fields.field(

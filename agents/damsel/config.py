@@ -91,6 +91,7 @@ class DamselConfig:
       config_fields.POSITIVE,
   )
   learning_rate: float = shared_fields.learning_rate(1e-3, 'Adam')
+  adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
 
   def __post_init__(self):
     config_fields.check_fields(self)

@@ -59,7 +59,9 @@ class DamselLearner(learners.Learner):
         for module in (networks.policy, networks.encoder, networks.model)
         for variable in module.trainable_variables
     ]
-    self._optimizer = optimizers.adam(config.learning_rate, self._trained)
+    self._optimizer = optimizers.adam(
+        config.learning_rate, self._trained, epsilon=config.adam_epsilon
+    )
     super().__init__(
         variables={'policy': damsel_networks.acting_variables(networks)},
         checkpointables={**networks._asdict(), 'optimizer': self._optimizer},

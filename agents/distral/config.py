@@ -92,6 +92,7 @@ class DistralConfig:
   value_learning_rate: float = shared_fields.learning_rate(
       1e-3, 'Adam for the values'
   )
+  adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
   value_cost: float = config_fields.field(
       0.5,
       'The weight of the value loss, half the squared error, beside the policy '

@@ -79,13 +79,19 @@ class DistralLearner(learners.Learner):
     self._networks = networks
     self._seed = seed
     self._shared_optimizer = optimizers.adam(
-        config.learning_rate, networks.policy.shared_variables()
+        config.learning_rate,
+        networks.policy.shared_variables(),
+        epsilon=config.adam_epsilon,
     )
     self._task_optimizer = optimizers.adam(
-        config.learning_rate, networks.policy.task_variables()
+        config.learning_rate,
+        networks.policy.task_variables(),
+        epsilon=config.adam_epsilon,
     )
     self._value_optimizer = optimizers.adam(
-        config.value_learning_rate, networks.value.trainable_variables
+        config.value_learning_rate,
+        networks.value.trainable_variables,
+        epsilon=config.adam_epsilon,
     )
     super().__init__(
         variables={'policy': networks.policy.acting_variables()},

@@ -40,13 +40,19 @@ class RecurrentDistralLearner(learners.Learner):
     self._config = config
     self._policy = policy
     self._shared_optimizer = optimizers.adam(
-        config.learning_rate, policy.shared_variables()
+        config.learning_rate,
+        policy.shared_variables(),
+        epsilon=config.adam_epsilon,
     )
     self._task_optimizer = optimizers.adam(
-        config.learning_rate, policy.task_variables()
+        config.learning_rate,
+        policy.task_variables(),
+        epsilon=config.adam_epsilon,
     )
     self._value_optimizer = optimizers.adam(
-        config.value_learning_rate, policy.value_variables()
+        config.value_learning_rate,
+        policy.value_variables(),
+        epsilon=config.adam_epsilon,
     )
     super().__init__(
         variables={'policy': policy.acting_variables()},

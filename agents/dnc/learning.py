@@ -59,7 +59,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       counter: the counter of `learner_steps`; if None, the learner makes one.
     """
     self._optimizer = optimizers.adam(
-        config.distillation_learning_rate, networks.policy.shared_variables()
+        config.distillation_learning_rate,
+        networks.policy.shared_variables(),
+        epsilon=config.adam_epsilon,
     )
     super().__init__(
         config,

@@ -63,6 +63,7 @@ class PearlConfig:
       config_fields.NOT_NEGATIVE,
   )
   learning_rate: float = shared_fields.learning_rate(3e-4, 'Adam')
+  adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
   target_rate: float = shared_fields.target_rate(0.005)
   initial_temperature: float = shared_fields.initial_temperature(1.0)
   entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)

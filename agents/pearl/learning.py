@@ -71,7 +71,9 @@ class PearlLearner(learners.Learner):
         'temperatures': networks.temperatures.trainable_variables,
     }
     self._optimizers = {
-        name: optimizers.adam(config.learning_rate, variables)
+        name: optimizers.adam(
+            config.learning_rate, variables, epsilon=config.adam_epsilon
+        )
         for name, variables in self._trained.items()
     }
     super().__init__(

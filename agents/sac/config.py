@@ -65,11 +65,8 @@ class SACConfig:
   temperature_learning_rate: float = shared_fields.learning_rate(
       3e-4, 'Adam for the logarithms of the temperatures, one for each task'
   )
-  adam_epsilon: float = config_fields.field(
-      1e-5,
-      'The number that Adam adds to the root of its mean of squared gradients. '
-      'Other implementations of multi-task SAC use 1e-5.',
-      config_fields.POSITIVE,
+  adam_epsilon: float = shared_fields.adam_epsilon(
+      1e-5, 'Other implementations of multi-task SAC use 1e-5.'
   )
   max_gradient_norm: float = config_fields.field(
       1.0,

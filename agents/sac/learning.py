@@ -60,7 +60,7 @@ class SACLearner(learners.Learner):
         name: optimizers.adam(
             rate,
             getattr(networks, name).trainable_variables,
-            config.adam_epsilon,
+            epsilon=config.adam_epsilon,
         )
         for name, rate in (
             ('policy', config.learning_rate),

@@ -8,7 +8,6 @@ from distillery.networks.acting import perceptron
 from distillery.networks.acting import protocol
 import numpy as np
 
-_MAX_DEVIATION = 5.0  # The same as normalizer.MAX_DEVIATION.
 _LOG_2PI = math.log(2.0 * math.pi)
 
 
@@ -124,9 +123,9 @@ def standardized(
   Raises:
     ValueError: if the observations have another size.
   """
-  return perceptron.standardized(x, mean, inverse_std, _MAX_DEVIATION).astype(
-      np.float32
-  )
+  return perceptron.standardized(
+      x, mean, inverse_std, perceptron.MAX_DEVIATION
+  ).astype(np.float32)
 
 
 def encode(

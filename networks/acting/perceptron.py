@@ -4,6 +4,10 @@ from typing import Callable, List, NamedTuple, Sequence
 
 import numpy as np
 
+# The bound of standardised observations, in standard deviations. An entry that
+# has hardly varied may suddenly move by many; larger moves carry no information.
+MAX_DEVIATION = 5.0
+
 
 class Column(NamedTuple):
   """The weights of one column for U units."""

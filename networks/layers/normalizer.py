@@ -1,13 +1,10 @@
 """Standardises observations by their running statistics."""
 
+from distillery.networks.acting import perceptron
 from distillery.ops import checks
 from distillery.ops import moments
 import sonnet as snt
 import tensorflow as tf
-
-# The bound of standardised entries, in standard deviations. An entry that has
-# hardly varied may suddenly move by many; larger moves carry no information.
-MAX_DEVIATION = 5.0
 
 
 class RunningNormalizer(snt.Module):
@@ -42,14 +39,16 @@ class RunningNormalizer(snt.Module):
     )
 
   def __call__(self, x: tf.Tensor) -> tf.Tensor:
-    """Standardises `[K, N, D]`, and clips it to +-`MAX_DEVIATION`.
+    """Standardises `[K, N, D]`, and clips it to +-`perceptron.MAX_DEVIATION`.
 
     Raises:
       ValueError: if the shape is wrong.
     """
     self._check(x)
     return tf.clip_by_value(
-        (x - self.mean) * self.inverse_std, -MAX_DEVIATION, MAX_DEVIATION
+        (x - self.mean) * self.inverse_std,
+        -perceptron.MAX_DEVIATION,
+        perceptron.MAX_DEVIATION,
     )
 
   def update(self, x: tf.Tensor) -> None:

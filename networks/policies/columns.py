@@ -3,6 +3,7 @@
 from typing import Dict, List, NamedTuple, Optional, Sequence, Union
 
 from distillery.networks.acting import columns as acting_columns
+from distillery.networks.acting import perceptron
 from distillery.networks.layers import column
 from distillery.networks.layers import normalizer
 from distillery.ops import gaussians
@@ -253,7 +254,7 @@ class ColumnPolicy(snt.Module):
         shared_observes_task=self._shared_column.observes_task,
         task_observes_task=self._task_columns.observes_task,
         precision_offset=self._precision_offset,
-        max_deviation=normalizer.MAX_DEVIATION,
+        max_deviation=perceptron.MAX_DEVIATION,
         noise_colors=tuple(noise_colors),
         low=tuple(low),
         high=tuple(high),

@@ -3,6 +3,7 @@
 from typing import Dict, List, Sequence, Union
 
 from distillery.networks.acting import multi_head as acting_multi_head
+from distillery.networks.acting import perceptron
 from distillery.networks.layers import normalizer
 from distillery.networks.layers import perceptrons
 from distillery.ops import checks
@@ -216,7 +217,7 @@ class MultiHeadPolicy(snt.Module):
     return acting_multi_head.MultiHeadPolicy(
         action_size=self._action_size,
         num_layers=len(self._net.layers('weights')),
-        max_deviation=normalizer.MAX_DEVIATION,
+        max_deviation=perceptron.MAX_DEVIATION,
         noise_colors=tuple(noise_colors),
         low=tuple(low),
         high=tuple(high),

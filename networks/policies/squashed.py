@@ -11,6 +11,8 @@ import tensorflow as tf
 
 # The bounds of the logarithm of the standard deviation, before the squashing.
 MIN_LOG_STD, MAX_LOG_STD = -20.0, 2.0
+# The factor on the initial weights of the last layer, so that the policy begins
+# with means near 0 and equal standard deviations in every state.
 _OUTPUT_SCALE = 1e-3
 
 

@@ -47,6 +47,7 @@ class TrustRegionConfig:
   value_learning_rate: float = shared_fields.learning_rate(
       1e-3, 'Adam for the neural baseline'
   )
+  adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
   value_epochs: int = config_fields.field(
       5,
       'The number of passes over a batch in a fit of the neural baseline.',

@@ -169,7 +169,9 @@ class NeuralCritic(Critic):
         num_tasks, 1, min_std=config.min_advantage_std, name='targets'
     )
     self._optimizer = optimizers.adam(
-        config.value_learning_rate, value.trainable_variables
+        config.value_learning_rate,
+        value.trainable_variables,
+        epsilon=config.adam_epsilon,
     )
 
   @property
