@@ -1,6 +1,6 @@
 """Advantages and value targets of unrolls that may contain episode ends."""
 
-from typing import NamedTuple
+from typing import NamedTuple, Tuple
 
 from distillery.ops import checks
 import tensorflow as tf
@@ -75,7 +75,9 @@ def generalized_advantages(
 
   # A_t = delta_t + carry_t A_{t+1} is a chain of affine maps, and composing
   # affine maps is associative: log T batched steps replace T small ones.
-  def compose(later, earlier):
+  def compose(
+      later: Tuple[tf.Tensor, tf.Tensor], earlier: Tuple[tf.Tensor, tf.Tensor]
+  ) -> Tuple[tf.Tensor, tf.Tensor]:
     delta_l, carry_l = later
     delta_e, carry_e = earlier
     return delta_e + carry_e * delta_l, carry_e * carry_l

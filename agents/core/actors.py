@@ -51,7 +51,7 @@ class PolicyActor(acme.Actor):
     Raises:
       ValueError: if the policy has no task of this index.
     """
-    self._sizes = getattr(policy, 'sizes', lambda _: (np.inf, None))
+    self._sizes = policy.sizes
     self._policy = stateful_policies.with_memory(policy)
     self._state = np.zeros((1, 1, self._policy.state_size), np.float32)
     self._source = variable_source

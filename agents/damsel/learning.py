@@ -91,7 +91,7 @@ class DamselLearner(learners.Learner):
     num_updates = config.updates_per_step
     first = tf.cast(step, tf.int64) * (num_updates + 1)
 
-    def update(i):
+    def update(i: tf.Tensor) -> Metrics:
       seed = learners.stream(self._seed, first + i)
       return self._update(contexts, experts, seed)
 
@@ -175,8 +175,7 @@ class DamselLearner(learners.Learner):
       )
 
     # Step.
-    gradient = tape.gradient(loss, self._trained)
-    self._optimizer.apply_gradients(zip(gradient, self._trained))
+    self._optimizer.minimize(loss, self._trained, tape=tape)
     return {
         'imitation_loss': tf.reduce_mean(imitation),
         'model_loss': tf.reduce_mean(model),

@@ -47,6 +47,10 @@ class Batch(NamedTuple):
   objective_scale: tf.Tensor
 
 
+# A function from a minibatch to the loss and metrics.
+PolicyLoss = Callable[[Batch], Tuple[tf.Tensor, Metrics]]
+
+
 class DistralLearner(learners.Learner):
   """The learner of pi_0, pi_k and V_k, from the blocks of a queue.
 
@@ -236,7 +240,7 @@ class DistralLearner(learners.Learner):
       self,
       batch: Batch,
       orders: tf.Tensor,
-      policy_loss: Callable[[Batch], Tuple[tf.Tensor, Metrics]],
+      policy_loss: PolicyLoss,
       shared_variables: Sequence[tf.Variable],
       task_variables: Sequence[tf.Variable],
       *,
@@ -256,7 +260,7 @@ class DistralLearner(learners.Learner):
       The metrics of the last step.
     """
 
-    def update(indices):
+    def update(indices: tf.Tensor) -> Metrics:
       minibatch = tf.nest.map_structure(
           lambda x: tf.gather(x, indices, batch_dims=1), batch
       )
@@ -272,7 +276,11 @@ class DistralLearner(learners.Learner):
     return update(orders[-1])
 
   def _update_policy(
-      self, batch, policy_loss, shared_variables, task_variables
+      self,
+      batch: Batch,
+      policy_loss: PolicyLoss,
+      shared_variables: Sequence[tf.Variable],
+      task_variables: Sequence[tf.Variable],
   ) -> Metrics:
     """Moves the given variables of the policies once."""
     with tf.GradientTape() as tape:
@@ -295,7 +303,7 @@ class DistralLearner(learners.Learner):
     )
     return metrics
 
-  def _update_value(self, batch) -> Metrics:
+  def _update_value(self, batch: Batch) -> Metrics:
     """Moves the values once."""
     value, scale = self._networks.value, self._networks.value.scale
     with tf.GradientTape() as tape:
@@ -310,10 +318,7 @@ class DistralLearner(learners.Learner):
               1,
           )
       )
-    variables = value.trainable_variables
-    self._value_optimizer.apply_gradients(
-        zip(tape.gradient(loss, variables), variables)
-    )
+    self._value_optimizer.minimize(loss, value.trainable_variables, tape=tape)
     return {'value_loss': loss / batch.advantage.shape[0]}
 
   def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:

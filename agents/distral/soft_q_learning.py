@@ -1,7 +1,7 @@
 """Learns tabular Distral from samples: acts, learns Q and distils in turn."""
 
 import dataclasses
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from distillery.agents.core import config_fields
 from distillery.agents.core import shared_fields
@@ -126,7 +126,7 @@ class SoftQLearner:
     if self._distils:
       self._distil([state for state, _ in steps])
 
-  def _act(self):
+  def _act(self) -> Tuple[np.ndarray, np.ndarray]:
     """Steps every task by its policy; returns states and actions, `[R, K]`."""
     state = self._state
     policy = self._policy_in(state)

@@ -1,6 +1,6 @@
 """Defines the learner of DnC, which makes one compiled step for each block."""
 
-from typing import Callable, Dict, Iterator, Mapping, Optional
+from typing import Callable, Dict, Iterator, Mapping, Optional, Union
 
 from acme.utils import counting
 from distillery.agents.core import errors
@@ -129,7 +129,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     )
     return metrics
 
-  def _own_block(self, batch):
+  def _own_block(
+      self, batch: Mapping[str, replay_blocks.Block]
+  ) -> replay_blocks.Block:
     """Returns the block in which the local policies acted."""
     batch_checks.check_names(batch, ['task'])
     return batch['task']
@@ -143,8 +145,8 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       self,
       samples: replay_blocks.Block,
       estimate: critics.Estimate,
-      step,
-      moves=1.0,
+      step: tf.Tensor,
+      moves: Union[float, tf.Tensor] = 1.0,
   ) -> trust_region.TrustRegionResult:
     """Makes a step of all local policies at once.
 
@@ -172,7 +174,10 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     )
 
   def _step_in_turn(
-      self, samples: replay_blocks.Block, estimate: critics.Estimate, step
+      self,
+      samples: replay_blocks.Block,
+      estimate: critics.Estimate,
+      step: tf.Tensor,
   ) -> trust_region.TrustRegionResult:
     """Makes the local policies' steps in turn.
 
@@ -261,7 +266,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     )
 
   def _step_central(
-      self, block: replay_blocks.Block, step
+      self, block: replay_blocks.Block, step: tf.Tensor
   ) -> trust_region.TrustRegionResult:
     """Makes a trust-region step of pi_c from a block in which it acted."""
     critic = self._networks.central_critic
@@ -279,7 +284,9 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     critic.fit(samples, estimate.value_target, self._stream(step, 2))
     return result
 
-  def _distill_when_due(self, observation, target, step: tf.Tensor) -> None:
+  def _distill_when_due(
+      self, observation: tf.Tensor, target: families.Parameters, step: tf.Tensor
+  ) -> None:
     """Moves pi_c to the local policies and, at a period's end, resets them.
 
     Args:
@@ -297,7 +304,13 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
     elif is_release or config.variant == 'centralized':
       self._distill(observation, target, step, 1)
 
-  def _distill(self, observation, target, step, num_epochs: int) -> None:
+  def _distill(
+      self,
+      observation: tf.Tensor,
+      target: families.Parameters,
+      step: tf.Tensor,
+      num_epochs: int,
+  ) -> None:
     """Moves pi_c to the local policies by passes over minibatches."""
     config, policy = self._config, self._networks.policy
     variables = policy.shared_variables()
@@ -358,7 +371,7 @@ class DnCLearner(trust_region_learner.TrustRegionLearner):
       variable.assign(value)
 
 
-def _frozen(policy: tfd.Distribution):
+def _frozen(policy: tfd.Distribution) -> families.Parameters:
   """Returns a policy's parameters as they are now, without a gradient."""
   parameters = families.parameters(policy)
   return type(parameters)(*map(tf.stop_gradient, parameters))

@@ -23,7 +23,7 @@ from distillery.ops.trust_region import regions
 import tensorflow as tf
 from tensorflow_probability import distributions as tfd
 
-Family = TypeVar('Family', families.Gaussian, families.Categorical)
+Family = TypeVar('Family', bound=families.Parameters)
 
 
 def surrogate_loss(

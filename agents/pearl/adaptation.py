@@ -4,7 +4,7 @@ Rakelly et al. 2019, algorithm 2.
 """
 
 import dataclasses
-from typing import Dict, Mapping, Sequence
+from typing import Dict, Mapping, Sequence, Tuple
 
 from distillery.agents.core import adaptation
 from distillery.agents.core import specs
@@ -92,7 +92,7 @@ class PearlAdapter:
         axis=-1,
     )
 
-  def _posterior(self, features: np.ndarray):
+  def _posterior(self, features: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """Computes the posterior given features `[K, N, X]`.
 
     Returns:

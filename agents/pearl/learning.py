@@ -1,6 +1,6 @@
 """Defines the learner of PEARL."""
 
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from typing import Dict, Iterator, Mapping, Optional, Tuple
 
 from acme.utils import counting
 from distillery.agents.core import learners
@@ -104,7 +104,7 @@ class PearlLearner(learners.Learner):
     num_updates = config.updates_per_step
     first = tf.cast(step, tf.int64) * (num_updates + 1)
 
-    def update(i):
+    def update(i: tf.Tensor) -> Metrics:
       seed = learners.stream(self._seed, first + i)
       return self._update(contexts, replay, seed)
 
@@ -152,7 +152,7 @@ class PearlLearner(learners.Learner):
       critic_loss, q = losses.critic_loss(networks, batch, latent, target)
       kl = losses.latent_loss(posterior)
       loss = tf.reduce_mean(critic_loss + config.kl_weight * kl)
-    self._apply('critics', tape, loss)
+    self._minimize('critics', loss, tape)
 
     # Policy.
     with tf.GradientTape() as tape:
@@ -160,7 +160,7 @@ class PearlLearner(learners.Learner):
           networks, batch, tf.stop_gradient(latent), noise[1], temperature
       )
       actor_loss = tf.reduce_mean(actor_loss)
-    self._apply('policy', tape, actor_loss)
+    self._minimize('policy', actor_loss, tape)
 
     # Temperature.
     with tf.GradientTape() as tape:
@@ -169,7 +169,7 @@ class PearlLearner(learners.Learner):
               networks, sample.log_prob, target_entropy=self._target_entropy
           )
       )
-    self._apply('temperatures', tape, loss)
+    self._minimize('temperatures', loss, tape)
 
     # Target critics.
     networks.target_critics.follow(networks.critics, config.target_rate)
@@ -235,8 +235,7 @@ class PearlLearner(learners.Learner):
         rows, self._spec, self._config.reward_scale
     )
 
-  def _apply(self, name: str, tape: tf.GradientTape, loss: tf.Tensor) -> None:
-    variables: List[tf.Variable] = self._trained[name]
-    self._optimizers[name].apply_gradients(
-        zip(tape.gradient(loss, variables), variables)
-    )
+  def _minimize(
+      self, name: str, loss: tf.Tensor, tape: tf.GradientTape
+  ) -> None:
+    self._optimizers[name].minimize(loss, self._trained[name], tape=tape)

@@ -93,7 +93,7 @@ class SACLearner(learners.Learner):
     num_updates = batch.shape[0]
     first = tf.cast(step, tf.int64) * num_updates
 
-    def update(i):
+    def update(i: tf.Tensor) -> Metrics:
       return self._update(batch[i], learners.stream(self._seed, first + i))
 
     return learners.mean_of_updates(update, num_updates)
@@ -129,9 +129,8 @@ class SACLearner(learners.Learner):
               networks, sample.log_prob, target_entropy=self._target_entropy
           )
       )
-    variables = networks.temperatures.trainable_variables
-    self._optimizers['temperatures'].apply_gradients(
-        zip(tape.gradient(loss, variables), variables)
+    self._optimizers['temperatures'].minimize(
+        loss, networks.temperatures.trainable_variables, tape=tape
     )
 
     # Target critics.

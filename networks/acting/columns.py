@@ -125,7 +125,9 @@ class ColumnPolicy(protocol.ActingPolicy):
     mean, std = self._mean_and_std(selected, observation)
     return gaussian.executed_mean(mean, std, self.low, self.high)
 
-  def _select_shared(self, parameters, task_index) -> perceptron.Column:
+  def _select_shared(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> perceptron.Column:
     # Weights that all units share stay views. The task's one-hot selects a row
     # of the first layer, so that row is added to the bias instead.
     weights = [parameters[f'shared/w{i}'][0] for i in range(self.num_layers)]
@@ -139,7 +141,9 @@ class ColumnPolicy(protocol.ActingPolicy):
         mean, parameters['shared/inverse_std'], weights, biases
     )
 
-  def _select_task(self, parameters, task_index) -> perceptron.Column:
+  def _select_task(
+      self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
+  ) -> perceptron.Column:
     mean, inverse_std = parameters['task/mean'], parameters['task/inverse_std']
     if len(mean) > 1:  # One row would be the pooled statistics.
       mean, inverse_std = mean[task_index], inverse_std[task_index]
@@ -165,7 +169,7 @@ class ColumnPolicy(protocol.ActingPolicy):
     )
     return perceptron.perceptron(x, column.weights, column.biases, np.tanh)
 
-  def _logits(self, selected: Selected, observation) -> np.ndarray:
+  def _logits(self, selected: Selected, observation: np.ndarray) -> np.ndarray:
     if selected.task is None:
       return self._forward(selected.shared, observation)
     g = self._forward(selected.task, observation)
@@ -174,7 +178,7 @@ class ColumnPolicy(protocol.ActingPolicy):
     return self.alpha * self._forward(selected.shared, observation) + g
 
   def _mean_and_std(
-      self, selected: Selected, observation
+      self, selected: Selected, observation: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
     if selected.task is None or selected.task_std is None:
       return self._forward(selected.shared, observation), selected.shared_std

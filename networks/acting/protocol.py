@@ -1,7 +1,8 @@
 """What policies in NumPy provide; the policies of this folder inherit it."""
 
 import dataclasses
-from typing import Any, Dict, Protocol, Sequence, Tuple, Union
+import math
+from typing import Any, Dict, Optional, Protocol, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -25,12 +26,19 @@ class _Policy(Protocol):
     fields: Any = self
     return {'class': type(self).__name__, **dataclasses.asdict(fields)}
 
-  def sizes(self, parameters: Dict[str, np.ndarray]) -> Tuple[float, int]:
-    """Returns the number of tasks K and the size D of an observation."""
+  def sizes(
+      self, parameters: Dict[str, np.ndarray]
+  ) -> Tuple[float, Optional[int]]:
+    """Returns the number of tasks K and the size D of an observation.
+
+    A policy that knows neither inherits this method, which returns infinity and
+    None. Then indices of tasks and observations are checked less strictly.
+    """
+    return math.inf, None
 
   def select_tasks(
       self, parameters: Dict[str, np.ndarray], task_index: np.ndarray
-  ):
+  ) -> Any:
     """Gathers the parameters of some tasks.
 
     It is called once for each refresh of the parameters.
@@ -77,7 +85,7 @@ class ActingPolicy(_Policy, Protocol):
     return 0
 
   def sample(
-      self, selected, observation: np.ndarray, noise: np.ndarray
+      self, selected: Any, observation: np.ndarray, noise: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
     """Draws actions.
 
@@ -91,7 +99,7 @@ class ActingPolicy(_Policy, Protocol):
       log-probabilities, `[U, C]` float32.
     """
 
-  def deterministic(self, selected, observation: np.ndarray) -> np.ndarray:
+  def deterministic(self, selected: Any, observation: np.ndarray) -> np.ndarray:
     """Returns the actions that the policy takes without noise.
 
     Args:
@@ -113,7 +121,7 @@ class StatefulPolicy(_Policy, Protocol):
 
   def sample(
       self,
-      selected,
+      selected: Any,
       observation: np.ndarray,
       noise: np.ndarray,
       state: np.ndarray,
@@ -132,7 +140,7 @@ class StatefulPolicy(_Policy, Protocol):
     """
 
   def deterministic(
-      self, selected, observation: np.ndarray, state: np.ndarray
+      self, selected: Any, observation: np.ndarray, state: np.ndarray
   ) -> Tuple[np.ndarray, np.ndarray]:
     """Returns the actions without noise, and the new state.
 

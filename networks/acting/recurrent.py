@@ -122,7 +122,12 @@ class RecurrentPolicy(protocol.StatefulPolicy):
     logits, state = self._logits(selected, observation, state)
     return np.argmax(logits, axis=-1).astype(np.int32), state
 
-  def _logits(self, selected, observation, state):
+  def _logits(
+      self,
+      selected: Dict[str, Weights],
+      observation: np.ndarray,
+      state: np.ndarray,
+  ) -> Tuple[np.ndarray, np.ndarray]:
     parts = np.split(state, state.shape[-1] // self.lstm_size, axis=-1)
     shared, *memory = self._column(selected['shared'], observation, *parts[:2])
     logits = shared

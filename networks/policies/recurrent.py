@@ -87,7 +87,9 @@ class RecurrentColumnPolicy(snt.Module):
     )
     rng = np.random.default_rng(seed)
 
-    def make_column(num_networks: int, name: str):
+    def make_column(
+        num_networks: int, name: str
+    ) -> recurrent_column.RecurrentColumn:
       return recurrent_column.RecurrentColumn(
           num_networks,
           observation_size,

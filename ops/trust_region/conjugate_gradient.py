@@ -79,7 +79,16 @@ def conjugate_gradient(
   return x, b_64 - r
 
 
-def _iteration(product, tolerance, x, r, p, square, active, earlier):
+def _iteration(
+    product: Callable[[tf.Tensor], tf.Tensor],
+    tolerance: float,
+    x: tf.Tensor,
+    r: tf.Tensor,
+    p: tf.Tensor,
+    square: tf.Tensor,
+    active: tf.Tensor,
+    earlier: tf.Tensor,
+) -> Tuple[tf.Tensor, ...]:
   """Computes one iteration of `conjugate_gradient`.
 
   `earlier` `[K, I, P]` holds the normalised residuals before r.

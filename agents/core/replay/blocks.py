@@ -179,7 +179,7 @@ class BlockWriter:
 def _close(writer: Any) -> None:
   """Closes a stream, without Reverb's messages on a server that is gone."""
 
-  def close():
+  def close() -> None:
     with contextlib.suppress(Exception):
       writer.close(retry_on_unavailable=False)
 

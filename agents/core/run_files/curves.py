@@ -1,7 +1,10 @@
 """Draws a run's learning curve: the score of each task over steps."""
 
+from __future__ import annotations
+
 import os
 import pathlib
+import typing
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core.run_files import csv_tables
@@ -9,6 +12,9 @@ from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import pictures
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.run_files import user_paths
+
+if typing.TYPE_CHECKING:
+  from matplotlib import axes as matplotlib_axes
 
 # If there are more tasks, their lines are grey and have no legend.
 _MAX_NAMED_TASKS = 12
@@ -32,7 +38,7 @@ class Evaluation(NamedTuple):
 TaskCurves = Dict[str, List[Tuple[int, float]]]
 
 
-def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
+def read_evaluations(path: os.PathLike[str]) -> List[Evaluation]:
   """Reads an evaluation.csv, which a run may still be writing.
 
   Args:
@@ -68,7 +74,7 @@ def read_evaluations(path: 'os.PathLike[str]') -> List[Evaluation]:
   ]
 
 
-def flat_config(run_dir: 'os.PathLike[str]') -> Dict[str, object]:
+def flat_config(run_dir: os.PathLike[str]) -> Dict[str, object]:
   """Returns the config of a run as one flat mapping of names to values.
 
   Args:
@@ -139,8 +145,8 @@ def mean_curve(curves: TaskCurves) -> List[Tuple[int, float]]:
 
 
 def learning_curve(
-    evaluation_csv_path: 'os.PathLike[str]',
-    png_path: 'os.PathLike[str]',
+    evaluation_csv_path: os.PathLike[str],
+    png_path: os.PathLike[str],
     score: str = 'success',
 ) -> None:
   """Draws the learning curve of a run.
@@ -189,7 +195,10 @@ def learning_curve(
 
 
 def _draw_policy(
-    axes, evaluations: Sequence[Evaluation], policy: str, score: str
+    axes: matplotlib_axes.Axes,
+    evaluations: Sequence[Evaluation],
+    policy: str,
+    score: str,
 ) -> List[Tuple[Any, str]]:
   """Draws the tasks and the mean of one policy; test tasks are dashed.
 
@@ -225,7 +234,7 @@ def _draw_policy(
   return labelled
 
 
-def style_axes(axes, is_share: bool = True) -> None:
+def style_axes(axes: matplotlib_axes.Axes, is_share: bool = True) -> None:
   """Formats axes whose horizontal axis has environment steps.
 
   Args:

@@ -5,7 +5,8 @@ import pathlib
 import re
 import sys
 import time
-from typing import Optional
+import types
+from typing import Any, Optional, Type
 
 from rich import console as rich_console
 from rich import progress as rich_progress
@@ -38,14 +39,19 @@ class BestEffort:
     self._path = path
     self._has_failed = False
 
-  def __enter__(self):
+  def __enter__(self) -> 'BestEffort':
     return self
 
-  def __exit__(self, kind, error, traceback) -> bool:
+  def __exit__(
+      self,
+      kind: Optional[Type[BaseException]],
+      error: Optional[BaseException],
+      traceback: Optional[types.TracebackType],
+  ) -> bool:
     if error is not None and not isinstance(error, Exception):
       return False  # It is a Ctrl-C, for instance.
     if error is not None and not self._has_failed:
-      reason = ' '.join(str(error).split()) or kind.__name__
+      reason = ' '.join(str(error).split()) or type(error).__name__
       say(
           f'warning: cannot write {self._path}: {reason}; what '
           'belongs there is lost until it can be written.'
@@ -89,7 +95,7 @@ class Display:
       atexit.register(self._bar.stop)
     return self
 
-  def __exit__(self, *unused_exc) -> None:
+  def __exit__(self, *unused_exc: Any) -> None:
     if self._bar:
       self._bar.stop()
       atexit.unregister(self._bar.stop)

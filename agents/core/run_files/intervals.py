@@ -4,7 +4,7 @@ The numbers equal those of the `rliable` package, which would install hundreds
 of megabytes.
 """
 
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import numpy as np
 
@@ -42,7 +42,7 @@ def mean(scores: np.ndarray) -> np.ndarray:
 
 
 def bootstrap(
-    statistic,
+    statistic: Callable[[np.ndarray], np.ndarray],
     success: np.ndarray,
     *,
     repetitions: int,

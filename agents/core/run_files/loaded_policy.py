@@ -1,6 +1,6 @@
 """Acts with a trained policy, in NumPy."""
 
-from typing import Any, Mapping, Optional, Tuple, TypeGuard, Union
+from typing import Any, Mapping, Optional, TypeGuard, Union
 
 from distillery.networks import acting
 from distillery.networks.acting import perceptron as acting_perceptron
@@ -43,13 +43,7 @@ class LoadedPolicy:
     }
     for value in self.parameters.values():
       value.flags.writeable = False
-    # A user's own policy may have no method `sizes`.
-    sizes: Tuple[float, Optional[int]] = (
-        policy.sizes(self.parameters)
-        if hasattr(policy, 'sizes')
-        else (np.inf, None)
-    )
-    self._num_tasks, self._observation_size = sizes
+    self._num_tasks, self._observation_size = policy.sizes(self.parameters)
     self._task_index: Optional[np.ndarray] = None
     self._selected: Any = None
 

@@ -330,7 +330,7 @@ def versions() -> Dict[str, Any]:
 def _git_revision() -> str:
   """Returns the source's revision, with '+changes' if files differ from it."""
 
-  def git(*arguments):
+  def git(*arguments: str) -> str:
     return subprocess.run(
         ['git', *arguments],
         cwd=pathlib.Path(__file__).parent,

@@ -11,10 +11,13 @@ Actors send blocks to replay. After each unroll they fetch new variables from
 the learner. This module imports no TensorFlow.
 """
 
+from __future__ import annotations
+
 import copy
 import functools
 import shutil
 import threading
+import typing
 from typing import Any, Dict, List
 
 from distillery.agents.core.run_files import csv_tables
@@ -24,6 +27,11 @@ from distillery.agents.core.running import setup
 from distillery.distributed import lp
 from distillery.distributed import quiet
 from distillery.environments import pickling
+
+if typing.TYPE_CHECKING:
+  from acme.utils import counting
+  from distillery.agents.core.running import nodes
+  import reverb
 
 # A node's thread holds this lock while it imports Acme, Reverb and TensorFlow.
 # Their modules import each other. If two threads import them at once, Python
@@ -167,13 +175,15 @@ def run_program(
 # The functions below run in their node's process, and import TensorFlow there.
 
 
-def _make_tables(config: setup.ExperimentConfig):
+def _make_tables(config: setup.ExperimentConfig) -> List[reverb.Table]:
   with _importing:
     quiet.quiet_tensorflow()
     return setup.make_builder(config).make_tables(apart=True)
 
 
-def _make_checkpointer(config: setup.ExperimentConfig):
+def _make_checkpointer(
+    config: setup.ExperimentConfig,
+) -> reverb.checkpointers.DefaultCheckpointer:
   with _importing:
     from distillery.agents.core.run_files import checkpoints
     from distillery.agents.core.running import replay_server
@@ -181,7 +191,7 @@ def _make_checkpointer(config: setup.ExperimentConfig):
   return replay_server.make_checkpointer(path, checkpoints.newest(path))
 
 
-def _make_counter(config: setup.ExperimentConfig):
+def _make_counter(config: setup.ExperimentConfig) -> counting.Counter:
   """Returns a counter that starts at the newest checkpoint's steps."""
   with _importing:
     from acme.utils import counting
@@ -193,7 +203,9 @@ def _make_counter(config: setup.ExperimentConfig):
   return counter
 
 
-def _make_learner(config: setup.ExperimentConfig, *arguments):
+def _make_learner(
+    config: setup.ExperimentConfig, *arguments: Any
+) -> nodes.LearnerNode:
   with _importing:
     quiet.quiet_tensorflow()
     devices.choose(config.device)
@@ -201,14 +213,18 @@ def _make_learner(config: setup.ExperimentConfig, *arguments):
   return nodes.LearnerNode(config, *arguments)
 
 
-def _make_actor(config: setup.ExperimentConfig, *arguments):
+def _make_actor(
+    config: setup.ExperimentConfig, *arguments: Any
+) -> nodes.ActorNode:
   with _importing:
     quiet.quiet_tensorflow()
     from distillery.agents.core.running import nodes
   return nodes.ActorNode(config, *arguments)
 
 
-def _make_evaluator(config: setup.ExperimentConfig, *arguments):
+def _make_evaluator(
+    config: setup.ExperimentConfig, *arguments: Any
+) -> nodes.EvaluatorNode:
   with _importing:
     quiet.quiet_tensorflow()
     from distillery.agents.core.running import nodes

@@ -1,7 +1,7 @@
 """Estimates advantages with critics, and fits these to returns afterwards."""
 
 import abc
-from typing import Dict, NamedTuple, Union
+from typing import Dict, NamedTuple, Tuple, Union
 
 from distillery.agents.core import optimizers
 from distillery.agents.core.replay import blocks
@@ -61,7 +61,7 @@ class Critic(snt.Module, abc.ABC):
     value, next_value = self._values(block.samples())
     shape = block.reward.shape
 
-    def returns(lambda_):
+    def returns(lambda_: float) -> advantages.Advantages:
       return advantages.generalized_advantages(
           block.reward,
           block.discount,
@@ -101,7 +101,7 @@ class Critic(snt.Module, abc.ABC):
     """Returns the lambda of the returns that V_k is fitted to."""
 
   @abc.abstractmethod
-  def _values(self, samples: blocks.Block):
+  def _values(self, samples: blocks.Block) -> Tuple[tf.Tensor, tf.Tensor]:
     """Returns V(s_t) and V(s_{t+1}) of samples `[K, N, ...]`, each `[K, N]`."""
 
 
@@ -130,13 +130,15 @@ class LinearCritic(Critic):
   # few episodes, they would contain its errors.
   _target_lambda = 1.0
 
-  def _values(self, samples):
+  def _values(self, samples: blocks.Block) -> Tuple[tf.Tensor, tf.Tensor]:
     step = samples.episode_step
     value = self._value(samples.observation, step)
     next_value = self._value(samples.next_observation, step + 1)
     return value, tf.where(samples.episode_end, 0.0, next_value)
 
-  def fit(self, samples, value_target, seed):
+  def fit(
+      self, samples: blocks.Block, value_target: tf.Tensor, seed: tf.Tensor
+  ) -> None:
     del seed
     self._value.fit(samples.observation, samples.episode_step, value_target)
 
@@ -175,20 +177,22 @@ class NeuralCritic(Critic):
     )
 
   @property
-  def _target_lambda(self):
+  def _target_lambda(self) -> float:
     return self._gae_lambda
 
-  def _values(self, samples):
+  def _values(self, samples: blocks.Block) -> Tuple[tf.Tensor, tf.Tensor]:
     return tuple(
         self._targets.mean[..., 0] + self._scale * self._value(observation)
         for observation in (samples.observation, samples.next_observation)
     )
 
   @property
-  def _scale(self):
+  def _scale(self) -> tf.Tensor:
     return 1.0 / self._targets.inverse_std[..., 0]  # [K, 1]
 
-  def fit(self, samples, value_target, seed):
+  def fit(
+      self, samples: blocks.Block, value_target: tf.Tensor, seed: tf.Tensor
+  ) -> None:
     observation = samples.observation
     self._value.observe(observation)
     self._targets.update(value_target[..., tf.newaxis])
@@ -199,7 +203,6 @@ class NeuralCritic(Critic):
         num_epochs=self._num_epochs,
         num_minibatches=self._num_minibatches,
     )
-    variables = self._value.trainable_variables
     for i in tf.range(orders.shape[0]):
       x, y = (
           tf.gather(z, orders[i], batch_dims=1) for z in (observation, target)
@@ -209,9 +212,7 @@ class NeuralCritic(Critic):
         loss = tf.reduce_sum(
             tf.reduce_mean(0.5 * tf.square(self._value(x) - y), axis=1)
         )
-      self._optimizer.apply_gradients(
-          zip(tape.gradient(loss, variables), variables)
-      )
+      self._optimizer.minimize(loss, self._value.trainable_variables, tape=tape)
 
 
 def make_critic(

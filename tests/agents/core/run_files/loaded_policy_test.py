@@ -2,6 +2,7 @@
 
 from distillery.agents.core import actors
 from distillery.agents.core.run_files import loaded_policy
+from distillery.networks import acting
 from distillery.networks.acting import latent as acting_latent
 from distillery.networks.policies import columns
 from distillery.networks.policies import multi_head
@@ -310,10 +311,8 @@ def test_what_the_caller_changes_in_place_changes_no_answer(name):
       array[...] = 0.0
 
 
-class Own:
+class Own(acting.ActingPolicy):
   """A policy of a user's own, which does not know its sizes."""
-
-  state_size = 0
 
   def select_tasks(self, parameters, task_index):
     return parameters['gain'][task_index]
