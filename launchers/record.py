@@ -53,7 +53,9 @@ def main(_):
   options = _OPTIONS.value()
   _, suite = trained_suites.read(options.run_dir)
   if suite.image_shape != maze_batch.IMAGE_SHAPE:
-    raise ValueError(f'run_dir: films are made of mazes, got {suite.name}')
+    raise ValueError(
+        f'run_dir: only runs on MAZES can be filmed, got one on {suite.name}'
+    )
   names = [task.name for task in suite.train_tasks]
   name = options.task or names[0]
   if name not in names:

@@ -40,7 +40,7 @@ def main(_):
   config, options, run = _DNC.value(), _CONTEXTS.value(), _RUN.value()
   if options.num_contexts and config.observes_task:
     raise ValueError(
-        'observes_task: the central policy may not be told the context of a '
+        'observes_task: the central policy must not see the context of a '
         'partitioned task; want --noobserves_task with --num_contexts'
     )
 

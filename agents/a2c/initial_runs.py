@@ -147,6 +147,6 @@ def _check_alike(
   num_envs = theirs['envs_per_task']
   if theirs.get('normalize_rewards') and num_envs != config.envs_per_task:
     raise ValueError(
-        f'envs_per_task: got {config.envs_per_task}, and rewards in {str(run)!r} '
-        f'were normalised over {num_envs}; want the same.'
+        f'envs_per_task: got {config.envs_per_task}, but {str(run)!r} normalised '
+        f'its rewards over {num_envs} environments; want {num_envs}.'
     )

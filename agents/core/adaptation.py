@@ -135,7 +135,7 @@ def _check_whole(
   lengths = sorted({episode.length for episode in ended})
   if len(ended) != num_tasks or lengths != [unroll_length]:
     raise ValueError(
-        f'unroll_length={unroll_length} is no whole episode of each task: '
-        f'{len(ended)} episodes of {num_tasks} tasks ended in it, of '
-        f'{lengths} steps; want the number of steps that every episode has.'
+        f'unroll_length={unroll_length} is not the length of every episode: '
+        f'{len(ended)} episodes of {num_tasks} tasks ended, after {lengths} '
+        'steps; want the number of steps of an episode, the same in all tasks.'
     )

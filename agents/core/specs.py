@@ -161,7 +161,7 @@ def check_meta_learner(
   """
   if spec.horizon not in (None, unroll_length):
     raise ValueError(
-        f'unroll_length={unroll_length} is no whole episode, want '
+        f'unroll_length={unroll_length} is not the length of an episode; want '
         f'{spec.horizon}.'
     )
   if tasks_per_update > spec.num_tasks:

@@ -24,19 +24,21 @@ def check_one_each(block: Block) -> None:
   if ends[:, -1].all() and not ends[:, :-1].any():
     return
   lengths = np.unique(step[ends]) + 1
-  cut = f'unroll_length={ends.shape[1]} is no whole episode'
+  given = f'unroll_length={ends.shape[1]}'
   if not lengths.size:
     raise ValueError(
-        f'{cut}: none ended within it; want the number of steps '
-        'that every episode has.'
+        f'{given}: no episode ended within these steps; want the number of '
+        'steps of an episode.'
     )
   # Episodes that have not ended have at least one step more.
   longest = np.append(lengths, step[:, -1][~ends[:, -1]] + 2).max()
   if lengths[0] == longest:
-    raise ValueError(f'{cut}, want {longest}.')
+    raise ValueError(
+        f'{given} is not the length of an episode; want {longest}.'
+    )
   raise ValueError(
-      f'{cut}: episodes of {lengths[0]} and of at least {longest} steps were '
-      'seen; want tasks whose episodes all have one length.'
+      f'{given}: got episodes of {lengths[0]} and of at least {longest} steps; '
+      'want tasks whose episodes all have the same length.'
   )
 
 
@@ -70,7 +72,7 @@ def check_uncut(unroll_length: int, horizon: int) -> None:
   """
   if unroll_length % horizon:
     raise ValueError(
-        f'unroll_length={unroll_length} cuts episodes, which have {horizon} '
-        'steps here: a linear baseline is fitted to whole ones; want a '
-        f'multiple of {horizon}, or --baseline=neural.'
+        f'unroll_length={unroll_length} would cut episodes of {horizon} steps, '
+        'but a linear baseline needs complete episodes; want a multiple of '
+        f'{horizon}, or --baseline=neural.'
     )

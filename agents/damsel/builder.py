@@ -50,7 +50,8 @@ class DamselBuilder(builders.EpisodicBuilder):
     )
     if got != want:
       raise ValueError(
-          f'the experts in {config.experts} are arrays {got}, ' f'want {want}.'
+          f'the experts in {config.experts} have observations and actions of '
+          f'the shapes {got}, want {want}.'
       )
 
   def make_tables(self, *, apart: bool) -> List[reverb.Table]:

@@ -158,7 +158,7 @@ def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
   for name in ('suite', 'info'):
     if experts.about.get(name) != want[name]:
       raise ValueError(
-          f'the experts are of another scene: {name} is '
+          f'the experts were made in another scene: {name} is '
           f'{experts.about.get(name)}, want {want[name]}.'
       )
   missing, more = (
@@ -170,9 +170,9 @@ def check_suite(experts: Experts, suite: base.TaskSuite) -> None:
   )
   if missing or more:
     raise ValueError(
-        f'there are no experts of {", ".join(missing)}.'
+        f'there are no experts for {", ".join(missing)}.'
         if missing
-        else f'there are experts of tasks not in the suite: {", ".join(more)}.'
+        else f'the suite has no tasks for the experts of {", ".join(more)}.'
     )
 
 

@@ -49,8 +49,8 @@ class DistillationBuilder(builders.OnPolicyBuilder):
     first = self._teachers.parameters['w0']
     if first.shape[1] != size:
       raise ValueError(
-          f'teachers: they take observations of {first.shape[1]} numbers, '
-          f'and those of the tasks have {size}.'
+          f'teachers: they were trained on observations of {first.shape[1]} '
+          f'numbers, but the observations of these tasks have {size}.'
       )
     super().__init__(config, spec)
 

@@ -63,7 +63,8 @@ def read(
     for index, name in enumerate(checkpoints.train_task_names(path)):
       if name in found:
         raise ValueError(
-            f'teachers: {name} has more than one; {run_dir} has ' 'the second.'
+            f'teachers: the task {name} has two, the second in {run_dir}; want '
+            'one for each task.'
         )
       found[name] = _Teacher(
           run_dir,
@@ -77,8 +78,8 @@ def read(
   missing = [name for name in task_names if name not in found]
   if missing:
     raise ValueError(
-        f'teachers: none for {", ".join(missing)}; those given '
-        f'are of {", ".join(found)}.'
+        f'teachers: got none for the tasks {", ".join(missing)}; the given '
+        f'runs have {", ".join(found)}.'
     )
   chosen = [found[name] for name in task_names]
   shapes = {
@@ -87,7 +88,7 @@ def read(
   }
   if len(shapes) > 1:
     raise ValueError(
-        'teachers: they are of different sizes: '
+        'teachers: their networks have different sizes: '
         + ' and '.join(sorted(shapes))
         + '.'
     )

@@ -201,9 +201,9 @@ class DistralConfig:
     ):
       if getattr(self, name) != wanted:
         raise ValueError(
-            f'{name}={getattr(self, name)!r} does not go with '
-            f'lstm_size={self.lstm_size}: each unroll is used as a whole, for '
-            f'one update, as in A3C; want {name}={wanted!r}.'
+            f'{name}={getattr(self, name)!r} cannot be used with '
+            f'lstm_size={self.lstm_size}, which makes one update from each '
+            f'unroll, as in A3C; want {name}={wanted!r}.'
         )
 
   @property

@@ -169,8 +169,8 @@ def _centroids(
   distinct = len(np.unique(points, axis=0)) if points.size else 1
   if distinct < num_contexts:
     raise ValueError(
-        f'num_contexts: got {num_contexts}, want at most as many as {name!r} '
-        f'has distinct initial states, {distinct} in {len(points)} resets'
+        f'num_contexts: got {num_contexts}, want at most {distinct}, the number '
+        f'of distinct initial states of {name!r} in {len(points)} resets'
     )
   best, least = None, np.inf
   for _ in range(_NUM_STARTS):

@@ -257,7 +257,7 @@ def _flag_line(name: str, value: Any) -> str:
       or (text.encode('utf-8', 'ignore').decode() != text)
   ):
     raise ValueError(
-        f'{name}: got {value!r}, which no flagfile can repeat; '
+        f'{name}: got {value!r}, which cannot be written to a flagfile; '
         'want one line of text without a space at its end'
     )
   return f'--{name}={value}'

@@ -124,8 +124,7 @@ class RunOptions:
     config_fields.check_fields(self)
     if self.resume and not self.run_dir:
       raise ValueError(
-          'resume: got it without run_dir, want the directory of the run to '
-          'resume.'
+          'resume: got no run_dir, want the directory of the run to resume.'
       )
 
   def resolved(self, agent: str) -> 'RunOptions':

@@ -105,7 +105,7 @@ class Column(snt.Module):
     is_pooled = self._normalizer is other._normalizer
     if not is_pooled or self.observes_task != other.observes_task:
       raise ValueError(
-          'only columns that see the same can be made equal: want '
+          'only columns with the same inputs can be made equal: want '
           f'pooled_normalizer=True, got {is_pooled}, and task_observes_task '
           f'equal to shared_observes_task={other.observes_task}, got '
           f'{self.observes_task}.'

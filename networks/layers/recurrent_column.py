@@ -131,8 +131,8 @@ class RecurrentColumn(snt.Module):
       for i, units in enumerate(conv_channels):
         if min(rows, columns) < KERNEL:
           raise ValueError(
-              f'conv_channels: {len(conv_channels)} convolutions leave nothing '
-              f'of an image of {image_shape[0]} x {image_shape[1]}; want '
+              f'conv_channels: an image of {image_shape[0]} x {image_shape[1]} '
+              f'is too small for {len(conv_channels)} convolutions; want '
               f'{i} at most.'
           )
         self._indices.append(conv_indices(rows, columns))

@@ -88,7 +88,7 @@ def test_f4_replay_does_not_come_back(tmp_path):
   last = harm.log_of(path).strip().splitlines()[-1]
   # Whichever of them looked for a checkpoint first.
   assert re.match('error: (replay|learner)/0 could not be constructed: ', last)
-  assert 'is whole' in last
+  assert 'are damaged' in last
 
 
 def test_f5_the_launcher_is_killed(tmp_path):

@@ -187,8 +187,8 @@ FAULTS = {
     'damaged': (
         damage_all,
         [],
-        'none of the 1 checkpoints in run/checkpoints '
-        'is whole: policy.npz is not what was written',
+        'all checkpoints in run/checkpoints are damaged: '
+        'policy.npz is not what was written',
     ),
     'no such policy': (None, ['--policy=tsak'], 'tsak.*task\\|shared'),
     'no episodes': (None, ['--episodes_per_task=0'], 'episodes_per_task'),

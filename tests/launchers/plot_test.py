@@ -325,13 +325,13 @@ def test_policies_of_a_users_own_are_drawn_too(tmp_path):
             'evaluation.csv',
             3,
             '0,1',
-            'line 3 is not whole: got 2 columns, want 8',
+            'line 3 cannot be read: got 2 columns, want 8',
         ),
         (
             'evaluation.csv',
             4,
             '0,1,task,a,train,1,high,1',
-            "line 4 is not whole: success: got 'high', want a finite number",
+            "line 4 cannot be read: success: got 'high', want a finite number",
         ),
         (
             'evaluation.csv',
@@ -345,14 +345,14 @@ def test_policies_of_a_users_own_are_drawn_too(tmp_path):
             'adaptation_test.csv',
             4,
             '100,1,push-1',
-            'line 4 is not whole: got 3 columns, want 10',
+            'line 4 cannot be read: got 3 columns, want 10',
         ),
         ('adaptation_test.csv', 3, '', "no row of trajectory 1 of 'push-1'"),
         (
             'adaptation_test.csv',
             3,
             '100,1,push-1,push,test,push,0 x,5,.5,1',
-            "line 3 is not whole: latent: got 'x', want a finite number",
+            "line 3 cannot be read: latent: got 'x', want a finite number",
         ),
         (
             'adaptation_test.csv',

@@ -136,7 +136,7 @@ def test_the_example_with_two_columns(tmp_path):
         (['--suite=ML10'], 'observes_task: .*want --noobserves_task with'),
         (
             ['--unroll_length=750'],
-            'unroll_length=750 cuts episodes, which have 5',
+            'unroll_length=750 would cut episodes of 500 ',
         ),
     ],
 )

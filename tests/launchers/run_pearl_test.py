@@ -76,7 +76,7 @@ def test_a_run_and_adaptation(tmp_path):
         ),
         (
             ['--unroll_length=50'],
-            'unroll_length=50 is no whole episode, want 500',
+            'unroll_length=50 is not the length of an episode; want 500',
         ),
         (['--context_sise=5'], "'context_sise'. Did you mean"),
     ],

@@ -67,7 +67,7 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
         ),
         (
             ['--unroll_length=250'],
-            'unroll_length=250 cuts episodes, which have 500'
+            'unroll_length=250 would cut episodes of 500'
             ' steps here.*--baseline=neural',
         ),
         (['--suite=ML10'], 'observes_task: .*--noobserves_task.* 5 test tasks'),

@@ -77,12 +77,12 @@ def write_tables(path):
 @pytest.mark.parametrize(
     'name, line, text, says',
     [
-        ('distral.csv', 2, 'x,0,1', 'line 2 is not whole: seed'),
+        ('distral.csv', 2, 'x,0,1', 'line 2 cannot be read: seed'),
         (
             'separate.csv',
             3,
             '0,100',
-            'line 3 is not whole: got 2 columns, want 3',
+            'line 3 cannot be read: got 2 columns, want 3',
         ),
         ('corridor.csv', 3, '0,1,on,1,1,1,1', "got 'on', want left or right"),
         ('distral.csv', 2, '', 'rows are missing, or occur twice'),

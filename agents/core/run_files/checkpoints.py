@@ -62,8 +62,8 @@ def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
     warnings.warn(f'checkpoint {path} is damaged: {fault}.', stacklevel=2)
   if found:
     raise ValueError(
-        f'none of the {len(found)} checkpoints in {folder} is '
-        f'whole: {fault} in the oldest.'
+        f'all checkpoints in {folder} are damaged: {fault} in the oldest of '
+        f'{len(found)}.'
     )
   return None
 
@@ -99,7 +99,7 @@ def restore(
   if differences:
     more = f' (and {len(differences) - 3} more)' if differences[3:] else ''
     raise ValueError(
-        f'checkpoint {path} is of another network: '
+        f'checkpoint {path} belongs to another network: '
         + '; '.join(differences[:3])
         + more
         + '.'

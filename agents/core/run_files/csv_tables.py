@@ -109,8 +109,8 @@ def read(
       if first_line == len(lines) and not lines[-1].endswith(('\n', '\r')):
         break  # The last line was cut, or is being written.
       raise ValueError(
-          f'{path}: line {first_line} is not whole: {error}; correct the line or '
-          'delete it.'
+          f'{path}: line {first_line} cannot be read: {error}; correct the line '
+          'or delete it.'
       ) from None
     if not table.columns and not is_blank:
       table = _begun(path, cells, converters)
@@ -154,8 +154,8 @@ def _lines(path: pathlib.Path) -> List[str]:
     if b'\n' in content[error.start :]:
       line = content.count(b'\n', 0, error.start) + 1
       raise ValueError(
-          f'{path}: line {line} is not whole: it is not text in UTF-8; correct '
-          'the line or delete it.'
+          f'{path}: line {line} cannot be read: it is not text in UTF-8; '
+          'correct the line or delete it.'
       ) from None
     text = content[: content.rfind(b'\n') + 1].decode('utf-8-sig')
   lines = list(io.StringIO(text, newline=''))

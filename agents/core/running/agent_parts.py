@@ -184,5 +184,6 @@ def _check_loadable(policies: Mapping[str, acting.AnyPolicy]) -> None:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
       raise ValueError(
           f'a {type(policy).__name__} could not be loaded back from a '
-          f'checkpoint ({error}); `networks.acting.register` its class.'
+          f'checkpoint ({error}); register its class by '
+          '`networks.acting.register`.'
       ) from error

@@ -208,7 +208,8 @@ def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
   with pytest.raises(
       ValueError,
       match=(
-          "envs_per_task: got 8, and rewards in '.*run' were normalised over 16"
+          "envs_per_task: got 8, but '.*run' normalised its rewards over 16 "
+          'environments; want 16.$'
       ),
   ):
     make_builder(initial_run=run, normalize_rewards=True, envs_per_task=8)

@@ -48,19 +48,19 @@ def block_of(*lengths, num_steps=6, discount=1.0):
 @pytest.mark.parametrize(
     'lengths, words',
     [
-        ((3, 3), ', want 3.$'),
-        ((4, 4), ', want 4.$'),
-        ((7, 7), 'none ended within it; want the number of steps that every '),
+        ((3, 3), ' is not the length of an episode; want 3.$'),
+        ((4, 4), ' is not the length of an episode; want 4.$'),
+        ((7, 7), ': no episode ended within these steps; want the number'),
         (
             (6, 3),
-            'episodes of 3 and of at least 6 steps were seen; want tasks who',
+            ': got episodes of 3 and of at least 6 steps; want tasks whose',
         ),
-        ((6, 9), 'episodes of 6 and of at least 7 steps were seen'),
-        ((2, 7), 'episodes of 2 and of at least 7 steps were seen'),
+        ((6, 9), ': got episodes of 6 and of at least 7 steps; want'),
+        ((2, 7), ': got episodes of 2 and of at least 7 steps; want'),
     ],
 )
 def test_one_whole_episode_each(lengths, words):
-  with pytest.raises(ValueError, match=f'^unroll_length=6 is no .*{words}'):
+  with pytest.raises(ValueError, match=f'^unroll_length=6{words}'):
     whole_episodes.check_one_each(block_of(*lengths))
   whole_episodes.check_one_each(block_of(6, 6))
 
@@ -138,7 +138,7 @@ def test_a_linear_baseline_on_a_users_suite(
     tmp_path, make_builder, make_config, unroll_length
 ):
   agent = make_config(unroll_length=unroll_length, **SMALL)
-  words = f'^unroll_length={unroll_length} cuts episodes, which have 10 steps'
+  words = f'^unroll_length={unroll_length} would cut episodes of 10 steps'
   with pytest.raises(ValueError, match=words):
     run(tmp_path / 'a', make_builder, agent, users_suite(horizon=10))
   # An unknown length of episodes is seen when the first episodes end.
@@ -186,7 +186,9 @@ def test_later_on_episodes_may_all_last_to_the_limit():
 
   assert passed([(7, 7), (2, 3), (4, 4), (4, 4)], 0) == 4
   assert passed([(4, 4), (4, 4)], 10) == 2  # A resumed run.
-  with pytest.raises(ValueError, match='unroll_length=6 cuts .* have 4 steps'):
+  with pytest.raises(
+      ValueError, match='unroll_length=6 would cut .* of 4 steps'
+  ):
     passed([(7, 7), (4, 4)], 0)
 
 
@@ -194,7 +196,8 @@ def test_later_on_episodes_may_all_last_to_the_limit():
 def test_pearl_on_a_users_suite(tmp_path):
   make = pearl_builder.PearlBuilder
   with pytest.raises(
-      ValueError, match=('^unroll_length=6 is no whole episode, want 10.$')
+      ValueError,
+      match=('^unroll_length=6 is not the length of an episode; want 10.$'),
   ):
     run(
         tmp_path / 'a', make, small_pearl.make_config(), users_suite(horizon=10)
@@ -202,13 +205,14 @@ def test_pearl_on_a_users_suite(tmp_path):
   with pytest.raises(
       ValueError,
       match=(
-          '^unroll_length=6 is no whole episode: none ended within it; want the '
-          'number of steps that every episode has.$'
+          '^unroll_length=6: no episode ended within these steps; want the '
+          'number of steps of an episode.$'
       ),
   ):
     run(tmp_path / 'b', make, small_pearl.make_config(), users_suite())
   with pytest.raises(
-      ValueError, match=('^unroll_length=12 is no whole episode, want 10.$')
+      ValueError,
+      match=('^unroll_length=12 is not the length of an episode; want 10.$'),
   ):
     run(
         tmp_path / 'c',
@@ -243,8 +247,8 @@ class _Adapter:
 @pytest.mark.parametrize(
     'unroll_length, words',
     [
-        (9, r'0 episodes of 2 tasks ended in it, of \[\] steps'),
-        (20, r'4 episodes of 2 tasks ended in it, of \[10\] steps'),
+        (9, r'0 episodes of 2 tasks ended, after \[\] steps'),
+        (20, r'4 episodes of 2 tasks ended, after \[10\] steps'),
     ],
 )
 def test_a_trajectory_is_a_whole_episode(unroll_length, words):
@@ -266,7 +270,7 @@ def test_a_trajectory_is_a_whole_episode(unroll_length, words):
   with pytest.raises(
       ValueError,
       match=(
-          f'^unroll_length={unroll_length} is no whole episode of each.*{words}'
+          f'^unroll_length={unroll_length} is not the length of every .*{words}'
       ),
   ):
     adapt(unroll_length)

@@ -205,7 +205,7 @@ def test_they_are_read_as_they_were_written(tmp_path):
     )
   sparse = small.make_suite()
   read.about['info']['mujoco'] = '0'
-  with pytest.raises(ValueError, match='of another scene: info is'):
+  with pytest.raises(ValueError, match='made in another scene: info is'):
     damsel_experts.check_suite(read, sparse)
 
 

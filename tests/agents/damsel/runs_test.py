@@ -93,7 +93,7 @@ def test_episodes_come_back_as_they_went_in(folder):
         (
             dict(unroll_length=7),
             {},
-            'unroll_length=7 is no whole episode, want 6',
+            'unroll_length=7 is not the length of an episode; want 6',
         ),
         (dict(tasks_per_update=7), {}, 'no more than the 6 tasks'),
         ({}, dict(families=('a', '', *'abbb')), 'task 1 has no family'),
@@ -120,7 +120,7 @@ def test_episodes_come_back_as_they_went_in(folder):
         (
             {},
             dict(num_tasks=5),
-            r'the experts in .* are arrays .* want \(\(5, 2',
+            r'the experts in .* have .* shapes .* want \(\(5, 2',
         ),
         ({}, dict(action_spec=small.SPEC.observation_spec), 'needs continuous'),
     ],

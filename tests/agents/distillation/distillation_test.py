@@ -127,11 +127,15 @@ def test_what_is_no_teacher_is_refused(tmp_path):
   small = write_run(
       tmp_path / 'small', make_policy(num_tasks=1, sizes=(3,)), ['b']
   )
-  with pytest.raises(ValueError, match='none for b, c; those given are of a'):
+  with pytest.raises(
+      ValueError, match='got none for the tasks b, c; the given runs have a'
+  ):
     frozen.read([a], ['a', 'b', 'c'], act=True)
-  with pytest.raises(ValueError, match='a has more than one; .*again has the'):
+  with pytest.raises(
+      ValueError, match='the task a has two, the second in .*again; want one'
+  ):
     frozen.read([a, again], ['a'], act=True)
-  with pytest.raises(ValueError, match='they are of different sizes'):
+  with pytest.raises(ValueError, match='their networks have different sizes'):
     frozen.read([a, small], ['a', 'b'], act=True)
   loud = make_policy(num_tasks=1)
   loud = write_run(

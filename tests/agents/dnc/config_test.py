@@ -119,7 +119,7 @@ def test_who_acts(changes, behaviours):
         (
             dict(unroll_length=750),
             dict(horizon=500),
-            'unroll_length=750 cuts episodes, which have 500 steps',
+            'unroll_length=750 would cut episodes of 500 steps',
         ),
     ],
 )

@@ -54,7 +54,7 @@ def test_nothing_is_learned_while_actions_are_random():
         (
             dict(unroll_length=7),
             {},
-            'unroll_length=7 is no whole episode, want 6',
+            'unroll_length=7 is not the length of an episode; want 6',
         ),
         (dict(tasks_per_update=5), {}, 'no more than the 4 tasks'),
         ({}, dict(action_spec=specs.DiscreteArray(3)), 'needs continuous'),

@@ -322,8 +322,8 @@ def test_workers_need_no_scipy():
         ({'num_contexts': 2.0}, r'num_contexts: got 2\.0, want'),
         (
             {'num_contexts': 9},
-            'num_contexts: got 9, want at most as many as '
-            "'point_mass_0' has distinct initial states, 8 in 8",
+            'num_contexts: got 9, want at most 8, the number of distinct '
+            "initial states of 'point_mass_0' in 8",
         ),
         ({'num_resets': 0}, 'num_resets: got 0'),
         ({'seed': -1}, 'seed: got -1'),

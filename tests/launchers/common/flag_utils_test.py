@@ -362,7 +362,7 @@ def test_a_flagfile_that_is_no_text_is_one_sentence(tmp_path):
 
 @pytest.mark.parametrize('name', ['a\nb', 'a\r', 'a ', 'a\udcff'])
 def test_what_no_flagfile_can_repeat_is_refused(tmp_path, name):
-  with pytest.raises(ValueError, match='run_dir: got .*no flagfile can repeat'):
+  with pytest.raises(ValueError, match='run_dir: got .*cannot be written to a'):
     flag_utils.flags_to_file(
         tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name)
     )

@@ -96,7 +96,7 @@ def test_a_damaged_table_is_named_before_any_run_begins(tmp_path, damaged):
       tmp_path, 'b', (HEADER + damaged + '\n' + '10,1,task,a,train,1,1,1\n')
   )
   with pytest.raises(
-      ValueError, match=(f'{tmp_path}/b/evaluation.csv: line 2 is not whole')
+      ValueError, match=(f'{tmp_path}/b/evaluation.csv: line 2 cannot be read')
   ):
     runner.make([job('a'), job('b')])
   assert not (tmp_path / 'a').exists()

@@ -238,7 +238,9 @@ def test_all_begin_nearly_uniform_and_values_at_nothing():
 
 
 def test_too_many_convolutions_are_refused():
-  with pytest.raises(ValueError, match='3 convolutions leave nothing .* 2 at '):
+  with pytest.raises(
+      ValueError, match='is too small for 3 convolutions; want 2 at '
+  ):
     make_policy(conv_channels=(3, 4, 5))
 
 

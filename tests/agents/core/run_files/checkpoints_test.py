@@ -209,7 +209,7 @@ def test_one_of_another_network_is_refused(tmp_path):
   path = Agent(hidden_sizes=(8,)).save(tmp_path)
   other = Agent(hidden_sizes=(16,))
   before = other.values()
-  with pytest.raises(ValueError, match='of another network') as error:
+  with pytest.raises(ValueError, match='belongs to another network') as error:
     checkpoints.restore(path, other.checkpointables)
   assert '(1, 4, 8) there and (1, 4, 16) here' in str(error.value)
   assert equal(before, other.values())

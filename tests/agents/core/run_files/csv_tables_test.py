@@ -78,7 +78,7 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path, damaged, says):
   with pytest.raises(
       ValueError,
       match=(
-          f'table.csv: line 4 is not whole: .*{says}.*; correct the line or delete'
+          f'table.csv: line 4 cannot be read: .*{says}.*; correct the line or delete'
       ),
   ):
     read(tmp_path, before + damaged + ROW)
@@ -87,7 +87,7 @@ def test_a_damaged_row_is_named_by_file_and_line(tmp_path, damaged, says):
 
 
 def test_lines_are_counted_as_an_editor_counts_them(tmp_path):
-  with pytest.raises(ValueError, match='line 4 is not whole'):
+  with pytest.raises(ValueError, match='line 4 cannot be read'):
     read(tmp_path, HEADER + b'10,"a\r\nb",train,1\r\n' + b'x,a,train,1\r\n')
 
 

@@ -47,8 +47,8 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
         ('', 'got no columns'),
         ('env_steps,success\n1,2\n', 'got the columns env_steps, success'),
         (HEADER, 'got no rows'),
-        (HEADER + '0,1,task,a\n' + ROWS, 'not whole'),
-        (HEADER + 'x,1,task,a,train,1,0,0\n', 'not whole'),
+        (HEADER + '0,1,task,a\n' + ROWS, 'cannot be read'),
+        (HEADER + 'x,1,task,a,train,1,0,0\n', 'cannot be read'),
     ],
 )
 def test_what_is_no_table_of_evaluations_is_refused(text, says, tmp_path):

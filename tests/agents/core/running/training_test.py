@@ -337,7 +337,7 @@ def test_a_damaged_table_is_named_before_anything_is_touched(
   with pytest.raises(
       ValueError,
       match=(
-          f'{run_dir}/{table}: line {line} is not whole: .*; correct the line or'
+          f'{run_dir}/{table}: line {line} cannot be read: .*; correct the line or'
       ),
   ):
     helpers.run(run_dir, STEPS, resume=True)
@@ -537,7 +537,9 @@ def test_a_checkpoint_of_another_network_is_refused(run_dir):
   config['agent_config']['hidden_sizes'] = [16]
   (run_dir / 'config.json').write_text(json.dumps(config))
   other = dataclasses.replace(helpers.AGENT, hidden_sizes=(16,))
-  with pytest.raises(ValueError, match='is of another network: .* there and'):
+  with pytest.raises(
+      ValueError, match='belongs to another network: .* there and'
+  ):
     helpers.run(run_dir, STEPS, resume=True, agent=other)
 
 

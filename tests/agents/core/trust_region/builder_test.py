@@ -48,7 +48,7 @@ def test_a_linear_baseline_wants_whole_episodes(unroll_length):
   with pytest.raises(
       ValueError,
       match=(
-          f'^unroll_length={unroll_length} cuts episodes, which have 50 steps here'
+          f'^unroll_length={unroll_length} would cut episodes of 50 steps'
           '.*; want a multiple of 50, or --baseline=neural'
       ),
   ):
