@@ -281,7 +281,7 @@ def test_functions_and_files_are_short():
   assert set(LONGER) == used, 'exceptions that nothing needs any longer'
 
 
-def test_what_is_public_has_a_docstring():
+def test_public_names_have_docstrings():
   documented, undocumented = set(INHERITED), []
   for path in python_files(*FOLDERS, 'benchmarks'):
     if not ast.get_docstring(parsed(path)) and path.read_text().strip():

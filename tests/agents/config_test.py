@@ -31,7 +31,7 @@ def fixture_make(request):
         'min_observation_std',
     ],
 )
-def test_what_must_be_positive(make, name, value):
+def test_numbers_not_positive_are_refused(make, name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 
@@ -61,7 +61,7 @@ def test_noise_has_no_negative_color(make, value):
 
 @pytest.mark.parametrize('value', [-0.01, 1.01])
 @pytest.mark.parametrize('name', ['discount', 'gae_lambda'])
-def test_what_must_be_a_share(make, name, value):
+def test_numbers_outside_zero_to_one_are_refused(make, name, value):
   with pytest.raises(ValueError, match=rf'^{name} must be in \[0, 1\], got'):
     make(**{name: value})
 

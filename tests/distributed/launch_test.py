@@ -134,7 +134,7 @@ def test_a_reverb_that_does_not_answer_ends_the_program(monkeypatch):
       launch.launch(program, 'local_mt')
 
 
-def test_a_node_that_fails_is_started_anew(capsys):
+def test_a_failed_node_is_restarted(capsys):
   program, _ = helpers.program(
       counter=node(helpers.Counter), failing=node(helpers.Failing, 'counter', 2)
   )
@@ -149,7 +149,7 @@ def test_a_node_that_fails_is_started_anew(capsys):
 
 
 @pytest.mark.slow
-def test_a_process_that_is_killed_is_started_anew(capfd):
+def test_a_killed_process_is_restarted(capfd):
   program, _ = helpers.program(
       counter=node(helpers.Counter), killed=node(helpers.Killed, 'counter', 1)
   )
@@ -209,7 +209,7 @@ def test_one_that_cannot_be_constructed_ends_the_program_at_once(where):
     launch.launch(program, f'local_{where}')
 
 
-def test_dependents_of_reverb_are_started_anew_with_it():
+def test_dependents_of_reverb_are_restarted_with_it():
   """Its clients would wait for a server that is no more."""
   program, _ = helpers.program(
       counter=node(helpers.Counter),
@@ -302,7 +302,7 @@ def test_a_node_belongs_to_one_group():
   assert [len(group) for group in program.groups.values()] == [2]
 
 
-def test_a_handle_wants_its_program_launched():
+def test_a_handle_needs_its_program_launched():
   _, handles = helpers.program(counter=node(helpers.Counter))
   with pytest.raises(RuntimeError, match='before its program was launched'):
     handles['counter'].dereference()

@@ -108,7 +108,7 @@ def test_ctrl_c_ends_everything_with_one_sentence(start, busy, times):
 
 
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
-def test_what_watches_a_launcher_ends_with_it(start, number):
+def test_the_watchdog_ends_with_its_launcher(start, number):
   process, child = start('time.sleep(1000)')
   watching = set(psutil.Process(process.pid).children(recursive=True))
   watching.remove(child)

@@ -112,7 +112,7 @@ def write_files(folder):
         ),
     ],
 )
-def test_what_a_worker_cannot_import_is_refused_at_once(
+def test_classes_that_a_worker_cannot_import_are_refused_at_once(
     tmp_path, arguments, given, words
 ):
   write_files(tmp_path)
@@ -130,7 +130,7 @@ def test_what_a_worker_cannot_import_is_refused_at_once(
     'arguments',
     [['run.py'], ['-m', 'package.run'], ['conditional.py'], ['imported.py']],
 )
-def test_what_a_script_has_for_its_workers_is_taken(tmp_path, arguments):
+def test_functions_of_a_script_are_accepted(tmp_path, arguments):
   write_files(tmp_path)
   assert run(arguments, tmp_path) == ['walks']
 
@@ -197,7 +197,7 @@ def fixture_session(monkeypatch):
     ],
     ids=['function', 'partial', 'held', 'instance', 'method', 'adapted'],
 )
-def test_whatever_holds_it_is_refused(session, make):
+def test_objects_that_refer_to_the_session_are_refused(session, make):
   thing = make(session)
   for check in (pickling.dump, pickling.check_for_program):
     with pytest.raises(
@@ -251,7 +251,7 @@ def test_a_module_that_no_other_process_finds_is_refused(monkeypatch):
     pickling.dump(functools.partial(module.walk), 'a task')
 
 
-def test_what_cannot_be_pickled_is_refused():
+def test_objects_that_cannot_be_pickled_are_refused():
   def local(seed):
     del seed
 
@@ -276,7 +276,7 @@ class Unready:
     return self.inner(seed)
 
 
-def test_what_cannot_be_unpickled_is_refused(monkeypatch):
+def test_objects_that_cannot_be_unpickled_are_refused(monkeypatch):
   monkeypatch.setattr(user_environments, 'Unready', Unready, raising=False)
   monkeypatch.setattr(Unready, '__module__', 'helpers.user_environments')
   with pytest.raises(

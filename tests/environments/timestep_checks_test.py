@@ -87,7 +87,7 @@ def test_rewards_and_discounts_that_are_refused(name, value):
 @pytest.mark.parametrize(
     'value', [OBSERVATION, None, (OBSERVATION, 1.0, False, {}), tuple(GOOD), {}]
 )
-def test_what_is_no_time_step_is_refused(value):
+def test_values_that_are_no_time_step_are_refused(value):
   for method, check in (
       ('step', timestep_checks.check_step),
       ('reset', timestep_checks.first_observation),
@@ -198,7 +198,7 @@ def test_numbers_of_variations_that_are_refused(value):
     timestep_checks.num_variations(Environment(), 'a')
 
 
-def test_long_values_are_told_in_short():
+def test_long_values_are_shortened():
   assert len(timestep_checks.brief(1000 * 'x')) < 60
   assert timestep_checks.brief(np.ones((2, 2))) == (
       'an array of shape (2, 2) and dtype float64'

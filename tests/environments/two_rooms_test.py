@@ -96,6 +96,6 @@ def test_a_goal_in_no_cell_is_refused():
         ),
     ],
 )
-def test_what_is_no_cell_is_refused(call, words):
+def test_a_bad_cell_is_refused(call, words):
   with pytest.raises(ValueError, match=words):
     call()

@@ -198,7 +198,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize('fault', FAULTS)
-def test_what_is_wrong_is_one_sentence(run_dir, tmp_path, fault):
+def test_bad_arguments_raise_one_sentence(run_dir, tmp_path, fault):
   harm, arguments, words = FAULTS[fault]
   if harm:
     harm(run_dir)

@@ -61,7 +61,7 @@ def test_a_program_is_launched_repeated_and_resumed(tmp_path):
         ),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   result = launch(

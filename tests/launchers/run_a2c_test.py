@@ -97,7 +97,7 @@ def test_the_score_of_a_cheetah_is_its_return_and_layers_can_be_tuned(tmp_path):
   )
 
 
-def test_what_cannot_be_begun_with_is_refused(tmp_path):
+def test_a_bad_initial_run_is_refused(tmp_path):
   launches.assert_refused(
       launch(*TINY, '--initial_run=nowhere', cwd=tmp_path),
       "initial_run: there is no checkpoint in 'nowhere'",

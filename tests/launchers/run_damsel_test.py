@@ -92,7 +92,7 @@ def test_experts_a_run_and_adaptation(tmp_path):
         (['--expert_episodes=0'], 'expert_episodes must be positive, got 0'),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   result = launch(*TINY, *arguments, cwd=tmp_path, **without_tensorflow)

@@ -49,7 +49,7 @@ def test_a_flagfile_names_teachers_that_a_command_makes(path):
 
 
 @pytest.mark.slow
-def test_a_student_is_distilled_goes_on_and_is_tuned(tmp_path):
+def test_a_student_is_distilled_resumed_and_tuned(tmp_path):
   assert_done(
       launch(
           'a2c',

@@ -117,7 +117,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize('argument', WRONG)
-def test_wrong_flags_are_one_sentence(tmp_path, without_tensorflow, argument):
+def test_wrong_flags_raise_one_sentence(tmp_path, without_tensorflow, argument):
   run_dir = () if argument == '--resume' else ('--run_dir=run',)
   result = launch(*run_dir, argument, cwd=tmp_path, **without_tensorflow)
   launches.assert_refused(result, WRONG[argument])

@@ -68,7 +68,7 @@ def test_a_run_on_the_contexts_of_one_task(result):
 
 
 @pytest.mark.slow
-def test_what_repeats_a_run_knows_of_its_contexts(result, tmp_path):
+def test_the_flagfile_of_a_run_has_its_contexts(result, tmp_path):
   config = json.loads((result.run_dir / 'config.json').read_text())
   assert config['suite_info']['num_contexts'] == '2'
   assert (
@@ -140,7 +140,7 @@ def test_the_example_with_two_columns(tmp_path):
         ),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   result = launch(

@@ -81,7 +81,7 @@ def test_a_run_and_adaptation(tmp_path):
         (['--context_sise=5'], "'context_sise'. Did you mean"),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   result = launch(*TINY, *arguments, cwd=tmp_path, **without_tensorflow)

@@ -77,7 +77,7 @@ def test_a_run_and_its_resumption(tmp_path):
         (['--sample_per_insert=1'], "'sample_per_insert'. Did you mean"),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   result = launch(

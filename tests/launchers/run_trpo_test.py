@@ -76,7 +76,7 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
         (['--kl_cost=1'], "Unknown command line flag 'kl_cost'"),
     ],
 )
-def test_wrong_flags_are_one_sentence(
+def test_wrong_flags_raise_one_sentence(
     tmp_path, without_tensorflow, arguments, words
 ):
   """The directory is free afterwards for a run with the right flags."""

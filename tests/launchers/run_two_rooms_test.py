@@ -109,7 +109,7 @@ def test_blank_lines_lose_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_was_interrupted_is_made_by_the_same_command(tmp_path):
+def test_the_same_command_completes_an_interrupted_run(tmp_path):
   command = (
       '--num_seeds=2',
       '--num_env_steps=200',
@@ -158,7 +158,7 @@ def begin(tmp_path):
 @pytest.mark.parametrize(
     'number', [signal.SIGINT, signal.SIGTERM, signal.SIGKILL]
 )
-def test_what_ends_a_run_ends_its_processes(tmp_path, number):
+def test_the_end_of_a_run_ends_its_processes(tmp_path, number):
   process, children = begin(tmp_path)
   assert len(children) == 2
   launches.assert_refused(
@@ -236,7 +236,7 @@ def test_a_summary_counts_the_seeds_that_keep_their_direction(tmp_path):
     )
 
 
-def test_what_cannot_be_run_is_refused_in_a_sentence(tmp_path):
+def test_bad_flags_raise_one_sentence(tmp_path):
   launches.assert_refused(
       launch('--num_tasks=55', cwd=tmp_path), 'num_goals: got 55, want 1 to 54'
   )

@@ -40,7 +40,7 @@ def test_both_tables_are_made_and_not_made_again(tmp_path):
   assert len(versions['runs']) == 6 + 6
 
 
-def test_what_comes_last_is_looked_at_first(tmp_path):
+def test_all_jobs_are_checked_before_the_first_starts(tmp_path):
   run_dir = tmp_path / 'out' / 'first_to_second_1M' / 'seed0'
   checkpoint = run_dir / 'checkpoints' / '000000000001'
   checkpoint.mkdir(parents=True)

@@ -154,7 +154,7 @@ def test_single_runs_are_drawn_as_curves_alone(tmp_path):
   assert heights[1] == 2 * heights[0]
 
 
-def test_a_run_with_other_flags_is_not_gone_on_with(tmp_path):
+def test_a_run_with_other_flags_is_not_continued(tmp_path):
   from distillery.launchers.studies import distral_runs
 
   study = distral_runs.STUDIES['mazes']
@@ -207,7 +207,7 @@ def test_a_study_says_which_revision_made_each_run(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_study_is_made_once_and_goes_on_where_it_was(tmp_path):
+def test_a_study_is_made_once_and_continues_where_it_stopped(tmp_path):
   study = (
       '--study=mazes',
       '--num_seeds=1',
@@ -229,7 +229,7 @@ def test_a_study_is_made_once_and_goes_on_where_it_was(tmp_path):
   assert (tmp_path / 'out' / 'study.png').exists()
 
 
-def test_an_algorithm_that_is_none_is_refused(tmp_path):
+def test_an_unknown_algorithm_is_refused(tmp_path):
   launches.assert_refused(
       launch('--algorithms=A3C,PPO', cwd=tmp_path),
       r"algorithms: got \['PPO'\], want some of A3C, A3C multitask",

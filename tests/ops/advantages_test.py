@@ -156,7 +156,7 @@ def test_lambda_1_is_the_return_up_to_the_end_of_episode_or_unroll():
         ('episode_end', 3, False, []),
     ],
 )
-def test_which_advantages_an_entry_moves(name, step, value, moved):
+def test_an_entry_moves_the_advantages_before_it(name, step, value, moved):
   before = compute(episode()).advantage.numpy()
   after = compute(episode(**{name: (step, value)})).advantage.numpy()
   assert list(np.flatnonzero(before != after)) == moved
@@ -243,6 +243,6 @@ def test_what_values_explain():
         (lambda: compute(episode(), 0.9, -0.1), 'gamma and lambda_ must be'),
     ],
 )
-def test_what_would_fit_together_by_chance_is_refused(call, words):
+def test_shapes_that_fit_by_chance_are_refused(call, words):
   with pytest.raises(ValueError, match=words):
     call()

@@ -34,7 +34,7 @@ def test_equals_a_loop_over_tasks():
       np.testing.assert_allclose(result[k], factor * array[k], rtol=1e-12)
 
 
-def test_a_task_with_a_large_gradient_leaves_the_others_alone():
+def test_a_large_gradient_of_a_task_does_not_move_the_others():
   gradient = np.array([[0.1, 0.2], [1.0, 2.0]])
   before = gradients.clip_by_task_norm(
       [tf.constant(gradient)], 1.0, num_tasks=2

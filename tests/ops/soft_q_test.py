@@ -163,6 +163,6 @@ def test_refuses_shapes_that_would_broadcast(loss):
         ),
     ],
 )
-def test_what_lacks_the_axis_of_tasks_is_refused(call, words):
+def test_tensors_without_the_task_axis_are_refused(call, words):
   with pytest.raises(ValueError, match=words):
     call()

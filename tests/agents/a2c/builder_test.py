@@ -133,7 +133,7 @@ def test_all_tasks_begin_with_a_chosen_ones_layers(
     )
 
 
-def test_which_tasks_are_begun_with_has_to_be_said(tmp_path):
+def test_the_initial_task_must_be_named(tmp_path):
   policy = make_builder().make_networks(seed=1).policy
   run = write_run(tmp_path / 'run', {'policy': policy}, discount=0.99)
   with pytest.raises(
@@ -171,7 +171,7 @@ def test_which_tasks_are_begun_with_has_to_be_said(tmp_path):
     make_builder(initial_task='one')
 
 
-def test_divided_rewards_go_on_in_the_unit_of_the_values(tmp_path):
+def test_normalized_rewards_keep_the_unit_of_the_values(tmp_path):
   learned = make_builder(normalize_rewards=True).make_networks(seed=1)
   rng = np.random.default_rng(0)
   for _ in range(3):
@@ -222,6 +222,6 @@ def test_a_run_of_another_agent_is_refused(tmp_path):
     make_builder(initial_run=run)
 
 
-def test_returns_that_go_on_are_of_one_actor():
+def test_normalized_returns_need_one_actor():
   assert make_builder(normalize_rewards=True).max_actors == 1
   assert make_builder().max_actors is None

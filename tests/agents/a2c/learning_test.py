@@ -395,7 +395,7 @@ def test_layers_are_frozen_only_if_they_were_learned():
     make_config(trainable='last')
 
 
-def test_what_would_be_broadcast_is_refused():
+def test_shapes_that_would_broadcast_are_refused():
   policy = tfd.Independent(tfd.Normal(tf.zeros([2, 3, 4]), 1.0), 1)
   zeros = tf.zeros([2, 3])
   for shape in ([3, 4], [1, 3, 4], [2, 3, 1]):

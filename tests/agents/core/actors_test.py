@@ -163,7 +163,9 @@ class Broken(fakes.PointMass):
         ({'step_type': dm_env.StepType.FIRST}, 'FIRST: 0> as step_type, want'),
     ],
 )
-def test_what_an_environment_may_not_return_under_acmes_loop(changes, words):
+def test_bad_values_of_an_environment_are_refused_under_acmes_loop(
+    changes, words
+):
   actor = make_actor(Source(fakes.point_mass_suite(K)), task_index=2, seed=7)
   loop = acme.EnvironmentLoop(
       Broken(changes), actor, logger=loggers.NoOpLogger()
@@ -183,7 +185,7 @@ def test_what_an_environment_may_not_return_under_acmes_loop(changes, words):
     'observation',
     [np.float32(1.0), np.ones((2, 1)), np.array(['a', 'b']), None],
 )
-def test_what_a_reset_may_not_return_under_acmes_loop(observation):
+def test_bad_values_of_a_reset_are_refused_under_acmes_loop(observation):
   actor = make_actor(Source(fakes.point_mass_suite(K)))
   with pytest.raises(
       ValueError,

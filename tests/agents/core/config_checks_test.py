@@ -80,7 +80,7 @@ def test_every_gaussian_policy_is_warned_of(name):
         (None, None, 0),
     ],
 )
-def test_which_boxes_are_warned_of(low, high, num):
+def test_narrow_boxes_cause_a_warning(low, high, num):
   assert len(make(GAUSSIAN['distral'], low, high)) == num
 
 
@@ -89,7 +89,7 @@ def test_a_width_that_fits_the_box_is_fine():
   assert not make(GAUSSIAN['a2c'], -0.05, 0.05, initial_std=0.05)
 
 
-def test_an_agent_that_acts_in_the_unit_box_has_nothing_to_be_warned_of():
+def test_an_agent_that_acts_in_the_unit_box_causes_no_warning():
   assert not make((sac_builder.SACBuilder, sac_config.SACConfig()), 0.0, 1000.0)
 
 

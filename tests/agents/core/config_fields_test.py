@@ -87,7 +87,7 @@ class Config:
         ),
     ],
 )
-def test_a_fault_is_one_sentence(values, sentence):
+def test_a_fault_raises_one_sentence(values, sentence):
   with pytest.raises(ValueError, match=f'^{re.escape(sentence)}$'):
     Config(**values)
 

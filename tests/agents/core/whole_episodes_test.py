@@ -146,7 +146,7 @@ def test_a_linear_baseline_on_a_users_suite(
     run(tmp_path / 'b', make_builder, agent, users_suite(), num_env_steps=36)
 
 
-def test_whole_episodes_of_a_users_suite_are_learned_from(tmp_path):
+def test_a_users_suite_with_complete_episodes_can_be_learned(tmp_path):
   agent = trpo_config.TRPOConfig(unroll_length=20, **SMALL)
   run(tmp_path / 'a', trpo_builder.TRPOBuilder, agent, users_suite())
   assert learner_steps(tmp_path / 'a') == ['1']
@@ -251,7 +251,7 @@ class _Adapter:
         (20, r'4 episodes of 2 tasks ended, after \[10\] steps'),
     ],
 )
-def test_a_trajectory_is_a_whole_episode(unroll_length, words):
+def test_a_trajectory_is_a_complete_episode(unroll_length, words):
   suite = fakes.point_mass_suite(2, horizon=10)
 
   def adapt(unroll_length):

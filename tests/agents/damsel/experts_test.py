@@ -91,7 +91,7 @@ def test_how_often_an_expert_is_tried(
         ),
     ],
 )
-def test_what_an_environment_may_not_return(monkeypatch, broken, words):
+def test_bad_values_of_an_environment_are_refused(monkeypatch, broken, words):
   suite = small.make_suite()
   kind = type(suite.tasks[0].factory(0))
 
@@ -172,7 +172,7 @@ def test_each_task_has_the_expert_made_for_it(monkeypatch):
   )
 
 
-def test_they_are_a_function_of_the_seed():
+def test_experts_depend_only_on_the_seed():
   suite = base.TaskSuite(
       **{**vars(small.make_suite()), 'tasks': (small.make_suite().tasks[:1])}
   )
@@ -183,7 +183,7 @@ def test_they_are_a_function_of_the_seed():
   assert (one != other).any()
 
 
-def test_they_are_read_as_they_were_written(tmp_path):
+def test_experts_are_read_as_they_were_written(tmp_path):
   experts, _ = small.collect()
   folder = str(tmp_path / 'deep' / 'experts')
   assert not damsel_experts.exist(folder)
@@ -209,7 +209,7 @@ def test_they_are_read_as_they_were_written(tmp_path):
     damsel_experts.check_suite(read, sparse)
 
 
-def test_who_comes_second_waits_for_the_experts(tmp_path, capsys):
+def test_a_second_process_waits_for_the_experts(tmp_path, capsys):
   folder, order = str(tmp_path / 'experts'), []
 
   def second():
@@ -226,7 +226,7 @@ def test_who_comes_second_waits_for_the_experts(tmp_path, capsys):
   assert f'is making experts in {folder}' in capsys.readouterr().out
 
 
-def test_what_cannot_be_read_is_one_sentence(tmp_path):
+def test_unreadable_files_raise_one_sentence(tmp_path):
   with pytest.raises(ValueError, match=r"experts: found none in '.*nowhere'"):
     damsel_experts.read(str(tmp_path / 'nowhere'))
   with pytest.raises(ValueError, match="experts: found none in ''"):
@@ -243,7 +243,7 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path):
         ('experts.json', b'[]', 'are damaged: experts.json has no list'),
     ],
 )
-def test_files_that_are_spoilt(tmp_path, name, content, words):
+def test_damaged_files_are_refused(tmp_path, name, content, words):
   zeros = np.zeros((1, 1, 2, 3), np.float32)
   damsel_experts.write(
       str(tmp_path), damsel_experts.Experts(zeros, zeros, {'tasks': []})
@@ -262,7 +262,7 @@ def test_files_that_are_spoilt(tmp_path, name, content, words):
         np.full((1, 1, 2, 3), np.nan, np.float32),
     ],
 )
-def test_arrays_that_are_spoilt(tmp_path, array):
+def test_damaged_arrays_are_refused(tmp_path, array):
   zeros = np.zeros((1, 1, 2, 3), np.float32)
   damsel_experts.write(
       str(tmp_path), damsel_experts.Experts(zeros, array, {'tasks': []})

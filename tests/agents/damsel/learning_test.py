@@ -117,7 +117,7 @@ def test_losses_by_hand(prior_share):
   np.testing.assert_allclose(networks.latents.inferred, z, rtol=1e-4, atol=1e-6)
 
 
-def test_what_is_drawn_differs_from_step_to_step():
+def test_random_draws_differ_between_steps():
   learner = small.make_learner(
       small.make_config(learning_rate=1e-30, updates_per_step=2),
       small.make_networks(),
@@ -130,7 +130,7 @@ def test_what_is_drawn_differs_from_step_to_step():
 
 
 @pytest.mark.slow
-def test_it_learns_what_tells_tasks_apart():
+def test_it_learns_to_distinguish_tasks():
   """Experts do what the reward of a task says: only a context can tell."""
   rng = np.random.default_rng(0)
   goal = np.linspace(-0.8, 0.8, K)

@@ -87,7 +87,7 @@ def test_a_latent_is_the_mean_of_what_single_transitions_say():
 
 
 @pytest.mark.parametrize('part', transitions.Transitions._fields)
-def test_what_a_latent_is_inferred_from(part):
+def test_a_latent_depends_on_all_of_a_transition_but_its_discount(part):
   """All of a transition, but whether it terminated."""
   networks, rows = small.make_networks(), make_rows(5)
   changed = rows._replace(**{part: getattr(rows, part) + 0.1})
@@ -101,7 +101,7 @@ def test_what_a_latent_is_inferred_from(part):
   assert differs == (part != 'discount')
 
 
-def test_a_task_is_told_by_its_own_context_alone():
+def test_a_latent_depends_on_its_own_context_alone():
   networks, rows = small.make_networks(), make_rows(5)
   other = make_rows(5, seed=3)
   mixed = transitions.Transitions(
@@ -136,7 +136,7 @@ def test_a_condition_of_another_shape_is_refused():
 
 
 @pytest.mark.parametrize('which', ['components', 'inferred'])
-def test_who_acts_does_as_the_networks(which):
+def test_the_acting_policy_equals_the_networks(which):
   networks = small.make_networks()
   networks.latents.inferred.assign(np.random.default_rng(4).normal(size=(K, L)))
   policy = acting.from_json(
@@ -175,7 +175,7 @@ def test_who_acts_does_as_the_networks(which):
   )
 
 
-def test_who_adapts_infers_as_the_networks():
+def test_the_adapter_infers_as_the_networks():
   networks = small.make_networks()
   rng = np.random.default_rng(6)
   block = {

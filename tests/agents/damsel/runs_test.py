@@ -125,7 +125,7 @@ def test_episodes_come_back_as_they_went_in(folder):
         ({}, dict(action_spec=small.SPEC.observation_spec), 'needs continuous'),
     ],
 )
-def test_what_does_not_go_together_is_refused(folder, changes, spec, words):
+def test_conflicting_settings_are_refused(folder, changes, spec, words):
   config = small.make_config(**{'experts': folder, **changes})
   with pytest.raises(ValueError, match=words):
     builder.DamselBuilder(config, small.SPEC._replace(**spec))

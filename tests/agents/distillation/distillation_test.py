@@ -121,7 +121,7 @@ def test_teachers_of_several_runs_are_put_together(tmp_path):
     )
 
 
-def test_what_is_no_teacher_is_refused(tmp_path):
+def test_a_run_that_is_no_teacher_is_refused(tmp_path):
   a = write_run(tmp_path / 'a', make_policy(num_tasks=1), ['a'])
   again = write_run(tmp_path / 'again', make_policy(num_tasks=1), ['a'])
   small = write_run(
@@ -226,7 +226,7 @@ def test_gradients_are_clipped_the_trunks_whole_and_each_heads_apart(tmp_path):
     caught_gradients.assert_clipped(free, clipped, 0.01)
 
 
-def test_who_acts_is_drawn_for_each_unroll_of_an_environment():
+def test_the_acting_policy_is_drawn_for_each_unroll():
   student, teacher = (make_policy('multi_head', seed=1), make_policy(seed=2))
   both = rollouts.EitherPolicy(
       student.acting_policy('task'),

@@ -28,7 +28,7 @@ def make(**changes):
         'max_gradient_norm',
     ],
 )
-def test_what_must_be_positive(name, value):
+def test_numbers_not_positive_are_refused(name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 

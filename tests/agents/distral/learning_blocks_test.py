@@ -173,7 +173,7 @@ def test_compiled(compiled):
 
 
 @pytest.mark.parametrize('seed', [0, 2**31, 2**32 - 1])
-def test_any_seed_of_a_launcher_will_do(seed):
+def test_every_seed_of_a_launcher_is_accepted(seed):
   networks, _ = small.run(small.make_config(num_minibatches=2), seed=seed)
   assert all(
       np.isfinite(variable).all()
@@ -216,7 +216,7 @@ def test_standard_deviations_stay_in_their_range():
     assert (std >= 0.8 - 1e-6).all() and (std <= 1.0 + 1e-6).all()
 
 
-def test_what_acts_is_what_is_learned_from():
+def test_the_learner_evaluates_the_function_that_acted():
   """Statistics move after the gradient steps: ratios of a fresh block are 1."""
   config = small.make_config(learning_rate=0.1)
   networks = small.make_networks(config)

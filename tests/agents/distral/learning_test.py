@@ -57,7 +57,7 @@ def test_what_a_step_moves(
         (dict(logits_alpha=0.5, kl_cost=0.0), ('task', 'shared')),
     ],
 )
-def test_a_power_of_zero_unties_pi_0(changes, policies):
+def test_a_power_of_zero_separates_pi_0(changes, policies):
   config = small.make_config(**changes)
   before = small.trained(small.make_networks(config, small.DISCRETE))
   networks, _ = small.run(config, small.DISCRETE)

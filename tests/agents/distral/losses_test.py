@@ -165,7 +165,7 @@ def flow(function, is_discrete):
 
 @pytest.mark.parametrize('is_discrete', [True, False])
 @pytest.mark.parametrize('name', ['sampled', 'exact', 'bonus'])
-def test_what_is_added_to_rewards_is_constant(name, is_discrete):
+def test_the_regularization_has_no_gradient(name, is_discrete):
   assert flow(
       lambda task, shared, action: losses.reward_regularizer(
           task, shared, action, regularizer=name, **COSTS
@@ -183,7 +183,9 @@ def test_what_is_added_to_rewards_is_constant(name, is_discrete):
         ('bonus', [True, False]),
     ],
 )
-def test_whom_the_policy_loss_reaches(name, direct, is_discrete):
+def test_the_policy_loss_reaches_the_policies_of_the_architecture(
+    name, direct, is_discrete
+):
   def term(field):
     def compute(task, shared, action):
       log_prob = task.log_prob(action)
@@ -314,7 +316,7 @@ def gaussians(*shape):
     ],
 )
 @pytest.mark.parametrize('regularizer', ['sampled', 'exact', 'bonus'])
-def test_what_would_be_broadcast_is_refused(
+def test_actions_and_policies_that_would_broadcast_are_refused(
     regularizer, task, shared, action, words
 ):
   policies = gaussians(*task), gaussians(*shared)

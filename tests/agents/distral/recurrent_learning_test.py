@@ -296,7 +296,7 @@ def test_a_step_moves_all_and_reports_numbers():
         (dict(lstm_size=-1), 'lstm_size must not be negative'),
     ],
 )
-def test_what_does_not_go_together_is_refused(settings, words):
+def test_conflicting_settings_are_refused(settings, words):
   with pytest.raises(ValueError, match=words):
     make_config(**settings)
 

@@ -267,6 +267,6 @@ def test_settings_out_of_range_are_refused(settings):
         ),
     ],
 )
-def test_what_would_be_broadcast_is_refused(call, words):
+def test_shapes_that_would_broadcast_are_refused(call, words):
   with pytest.raises(ValueError, match=words):
     call(random_tables())

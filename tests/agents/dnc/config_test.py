@@ -27,7 +27,7 @@ def make(**changes):
         'distillation_learning_rate',
     ],
 )
-def test_what_must_be_positive(name, value):
+def test_numbers_not_positive_are_refused(name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 
@@ -57,7 +57,7 @@ def test_unknown_choices_are_refused(name):
         ),
     ],
 )
-def test_what_must_fit_into_a_block(changes, sentence):
+def test_settings_that_exceed_a_block_are_refused(changes, sentence):
   fits = dict(
       envs_per_task=2,
       unroll_length=3,
@@ -103,7 +103,7 @@ def test_one_context_is_none():
         (dict(mode='release'), ('task', 'shared')),
     ],
 )
-def test_who_acts(changes, behaviours):
+def test_the_behaviours_depend_on_the_settings(changes, behaviours):
   made = small.make_builder(small.make_config(**changes))
   assert tuple(made.behaviours) == behaviours
   assert tuple(made.evaluated_policies) == ('task', 'shared')

@@ -44,7 +44,7 @@ RELEASE = ([0, 3, 6], {'local', 'central'}, 1)
         (dict(mode='release', variant='centralized'), RELEASE),
     ],
 )
-def test_when_it_distills_and_resets(changes, schedule):
+def test_it_distills_and_resets_at_the_period(changes, schedule):
   config = small.make_config(distillation_period=3, **changes)
   networks = small.make_networks(config)
   learner = small.make_learner(config, networks)
@@ -87,7 +87,7 @@ def first_gradient(learner):
 
 
 @pytest.mark.parametrize('mode', ['paper', 'release'])
-def test_towards_what_it_distills(mode):
+def test_it_distills_towards_the_policies_of_the_mode(mode):
   """Towards where the locals went; in the release, what they acted by."""
 
   def step(**changes):

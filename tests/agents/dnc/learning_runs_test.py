@@ -178,7 +178,7 @@ def two_columns(config, action_spec):
     ids=['continuous', 'discrete'],
 )
 @pytest.mark.parametrize('mode', ['paper', 'release'])
-def test_two_columns_of_distral_will_do(mode, action_spec):
+def test_distrals_two_columns_are_accepted(mode, action_spec):
   config = small.make_config(mode=mode, distillation_period=2)
   networks = two_columns(config, action_spec)
   policy = networks.policy

@@ -167,7 +167,7 @@ def locals_of(config, change=None, spoil=None):
         ('release', [False, True, True]),  # Context 2 sees where policy 1 went.
     ],
 )
-def test_whom_the_returns_of_a_context_move(mode, moves):
+def test_which_policies_the_returns_of_a_context_move(mode, moves):
   config = small.make_config(mode=mode)
 
   def change(blocks):
@@ -186,7 +186,7 @@ def test_whom_the_returns_of_a_context_move(mode, moves):
         (dict(variant='centralized'), False),
     ],
 )
-def test_whom_another_policy_pulls(changes, moves):
+def test_the_penalty_pulls_each_policy_to_the_others(changes, moves):
   def spoil(policy):  # The last bias of policy 1 alone.
     policy.acting_variables()['task/b1'].assign_add(
         [[[0.0] * A], [[0.5] * A], [[0.0] * A]]

@@ -208,7 +208,7 @@ def test_distillation_matches_moments():
   assert abs(mean) < 1e-12 and std is None
 
 
-def test_what_would_be_broadcast_is_refused():
+def test_shapes_that_would_broadcast_are_refused():
   def of(*shape):
     return families.Gaussian(tf.zeros(shape), tf.ones(shape))
 

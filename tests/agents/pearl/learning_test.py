@@ -309,7 +309,7 @@ def test_several_updates_are_one_after_another():
   assert moved(once, twice) >= {'policy', 'critics', 'encoder', 'latents'}
 
 
-def test_what_is_not_finite_is_found():
+def test_numbers_not_finite_are_found():
   batch = small.make_batch()
   batch['replay'] *= np.inf
   with pytest.raises(errors.NonFiniteError):

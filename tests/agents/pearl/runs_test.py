@@ -78,7 +78,7 @@ def test_nothing_is_learned_while_actions_are_random():
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(changes, spec, words):
+def test_conflicting_settings_are_refused(changes, spec, words):
   with pytest.raises(ValueError, match=words):
     builder.PearlBuilder(
         small.make_config(**changes), small.SPEC._replace(**spec)

@@ -31,7 +31,7 @@ def make(**changes):
         'initial_temperature',
     ],
 )
-def test_what_must_be_positive(name, value):
+def test_numbers_not_positive_are_refused(name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 
@@ -151,7 +151,7 @@ def test_a_ratio_may_be_rounded():
   assert made.num_learner_steps(10**6) == 1
 
 
-def test_held_out_tasks_want_one_policy_that_is_not_told():
+def test_held_out_tasks_need_a_policy_without_the_task():
   spec = small.make_spec(num_test_tasks=2)
   for changes in (dict(), dict(observes_task=False, architecture='separate')):
     with pytest.raises(ValueError, match='--architecture=shared .* 2 test tas'):

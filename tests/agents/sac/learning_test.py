@@ -329,7 +329,7 @@ def test_compiled_is_not_compiled(compiled):
     np.testing.assert_allclose(in_a_graph[name], value, rtol=1e-4, atol=1e-6)
 
 
-def test_who_acts_follows_the_policy_from_the_first_step_on():
+def test_actors_follow_the_policy_from_the_first_step():
   config = small.make_config()
   networks = small.make_networks(config)
   learner = small.make_learner(config, networks, [small.make_rows()])
@@ -362,7 +362,7 @@ def test_nan_is_named_at_once(column):
     stepped(small.make_config(), rows=[rows])
 
 
-def test_each_task_s_temperature_is_told():
+def test_the_temperature_of_each_task_is_logged():
   config, spec = small.make_config(), small.make_spec(
       task_names=tuple('abcdefgh'[:K])
   )

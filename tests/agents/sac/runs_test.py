@@ -62,7 +62,7 @@ def state(path):
   return json.loads((checkpoints.newest(path) / 'state.json').read_text())
 
 
-def test_a_resumed_run_goes_on_with_its_replay(compiled, tmp_path):
+def test_a_resumed_run_continues_with_its_replay(compiled, tmp_path):
   path = tmp_path / 'run'
   run(path, 5)
   # 10 * 8 / 16 samples of a task's share: 5 steps of 2 updates a block.
@@ -140,7 +140,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence(
 
 
 @pytest.mark.slow
-def test_a_run_goes_on_while_its_replay_is_written(
+def test_a_run_continues_while_its_replay_is_written(
     compiled, tmp_path, monkeypatch
 ):
   path, checkpoint = tmp_path / 'run', reverb.Client.checkpoint
@@ -170,7 +170,7 @@ def test_a_run_goes_on_while_its_replay_is_written(
   ]
 
 
-def test_a_replay_that_cannot_be_written_is_told_of_at_once(
+def test_a_replay_that_cannot_be_written_is_reported_at_once(
     compiled, tmp_path, monkeypatch
 ):
   def full(self):
@@ -198,7 +198,7 @@ def test_a_replay_that_is_never_written_ends_the_run(
 
 
 @pytest.mark.slow
-def test_a_run_that_is_interrupted_keeps_the_checkpoint_it_had_begun(
+def test_an_interrupted_run_completes_the_checkpoint_it_is_writing(
     compiled, tmp_path, monkeypatch
 ):
   checkpoint, update = reverb.Client.checkpoint, display.Display.update

@@ -249,7 +249,7 @@ def test_a_step_that_is_not_accepted_leaves_the_policy():
         ('observation', np.nan, 'loss of region 0; '),
     ],
 )
-def test_what_is_not_finite_is_named_and_moves_nothing(name, value, words):
+def test_numbers_not_finite_are_named_and_move_nothing(name, value, words):
   config = small.make_config()
   networks = small.make_networks(config)
   before = small.policy_arrays(networks)

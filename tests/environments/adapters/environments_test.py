@@ -150,7 +150,7 @@ def test_gymnasium_success(info, success):
         (['success'], "'success'. as info, want a dict"),
     ],
 )
-def test_what_is_no_success_is_refused(info, words):
+def test_a_bad_success_is_refused(info, words):
   environment = wrap(Counting(info=info))
   environment.reset(seed=0)
   with pytest.raises(
@@ -235,7 +235,9 @@ ROW = np.zeros(2)
         ('step', (ROW, 0.0, False, np.zeros(1, bool), {}), 'as truncated'),
     ],
 )
-def test_what_gymnasium_would_not_return_is_refused(method, returned, words):
+def test_values_that_gymnasium_does_not_allow_are_refused(
+    method, returned, words
+):
   environment = wrap(Returning(method, returned))
   with pytest.raises(ValueError, match=words) as caught:
     environment.reset(seed=0)
@@ -347,7 +349,7 @@ def test_dm_env_episodes(discount):
         ('step', dm_env.restart(np.zeros(1)), 'FIRST: 0> as step_type'),
     ],
 )
-def test_what_dm_env_would_not_return_is_refused(method, timestep, words):
+def test_values_that_dm_env_does_not_allow_are_refused(method, timestep, words):
   inner = Corridor(0)
   setattr(inner, method, lambda *unused_action: timestep)
   environment = wrap(inner)
@@ -357,7 +359,7 @@ def test_what_dm_env_would_not_return_is_refused(method, timestep, words):
 
 
 @pytest.mark.parametrize('success', [np.nan, None, 'False', lambda: False])
-def test_what_is_no_success_of_dm_env_is_refused(success):
+def test_a_bad_success_of_dm_env_is_refused(success):
   inner = Corridor(0)
   inner.success = success
   environment = wrap(inner)
@@ -367,7 +369,7 @@ def test_what_is_no_success_of_dm_env_is_refused(success):
     _ = environment.success
 
 
-def test_dm_env_seeds_make_the_environment_anew():
+def test_a_seed_makes_a_new_dm_env_environment():
   made = []
 
   def factory(seed):
@@ -441,7 +443,7 @@ def test_there_is_one_variation(make):
     ],
     ids=repr,
 )
-def test_actions_that_are_no_floats_of_the_environment_are_refused(action):
+def test_actions_that_do_not_fit_the_environment_are_refused(action):
   inner = Counting(action_space=spaces.Box(-1.0, 1.0, (2,), np.float32))
   environment = wrap(inner)
   environment.reset(seed=0)

@@ -162,7 +162,7 @@ def test_tasks_that_do_not_go_together_are_named():
     )
 
 
-def test_what_cannot_be_a_suite_is_refused():
+def test_objects_that_cannot_be_a_suite_are_refused():
   with pytest.raises(ValueError, match='got none, want at least one'):
     suites.suite_from_factories('None', {})
   with pytest.raises(

@@ -107,7 +107,7 @@ def test_the_ends_are_as_far_as_the_targets_ask(solutions):
     assert abs(distance - environment.distance) < 1e-3
 
 
-def test_what_stands_where_and_what_it_weighs():
+def test_bodies_have_their_places_and_masses():
   environment = make('push', 0.0, 0.75)
   observation = environment.reset().observation
   np.testing.assert_allclose(
@@ -129,7 +129,7 @@ def test_nothing_moves_by_itself():
   np.testing.assert_allclose(first[3:], last[3:], atol=2e-3)
 
 
-def test_what_was_moved_stays(solutions):
+def test_moved_bodies_stay(solutions):
   for _, target, _, _, environment in solutions[::15]:
     if target.family != 'push':
       simulator = environment.simulator
@@ -200,7 +200,7 @@ def test_progress_is_a_tent():
   )
 
 
-def test_tasks_are_told_apart_by_their_rewards_alone():
+def test_tasks_differ_in_their_rewards_alone():
   environments = [
       make('push', 0.0, 0.75),
       make('door', 0.5),
@@ -242,7 +242,7 @@ def test_an_episode_has_150_steps_and_success_is_that_of_the_last():
         ('push', (0.0, math.nan), "target of 'push'"),
     ),
 )
-def test_what_the_scene_cannot_do_is_refused(family, value, words):
+def test_targets_outside_the_scene_are_refused(family, value, words):
   with pytest.raises(ValueError, match=words):
     make(family, *value)
 
@@ -315,7 +315,7 @@ def test_render_draws_the_present_state():
   assert result.returncode == 0, result.stderr
 
 
-def test_what_is_no_action_or_observation_is_refused():
+def test_bad_actions_and_observations_are_refused():
   environment = make('door', 0.5)
   environment.reset()
   for action in (['1', '0', '0'], [1j, 0.0, 0.0], [True] * 3, [None] * 3):

@@ -28,7 +28,7 @@ def targets(family):
         ('drawer', lambda value: (*value, 0.0)),
     ],
 )
-def test_an_episode_is_that_of_its_target_which_is_told(family, told):
+def test_an_episode_is_that_of_its_target_which_is_observed(family, told):
   task = next(task for task in SUITE.tasks if task.name == family)
   environment = pickle.loads(pickle.dumps(task.factory))(0)
   assert environment.num_variations == 20

@@ -152,7 +152,7 @@ def test_every_body_gets_as_many_frames():
   assert frames == {body: 2000 for body in half_cheetah_bodies.BODIES}
 
 
-def test_what_is_no_action_of_every_row_is_refused():
+def test_actions_that_do_not_fit_the_rows_are_refused():
   model = half_cheetah_bodies.make_cheetah('BigFoot').model
   batch = cheetah_batch.CheetahBatch([model] * 2)
   for row in range(2):

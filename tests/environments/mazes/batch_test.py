@@ -142,7 +142,7 @@ MAP = """
         (WEST, (0, 2), {(3, 3), (1, -2)}),
     ],
 )
-def test_what_is_seen_turns_with_the_walker(hand_made, heading, goal, apples):
+def test_the_view_turns_with_the_walker(hand_made, heading, goal, apples):
   seen = view(hand_made(MAP, heading, has_goal=True))
 
   def relative(what):
@@ -189,7 +189,7 @@ def test_a_shut_door_stops(hand_made):
   assert batch.look_down(0)[2] % maze_rules.SIZE == 1
 
 
-def test_an_apple_is_eaten_once_and_all_of_them_come_anew(hand_made):
+def test_an_apple_is_eaten_once_and_new_ones_follow_the_last(hand_made):
   batch = hand_made(
       """
     #######
@@ -331,7 +331,7 @@ def test_a_maze_is_a_task_environment_too():
     ],
     ids=repr,
 )
-def test_what_is_no_action_of_every_row_is_refused(action):
+def test_actions_that_do_not_fit_the_rows_are_refused(action):
   batch = maze_batch.MazeBatch(maze_rules.NAVIGATION[:3])
   for row in range(3):
     batch.reset(row, row)
@@ -345,7 +345,7 @@ def test_what_is_no_action_of_every_row_is_refused(action):
 
 
 @pytest.mark.parametrize('row', [-1, 3, 1.0, True])
-def test_what_is_no_row_is_refused(row):
+def test_a_bad_row_is_refused(row):
   batch = maze_batch.MazeBatch(maze_rules.NAVIGATION[:3])
   for call in (lambda: batch.reset(row, 0), lambda: batch.look_down(row)):
     with pytest.raises(ValueError, match=r'^row: got .* integer in \[0, 3\)$'):

@@ -153,7 +153,7 @@ def test_the_state_is_what_acted_and_is_forgotten_between_episodes():
       )
 
 
-def test_a_pool_restored_goes_on_like_one_restarted():
+def test_a_restored_pool_continues_like_a_restarted_one():
   pool, other = make_pool(), make_pool()
   collect(pool, 8)
   state = pool.state()
@@ -215,7 +215,7 @@ def test_evaluation_plays_whole_episodes_and_leaves_training_alone(
   assert_equal(collect(pool, 7), collect(untouched, 8)[1:])
 
 
-def test_it_has_to_be_given_a_policy_first():
+def test_it_needs_a_policy_first():
   pool = pool_factory.make_pool(
       SUITE, envs_per_task=1, unroll_length=1, num_workers=1, seed=0
   )
@@ -380,7 +380,7 @@ def uneven_pool(**settings):
 @pytest.mark.parametrize(
     'until_success, lengths', [(False, [2, 3, 4, 5]), (True, [2, 2, 2, 2])]
 )
-def test_what_has_ended_is_begun_anew_and_not_counted(until_success, lengths):
+def test_ended_episodes_start_again_and_are_not_counted(until_success, lengths):
   episodes = uneven_pool().evaluate(
       Forgetful(), {}, episodes_per_task=1, seed=0, until_success=until_success
   )
@@ -464,7 +464,7 @@ def test_bad_calls_are_refused():
   assert_equal([*before, *collect(pool, 1)], collect(other, 2))
 
 
-def test_what_the_caller_writes_to_is_not_acted_by():
+def test_arrays_that_the_caller_changes_do_not_change_the_policy():
   pool, other = make_pool(), make_pool()
   mine = parameters(1)
   other.set_parameters(parameters(1))

@@ -145,7 +145,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize('what, change, row, words', WRONG)
-def test_what_a_simulator_may_not_return(what, change, row, words):
+def test_bad_values_of_a_simulator_are_refused(what, change, row, words):
   assert_told(make_suite(Simulator, what, change), row, 2, words)
 
 
@@ -156,7 +156,7 @@ def test_what_a_simulator_may_not_return(what, change, row, words):
         (lambda x: x[:, :1], r', 1\) .* as observation, want real numbers'),
     ],
 )
-def test_what_a_reset_may_not_leave(change, words):
+def test_bad_observations_of_a_reset_are_refused(change, words):
   assert_told(make_suite(BrokenReset, '', change), 1, 0, words)
 
 
@@ -190,7 +190,9 @@ def test_successes_of_0_and_1_are_taken():
         ('step', lambda x: x[:2], 'want 3 arrays'),
     ],
 )
-def test_what_a_simulator_of_one_row_may_not_return(what, change, words):
+def test_bad_values_of_a_simulator_with_one_row_are_refused(
+    what, change, words
+):
   environment = batch_environment.BatchEnvironment(
       Simulator(1, what, change),
       seed=0,

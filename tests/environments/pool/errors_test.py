@@ -210,7 +210,7 @@ def test_a_worker_that_is_stopped_while_it_waits_for_others_is_reported(
     pool.wait_until_ready()
 
 
-def test_a_slow_environment_is_not_taken_for_a_hanging_one():
+def test_a_slow_environment_does_not_count_as_hanging():
   task = helpers.sleepy_task(0.5)
   with helpers.make_pool([task], env_timeout_s=5.0, unroll_length=12) as pool:
     pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)

@@ -71,7 +71,7 @@ def test_evaluation_leaves_training_alone():
   helpers.assert_equal_blocks(*blocks)
 
 
-def test_evaluation_samples_if_told_to_and_goes_by_its_seed():
+def test_evaluation_samples_on_request_by_its_seed():
   suite, parameters = fakes.point_mass_suite(1), helpers.parameters_for(1)
   with helpers.make_pool(suite) as pool:
 

@@ -117,7 +117,7 @@ def test_the_policy_acts_with_its_tasks_parameters(recorded):
     assert 0.8 < noise.std() < 1.2
 
 
-def test_episodes_are_told_once_with_their_sums(recorded):
+def test_episodes_are_reported_once_with_their_sums(recorded):
   suite, blocks, episodes, again = recorded
   assert not again
   assert len(episodes) == 2 * 3 * 2
@@ -302,7 +302,7 @@ def test_fresh_parameters_act_in_the_next_block():
 
 
 @pytest.mark.parametrize('num_workers', [1, 2])
-def test_a_restored_pool_goes_on_like_an_unbroken_one(num_workers):
+def test_a_restored_pool_continues_like_an_uninterrupted_one(num_workers):
   suite, parameters = fakes.point_mass_suite(2), helpers.parameters_for(2)
   policy = helpers.GaussianPolicy()
   with helpers.make_pool(suite, envs_per_task=2) as unbroken:

@@ -178,7 +178,7 @@ def test_a_program_that_ends_without_close_ends(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
 
 
-def test_a_program_without_the_main_guard_is_told_so(tmp_path):
+def test_a_script_without_the_main_guard_is_refused(tmp_path):
   path = write_program(tmp_path)
   path.write_text(
       path.read_text().replace("if __name__ == '__main__':", 'if True:')

@@ -400,7 +400,7 @@ def test_too_few_variations_for_the_contexts_are_refused():
     contexts.partition(suite, 'jittery', 4, seed=0)
 
 
-def test_bad_variations_and_empty_contexts_are_told(monkeypatch):
+def test_bad_variations_and_empty_contexts_are_refused(monkeypatch):
   monkeypatch.setattr(context_environments, '_MAX_RESETS', 5)
   factory = (
       contexts.partition(fakes.point_mass_suite(1), 0, 2, seed=0)

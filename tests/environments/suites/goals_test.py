@@ -49,7 +49,7 @@ def test_wrong_counts_are_refused(count, words):
     ],
 )
 @pytest.mark.parametrize('number', [None, np.nan, 2.0])
-def test_a_number_that_is_no_count_is_refused(monkeypatch, split, number):
+def test_a_bad_count_is_refused(monkeypatch, split, number):
   monkeypatch.setattr(fakes.PointMass, 'num_variations', number)
   with pytest.raises(
       ValueError,

@@ -124,7 +124,7 @@ def test_train_and_test_goals_differ(name):
         ('ML1/reach-v3', 1, 1),
     ),
 )
-def test_what_a_suite_says_of_itself(name, num_train, num_test):
+def test_a_suite_has_its_name_and_info(name, num_train, num_test):
   suite = suites.make_suite(name, seed=0)
   assert suite.name == name and name in suites.suite_names()
   assert len(suite.train_tasks) == num_train

@@ -54,7 +54,9 @@ def write_run(folder: pathlib.Path, agent: str, suite: str) -> str:
 
 
 @pytest.mark.parametrize('index, family', [(3, 0), (25, 1), (59, 2)])
-def test_a_familys_policy_is_told_the_target(tmp_path, policy, index, family):
+def test_the_policy_of_a_family_observes_the_target(
+    tmp_path, policy, index, family
+):
   run = write_run(tmp_path / 'run', 'sac', 'DAMSEL/families')
   make = expert_sources.makers('sac_per_family', run, SUITE)
   task = SUITE.train_tasks[index]

@@ -221,7 +221,7 @@ def test_a_written_flagfile_repeats_the_run(config, tmp_path):
   assert parse(f'--flagfile={path}', '--num_steps=3').num_steps == 3
 
 
-def test_what_does_not_repeat_a_run_is_not_written(tmp_path):
+def test_flags_that_do_not_repeat_a_run_are_not_written(tmp_path):
   path = tmp_path / 'flags.cfg'
   flag_utils.flags_to_file(
       path, flag_utils.RunOptions(run_dir='a', resume=True)
@@ -292,7 +292,9 @@ def run_program(tmp_path, *arguments, handler='signal.default_int_handler'):
         (['--suite=file'], '/no/such/file'),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_status_1(arguments, says, tmp_path):
+def test_a_mistake_prints_one_sentence_and_exits_with_1(
+    arguments, says, tmp_path
+):
   result = run_program(tmp_path, *arguments)
   *details, sentence = result.stderr.strip().split('\n')
   assert result.returncode == 1
@@ -321,7 +323,7 @@ def test_ctrl_c_stays_ignored_in_the_background_of_a_shell(tmp_path):
   assert (result.returncode, result.stderr) == (0, '')
 
 
-def test_what_other_packages_log_is_shown_to_who_asks_for_it(tmp_path):
+def test_logs_of_other_packages_are_shown_on_request(tmp_path):
   assert run_program(tmp_path).stderr == ''
   assert 'chatter' in run_program(tmp_path, '--verbosity=0').stderr
 
@@ -361,7 +363,7 @@ def test_a_flagfile_that_is_no_text_is_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize('name', ['a\nb', 'a\r', 'a ', 'a\udcff'])
-def test_what_no_flagfile_can_repeat_is_refused(tmp_path, name):
+def test_values_that_a_flagfile_cannot_hold_are_refused(tmp_path, name):
   with pytest.raises(ValueError, match='run_dir: got .*cannot be written to a'):
     flag_utils.flags_to_file(
         tmp_path / 'flags.cfg', flag_utils.RunOptions(run_dir=name)

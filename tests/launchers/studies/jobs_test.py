@@ -46,7 +46,7 @@ def test_a_run_that_fails_is_named_and_stops_no_other(tmp_path, capfd):
     runner.check()
 
 
-def test_what_was_begun_is_made_anew_and_nothing_else_deleted(tmp_path):
+def test_an_unfinished_run_is_made_again_and_nothing_else_is_deleted(tmp_path):
   folder = tmp_path / 'a'
   (folder / 'tensorboard').mkdir(parents=True)
   for name in ('config.json', 'train.csv', 'train.csv.tmp', 'thesis.txt'):

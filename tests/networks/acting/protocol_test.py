@@ -350,13 +350,13 @@ def test_from_json_knows_what_is_registered(monkeypatch):
   assert isinstance(loaded, Own) and loaded == policy
 
 
-def test_a_registered_name_is_not_given_away():
+def test_a_registered_name_cannot_be_registered_again():
   other = type('ColumnPolicy', (), {})
   with pytest.raises(ValueError, match="'ColumnPolicy' already: <class 'disti"):
     acting.register(other)
 
 
-def test_who_does_not_say_what_it_remembers_is_not_registered():
+def test_a_policy_without_state_size_is_not_registered():
   class Silent:
     """A policy without a `state_size`."""
 

@@ -241,7 +241,7 @@ def test_one_policy_for_all_tasks(is_discrete):
 
 
 @pytest.mark.parametrize('observes_task', [False, True])
-def test_pi_0_knows_its_task_only_if_it_is_told(observes_task):
+def test_pi_0_observes_its_task_only_if_the_flag_is_set(observes_task):
   policy = randomised(make(shared_observes_task=observes_task))
   observation = tf.repeat(observations()[:1], K, axis=0)
   action = tf.repeat(actions(False)[:1], K, axis=0)

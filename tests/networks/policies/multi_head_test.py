@@ -130,7 +130,7 @@ def test_statistics_are_pooled_in_a_trunk_and_each_task_s_own_apart():
   assert make('separate')[0].normalizer.mean.shape == (K, 1, D)
 
 
-def test_an_architecture_that_is_none_is_refused():
+def test_an_unknown_architecture_is_refused():
   sizes = dict(architecture='shared', hidden_sizes=(4,), seed=0)
   with pytest.raises(ValueError, match="'multi_head', 'separate'.*'shared'"):
     multi_head.MultiHeadPolicy(

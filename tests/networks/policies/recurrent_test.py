@@ -161,7 +161,7 @@ def test_the_next_value_is_that_of_the_next_step(architecture):
   )
 
 
-def test_what_was_before_an_episode_makes_no_difference_to_it():
+def test_earlier_steps_do_not_change_an_episode():
   policy = make_policy()
   observation, state, is_first = make_unroll(policy)
   is_first[:] = False
@@ -218,7 +218,7 @@ def test_two_columns_are_the_weighted_sum_of_logits():
   np.testing.assert_allclose(parts[0.7].task.logits, want, atol=1e-5)
 
 
-def test_all_begin_nearly_uniform_and_values_at_nothing():
+def test_policies_start_nearly_uniform_and_values_at_zero():
   policy = recurrent.RecurrentColumnPolicy(
       K,
       SIZE,

@@ -191,7 +191,7 @@ def rows_that_matter(function, num_tasks=K):
 
 
 @pytest.mark.parametrize('architecture', perceptrons.ARCHITECTURES)
-def test_what_tasks_share(architecture):
+def test_tasks_share_the_layers_of_the_architecture(architecture):
   critics = make_critics(architecture, observes_task=False)
   found = rows_that_matter(lambda: critics(normal(K, 20, D), normal(K, 20, A)))
   common = set.intersection(*found)
@@ -253,7 +253,7 @@ def test_twins_differ():
 
 
 @pytest.mark.parametrize('architecture', ['shared', 'multi_head'])
-def test_it_sees_the_task_if_it_is_to(architecture):
+def test_it_observes_the_task_if_the_flag_is_set(architecture):
   same = np.broadcast_to(normal(1, N, D), (K, N, D))
   zeros = np.zeros((K, N, A), np.float32)
   for observes_task in (False, True):

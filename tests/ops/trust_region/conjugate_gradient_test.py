@@ -96,7 +96,7 @@ def test_rounding_in_the_product_costs_no_iterations():
     )
 
 
-def test_a_solved_system_stays_while_a_slow_one_goes_on():
+def test_a_solved_system_stays_while_others_continue():
   matrix, b = systems()
   matrix[1] = 2.0 * np.eye(P)  # Solved by one iteration.
   b[2] = 0.0  # Before the first.

@@ -20,7 +20,7 @@ def variables(*shapes):
         (1, [(3, 2), (), (1, 4)]),
     ],
 )
-def test_there_and_back_is_exact(num_regions, shapes):
+def test_unflatten_is_the_inverse_of_flatten(num_regions, shapes):
   moved = variables(*shapes)
   before = [v.numpy() for v in moved]
   flat = regions.flatten(moved, num_regions)

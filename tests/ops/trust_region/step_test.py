@@ -280,7 +280,7 @@ def test_one_region_pools_several_rows_of_samples():
   np.testing.assert_allclose(result.kl, want.kl, rtol=1e-4)
 
 
-def test_what_is_judged_is_what_was_projected():
+def test_variables_are_projected_before_they_are_judged():
   problem, unbounded = Problem(), Problem()
   for made in (problem, unbounded):  # What is nearer the mean is better.
     deviation = made.action - made.policy().mean()
@@ -339,7 +339,7 @@ def spoilt(problem, origin):
 
 @pytest.mark.parametrize('origin', trust_region.FAILURES[1:])
 @pytest.mark.parametrize('compiled', [True, False])
-def test_what_is_not_finite_is_named_and_moves_nothing(origin, compiled):
+def test_numbers_not_finite_are_named_and_move_nothing(origin, compiled):
   problem = Problem()
   before = problem.flat()
   result = problem.step(compiled, **spoilt(problem, origin))

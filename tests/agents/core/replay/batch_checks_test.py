@@ -115,7 +115,7 @@ def make_dnc():
 
 @pytest.mark.parametrize('change, words', BLOCKS)
 @pytest.mark.parametrize('make', [make_distral, make_trpo, make_dnc])
-def test_what_is_no_block_of_the_tasks_is_refused(make, change, words):
+def test_a_block_of_other_tasks_is_refused(make, change, words):
   block, make_learner = make()
   change(block)
   learner = make_learner()
@@ -138,7 +138,7 @@ def test_steps_are_asked_for_where_values_go_by_them():
     make_learner().step()
 
 
-def test_what_is_no_block_is_refused():
+def test_a_batch_that_is_no_block_is_refused():
   block, _ = make_distral()
   config = small_learners.make_config()
   learner = small_learners.learning.DistralLearner(
@@ -167,7 +167,7 @@ def test_what_is_no_block_is_refused():
         lambda x: np.swapaxes(x, 1, 2),
     ],
 )
-def test_what_are_no_transitions_of_the_tasks_is_refused(change):
+def test_transitions_of_other_tasks_are_refused(change):
   config = small_sac.make_config()
   learner = small_sac.make_learner(
       config, small_sac.make_networks(config), [change(small_sac.make_rows())]
@@ -183,7 +183,7 @@ def test_what_are_no_transitions_of_the_tasks_is_refused(change):
         (small_pearl, ('context', 'replay')),
     ],
 )
-def test_what_are_no_episodes_of_the_tasks_is_refused(small, kinds):
+def test_episodes_of_other_tasks_are_refused(small, kinds):
   config = small.make_config()
   for kind in kinds:
     for change in (

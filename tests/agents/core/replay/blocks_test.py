@@ -152,7 +152,7 @@ def test_a_full_queue_makes_the_writer_wait(make_server):
   assert not second.is_alive()
 
 
-def test_a_server_that_falls_silent_ends_every_wait(make_server, fall_silent):
+def test_a_silent_server_ends_every_wait(make_server, fall_silent):
   client = make_server(max_blocks=1)
   writer, another = replay_blocks.BlockWriter(
       client

@@ -36,7 +36,7 @@ def test_tasks_are_drawn_from_every_family_and_none_twice():
     assert abs(times[task] - {'x': 30, 'y': 45, 'z': 60}[family]) < 15
 
 
-def test_where_there_are_more_families_than_tasks_each_has_its_turn():
+def test_every_family_has_its_turn_if_there_are_more_than_tasks():
   families = ['x', 'x', 'y', 'z', 'y']
   times = collections.Counter()
   for i in range(90):
@@ -75,7 +75,7 @@ def test_contexts_are_of_one_episode_or_of_more():
   assert 30 < last.sum() < 90  # Half of 120 contexts, more or less.
 
 
-def test_a_server_that_falls_silent_ends_every_wait(fall_silent):
+def test_a_silent_server_ends_every_wait(fall_silent):
   kind = episodes.Kind(
       'any', 2, 10, functools.partial(reverb.rate_limiters.Queue, 1)
   )

@@ -87,7 +87,7 @@ def sample(client, num_samples, num_batches=4):
   return np.concatenate(taken).transpose(1, 0, 2, 3).reshape(K, -1, 8)
 
 
-def test_what_is_stepped_is_what_is_sampled(serve, blocks):
+def test_sampled_transitions_are_the_inserted_ones(serve, blocks):
   """Over the ends of blocks and episodes, and each in its task's batch."""
   client = serve()
   insert = transitions.Inserter(client, K)
@@ -165,7 +165,7 @@ def test_half_written_blocks_stop_nobody(serve, blocks):
 
 
 @pytest.mark.parametrize('samples_per_insert', [1.0, 4.0])
-def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
+def test_the_side_that_is_ahead_waits(serve, blocks, samples_per_insert):
   """Sampled as often as it should be, but for the buffer of SAC's tables."""
   config = sac_config.SACConfig(
       envs_per_task=E,
@@ -204,7 +204,7 @@ def test_who_is_ahead_waits(serve, blocks, samples_per_insert):
     assert abs(sampled - due) <= buffer + samples_per_insert + ahead
 
 
-def test_a_server_that_falls_silent_ends_every_wait(serve, blocks, fall_silent):
+def test_a_silent_server_ends_every_wait(serve, blocks, fall_silent):
   client = serve(
       transitions.make_tables(
           SPEC,

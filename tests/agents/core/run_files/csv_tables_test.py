@@ -34,7 +34,7 @@ WHOLE = [{'env_steps': 10, 'task': 'a', 'split': 'train', 'return': 0.5}]
     ],
     ids=['ours', 'mark', 'unix', 'no_last_end', 'blank_lines', 'quotes'],
 )
-def test_what_is_whole_is_read(tmp_path, content):
+def test_complete_tables_are_read(tmp_path, content):
   assert read(tmp_path, content).rows == WHOLE
 
 
@@ -117,7 +117,7 @@ def test_other_cells_stay_text(tmp_path):
   assert rows == [{'note': '7', 'env_steps': 8}]
 
 
-def test_what_is_encoded_is_read_back(tmp_path):
+def test_encoded_text_is_read_back(tmp_path):
   names = ['a,b', 'a"b', 'line\nbreak', '\u00fc', '\U0001f600', '', ' a ', '\r']
   rows = [{'env_steps': i, 'task': name} for i, name in enumerate(names)]
   path = tmp_path / 'table.csv'

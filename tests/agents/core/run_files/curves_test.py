@@ -51,7 +51,9 @@ def test_a_half_written_last_line_is_left_out(tmp_path):
         (HEADER + 'x,1,task,a,train,1,0,0\n', 'cannot be read'),
     ],
 )
-def test_what_is_no_table_of_evaluations_is_refused(text, says, tmp_path):
+def test_a_file_that_is_no_table_of_evaluations_is_refused(
+    text, says, tmp_path
+):
   with pytest.raises(ValueError, match=f'evaluation.csv: .*{says}'):
     learning_curves.read_evaluations(write(tmp_path, text))
 

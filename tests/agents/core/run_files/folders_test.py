@@ -74,7 +74,7 @@ def test_on_one_disk_files_get_a_second_name(tmp_path):
     'error',
     [errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.EXDEV, errno.EACCES],
 )
-def test_where_there_are_no_links_files_are_copied(
+def test_files_are_copied_where_links_are_not_possible(
     tmp_path, monkeypatch, error
 ):
   monkeypatch.setattr(os, 'link', refuse(error))
@@ -127,9 +127,7 @@ def test_a_copy_that_does_not_fit_is_one_sentence_and_leaves_nothing(
     assert not (run_dir / 'replay.tmp').exists()
 
 
-def test_a_checkpoint_that_was_moved_away_is_forgotten_in_its_turn(
-    tmp_path, disk
-):
+def test_a_moved_checkpoint_is_forgotten_as_the_oldest(tmp_path, disk):
   first = save(tmp_path, 1)
   shutil.move(first, disk / 'moved')
   first.symlink_to(disk / 'moved')
@@ -170,7 +168,7 @@ def test_a_folder_that_is_not_empty_is_no_place_for_a_run(tmp_path, disk):
     run_directory.RunDirectory(tmp_path, resume=False)
 
 
-def test_a_disk_that_is_not_mounted_is_one_sentence(tmp_path):
+def test_a_disk_that_is_not_mounted_raises_one_sentence(tmp_path):
   run_dir = tmp_path / 'run'
   run_dir.mkdir()
   (run_dir / 'checkpoints').symlink_to(tmp_path / 'disk' / 'checkpoints')

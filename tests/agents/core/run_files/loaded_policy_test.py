@@ -217,7 +217,7 @@ def test_no_rows_have_no_actions(policy):
     ],
     ids=repr,
 )
-def test_what_is_no_index_of_a_task_is_refused(policy, index):
+def test_a_bad_task_index_is_refused(policy, index):
   x = observations()
   policy.act(x, [1] * 4)  # 1. and True are equal to what was asked last.
   with pytest.raises(
@@ -294,7 +294,7 @@ def test_observations_that_are_no_numbers_are_refused(policy):
     policy.act([[1.0] * D, [1.0] * (D - 1)], 0)
 
 
-def test_what_the_caller_changes_in_place_changes_no_answer(name):
+def test_changes_of_an_argument_in_place_have_no_effect(name):
   twin, parameters = POLICIES[name]()
   policy = loaded_policy.LoadedPolicy(twin, parameters, 0, 0.0)
   x, index = observations(), np.array([0, 1, 2, 1])
@@ -321,7 +321,7 @@ class Own(acting.ActingPolicy):
     return selected[:, np.newaxis] * observation
 
 
-def test_what_does_not_know_its_sizes_acts_as_well():
+def test_a_policy_that_does_not_know_its_sizes_acts_as_well():
   own = loaded_policy.LoadedPolicy(
       Own(), {'gain': np.float32([[1.0], [2.0]])}, 0, 0.0
   )

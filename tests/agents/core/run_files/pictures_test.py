@@ -54,7 +54,7 @@ def test_names_are_drawn_as_they_are(tmp_path, name):
     assert text.get_text() == name and not text.get_parse_math()
 
 
-def test_a_long_name_goes_on_in_the_next_line(tmp_path):
+def test_a_long_name_is_wrapped(tmp_path):
   axes = draw(tmp_path / 'picture.png', 'word ' * 60)
   (label,) = axes.get_legend().get_texts()
   lines = label.get_text().split('\n')

@@ -17,7 +17,7 @@ def test_a_new_or_an_empty_directory_is_taken(tmp_path):
   run_directory.RunDirectory(tmp_path / 'empty', resume=False)
 
 
-def test_a_run_that_was_refused_for_its_flags_leaves_room(tmp_path):
+def test_a_refused_run_leaves_its_directory_free(tmp_path):
   first = run_directory.RunDirectory(tmp_path / 'run', resume=False)
   (tmp_path / 'run' / 'flags.cfg').write_text('--wrong')
   (tmp_path / 'run' / 'versions.json').write_text('{}')
@@ -67,7 +67,7 @@ def test_files_that_no_run_writes_are_in_nobodys_way(tmp_path):
     ],
 )
 @pytest.mark.parametrize('resume', [False, True])
-def test_what_a_run_would_overwrite_is_in_the_way(tmp_path, name, resume):
+def test_files_that_a_run_would_overwrite_are_refused(tmp_path, name, resume):
   (tmp_path / name).write_text('years of work')
   said = refusal(tmp_path, resume=resume)
   assert name in said and said.endswith('; want another directory.')
@@ -225,7 +225,9 @@ def test_truncated_csv_drops_a_half_written_row(tmp_path, cut):
 
 
 @pytest.mark.parametrize('content', ['', 'env_st', 'env_steps,loss'])
-def test_truncated_csv_begins_anew_without_a_whole_header(tmp_path, content):
+def test_truncated_csv_starts_again_without_a_complete_header(
+    tmp_path, content
+):
   path = tmp_path / 'train.csv'
   path.write_text(content)
   table = run_directory.CsvFile(path, ['env_steps', 'loss'])

@@ -27,7 +27,7 @@ def test_only_a_leading_tilde_is_a_home(monkeypatch, given, wanted):
   assert user_paths.expand(given) == wanted
 
 
-def test_an_unknown_user_is_one_sentence():
+def test_an_unknown_user_raises_one_sentence():
   with pytest.raises(
       ValueError,
       match=(
@@ -50,9 +50,7 @@ def test_an_unknown_user_is_one_sentence():
         experts.digest,
     ],
 )
-def test_what_reads_a_directory_finds_it_in_the_home(
-    tmp_path, monkeypatch, read
-):
+def test_a_home_directory_is_expanded_for_reading(tmp_path, monkeypatch, read):
   """There is a damaged one of each; its message says where."""
   monkeypatch.setenv('HOME', str(tmp_path))
   folder = tmp_path / 'run'

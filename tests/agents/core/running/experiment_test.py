@@ -131,7 +131,7 @@ def test_a_batch_is_made_here_of_whatever(tmp_path, main):
 @pytest.mark.parametrize(
     'launch_type', ['local_mp', lp.LaunchType.LOCAL_MULTI_PROCESSING]
 )
-def test_what_a_programs_processes_cannot_import(
+def test_classes_that_a_process_cannot_import_are_refused(
     tmp_path, main, launch_type, changes, words
 ):
   main.__file__ = __file__

@@ -198,7 +198,7 @@ def matplotlib_fails(run_dir, monkeypatch):
         'matplotlib',
     ],
 )
-def test_what_cannot_be_written_is_said_once_and_ends_no_run(
+def test_a_file_that_cannot_be_written_causes_one_warning(
     run_dir, capsys, monkeypatch, harm, name, says
 ):
   summary = metrics.Summary(run_dir)

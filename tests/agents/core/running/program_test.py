@@ -141,7 +141,7 @@ def test_a_program_leaves_what_a_run_leaves(tmp_path, capsys, agent, columns):
   )
 
 
-def test_what_ray_lacks_is_said_before_anything_is_written(
+def test_a_path_too_long_for_ray_is_reported_before_anything_is_written(
     tmp_path, monkeypatch
 ):
   monkeypatch.delenv('RAY_TMPDIR', raising=False)
@@ -154,7 +154,7 @@ def test_what_ray_lacks_is_said_before_anything_is_written(
 
 
 @pytest.mark.slow
-def test_a_program_goes_on_from_its_checkpoint(tmp_path):
+def test_a_program_continues_from_its_checkpoint(tmp_path):
   path = tmp_path / 'run'
   run(path, 1_000, 'sac')
   first = read(path, 'train.csv')
@@ -174,7 +174,7 @@ def test_a_program_goes_on_from_its_checkpoint(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_program_without_its_checkpoints_begins_anew(tmp_path, capsys):
+def test_a_program_without_checkpoints_starts_again(tmp_path, capsys):
   path = tmp_path / 'run'
   run(path, 500)
   rows = len(read(path, 'train.csv'))
@@ -272,7 +272,7 @@ def test_actors_do_not_see_the_same(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
+def test_a_run_and_a_program_cannot_resume_each_other(tmp_path):
   path = tmp_path / 'run'
   run(path, 500)
   with pytest.raises(ValueError, match='is_program is False and was True'):
@@ -280,7 +280,7 @@ def test_a_run_and_a_program_do_not_go_on_with_each_other(tmp_path):
 
 
 @pytest.mark.slow
-def test_actors_want_no_builder_and_so_none_of_its_files(tmp_path, monkeypatch):
+def test_actors_need_no_builder_and_none_of_its_files(tmp_path, monkeypatch):
   made = []
 
   class Counted(distral_builder.DistralBuilder):
@@ -404,7 +404,7 @@ def test_a_last_evaluation_that_fails_is_made_up(tmp_path, monkeypatch):
   assert last == steps_of(read(path, 'train.csv'))[-1] >= 400
 
 
-def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
+def test_a_restarted_counter_gets_the_earlier_count(tmp_path):
   from distillery.agents.core.running import nodes
 
   learner = nodes.LearnerNode.__new__(nodes.LearnerNode)
@@ -414,7 +414,7 @@ def test_a_counter_started_anew_is_told_what_was_counted(tmp_path):
   assert learner._counter.get_counts() == {'env_steps': 300}
 
 
-def test_a_program_wants_actors(tmp_path):
+def test_a_program_needs_actors(tmp_path):
   with pytest.raises(ValueError, match='num_actors: got 0, want at least 1'):
     run(tmp_path / 'run', 1_000, num_actors=0)
 

@@ -58,7 +58,7 @@ def said(capsys):
   return capsys.readouterr().out.splitlines()
 
 
-def test_what_came_after_the_checkpoint_is_dropped_and_said(config, capsys):
+def test_rows_after_the_checkpoint_are_dropped_with_a_message(config, capsys):
   picture = config.run_dir.path / 'learning_curve.png'
   before = picture.read_bytes()
   assert resuming.take_back(config, 20, 2) == 21
@@ -89,7 +89,7 @@ def test_a_run_at_its_checkpoint_takes_nothing_back(config, capsys):
   assert len(steps_of(config, 'train.csv')) == 4
 
 
-def test_without_a_checkpoint_the_run_says_that_it_begins_anew(config, capsys):
+def test_a_run_without_a_checkpoint_says_that_it_starts_again(config, capsys):
   assert resuming.take_back(config, 0, 0) == 0
   first, second = said(capsys)
   assert first == (
@@ -104,7 +104,7 @@ def test_without_a_checkpoint_the_run_says_that_it_begins_anew(config, capsys):
   assert not (config.run_dir.path / 'learning_curve.png').exists()
 
 
-def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
+def test_a_run_without_results_says_so_too(tmp_path, capsys):
   (tmp_path / 'config.json').write_text('{}')
   run_dir = run_directory.RunDirectory(tmp_path, resume=True)
   run_dir.write_json('versions.json', {'resumed': [{}]})
@@ -118,7 +118,7 @@ def test_a_run_that_left_nothing_says_so_too(tmp_path, capsys):
   assert 'the run starts from the beginning' in capsys.readouterr().out
 
 
-def test_a_table_with_a_gap_is_said(config, capsys):
+def test_a_table_with_a_gap_is_reported(config, capsys):
   (config.run_dir.path / 'train.csv').write_text(
       'env_steps,learner_steps\n10,1\n'
   )

@@ -375,7 +375,9 @@ def test_damaged_notes_are_named(run_dir, name, content, says):
 
 
 @pytest.mark.slow
-def test_what_cannot_be_written_ends_no_run(tmp_path, monkeypatch, capfd):
+def test_a_file_that_cannot_be_written_does_not_end_a_run(
+    tmp_path, monkeypatch, capfd
+):
   def fail(self, rows):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -437,7 +439,7 @@ def test_with_all_checkpoints_damaged_nothing_is_touched(run_dir):
 
 
 @pytest.mark.slow
-def test_what_could_not_be_loaded_back_is_refused_before_any_step(
+def test_a_policy_that_cannot_be_loaded_back_is_refused_before_any_step(
     tmp_path, monkeypatch
 ):
   monkeypatch.setattr(acting, '_POLICIES', dict(acting._POLICIES))
@@ -454,13 +456,13 @@ def test_what_could_not_be_loaded_back_is_refused_before_any_step(
   assert isinstance(loaded.policy, helpers.OwnPolicy)
 
 
-def test_a_finished_run_has_nothing_to_go_on_with(finished, run_dir):
+def test_a_finished_run_cannot_be_resumed(finished, run_dir):
   assert helpers.run(run_dir, STEPS, resume=True) == []
   assert_same_results(finished, run_dir)
 
 
 @pytest.mark.slow
-def test_who_went_on_with_a_run_is_on_record(run_dir):
+def test_versions_record_each_resumption(run_dir):
   before = json.loads((run_dir / 'versions.json').read_text())
   for more in (0, BLOCK):
     helpers.run(run_dir, STEPS + more, resume=True)

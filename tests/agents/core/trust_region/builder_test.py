@@ -44,7 +44,7 @@ def make(spec_changes=None, **changes):
 
 
 @pytest.mark.parametrize('unroll_length', [25, 75, 101])
-def test_a_linear_baseline_wants_whole_episodes(unroll_length):
+def test_a_linear_baseline_needs_complete_episodes(unroll_length):
   with pytest.raises(
       ValueError,
       match=(
@@ -58,7 +58,7 @@ def test_a_linear_baseline_wants_whole_episodes(unroll_length):
   make(unroll_length=50)
 
 
-def test_a_policy_that_was_told_the_task_has_no_held_out_ones():
+def test_a_policy_that_observes_the_task_has_no_held_out_tasks():
   with pytest.raises(
       ValueError,
       match=(
@@ -96,7 +96,7 @@ def test_the_policy_sees_the_task_if_it_is_to(observes_task, inputs):
   ]
 
 
-def test_what_acts_knows_the_bounds_and_the_color_of_its_noise():
+def test_the_acting_policy_has_the_bounds_and_the_noise_color():
   builder = make(noise_colors=(0.5,))
   policy = builder.make_policy(builder.make_networks(0), 'shared')
   assert policy == dataclasses.replace(

@@ -22,7 +22,7 @@ def make(**changes):
         'cg_iterations',
     ],
 )
-def test_what_must_be_positive(name, value):
+def test_numbers_not_positive_are_refused(name, value):
   with pytest.raises(ValueError, match=f'^{name} must be positive, got'):
     make(**{name: value})
 
@@ -34,7 +34,7 @@ def test_nan_is_refused(name):
 
 
 @pytest.mark.parametrize('name', ['damping', 'max_backtracks'])
-def test_what_must_not_be_negative(name):
+def test_negative_numbers_are_refused(name):
   with pytest.raises(ValueError, match=f'^{name} must not be negative, got'):
     make(**{name: -1})
   make(**{name: 0})

@@ -106,7 +106,7 @@ def test_nothing_is_worth_anything_after_a_linear_critics_last_step(counts):
   np.testing.assert_allclose(estimate.value_target[0], [2.0, 2.0, 8.0, 8.0])
 
 
-def test_a_linear_critic_goes_on_where_a_block_cuts_an_episode(counts):
+def test_a_linear_critic_bootstraps_where_a_block_cuts_an_episode(counts):
   end = np.zeros([T, K, E], bool)
   end[1] = True
   estimate = counts.estimate(make_block(episode_end=end))
@@ -245,7 +245,7 @@ def test_a_neural_critic_moves_to_its_targets():
         dict(value_hidden_sizes=(4,)),
     ],
 )
-def test_what_a_neural_critic_is_told_of_its_steps_is_felt(changes):
+def test_a_neural_critic_uses_the_settings_of_its_steps(changes):
   assert (errors_after(2) != errors_after(2, **changes)).all()
 
 
