@@ -187,7 +187,7 @@ class Task:
   split: str
   factory: Callable[[int], TaskEnvironment]
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if not isinstance(self.name, str) or not self.name:
       raise ValueError(f'Task.name: got {self.name!r}, want a non-empty string')
     if self.split not in SPLITS:
@@ -238,7 +238,7 @@ class TaskSuite:
   score: str = 'success'
   evaluates_samples: bool = False
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     object.__setattr__(self, 'tasks', tuple(self.tasks))
     object.__setattr__(self, 'info', dict(self.info))
     if not self.train_tasks:

@@ -72,7 +72,7 @@ class PlotOptions:
       'learning curves are drawn.',
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

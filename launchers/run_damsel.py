@@ -61,7 +61,7 @@ class ExpertOptions:
       'otherwise such a task is an error.',
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

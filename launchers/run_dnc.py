@@ -27,7 +27,7 @@ class ContextOptions:
       config_fields.NOT_NEGATIVE,
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

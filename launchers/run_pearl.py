@@ -25,7 +25,7 @@ class GoalOptions:
       config_fields.NOT_NEGATIVE,
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

@@ -62,7 +62,7 @@ class TwoRoomsOptions:
       is_path=True,
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

@@ -88,7 +88,7 @@ class A2CConfig:
   noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.1)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     if (self.order, self.architecture) == ('turns', 'separate'):
       raise ValueError(

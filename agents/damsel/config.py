@@ -93,7 +93,7 @@ class DamselConfig:
   learning_rate: float = shared_fields.learning_rate(1e-3, 'Adam')
   adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     if self.context_size > self.episodes_per_step * self.unroll_length:
       raise ValueError(

@@ -44,7 +44,7 @@ class DistillationConfig:
   noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.1)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     if self.noise_colors and not self.student_probability:
       raise ValueError(

@@ -153,7 +153,7 @@ class DistralConfig:
       0.01, 'It has no effect with lstm_size.'
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     config_checks.std_range(self)
     if self.narrowing_steps and not (

@@ -58,7 +58,7 @@ class SoftQConfig:
       config_fields.POSITIVE,
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

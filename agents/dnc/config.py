@@ -65,7 +65,7 @@ class DnCConfig(trust_region_config.TrustRegionConfig):
       'always does.',
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     super().__post_init__()
     if self.batch_size % self.distillation_minibatches:
       raise ValueError(

@@ -68,7 +68,7 @@ class PearlConfig:
   initial_temperature: float = shared_fields.initial_temperature(1.0)
   entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     config_checks.warn_of_entropy(self)
     if self.context_size > self.context_episodes * self.unroll_length:

@@ -79,7 +79,7 @@ class SACConfig:
   noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   entropy_per_dimension: float = shared_fields.entropy_per_dimension(-1.0)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     config_checks.warn_of_entropy(self)
     if self.architecture == 'separate' and self.observes_task:

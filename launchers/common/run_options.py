@@ -120,7 +120,7 @@ class RunOptions:
       'v2', "The version of Meta-World's reward functions."
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     if self.resume and not self.run_dir:
       raise ValueError(

@@ -36,7 +36,7 @@ class PictureOptions:
       config_fields.field('corner3', "The camera of Meta-World's scene.")
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

@@ -25,7 +25,7 @@ class PictureOptions:
       320, 'The width of one body in pixels.', config_fields.POSITIVE
   )
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
 
 

@@ -99,7 +99,13 @@ def fisher_vector_product(
   return _fisher_product(tape, parameters, variables, damping, num_regions)
 
 
-def _fisher_product(tape, parameters, variables, damping, num_regions):
+def _fisher_product(
+    tape: tf.GradientTape,
+    parameters: families.Parameters,
+    variables: Sequence[tf.Variable],
+    damping: float,
+    num_regions: int,
+) -> Callable[[tf.Tensor], tf.Tensor]:
   """Makes the function that `fisher_vector_product` describes.
 
   `tape` recorded how the parameters were computed from the variables.
@@ -219,7 +225,12 @@ def trust_region_step(
   )
 
 
-def _gradient(tape, loss, variables, num_regions):
+def _gradient(
+    tape: tf.GradientTape,
+    loss: tf.Tensor,
+    variables: Sequence[tf.Variable],
+    num_regions: int,
+) -> Tuple[tf.Tensor, tf.Tensor]:
   """Returns the gradient `[K, P]`, and the loss as float64."""
   if not loss.shape.is_compatible_with([num_regions]):
     raise ValueError(
@@ -232,7 +243,12 @@ def _gradient(tape, loss, variables, num_regions):
   return gradient, tf.cast(loss, tf.float64)
 
 
-def _natural_step(product, gradient, max_kl, num_iterations):
+def _natural_step(
+    product: Callable[[tf.Tensor], tf.Tensor],
+    gradient: tf.Tensor,
+    max_kl: float,
+    num_iterations: int,
+) -> Tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
   """Returns the full step `[K, P]`, and the last two stages of `FAILURES`."""
   norm = tf.norm(tf.cast(gradient, tf.float64), axis=1, keepdims=True)
   unit = tf.math.divide_no_nan(tf.cast(gradient, tf.float64), norm)
@@ -265,20 +281,27 @@ def _first_failure(*stages: tf.Tensor) -> tf.Tensor:
 
 
 def _line_search(
-    variables,
-    step,
-    judge,
-    loss_old,
-    max_kl,
-    backtrack_ratio,
-    max_backtracks,
-    project,
-    failure,
+    variables: Sequence[tf.Variable],
+    step: tf.Tensor,
+    judge: Callable[[], Tuple[tf.Tensor, tf.Tensor]],
+    loss_old: tf.Tensor,
+    max_kl: float,
+    backtrack_ratio: float,
+    max_backtracks: int,
+    project: Optional[Callable[[], None]],
+    failure: tf.Tensor,
 ) -> TrustRegionResult:
   """Tries shorter and shorter steps and keeps the accepted ones."""
   old = regions.flatten(variables, step.shape[0])
 
-  def trial(j, pending, kept, kl, loss, num_backtracks):
+  def trial(
+      j: tf.Tensor,
+      pending: tf.Tensor,
+      kept: tf.Tensor,
+      kl: tf.Tensor,
+      loss: tf.Tensor,
+      num_backtracks: tf.Tensor,
+  ) -> Tuple[tf.Tensor, ...]:
     length = tf.cast(
         tf.cast(backtrack_ratio, tf.float64) ** tf.cast(j, tf.float64),
         old.dtype,

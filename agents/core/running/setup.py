@@ -87,7 +87,7 @@ class ExperimentConfig:
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   make_networks: Optional[MakeNetworks] = None
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     try:
       config_fields.require(
           self,

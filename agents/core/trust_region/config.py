@@ -102,7 +102,7 @@ class TrustRegionConfig:
   noise_colors: Tuple[float, ...] = shared_fields.noise_colors()
   min_observation_std: float = shared_fields.min_observation_std(0.01)
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     config_fields.check_fields(self)
     config_checks.std_range(self)
     if self.baseline == 'neural':
