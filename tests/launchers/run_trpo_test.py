@@ -68,7 +68,7 @@ def test_a_run_says_what_it_reached_and_its_flags_repeat_it(tmp_path):
         (
             ['--unroll_length=250'],
             'unroll_length=250 would cut episodes of 500'
-            ' steps here.*--baseline=neural',
+            ' steps.*--baseline=neural',
         ),
         (['--suite=ML10'], 'observes_task: .*--noobserves_task.* 5 test tasks'),
         (['--max_lk=1'], "Unknown command line flag 'max_lk'. Did you mean"),

@@ -197,7 +197,7 @@ def test_experts_are_read_as_they_were_written(tmp_path):
       'experts.json',
   }
   damsel_experts.check_suite(read, small.make_suite())
-  with pytest.raises(ValueError, match='no experts of push-05, door-05, draw'):
+  with pytest.raises(ValueError, match='no experts for push-05, door-05, draw'):
     damsel_experts.check_suite(read, small.make_suite(per_family=2))
   with pytest.raises(ValueError, match='of tasks not in the suite: door-04'):
     damsel_experts.check_suite(

@@ -291,7 +291,7 @@ def test_a_step_moves_all_and_reports_numbers():
         (dict(num_epochs=2), 'num_epochs=2 cannot be used with lstm_size=5'),
         (dict(num_minibatches=2), 'num_minibatches=2 cannot be used with'),
         (dict(optimization='alternating'), "want optimization='joint'"),
-        (dict(shared_observes_task=True), 'shared_observes_task=True does not'),
+        (dict(shared_observes_task=True), 'shared_observes_task=True cannot'),
         (dict(lstm_size=0), 'conv_channels=.* has no effect without an LSTM'),
         (dict(lstm_size=-1), 'lstm_size must not be negative'),
     ],

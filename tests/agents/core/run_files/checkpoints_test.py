@@ -199,8 +199,7 @@ def test_all_damaged_is_an_error(run_dir):
   with pytest.warns(UserWarning):
     with pytest.raises(
         ValueError,
-        match='none of the 2 checkpoints in .* is '
-        'whole: policy.npz is not what',
+        match='all checkpoints in .* are damaged: policy.npz is not what .* of 2',
     ):
       checkpoints.newest(run_dir)
 

@@ -1,5 +1,7 @@
 """Tests of the arguments of a trained policy: accepted or refused."""
 
+import functools
+
 from distillery.agents.core import actors
 from distillery.agents.core.run_files import loaded_policy
 from distillery.networks import acting
@@ -135,6 +137,15 @@ POLICIES = {
 BLIND = ('distral, two columns, shared', 'trpo')
 
 
+@functools.cache
+def made(name):
+  """The policy of a name and its parameters, which are made once."""
+  twin, parameters = POLICIES[name]()
+  for value in parameters.values():
+    value.flags.writeable = False
+  return twin, parameters
+
+
 @pytest.fixture(name='name', params=POLICIES)
 def fixture_name(request):
   return request.param
@@ -142,7 +153,7 @@ def fixture_name(request):
 
 @pytest.fixture(name='policy')
 def fixture_policy(name):
-  return loaded_policy.LoadedPolicy(*POLICIES[name](), 0, 0.0)
+  return loaded_policy.LoadedPolicy(*made(name), 0, 0.0)
 
 
 def observations(num_rows=4):
@@ -359,11 +370,11 @@ def make_actor(policy, parameters, task_index):
 @pytest.mark.parametrize('index', [-1, K, 1.0, True, None])
 def test_an_actor_of_no_task_is_refused(name, index):
   with pytest.raises(ValueError, match=r'^task_index: got .* in \[0, 3\)$'):
-    make_actor(*POLICIES[name](), index)
+    make_actor(*made(name), index)
 
 
 def test_an_actor_acts_as_the_policy_does(name, policy):
-  actor = make_actor(*POLICIES[name](), 1)
+  actor = make_actor(*made(name), 1)
   x = observations()[0]
   np.testing.assert_array_equal(actor.select_action(x), policy.act(x, 1))
   np.testing.assert_array_equal(
