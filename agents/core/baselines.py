@@ -3,13 +3,14 @@
 import dataclasses
 from typing import Mapping, Sequence, Tuple
 
+from distillery.networks import acting
 from dm_env import specs
 import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class RandomPolicy:
-  """A policy of uniformly random actions, a `networks.acting.ActingPolicy`.
+class RandomPolicy(acting.ActingPolicy):
+  """A policy of uniformly random actions.
 
   Attributes:
     is_discrete: whether actions are discrete.
@@ -23,8 +24,6 @@ class RandomPolicy:
   action_size: int
   low: Tuple[float, ...] = ()
   high: Tuple[float, ...] = ()
-
-  state_size = 0  # The policy has no memory.
 
   def select_tasks(
       self, parameters: Mapping[str, np.ndarray], task_index: np.ndarray
