@@ -75,6 +75,7 @@ setuptools.setup(
             'pytest-timeout',
             'pytest-xdist',
             'psutil',
+            'optuna==5.0.0',
             'ray==2.52.1',
             'ruff',
             'pyink',
@@ -94,6 +95,8 @@ setuptools.setup(
             'ray==2.52.1',
             'minigrid==3.1.0',
         ],
+        # `launchers/sweep.py`.
+        'sweep': ['optuna==5.0.0'],
         # Programs of many processes.
         'distributed': ['ray==2.52.1'],
         'gpu': ['tensorflow[and-cuda]==2.15.1'],

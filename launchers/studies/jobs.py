@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import Callable, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import run_contents
@@ -17,6 +17,10 @@ from distillery.agents.core.run_files import run_directory
 from distillery.launchers.figures import studies as study_figures
 
 _FOLDER = pathlib.Path(__file__).resolve().parents[1]
+_DONE = 'done'
+_BEHIND = 'stopped, as it fell behind'
+# The time between two looks at a run, in seconds.
+_POLL_S = 1.0
 
 
 class RunsFailed(Exception):
@@ -29,7 +33,8 @@ class Job(NamedTuple):
   Attributes:
     folder: the directory of the run, relative to that of the study.
     launcher: the file name of the launcher in launchers/.
-    flagfile: the file name of the flagfile in launchers/flags/.
+    flagfile: the file name of the flagfile in launchers/flags/, or the absolute
+      path of another; empty: none.
     flags: more flags, after the flagfile; paths in them are relative to the
       directory of the study.
     seed: the seed of the run.
@@ -95,11 +100,11 @@ class Runner:
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
       try:
         for done in concurrent.futures.as_completed(
-            [threads.submit(self._make, job) for job in wanted]
+            [threads.submit(self.make_one, job) for job in wanted]
         ):
           done.result()
       except BaseException:  # Ctrl-C as well.
-        self._stop()
+        self.stop()
         raise
 
   def run_dir(self, job: Job) -> pathlib.Path:
@@ -144,7 +149,9 @@ class Runner:
 
   def _settings(self, job: Job) -> List[str]:
     """Returns a job's settings: its launcher and its flags, a line each."""
-    lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
+    lines = []
+    if job.flagfile:
+      lines = (_FOLDER / 'flags' / job.flagfile).read_text().splitlines()
     return [
         job.launcher,
         *(line for line in lines if line and not line.startswith('#')),
@@ -158,17 +165,28 @@ class Runner:
   def _is_begun(self, job: Job) -> bool:
     return any(self.run_dir(job).glob('checkpoints/*/manifest.json'))
 
-  def _stop(self) -> None:
+  def stop(self) -> None:
     """Ends the runs in progress and prevents others from starting."""
     with self._lock:
       self._is_stopped = True
       for process in self._processes:
         process.terminate()
 
-  def _make(self, job: Job) -> None:
+  def make_one(
+      self, job: Job, is_behind: Callable[[], bool] = lambda: False
+  ) -> None:
+    """Makes one job, in the thread that calls it, as soon as a core is free.
+
+    A job that fails is printed; `check` raises an error for it later.
+
+    Args:
+      job: the job, which may have been started before.
+      is_behind: a function that is called about once a second while the job
+        runs. If it returns True, the job is ended before its last step.
+    """
     core = self._cores.get()
     try:
-      outcome = self._outcome(job, core)
+      outcome = self._outcome(job, core, is_behind)
     except (OSError, ValueError) as error:
       outcome = f'failed, {error}'
     finally:
@@ -176,11 +194,11 @@ class Runner:
     if self._is_stopped:
       return
     print(f'{job.folder}: {outcome}', flush=True)
-    if outcome != 'done':
+    if outcome not in (_DONE, _BEHIND):
       self._failures.append(f'{job.folder} {outcome}')
 
-  def _outcome(self, job: Job, core: int) -> str:
-    """Makes a run; returns 'done', or the failure, for printing."""
+  def _outcome(self, job: Job, core: int, is_behind: Callable[[], bool]) -> str:
+    """Makes a run; returns how it ended, for printing."""
     if self._is_stopped:
       return ''
     run_dir = self.run_dir(job)
@@ -213,13 +231,24 @@ class Runner:
         process.terminate()
         process.wait()
         raise
-      return f'failed, see {log}' if process.wait() else 'done'
+      while True:
+        try:
+          return f'failed, see {log}' if process.wait(_POLL_S) else _DONE
+        except subprocess.TimeoutExpired:
+          if is_behind():
+            process.terminate()
+            process.wait()
+            return _BEHIND
 
   def _command(self, job: Job, is_begun: bool) -> List[str]:
     return [
         sys.executable,
         str(_FOLDER / job.launcher),
-        f'--flagfile={_FOLDER / "flags" / job.flagfile}',
+        *(
+            [f'--flagfile={_FOLDER / "flags" / job.flagfile}']
+            if job.flagfile
+            else []
+        ),
         *job.flags,
         f'--seed={job.seed}',
         f'--num_env_steps={job.num_env_steps}',

@@ -1,0 +1,170 @@
+"""Searches settings: runs a launcher with many flags, and compares the scores.
+
+  python launchers/sweep.py --launcher=run_distral --output_dir=runs/sweep \\
+    --run_flagfile=launchers/flags/distral_mt10.cfg \\
+    --run_flags='--suite=MT/push-v3,drawer-open-v3' --num_env_steps=1000000 \\
+    --search='kl_cost=0.03 0.1' --search='noise_colors=0 0,0.5' --seeds=100,101
+
+Each run has one core. With --sampler=random or --sampler=tpe a flag may have a
+range: --search='learning_rate=log 1e-4..1e-3'. Settings that fall behind are
+stopped. The same command resumes an interrupted sweep, also after Ctrl-C.
+Choose settings by seeds other than those that you report. Writes sweep.csv and
+sweep.png. Needs Optuna: pip install 'acme-distillery[sweep]'.
+"""
+
+import functools
+import pathlib
+import shlex
+import subprocess
+import sys
+
+from absl import flags
+from distillery.launchers.common import flag_utils
+from distillery.launchers.common import run_options
+from distillery.launchers.studies import jobs as study_jobs
+from distillery.launchers.studies import search_spaces
+from distillery.launchers.studies import searches
+from distillery.launchers.studies import sweep_results
+
+_FOLDER = pathlib.Path(__file__).resolve().parent
+_LAUNCHERS = sorted(
+    path.stem
+    for path in _FOLDER.glob('run_*.py')
+    if path.stem != 'run_two_rooms'
+)
+_LAUNCHER = flags.DEFINE_enum(
+    'launcher', 'run_distral', _LAUNCHERS, 'The launcher that makes the runs.'
+)
+_RUN_FLAGFILE = flag_utils.define_path(
+    'run_flagfile', '', 'The flagfile of all runs. Empty: none.'
+)
+_RUN_FLAGS = flags.DEFINE_string(
+    'run_flags', '', 'More flags of all runs, as one text.'
+)
+_SEARCH = flags.DEFINE_multi_string(
+    'search',
+    [],
+    "A flag of the launcher and its values, 'name=1 2 3', or their range, "
+    "'name=1..10' or 'name=log 0.001..0.1'. Give this flag once for each.",
+)
+_SAMPLER = flags.DEFINE_enum(
+    'sampler',
+    'grid',
+    ['grid', 'random', 'tpe'],
+    'How settings are chosen: all combinations, at random, or by the tree of '
+    'Parzen estimators, which tries more often what did well.',
+)
+_TRIALS = flags.DEFINE_integer(
+    'num_trials',
+    20,
+    'The number of settings that are tried; a grid has its own number.',
+    lower_bound=1,
+)
+_SEEDS = flags.DEFINE_list(
+    'seeds', ['100'], 'The seeds of each setting, with commas between them.'
+)
+_STEPS = flags.DEFINE_integer(
+    'num_env_steps',
+    1_000_000,
+    'The number of environment steps of a run, summed over all tasks.',
+    lower_bound=1,
+)
+_POLICY = flags.DEFINE_enum(
+    'policy', 'task', ['task', 'shared'], 'The policy whose score counts.'
+)
+_METRIC = flags.DEFINE_enum(
+    'metric', 'success', ['success', 'return'], 'The score.'
+)
+_PRUNE = flags.DEFINE_bool(
+    'prune',
+    True,
+    'Whether a setting is stopped after a third of its steps if it is below '
+    'the median of the others at that step.',
+)
+_OUTPUT_DIR = flag_utils.define_path(
+    'output_dir', 'runs/sweep', 'The directory of the sweep.'
+)
+_PARALLEL = flags.DEFINE_integer(
+    'num_parallel',
+    0,
+    'The number of runs at a time; 0: one for each usable core.',
+    lower_bound=0,
+)
+
+
+def main(_):
+  sweep = _sweep()
+  _check_flags(sweep)
+  output_dir = pathlib.Path(_OUTPUT_DIR.value)
+  output_dir.mkdir(parents=True, exist_ok=True)
+  search = searches.Search(
+      sweep, output_dir, _PARALLEL.value or run_options.usable_cores()
+  )
+  search.run(functools.partial(sweep_results.write, output_dir, sweep))
+  print((output_dir / 'sweep.csv').read_text(), end='')
+  print(f'Results are in {output_dir}')
+  search.check()
+
+
+def _sweep() -> searches.Sweep:
+  if not _SEARCH.value:
+    raise ValueError("search: got none, want at least one, 'name=1 2 3'.")
+  if not all(seed.strip().isdigit() for seed in _SEEDS.value):
+    raise ValueError(
+        f'seeds: got {",".join(_SEEDS.value)!r}, want whole numbers with commas '
+        'between them.'
+    )
+  sweep = searches.Sweep(
+      launcher=f'{_LAUNCHER.value}.py',
+      flagfile=_RUN_FLAGFILE.value
+      and str(pathlib.Path(_RUN_FLAGFILE.value).resolve()),
+      flags=tuple(shlex.split(_RUN_FLAGS.value)),
+      space=search_spaces.parse_space(_SEARCH.value),
+      sampler=_SAMPLER.value,
+      num_trials=_TRIALS.value,
+      seeds=tuple(int(seed) for seed in _SEEDS.value),
+      num_env_steps=_STEPS.value,
+      policy=_POLICY.value,
+      metric=_METRIC.value,
+      prune=_PRUNE.value,
+  )
+  if sweep.sampler == 'grid':
+    search_spaces.grid(sweep.space)  # Raises an error if a flag has a range.
+  return sweep
+
+
+def _check_flags(sweep: searches.Sweep) -> None:
+  """Checks every value by itself, so that no sweep ends in its last run.
+
+  Raises:
+    ValueError: if the launcher refuses one.
+  """
+  for name, each in sweep.space.items():
+    texts = (
+        each.texts
+        if isinstance(each, search_spaces.Values)
+        else [f'{end:g}' for end in (each.low, each.high)]
+    )
+    for text in texts:
+      checked = subprocess.run(
+          [
+              sys.executable,
+              str(_FOLDER / sweep.launcher),
+              *([f'--flagfile={sweep.flagfile}'] if sweep.flagfile else []),
+              *sweep.flags,
+              f'--{name}={text}',
+              '--only_check_args',
+          ],
+          capture_output=True,
+          text=True,
+      )
+      if checked.returncode:
+        said = checked.stderr.strip().splitlines()
+        raise ValueError(
+            f'search: {sweep.launcher} refuses --{name}={text}: '
+            f'{said[-1] if said else checked.returncode}'
+        )
+
+
+if __name__ == '__main__':
+  flag_utils.run(main, errors=(study_jobs.RunsFailed,))
