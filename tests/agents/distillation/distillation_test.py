@@ -173,7 +173,9 @@ def test_the_loss_is_the_kl_from_the_teacher_to_the_student():
   assert abs(other - want) > 1.0
 
 
-def test_a_step_moves_the_student_alone_and_down_the_gradient(tmp_path):
+def test_a_step_moves_the_student_alone_and_down_the_gradient(
+    compiled, tmp_path
+):
   run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
   teachers = frozen.read([run], ['a', 'b'], act=True)
   student = make_policy('multi_head', seed=5)

@@ -1,6 +1,7 @@
 """Critics: what they say of a block by hand, and whose targets they take."""
 
 import dataclasses
+import functools
 
 from distillery.agents.core.replay import blocks as replay_blocks
 from distillery.agents.core.trust_region import config as trust_region_config
@@ -210,6 +211,7 @@ def test_a_neural_critic_bootstraps_from_an_episodes_own_last_observation():
   assert not difference[0, :2].any() and not difference[1].any()
 
 
+@functools.cache
 def errors_after(num_fits, **changes):
   """Mean squared error `[K]` of targets that the observation tells."""
   critic = make('neural', **{'value_learning_rate': 1e-2, **changes})
@@ -226,8 +228,9 @@ def errors_after(num_fits, **changes):
   )
   samples = block.samples()
   target = 100.0 + 50.0 * (samples.observation[..., 0] - 1000.0)
+  fit = tf.function(critic.fit)
   for i in range(num_fits):
-    critic.fit(samples, target, tf.constant([0, i], tf.int64))
+    fit(samples, target, tf.constant([0, i], tf.int64))
   return np.square(critic.estimate(block).value - target).mean(axis=1)
 
 
