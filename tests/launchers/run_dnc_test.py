@@ -19,7 +19,7 @@ TINY = (
     '--distillation_period=2',
     '--distillation_epochs=1',
     '--evaluation_episodes=1',
-    '--num_workers=2',
+    '--num_workers=1',
     '--seed=1',
 )
 ON_CONTEXTS = (
