@@ -77,6 +77,7 @@ $(ACME)/.installed: setup.py constraints.txt
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/collection.py
 	$(BIN)/python benchmarks/end_to_end.py
+	$(BIN)/python benchmarks/distral_learner.py
 	$(BIN)/python benchmarks/trust_regions.py
 	$(BIN)/python benchmarks/off_policy.py
 	$(BIN)/python benchmarks/meta_learning.py

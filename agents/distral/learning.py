@@ -192,9 +192,10 @@ class DistralLearner(learners.Learner):
     config, networks = self._config, self._networks
     samples, shape = block.samples(), block.reward.shape
     observation, action = samples.observation, samples.action
+    shared_policy, task_policy = networks.policy.both(observation)
     regularization = losses.reward_regularizer(
-        networks.policy.task(observation),
-        networks.policy.shared(observation),
+        task_policy,
+        shared_policy,
         action,
         regularizer=config.regularizer,
         kl_cost=config.kl_cost,
@@ -324,9 +325,10 @@ class DistralLearner(learners.Learner):
   def _policy_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     """Computes the policy loss, a sum over tasks of means over samples."""
     config, policy = self._config, self._networks.policy
+    shared_policy, task_policy = policy.both(batch.observation)
     terms = losses.policy_loss(
-        policy.task(batch.observation),
-        policy.shared(batch.observation),
+        task_policy,
+        shared_policy,
         batch.action,
         batch.behaviour_log_prob,
         batch.advantage,
@@ -344,10 +346,8 @@ class DistralLearner(learners.Learner):
 
   def _centroid_loss(self, batch: Batch) -> Tuple[tf.Tensor, Metrics]:
     """Computes the loss that moves pi_0 to the centroid of the tasks."""
-    policy = self._networks.policy
-    loss = losses.centroid_loss(
-        policy.task(batch.observation), policy.shared(batch.observation)
-    )
+    shared_policy, task_policy = self._networks.policy.both(batch.observation)
+    loss = losses.centroid_loss(task_policy, shared_policy)
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), {
         'centroid_loss': tf.reduce_mean(loss)
     }

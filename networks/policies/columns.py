@@ -1,6 +1,14 @@
 """Policies of K tasks made of columns: a shared one, one per task, or both."""
 
-from typing import Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import (
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 from distillery.networks.acting import columns as acting_columns
 from distillery.networks.acting import perceptron
@@ -159,10 +167,7 @@ class ColumnPolicy(snt.Module):
     Returns:
       A distribution of actions with batch shape `[K, N]`.
     """
-    h = self._shared_column(observation, origin)
-    if self.is_discrete:
-      return tfd.Categorical(logits=h)
-    return _gaussian(h, tf.exp(self._shared_log_std))
+    return self._shared_policy(self._shared_column(observation, origin))
 
   def task(
       self, observation: tf.Tensor, origin: Optional[tf.Tensor] = None
@@ -181,10 +186,41 @@ class ColumnPolicy(snt.Module):
       return self.shared(observation, origin)
     g = self._task_columns(observation, origin)
     if self.architecture == 'separate':
-      if self.is_discrete:
-        return tfd.Categorical(logits=g)
-      return _gaussian(g, tf.exp(self._task_log_std))
-    h = self._shared_column(observation, origin)
+      return self._separate_policy(g)
+    return self._product_policy(self._shared_column(observation, origin), g)
+
+  def both(
+      self, observation: tf.Tensor
+  ) -> Tuple[tfd.Distribution, tfd.Distribution]:
+    """Returns pi_0(.|s) and pi_k(.|s), with one pass of the shared column.
+
+    Args:
+      observation: the states s, `[K, N, D]`; those of row k are of task k.
+
+    Returns:
+      What `shared` and `task` return.
+    """
+    h = self._shared_column(observation)
+    shared = self._shared_policy(h)
+    if self.architecture == 'shared':
+      return shared, shared
+    g = self._task_columns(observation)
+    if self.architecture == 'separate':
+      return shared, self._separate_policy(g)
+    return shared, self._product_policy(h, g)
+
+  def _shared_policy(self, h: tf.Tensor) -> tfd.Distribution:
+    if self.is_discrete:
+      return tfd.Categorical(logits=h)
+    return _gaussian(h, tf.exp(self._shared_log_std))
+
+  def _separate_policy(self, g: tf.Tensor) -> tfd.Distribution:
+    if self.is_discrete:
+      return tfd.Categorical(logits=g)
+    return _gaussian(g, tf.exp(self._task_log_std))
+
+  def _product_policy(self, h: tf.Tensor, g: tf.Tensor) -> tfd.Distribution:
+    """Returns pi_k of two columns, proportional to pi_0^alpha exp(g_k)."""
     if self.is_discrete:
       return tfd.Categorical(logits=self.alpha * h + g)
     natural_mean, precision = tf.split(g, 2, axis=-1)

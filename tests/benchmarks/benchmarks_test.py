@@ -79,6 +79,24 @@ def test_off_policy(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_distral_learner(tmp_path):
+  path = tmp_path / 'distral_learner.csv'
+  result = run_benchmark(
+      'distral_learner.py',
+      '--repetitions=1',
+      '--envs_per_task=1',
+      '--num_epochs=2',
+      '--num_minibatches=2',
+      f'--output={path}',
+  )
+  assert result.returncode == 0, result.stderr
+  found = figures(path)
+  assert found['learner alone'] > 0
+  assert found['learner : products'] > 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_meta_learning(tmp_path):
   path = tmp_path / 'meta_learning.csv'
   result = run_benchmark(

@@ -207,6 +207,21 @@ def test_own_variables_bound_the_deviation_or_it_is_refused():
     assert make(architecture, is_discrete, alpha=0.0).task(observations())
 
 
+@pytest.mark.parametrize('is_discrete', [False, True])
+@pytest.mark.parametrize('architecture', ARCHITECTURES)
+def test_both_policies_at_once_are_those_one_by_one(architecture, is_discrete):
+  policy = randomised(make(architecture, is_discrete))
+  observation, action = observations(), actions(is_discrete)
+  shared, task = policy.both(observation)
+  for got, expected in (
+      (shared, policy.shared(observation)),
+      (task, policy.task(observation)),
+  ):
+    np.testing.assert_allclose(
+        got.log_prob(action), expected.log_prob(action), rtol=1e-5
+    )
+
+
 def test_unknown_architectures_are_refused():
   with pytest.raises(ValueError, match="^architecture must be .*'two_columns'"):
     make('two_columns')
