@@ -15,6 +15,10 @@ import pytest
 
 pytestmark = pytest.mark.timeout(300)
 BOTH = pytest.mark.parametrize('where', ['mt', 'mp'])
+# Both, of which processes are slow and are tested by another test too.
+BOTH_SLOWLY = pytest.mark.parametrize(
+    'where', ['mt', pytest.param('mp', marks=pytest.mark.slow)]
+)
 
 
 def node(constructor, *labels_or_values):
@@ -51,7 +55,7 @@ def test_nodes_call_each_other_until_one_stops_the_program(where):
   assert time.monotonic() - begin < 60.0
 
 
-@BOTH
+@BOTH_SLOWLY
 def test_the_program_that_launched_calls_nodes_too(where):
   program, handles = helpers.program(counter=node(helpers.Counter, 5))
   manager = launch.launch(program, f'test_{where}')
@@ -195,7 +199,7 @@ def test_one_that_fails_again_and_again_ends_the_program():
   assert details.startswith('Traceback') and 'failure 1' in details
 
 
-@BOTH
+@BOTH_SLOWLY
 def test_one_that_cannot_be_constructed_ends_the_program_at_once(where):
   program, _ = helpers.program(
       counter=node(helpers.Counter), unmakeable=node(helpers.Unmakeable)

@@ -46,9 +46,7 @@ RELEASE = ([0, 3, 6], {'local', 'central'}, 1)
 )
 def test_it_distills_and_resets_at_the_period(changes, schedule):
   # When policies move does not depend on the accuracy of their steps.
-  config = small.make_config(
-      distillation_period=3, cg_iterations=5, **changes
-  )
+  config = small.make_config(distillation_period=3, cg_iterations=5, **changes)
   networks = small.make_networks(config)
   learner = small.make_learner(config, networks)
   resets, moves_between, epochs_between = schedule

@@ -76,7 +76,7 @@ def variables_of(path):
 @pytest.mark.parametrize(
     'changes',
     [
-        pytest.param(dict(), id='paper'),
+        pytest.param(dict(), id='paper', marks=pytest.mark.slow),
         pytest.param(
             dict(central_trpo=True, baseline='neural'),
             id='central_trpo',
@@ -117,7 +117,7 @@ def test_a_killed_run_ends_as_one_that_was_not(compiled, tmp_path, changes):
 @pytest.mark.parametrize(
     'changes',
     [
-        pytest.param(dict(), id='paper'),
+        pytest.param(dict(), id='paper', marks=pytest.mark.slow),
         pytest.param(
             dict(mode='release'), id='release', marks=pytest.mark.slow
         ),

@@ -123,7 +123,9 @@ def test_a_replay_that_was_changed_is_no_checkpoint(compiled, tmp_path):
     [
         # Reverb's error when a disk is full, and another one that it may raise.
         IndexError('chunks.tfrecord; No space left on device'),
-        RuntimeError('No space left on device'),
+        pytest.param(
+            RuntimeError('No space left on device'), marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_full_disk_ends_the_run_with_a_sentence(

@@ -265,6 +265,7 @@ def test_numbers_not_finite_are_named_and_move_nothing(name, value, words):
     np.testing.assert_array_equal(old, new)
 
 
+@pytest.mark.slow
 def test_discrete_actions(compiled):
   del compiled
   config = small.make_config(hidden_sizes=(4,))

@@ -387,7 +387,7 @@ def test_a_context_checks_the_steps_of_its_task(monkeypatch):
 
 def test_a_task_of_one_initial_state_is_refused():
   suite = jittery_suite(spread=0.0, num_variations=1)
-  with pytest.raises(ValueError, match='initial states, 1 in 20 resets'):
+  with pytest.raises(ValueError, match='got 2, want at most 1, the number'):
     contexts.partition(suite, 'jittery', 2, seed=0, num_resets=20)
 
 

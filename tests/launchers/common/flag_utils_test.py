@@ -176,6 +176,7 @@ def test_every_flag_that_is_a_path_says_so():
       'ray_address',
       'initial_task',
       'task',
+      'run_flags',
   }
 
 

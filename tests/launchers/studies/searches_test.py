@@ -11,7 +11,7 @@ from distillery.launchers.studies import searches
 from distillery.launchers.studies import sweep_results
 import pytest
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
 
 # A run that takes the place of a launcher: it evaluates three times, and its
 # score is the width, or that of the seed in its second digit.
@@ -158,7 +158,7 @@ def test_a_failure_is_said_at_the_end(make):
 
 def test_what_falls_behind_is_stopped(make, monkeypatch):
   monkeypatch.setattr(searches, '_STARTUP_TRIALS', 2)
-  search = make(['width=8 9 1'], pause=20, prune=True)
+  search = make(['width=8 9 1'], pause=4, prune=True)
   search.run(ignore)
   assert [(t.params['width'], t.state) for t in search.trials()] == [
       ('9', 'finished'),

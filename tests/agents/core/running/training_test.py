@@ -218,6 +218,7 @@ def test_the_number_of_workers_changes_nothing(finished, tmp_path):
   assert_same_results(finished, tmp_path / 'run')
 
 
+@pytest.mark.slow
 def test_the_seed_changes_everything(finished, tmp_path):
   helpers.run(tmp_path / 'run', INTERVAL, seed=4)
   first, other = (
@@ -415,6 +416,7 @@ def test_names_of_users_end_no_run(tmp_path, capfd):
   assert (tmp_path / 'run' / 'learning_curve.png').exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_costs_what_came_after_the_one_before(
     finished, run_dir, capfd
 ):
@@ -556,7 +558,12 @@ def test_a_checkpoint_of_another_network_is_refused(run_dir):
             "^Task 'spoilt' .* step 0\\) failed: the environment returned a reward "
             'that is not finite: nan',
         ),
-        (3e38, errors.NonFiniteError, 'is (nan|inf|-inf) in learner step 4;'),
+        pytest.param(
+            3e38,
+            errors.NonFiniteError,
+            'is (nan|inf|-inf) in learner step 4;',
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_numbers_that_are_not_finite_end_a_run_at_its_last_checkpoint(
