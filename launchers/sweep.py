@@ -12,19 +12,24 @@ Choose settings by seeds other than those that you report. Writes sweep.csv and
 sweep.png. Needs Optuna: pip install 'acme-distillery[sweep]'.
 """
 
+from __future__ import annotations
+
 import functools
+import importlib.util
 import pathlib
 import shlex
 import subprocess
 import sys
+import typing
 
 from absl import flags
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.studies import jobs as study_jobs
 from distillery.launchers.studies import search_spaces
-from distillery.launchers.studies import searches
-from distillery.launchers.studies import sweep_results
+
+if typing.TYPE_CHECKING:
+  from distillery.launchers.studies import searches
 
 _FOLDER = pathlib.Path(__file__).resolve().parent
 _LAUNCHERS = sorted(
@@ -93,6 +98,14 @@ _PARALLEL = flags.DEFINE_integer(
 
 
 def main(_):
+  if importlib.util.find_spec('optuna') is None:
+    raise ValueError(
+        'sweep.py needs Optuna; install it by '
+        "pip install -c constraints.txt -e '.[sweep]'."
+    )
+  from distillery.launchers.studies import searches
+  from distillery.launchers.studies import sweep_results
+
   sweep = _sweep()
   _check_flags(sweep)
   output_dir = pathlib.Path(_OUTPUT_DIR.value)
@@ -107,6 +120,8 @@ def main(_):
 
 
 def _sweep() -> searches.Sweep:
+  from distillery.launchers.studies import searches
+
   if not _SEARCH.value:
     raise ValueError("search: got none, want at least one, 'name=1 2 3'.")
   if not all(seed.strip().isdigit() for seed in _SEEDS.value):
