@@ -234,17 +234,21 @@ class Search:
       job = self.sweep.job(params, seed)
       reported: Set[int] = set()
 
-      def is_behind(i=i, job=job, reported=reported) -> bool:
+      def report(i=i, job=job, reported=reported) -> None:
         # The steps of a seed count after those of the seeds before it.
         for steps, score in self._curve(job).items():
           if steps > 0 and steps not in reported:
             reported.add(steps)
             trial.report(score, i * self.sweep.num_env_steps + steps)
+
+      def is_behind(report=report) -> bool:
+        report()
         return trial.should_prune()
 
       # It may be there already: Optuna can draw a whole number again.
       if not self._runner.is_whole(job):
         self._runner.make_one(job, is_behind)
+      report()  # The others are compared with the last rows, too.
       if not self._runner.is_whole(job):
         is_stopped = bool(reported) and trial.should_prune()
         self._study.tell(
