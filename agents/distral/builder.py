@@ -61,6 +61,7 @@ class DistralBuilder(builders.OnPolicyBuilder):
     # If nothing ties pi_0 to the tasks, it is not trained at all.
     is_trained = (
         self.config.kl_cost > 0.0
+        or self.config.centroid_cost > 0.0
         or self.config.optimization == 'alternating'
         or (
             self.config.architecture == 'two_column'

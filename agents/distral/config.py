@@ -34,6 +34,13 @@ class DistralConfig:
       'reward_scale) per nat. 0: the task policies are not held near pi_0.',
       config_fields.NOT_NEGATIVE,
   )
+  centroid_cost: float = config_fields.field(
+      0.0,
+      'The weight of an additional loss, KL(pi_k || pi_0), which moves pi_0 '
+      'alone. With a small kl_cost pi_0 follows the task policies slowly. With '
+      'this weight it follows them closely, and does not hold them back.',
+      config_fields.NOT_NEGATIVE,
+  )
   entropy_cost: float = config_fields.field(
       0.005,
       'The weight c_Ent of the entropy of pi_k, in units of reward (after '
@@ -177,6 +184,14 @@ class DistralConfig:
           f'regularizer={self.regularizer!r} and '
           f'architecture={self.architecture!r}; set it to 0.'
       )
+    if self.centroid_cost > 0.0 and (
+        self.architecture == 'shared' or self.optimization == 'alternating'
+    ):
+      raise ValueError(
+          f'centroid_cost={self.centroid_cost} has no effect with '
+          f'architecture={self.architecture!r} and '
+          f'optimization={self.optimization!r}; set it to 0.'
+      )
     if self.architecture == 'shared' and self.optimization == 'alternating':
       raise ValueError(
           "optimization='alternating' would train nothing with "
@@ -197,6 +212,7 @@ class DistralConfig:
         ('num_minibatches', 1),
         ('narrowing_steps', 0),
         ('optimization', 'joint'),
+        ('centroid_cost', 0.0),
         ('shared_observes_task', False),
     ):
       if getattr(self, name) != wanted:

@@ -340,6 +340,10 @@ class DistralLearner(learners.Learner):
     # The advantages were divided by their deviation. The other term is divided
     # by it too, so that the costs stay in units of the task's reward.
     loss = terms.policy_gradient + batch.objective_scale * terms.direct
+    if config.centroid_cost:
+      loss += config.centroid_cost * losses.centroid_loss(
+          task_policy, shared_policy
+      )
     return tf.reduce_sum(tf.reduce_mean(loss, axis=1)), losses.diagnostics(
         terms
     )

@@ -93,6 +93,32 @@ def test_a_kl_cost_without_effect_is_refused(changes):
 
 
 @pytest.mark.parametrize(
+    'changes',
+    [dict(architecture='shared', kl_cost=0.0), dict(optimization='alternating')],
+)
+def test_a_centroid_cost_without_effect_is_refused(changes):
+  with pytest.raises(ValueError, match='^centroid_cost=0.1 has no effect with'):
+    make(centroid_cost=0.1, **changes)
+  make(**changes)
+
+
+def test_with_a_centroid_cost_alone_pi_0_is_evaluated():
+  spec = core_specs.AgentSpec(
+      2,
+      0,
+      specs.Array([3], np.float32),
+      specs.BoundedArray([1], np.float32, -1.0, 1.0),
+  )
+  alone = dict(architecture='separate', kl_cost=0.0)
+  for changes, policies in (
+      (alone, ('task',)),
+      (dict(alone, centroid_cost=0.1), ('task', 'shared')),
+  ):
+    made = builder.DistralBuilder(make(**changes), spec)
+    assert made.evaluated_policies == policies
+
+
+@pytest.mark.parametrize(
     'name', ['architecture', 'regularizer', 'optimization']
 )
 def test_unknown_choices_are_refused(name):

@@ -221,6 +221,40 @@ def test_sampled_regularizer_adds_the_centroid(architecture):
     np.testing.assert_allclose(found, a, rtol=1e-3, atol=2e-5)
 
 
+@pytest.mark.parametrize('architecture', ['two_column', 'separate'])
+def test_a_centroid_cost_moves_pi_0_alone_to_the_centroid(architecture):
+  changes = small.settings(architecture, 'exact')
+  _, without = small.run(small.make_config(**changes))
+  config = small.make_config(centroid_cost=0.3, **changes)
+  _, learner = small.run(config)
+  networks = small.make_networks(config)
+  observation = small.make_block(networks)['observation']
+  observation = np.moveaxis(observation, 1, 0).reshape(K, T * E, D)
+  task = networks.policy.task(observation)
+  mean, std = task.mean(), task.stddev()
+  with tf.GradientTape() as tape:
+    shared = networks.policy.shared(observation)
+    # KL(p || q) of Gaussians, without the terms that do not depend on q.
+    kl = tf.reduce_sum(
+        tf.math.log(shared.stddev())
+        + (std**2 + (mean - shared.mean()) ** 2) / (2.0 * shared.stddev() ** 2),
+        axis=-1,
+    )
+    loss = 0.3 * tf.reduce_sum(tf.reduce_mean(kl, axis=1))
+  centroid = tape.gradient(loss, networks.policy.shared_variables())
+  for found, before, b in zip(
+      small.gradients(learner, 'shared'),
+      small.gradients(without, 'shared'),
+      centroid,
+  ):
+    np.testing.assert_allclose(found, before + b, rtol=1e-3, atol=2e-5)
+  assert max(np.abs(b).max() for b in centroid) > 1e-2
+  for found, before in zip(
+      small.gradients(learner, 'task'), small.gradients(without, 'task')
+  ):
+    np.testing.assert_allclose(found, before, rtol=1e-5, atol=1e-7)
+
+
 def scale_of(config, networks, block):
   """1 / deviation of each task's advantages."""
   _, value, target = reference_gradients(config, networks, block)
