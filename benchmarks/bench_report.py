@@ -3,7 +3,8 @@
 import csv
 import os
 import pathlib
-from typing import Dict, List, NamedTuple, Sequence, Set
+import time
+from typing import Callable, Dict, List, NamedTuple, Sequence, Set
 
 from distillery.agents.core import config_fields
 from distillery.agents.core.run_files import run_directory
@@ -46,6 +47,34 @@ def ratio(name: str, above: Figure, below: Figure) -> Figure:
     below: the denominator.
   """
   return Figure(name, 'x', [a / b for a, b in zip(above.values, below.values)])
+
+
+def rates(
+    steps: Dict[str, Callable[[], None]],
+    amounts: Dict[str, float],
+    unit: str,
+    repetitions: int,
+) -> List[Figure]:
+  """Measures several functions, one after the other in each repetition.
+
+  Args:
+    steps: the functions by name.
+    amounts: what one call of each function does, in units.
+    unit: the unit of the results, such as 'updates/s'.
+    repetitions: how often each function is measured.
+
+  Returns:
+    The amount a second of each function.
+  """
+  for step in steps.values():  # The first call compiles and allocates memory.
+    step()
+  values: Dict[str, List[float]] = {name: [] for name in steps}
+  for _ in range(repetitions):
+    for name, step in steps.items():
+      begin = time.perf_counter()
+      step()
+      values[name].append(amounts[name] / (time.perf_counter() - begin))
+  return [Figure(name, unit, values[name]) for name in steps]
 
 
 def report(

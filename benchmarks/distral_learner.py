@@ -10,8 +10,7 @@ XLA.
 
 import dataclasses
 import itertools
-import time
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, List, NamedTuple
 
 import bench_report
 from distillery.agents.core import config_fields
@@ -99,8 +98,17 @@ def learner_step(config) -> Callable[[], None]:
   ).step
 
 
-def layers(config) -> List[Tuple[int, int, int]]:
-  """Returns (networks, inputs, outputs) of every layer of the three networks.
+class Layer(NamedTuple):
+  """A layer of one network, or of the networks of all tasks together."""
+
+  num_networks: int
+  inputs: int
+  outputs: int
+  is_first: bool  # Whether the layer's input is the observation.
+
+
+def layers(config) -> List[Layer]:
+  """Returns every layer of the three networks.
 
   The shared column is one network for the rows of all tasks. The task columns
   and the values are a network for each task.
@@ -121,7 +129,10 @@ def layers(config) -> List[Tuple[int, int, int]]:
       ),
       (_NUM_TASKS, [_OBSERVATION_SIZE, *config.value_hidden_sizes, 1]),
   ):
-    found += [(num_networks, *pair) for pair in zip(sizes[:-1], sizes[1:])]
+    found += [
+        Layer(num_networks, *pair, is_first=not i)
+        for i, pair in enumerate(zip(sizes[:-1], sizes[1:]))
+    ]
   return found
 
 
@@ -138,16 +149,17 @@ def products(config, *, xla: bool) -> Callable[[], None]:
   import tensorflow as tf
 
   rows = config.envs_per_task * config.unroll_length // config.num_minibatches
+  all_layers = layers(config)
   operands = []
-  for num_networks, inputs, outputs in layers(config):
-    num_rows = rows * _NUM_TASKS // num_networks
+  for layer in all_layers:
+    num_rows = rows * _NUM_TASKS // layer.num_networks
     operands.append(
         tuple(
-            tf.random.normal([num_networks, *shape])
+            tf.random.normal([layer.num_networks, *shape])
             for shape in (
-                (num_rows, inputs),
-                (inputs, outputs),
-                (num_rows, outputs),
+                (num_rows, layer.inputs),
+                (layer.inputs, layer.outputs),
+                (num_rows, layer.outputs),
             )
         )
     )
@@ -156,7 +168,7 @@ def products(config, *, xla: bool) -> Callable[[], None]:
   def multiply() -> tf.Tensor:
     total = tf.constant(0.0)
     for _ in tf.range(config.num_epochs * config.num_minibatches):
-      for x, weight, gradient in operands:
+      for layer, (x, weight, gradient) in zip(all_layers, operands):
         # One number of each product is used, so that none is left out. The
         # factor changes in each pass, so that none is computed once for all.
         x = x + 1e-6 * total
@@ -164,34 +176,12 @@ def products(config, *, xla: bool) -> Callable[[], None]:
             tf.matmul(x, weight),
             tf.matmul(x, gradient, transpose_a=True),
         ]
-        if x.shape[-1] not in (
-            _OBSERVATION_SIZE,
-            _OBSERVATION_SIZE + _NUM_TASKS,
-        ):
+        if not layer.is_first:
           results.append(tf.matmul(gradient, weight, transpose_b=True))
         total += sum(1e-3 * result[0, 0, 0] for result in results)
     return total
 
   return lambda: multiply().numpy()
-
-
-def seconds(
-    functions: Dict[str, Callable[[], None]], repetitions: int
-) -> List[bench_report.Figure]:
-  """Measures functions in turn, after a first call of each that compiles.
-
-  Args:
-    functions: the functions by the names of their figures.
-    repetitions: the number of measurements of each.
-  """
-  times: Dict[str, List[float]] = {name: [] for name in functions}
-  for i in range(repetitions + 1):
-    for name, function in functions.items():
-      start = time.perf_counter()
-      function()
-      if i:
-        times[name].append(time.perf_counter() - start)
-  return [bench_report.Figure(name, 's', each) for name, each in times.items()]
 
 
 _OPTIONS = flag_utils.define(LearnerOptions)
@@ -201,27 +191,27 @@ def main(_: List[str]) -> None:
   """Measures everything and reports the figures."""
   options = _OPTIONS.value()
   config = make_config(options)
-  step, bound, by_xla = seconds(
-      {
-          'learner, all gradient steps of a block': learner_step(config),
-          'its matrix products alone': products(config, xla=False),
-          'the same products under XLA': products(config, xla=True),
-      },
+  num_steps = _NUM_TASKS * config.envs_per_task * config.unroll_length
+  functions = {
+      'learner alone': learner_step(config),
+      'its matrix products alone': products(config, xla=False),
+      'the same products under XLA': products(config, xla=True),
+  }
+  learner, bound, by_xla = bench_report.rates(
+      functions,
+      dict.fromkeys(functions, num_steps),
+      'steps/s',
       options.repetitions,
   )
-  num_steps = _NUM_TASKS * config.envs_per_task * config.unroll_length
   bench_report.report(
       f"Distral's learner, {num_steps:,} steps of MT10, "
       f'{config.num_epochs} x {config.num_minibatches} gradient steps',
       [
-          step,
+          learner,
           bound,
           by_xla,
-          bench_report.ratio('learner : products', step, bound),
-          bench_report.ratio('products, XLA : TensorFlow', by_xla, bound),
-          bench_report.Figure(
-              'learner alone', 'steps/s', [num_steps / s for s in step.values]
-          ),
+          bench_report.ratio('learner : matrix products', learner, bound),
+          bench_report.ratio('XLA : TensorFlow', by_xla, bound),
       ],
       options.output,
   )

@@ -13,8 +13,7 @@ import itertools
 import os
 import pathlib
 import tempfile
-import time
-from typing import Callable, Dict, List, Sequence
+from typing import Callable, List, Sequence
 
 import bench_report
 from distillery.agents.core import config_fields
@@ -205,7 +204,7 @@ def replay_figures(options: OffPolicyOptions) -> List[bench_report.Figure]:
           _OBSERVATION_SIZE, _ACTION_SIZE, _BLOCK_STEPS * _MT10
       ),
   }
-  ours, peer = rates(
+  ours, peer = bench_report.rates(
       steps,
       dict.fromkeys(steps, _BLOCK_STEPS * _MT10),
       'inserts/s',
@@ -250,34 +249,6 @@ def training(options: OffPolicyOptions) -> bench_report.Figure:
   )
 
 
-def rates(
-    steps: Dict[str, Callable[[], None]],
-    amounts: Dict[str, float],
-    unit: str,
-    repetitions: int,
-) -> List[bench_report.Figure]:
-  """Measures several functions, one after the other in each repetition.
-
-  Args:
-    steps: the functions by name.
-    amounts: what one call of each function does, in units.
-    unit: the unit of the results, such as 'updates/s'.
-    repetitions: how often each function is measured.
-
-  Returns:
-    The amount a second of each function.
-  """
-  for step in steps.values():  # The first call compiles and allocates memory.
-    step()
-  values: Dict[str, List[float]] = {name: [] for name in steps}
-  for _ in range(repetitions):
-    for name, step in steps.items():
-      begin = time.perf_counter()
-      step()
-      values[name].append(amounts[name] / (time.perf_counter() - begin))
-  return [bench_report.Figure(name, unit, values[name]) for name in steps]
-
-
 def repeated(step: Callable[[], None], times: int) -> Callable[[], None]:
   """Returns a function that calls `step` several times.
 
@@ -303,7 +274,7 @@ def main(_: List[str]) -> None:
   options = _OPTIONS.value()
   updates, agents = options.updates, options.agents
   names = ('MT-SAC update, batch 1,280', 'its matrix products alone')
-  update, bound = rates(
+  update, bound = bench_report.rates(
       dict(
           zip(
               names,
@@ -336,7 +307,7 @@ def main(_: List[str]) -> None:
         f'{name}, in turn',
         f'{name}, in turn, an update a call',
     )
-    together, *apart = rates(
+    together, *apart = bench_report.rates(
         dict(
             zip(
                 names,

@@ -1,6 +1,7 @@
 """Makes runs of launchers side by side, each on a core; keeps finished ones."""
 
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from typing import Callable, List, NamedTuple, Sequence, Tuple
+from typing import Any, Callable, List, NamedTuple, Sequence, Tuple
 
 from distillery.agents.core.run_files import json_files
 from distillery.agents.core.run_files import run_contents
@@ -95,16 +96,32 @@ class Runner:
     print(
         f'{len(jobs) - len(wanted)} of {len(jobs)} runs are there', flush=True
     )
-    # SIGTERM ends the runs together with the study, as Ctrl-C does.
+    self.side_by_side([functools.partial(self.make_one, job) for job in wanted])
+
+  def side_by_side(
+      self,
+      functions: Sequence[Callable[[], Any]],
+      report: Callable[[], None] = lambda: None,
+  ) -> None:
+    """Calls functions that make jobs, several at a time.
+
+    Ctrl-C and SIGTERM end the jobs that run, and no other is started.
+
+    Args:
+      functions: the functions, each of which calls `make_one`.
+      report: a function that is called after each of them.
+    """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
       try:
         for done in concurrent.futures.as_completed(
-            [threads.submit(self.make_one, job) for job in wanted]
+            [threads.submit(function) for function in functions]
         ):
           done.result()
+          report()
       except BaseException:  # Ctrl-C as well.
-        self.stop()
+        self._stop()
+        threads.shutdown(cancel_futures=True)
         raise
 
   def run_dir(self, job: Job) -> pathlib.Path:
@@ -165,7 +182,7 @@ class Runner:
   def _is_begun(self, job: Job) -> bool:
     return any(self.run_dir(job).glob('checkpoints/*/manifest.json'))
 
-  def stop(self) -> None:
+  def _stop(self) -> None:
     """Ends the runs in progress and prevents others from starting."""
     with self._lock:
       self._is_stopped = True
@@ -174,7 +191,7 @@ class Runner:
 
   def make_one(
       self, job: Job, is_behind: Callable[[], bool] = lambda: False
-  ) -> None:
+  ) -> bool:
     """Makes one job, in the thread that calls it, as soon as a core is free.
 
     A job that fails is printed; `check` raises an error for it later.
@@ -183,6 +200,9 @@ class Runner:
       job: the job, which may have been started before.
       is_behind: a function that is called about once a second while the job
         runs. If it returns True, the job is ended before its last step.
+
+    Returns:
+      Whether the job was ended because it fell behind.
     """
     core = self._cores.get()
     try:
@@ -191,11 +211,11 @@ class Runner:
       outcome = f'failed, {error}'
     finally:
       self._cores.put(core)
-    if self._is_stopped:
-      return
-    print(f'{job.folder}: {outcome}', flush=True)
-    if outcome not in (_DONE, _BEHIND):
-      self._failures.append(f'{job.folder} {outcome}')
+    if not self._is_stopped:
+      print(f'{job.folder}: {outcome}', flush=True)
+      if outcome not in (_DONE, _BEHIND):
+        self._failures.append(f'{job.folder} {outcome}')
+    return outcome == _BEHIND
 
   def _outcome(self, job: Job, core: int, is_behind: Callable[[], bool]) -> str:
     """Makes a run; returns how it ended, for printing."""

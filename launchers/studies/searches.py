@@ -5,13 +5,10 @@ line of JSON for each event, is in the directory of the sweep, so that the same
 command goes on where it was interrupted.
 """
 
-import concurrent.futures
 import dataclasses
 import json
 import math
 import pathlib
-import signal
-import sys
 from typing import (
     Any,
     Callable,
@@ -120,7 +117,6 @@ class Search:
     """
     self.sweep = sweep
     self._output_dir = output_dir
-    self._num_parallel = num_parallel
     self._runner = jobs.Runner(output_dir, num_parallel)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     backend = journal.JournalFileBackend(str(output_dir / 'journal.jsonl'))
@@ -153,21 +149,23 @@ class Search:
     Args:
       report: a function that is called after each setting with all settings,
         the best first.
+
+    Raises:
+      ValueError: if a run was started before with other flags; nothing is
+        started then.
     """
+    self._runner.check_begun(
+        [
+            self.sweep.job(trial.params, seed)
+            for trial in self.trials()
+            for seed in self.sweep.seeds
+        ]
+    )
     self._enqueue()
-    # SIGTERM ends the runs together with the sweep, as Ctrl-C does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with concurrent.futures.ThreadPoolExecutor(self._num_parallel) as threads:
-      try:
-        for done in concurrent.futures.as_completed(
-            [threads.submit(self._make_one) for _ in range(self._num_missing())]
-        ):
-          done.result()
-          report(self.trials())
-      except BaseException:  # Ctrl-C as well.
-        self._runner.stop()
-        threads.shutdown(cancel_futures=True)
-        raise
+    self._runner.side_by_side(
+        [self._make_one] * self._num_missing(),
+        lambda: report(self.trials()),
+    )
     self._runner.write_versions()
     report(self.trials())
 
@@ -246,11 +244,11 @@ class Search:
         return trial.should_prune()
 
       # It may be there already: Optuna can draw a whole number again.
-      if not self._runner.is_whole(job):
-        self._runner.make_one(job, is_behind)
+      is_stopped = not self._runner.is_whole(job) and self._runner.make_one(
+          job, is_behind
+      )
       report()  # The others are compared with the last rows, too.
       if not self._runner.is_whole(job):
-        is_stopped = bool(reported) and trial.should_prune()
         self._study.tell(
             trial,
             state=(

@@ -1,4 +1,4 @@
-"""What policies in NumPy provide; the policies of this folder inherit it."""
+"""The protocols of policies in NumPy, which this folder's policies inherit."""
 
 import dataclasses
 import math

@@ -19,7 +19,11 @@ def run_benchmark(name, *arguments):
   )
 
 
-def figures(path):
+def measured(tmp_path, name, *arguments):
+  """The figures in the table of a benchmark that ended well."""
+  path = tmp_path / 'figures.csv'
+  result = run_benchmark(name, *arguments, f'--output={path}')
+  assert result.returncode == 0, result.stderr
   with open(path, newline='') as f:
     return {row['figure']: float(row['median']) for row in csv.DictReader(f)}
 
@@ -27,15 +31,12 @@ def figures(path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_collection(tmp_path):
-  path = tmp_path / 'collection.csv'
-  result = run_benchmark(
+  found = measured(
+      tmp_path,
       'collection.py',
       '--repetitions=1',
       '--unroll_length=20',
-      f'--output={path}',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['pool, 2 workers'] > 0 and found['make_vec, async'] > 0
   assert found['pool, 1 worker: PSS of a worker'] > 0
 
@@ -43,12 +44,11 @@ def test_collection(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_end_to_end(tmp_path):
-  path = tmp_path / 'end_to_end.csv'
-  result = run_benchmark(
-      'end_to_end.py', '--bench_env_steps=100000', f'--output={path}'
+  found = measured(
+      tmp_path,
+      'end_to_end.py',
+      '--bench_env_steps=100000',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['training, end to end'] > 0
   assert 0 < found['command to first environment step'] < 60
   assert 0 < found['end to end : collecting'] < 1
@@ -57,20 +57,17 @@ def test_end_to_end(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_off_policy(tmp_path):
-  path = tmp_path / 'off_policy.csv'
-  result = run_benchmark(
+  found = measured(
+      tmp_path,
       'off_policy.py',
       '--repetitions=1',
       '--updates=1',
       '--agents=2',
       '--train_blocks=3',
       '--transitions=2000',
-      f'--output={path}',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['MT-SAC update, batch 1,280'] > 0
-  assert 0 < found['update : matrix products'] < 1
+  assert found['update : matrix products'] > 0
   assert found['end to end : update alone'] > 0
   # Two observations, action, reward and discount, as float32.
   assert found['memory of a transition'] > 4 * (39 + 39 + 4 + 2)
@@ -80,34 +77,28 @@ def test_off_policy(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_distral_learner(tmp_path):
-  path = tmp_path / 'distral_learner.csv'
-  result = run_benchmark(
+  found = measured(
+      tmp_path,
       'distral_learner.py',
       '--repetitions=1',
       '--envs_per_task=1',
       '--num_epochs=2',
       '--num_minibatches=2',
-      f'--output={path}',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['learner alone'] > 0
-  assert found['learner : products'] > 1
+  assert found['learner : matrix products'] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_meta_learning(tmp_path):
-  path = tmp_path / 'meta_learning.csv'
-  result = run_benchmark(
+  found = measured(
+      tmp_path,
       'meta_learning.py',
       '--repetitions=1',
       '--updates=2',
       '--unroll_length=10',
-      f'--output={path}',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['collecting DAMSEL'] > 0 and found['DAMSEL : MT10'] > 0
   for agent in ('DAMSEL', 'PEARL'):
     assert found[f'{agent}, 1,000 meta-updates'] == pytest.approx(
@@ -131,16 +122,13 @@ def test_a_run_that_fails_is_one_sentence(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_programs(tmp_path):
-  path = tmp_path / 'programs.csv'
-  result = run_benchmark(
+  found = measured(
+      tmp_path,
       'programs.py',
       '--repetitions=1',
       '--seconds=3',
       '--kills=1',
       '--transitions=1000',
-      f'--output={path}',
   )
-  assert result.returncode == 0, result.stderr
-  found = figures(path)
   assert found['on Ray : one process'] > 0
   assert 0 < found['an actor killed: until another process'] < 60

@@ -94,7 +94,10 @@ def test_a_kl_cost_without_effect_is_refused(changes):
 
 @pytest.mark.parametrize(
     'changes',
-    [dict(architecture='shared', kl_cost=0.0), dict(optimization='alternating')],
+    [
+        dict(architecture='shared', kl_cost=0.0),
+        dict(optimization='alternating'),
+    ],
 )
 def test_a_centroid_cost_without_effect_is_refused(changes):
   with pytest.raises(ValueError, match='^centroid_cost=0.1 has no effect with'):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.timeout(120)
 # score is the width, or that of the seed in its second digit.
 RUN = """
 import json, os, sys, time
-folder, width, pause, fails = sys.argv[1:]
+folder, width, pause, fails, dies = sys.argv[1:]
 os.makedirs(folder + '/checkpoints/30')
 with open('made.txt', 'a') as f:
   f.write(folder + '\\n')
@@ -29,6 +29,8 @@ with open(folder + '/evaluation.csv', 'w') as f:
     f.write(f'{{steps}},1.0,task,a,train,5,{{float(width) / 10}},0.0\\n')
     f.flush()
     time.sleep(float(pause) if float(width) < 5 else 0)
+if dies == width:
+  sys.exit(1)
 open(folder + '/checkpoints/30/manifest.json', 'w').write('{{}}')
 """.format(header=','.join(run_directory.EVALUATION_COLUMNS) + '\n')
 
@@ -41,13 +43,15 @@ def make(tmp_path, monkeypatch):
     width = job.flags[-1].partition('=')[2]
     return [sys.executable, '-c', RUN, str(job.folder), width, *RUNS]
 
-  RUNS = ['0', 'none']
+  RUNS = ['0', 'none', 'none']
   monkeypatch.setattr(jobs.Runner, '_command', command)
   monkeypatch.setattr(jobs, '_POLL_S', 0.05)
   handler = signal.getsignal(signal.SIGTERM)
 
-  def search(texts, *, pause=0, fails='none', num_parallel=1, **kwargs):
-    RUNS[:] = [str(pause), fails]
+  def search(
+      texts, *, pause=0, fails='none', dies='none', num_parallel=1, **kwargs
+  ):
+    RUNS[:] = [str(pause), fails, dies]
     settings = dict(
         launcher='run_distral.py',
         flagfile='',
@@ -193,6 +197,25 @@ def test_another_sweep_in_the_directory_is_refused(make):
     make(['width=2 8'])
   with pytest.raises(ValueError, match='a sweep with other num_env_steps'):
     make(['width=2 7'], num_env_steps=60)
+
+
+def test_runs_with_other_flags_are_refused_and_none_is_made(make, tmp_path):
+  make(['width=2 7']).run(ignore)
+  before = made(tmp_path)
+  search = make(['width=2 7'], flags=('--kl_cost=1',))
+  with pytest.raises(ValueError, match='other flags, .*--kl_cost=1; want'):
+    search.run(ignore)
+  assert made(tmp_path) == before
+
+
+def test_a_run_that_fails_while_it_is_behind_has_failed(make, monkeypatch):
+  monkeypatch.setattr(searches, '_STARTUP_TRIALS', 2)
+  monkeypatch.setattr(jobs, '_POLL_S', 30.0)  # It ends before a look at it.
+  search = make(['width=8 9 1'], dies='1', prune=True)
+  search.run(ignore)
+  assert search.trials()[-1].state == 'failed'
+  with pytest.raises(jobs.RunsFailed, match='width=1/seed100 failed'):
+    search.check()
 
 
 def test_table_and_picture_show_every_setting(make, tmp_path):
