@@ -1,6 +1,6 @@
 """Checks a pool's arguments and prepares them for its workers."""
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.pool import shared_arrays
@@ -65,6 +65,12 @@ def check_timeout(env_timeout_s: float) -> None:
     raise ValueError(
         f'env_timeout_s: got {env_timeout_s}, want a positive number'
     )
+
+
+def check_train_episode_steps(train_episode_steps: Optional[int]) -> None:
+  """Raises ValueError unless it is None or a positive integer."""
+  if train_episode_steps is not None:
+    check_counts(train_episode_steps=train_episode_steps)
 
 
 def check_same_layout(

@@ -5,6 +5,7 @@ the simulator in this process and calls the policy once a step. Only this pool
 takes policies with a memory (`state_size`).
 """
 
+import sys
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import base
@@ -29,6 +30,7 @@ class BatchPool:
       envs_per_task: int,
       unroll_length: int,
       seed: int,
+      train_episode_steps: Optional[int] = None,
   ):
     """Makes the environments of the train tasks.
 
@@ -37,6 +39,8 @@ class BatchPool:
       envs_per_task: E, the number of environments of each task.
       unroll_length: T, the number of steps of each environment in a block.
       seed: the seed, which determines everything random in training.
+      train_episode_steps: the number of steps after which `collect` cuts an
+        episode; see `process_pool.Pool`.
 
     Raises:
       ValueError: if an argument is out of range, or the suite has no
@@ -46,10 +50,12 @@ class BatchPool:
         envs_per_task=envs_per_task, unroll_length=unroll_length
     )
     argument_checks.check_seed(seed)
+    argument_checks.check_train_episode_steps(train_episode_steps)
     self._suite = suite
     self._tasks = suite.train_tasks
     self._shape = (len(self._tasks), envs_per_task)  # K, E
     self._length = unroll_length
+    self._episode_steps = train_episode_steps or sys.maxsize
     self._seed = seed
     self._simulation = batch_stepping.Simulation(
         batch_stepping.make_batch(suite, self._tasks, envs_per_task),
@@ -175,10 +181,11 @@ class BatchPool:
         array.reshape(self._shape) for array in stepped
     )
     out['reward'][...], out['discount'][...] = reward, discount
-    out['episode_end'][...], out['success'][...] = ended, success
     out['next_observation'][...] = observation.reshape(*self._shape, -1)
     self._return += reward
     self._steps += 1
+    ended = ended | (self._steps >= self._episode_steps)
+    out['episode_end'][...], out['success'][...] = ended, success
     self._success |= success
     for task, env in np.argwhere(ended):
       self._episodes.append(

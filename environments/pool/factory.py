@@ -1,6 +1,6 @@
 """Makes the pool that fits a suite."""
 
-from typing import Union
+from typing import Optional, Union
 
 from distillery.environments import base
 from distillery.environments.pool import batch_pool
@@ -18,6 +18,7 @@ def make_pool(
     num_workers: int,
     seed: int,
     env_timeout_s: float = process_pool.ENV_TIMEOUT_S,
+    train_episode_steps: Optional[int] = None,
 ) -> AnyPool:
   """Makes a pool of environments of a suite's train tasks.
 
@@ -30,6 +31,8 @@ def make_pool(
     seed: the seed, which determines everything random in training.
     env_timeout_s: the seconds after which an environment is reported as
       hanging; see `process_pool.Pool`. It has no effect with a `make_batch`.
+    train_episode_steps: the number of steps after which a training episode is cut;
+      see `process_pool.Pool`.
 
   Returns:
     The pool.
@@ -43,6 +46,7 @@ def make_pool(
         envs_per_task=envs_per_task,
         unroll_length=unroll_length,
         seed=seed,
+        train_episode_steps=train_episode_steps,
     )
   return process_pool.Pool(
       suite.train_tasks,
@@ -53,4 +57,5 @@ def make_pool(
       observation_spec=suite.observation_spec,
       action_spec=suite.action_spec,
       env_timeout_s=env_timeout_s,
+      train_episode_steps=train_episode_steps,
   )

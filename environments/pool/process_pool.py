@@ -43,6 +43,7 @@ class Pool:
       observation_spec: specs.Array,
       action_spec: specs.Array,
       env_timeout_s: float = ENV_TIMEOUT_S,
+      train_episode_steps: Optional[int] = None,
   ):
     """Starts the workers and returns without waiting for them.
 
@@ -61,6 +62,9 @@ class Pool:
         DiscreteArray.
       env_timeout_s: the seconds after which an environment that is being built,
         reset or stepped is reported as hanging.
+      train_episode_steps: the number of steps after which `collect` cuts an episode,
+        as by a time limit: the discount stays 1. None: only the environments
+        end their episodes. `evaluate` never cuts an episode.
 
     Raises:
       ValueError: if an argument is out of range, or a task cannot be pickled.
@@ -74,6 +78,7 @@ class Pool:
     argument_checks.check_tasks(tasks)
     argument_checks.check_specs(observation_spec, action_spec)
     argument_checks.check_timeout(env_timeout_s)
+    argument_checks.check_train_episode_steps(train_episode_steps)
     self._plan = work_plan.Plan(
         tuple(tasks),
         int(envs_per_task),
@@ -82,6 +87,7 @@ class Pool:
         int(seed),
         observation_spec.shape[0],
         action_spec,
+        train_episode_steps,
     )
     self._block = shared_arrays.SharedArrays.create(self._plan.block_fields())
     self._views = {name: array.view() for name, array in self._block.items()}

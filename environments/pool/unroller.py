@@ -5,6 +5,7 @@ the numbers once for all environments, and writes the results in place.
 """
 
 import os
+import sys
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from distillery.environments import number_checks
@@ -79,6 +80,7 @@ class Unroller:
     )  # U, C
     num_rows = self._shape[0] * self._shape[1]
     length = plan.unroll_length
+    self._episode_steps = plan.train_episode_steps or sys.maxsize
     self._local: Dict[str, np.ndarray] = {}
     for name, (shape, dtype) in plan.block_fields().items():
       # The next block begins with the last observation, which is one more.
@@ -172,7 +174,7 @@ class Unroller:
     rewards, discounts = local['reward'][step], local['discount'][step]
     observations = local['next_observation'][step]
     successes, ends = local['success'][step], local['episode_end'][step]
-    ends[:] = False
+    ends[:] = local['episode_step'][step] + 1 >= self._episode_steps
     last, row_column = dm_env.StepType.LAST, progress.ROW
     shape = observations.shape[1:]
     ended = []
@@ -186,7 +188,7 @@ class Unroller:
       if type(success) is not bool:  # Nearly all are bools, which saves a call.
         success = timestep_checks.as_flag(success, 'success')
       successes[i] = success
-      if step_type == last:
+      if step_type == last or ends[i]:
         ends[i] = True
         ended.append(row)
     number_checks.check_numbers(observations, rewards, discounts)

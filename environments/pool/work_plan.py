@@ -6,7 +6,7 @@ not.
 
 import dataclasses
 import heapq
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from distillery.environments import base
 from distillery.environments.pool import progress
@@ -121,6 +121,8 @@ class Plan:
     seed: the seed, which determines everything random in training.
     observation_size: D, the size of an observation.
     action_spec: the spec of an action, float32 [A] or a DiscreteArray.
+    train_episode_steps: the number of steps after which an episode is cut, as by a
+      time limit; None if only the environments end their episodes.
   """
 
   tasks: Tuple[base.Task, ...]
@@ -130,6 +132,7 @@ class Plan:
   seed: int
   observation_size: int
   action_spec: specs.Array
+  train_episode_steps: Optional[int] = None
 
   def block_fields(self) -> shared_arrays.Fields:
     """Returns the shapes and dtypes of the arrays of `Pool.collect`."""

@@ -85,6 +85,14 @@ class RunOptions:
       'checkpoints.',
       config_fields.POSITIVE,
   )
+  train_episode_steps: int = config_fields.field(
+      0,
+      'The number of steps after which a training episode is cut, as by a '
+      'time limit. Short episodes are worth more where a task can be solved '
+      'early: the steps after that teach little. 0: episodes have the length '
+      'that the suite gives them. Evaluations always do.',
+      config_fields.NOT_NEGATIVE,
+  )
   device: devices.Device = config_fields.field(
       devices.DEFAULT,
       "The device of the learner: 'auto' (a GPU if there is one, else the "

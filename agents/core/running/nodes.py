@@ -258,9 +258,7 @@ class ActorNode:
         learner.policies(evaluated=False),
         learner,
         self._pool,
-        config.make_builder.make_inserter(
-            setup.agent_spec(config.suite), replay
-        ),
+        config.make_builder.make_inserter(setup.agent_spec(config), replay),
         config.make_builder.needs_whole_episodes,
     )
 

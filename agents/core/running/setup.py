@@ -66,6 +66,9 @@ class ExperimentConfig:
       stepping an environment. An environment that takes longer counts as
       hanging, which ends the run, or its node of a program. It has no effect in
       suites that are stepped as arrays.
+    train_episode_steps: the number of steps after which a training episode is
+      cut, as by a time limit. None: it has the suite's own limit. Evaluations
+      always do.
     make_networks: the function that makes the networks in place of the
       builder's `make_networks`. Its arguments are the description of the tasks,
       `agent_config` and a seed. The networks must have the parts that the
@@ -85,6 +88,7 @@ class ExperimentConfig:
   checkpoint_every: int
   device: devices.Device = devices.DEFAULT
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
+  train_episode_steps: Optional[int] = None
   make_networks: Optional[MakeNetworks] = None
 
   def __post_init__(self) -> None:
@@ -100,10 +104,20 @@ class ExperimentConfig:
           'env_timeout_s',
       )
       config_fields.require(self, config_fields.SEED, 'seed')
+      self._check_train_episode_steps()
     except ValueError:
       # The directory was made for this run, so it is removed again.
       with self.run_dir.kept_once_stepped():
         raise
+
+  def _check_train_episode_steps(self) -> None:
+    steps, horizon = self.train_episode_steps, self.suite.horizon
+    if steps is not None and not 1 <= steps <= (horizon or steps):
+      raise ValueError(
+          f'train_episode_steps={steps}: want a number from 1 to the length of '
+          f'an episode of {self.suite.name}'
+          + (f', {horizon}.' if horizon else '.')
+      )
 
 
 def make_builder(config: ExperimentConfig) -> builders.Builder:
@@ -112,7 +126,7 @@ def make_builder(config: ExperimentConfig) -> builders.Builder:
   Raises:
     ValueError: if the agent does not fit the suite.
   """
-  spec = agent_spec(config.suite)
+  spec = agent_spec(config)
   builder = config.make_builder(config.agent_config, spec)
   if config.make_networks is not None:
     # This replaces the method of the instance, so that every caller gets these
@@ -134,14 +148,15 @@ def check_tasks(suite: base.TaskSuite) -> None:
       pickling.dump(task, f'task {task.name!r}')
 
 
-def agent_spec(suite: base.TaskSuite) -> specs.AgentSpec:
-  """Returns the description of a suite that its agent gets."""
+def agent_spec(config: ExperimentConfig) -> specs.AgentSpec:
+  """Returns the description of the tasks that an experiment's agent gets."""
+  suite = config.suite
   return specs.AgentSpec(
       num_tasks=len(suite.train_tasks),
       num_test_tasks=len(suite.test_tasks),
       observation_spec=suite.observation_spec,
       action_spec=suite.action_spec,
-      horizon=suite.horizon,
+      horizon=config.train_episode_steps or suite.horizon,
       image_shape=suite.image_shape,
       task_names=tuple(task.name for task in suite.train_tasks),
       families=tuple(task.family for task in suite.train_tasks),
@@ -168,6 +183,7 @@ def make_pool(
       num_workers=num_workers,
       seed=seed,
       env_timeout_s=config.env_timeout_s,
+      train_episode_steps=config.train_episode_steps,
   )
 
 
@@ -238,6 +254,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
       'tasks': [f'{task.name} ({task.split})' for task in config.suite.tasks],
       'seed': config.seed,
       'num_env_steps': config.num_env_steps,
+      'train_episode_steps': config.train_episode_steps,
       'num_workers': config.num_workers,
       'evaluate_every': config.evaluate_every,
       'evaluation_episodes': config.evaluation_episodes,

@@ -122,7 +122,7 @@ class Training:
         self._parts.behaviours,
         self._learner,
         pool,
-        builder.make_inserter(setup.agent_spec(config.suite), client),
+        builder.make_inserter(setup.agent_spec(config), client),
         builder.needs_whole_episodes,
     )
     self._num_learner_steps = builder.num_learner_steps

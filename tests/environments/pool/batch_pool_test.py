@@ -166,6 +166,24 @@ def test_a_restored_pool_continues_like_a_restarted_one():
     other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
 
 
+def test_training_episodes_may_be_cut():
+  pool = pool_factory.make_pool(
+      SUITE,
+      envs_per_task=E,
+      unroll_length=T,
+      num_workers=1,
+      seed=0,
+      train_episode_steps=7,
+  )
+  pool.set_policy(POLICY, parameters())
+  block = helpers.by_time(collect(pool, 8))
+  assert block['episode_step'].max() == 6
+  assert block['episode_end'][block['episode_step'] == 6].all()
+  # A cut is no termination.
+  assert (block['discount'][block['episode_step'] == 6] == 1.0).any()
+  assert {episode.length for episode in pool.episodes()} <= set(range(1, 8))
+
+
 class ByEnvironment(Forgetful):
   """A policy whose action is the index of the environment."""
 

@@ -332,6 +332,35 @@ def test_a_restored_pool_continues_like_an_uninterrupted_one(num_workers):
     helpers.assert_equal_blocks(expected[0], restored.collect())
 
 
+def test_training_episodes_may_be_cut_and_evaluations_are_not():
+  suite = fakes.point_mass_suite(2)
+  with helpers.make_pool(
+      suite, envs_per_task=2, num_workers=2, train_episode_steps=15
+  ) as pool:
+    policy, parameters = helpers.GaussianPolicy(), helpers.parameters_for(2)
+    pool.set_policy(policy, parameters)
+    blocks = [helpers.copy(pool.collect()) for _ in range(2)]
+    episodes = pool.episodes()
+    evaluated = pool.evaluate(
+        policy, parameters, episodes_per_task=1, seed=0, until_success=False
+    )
+  long = helpers.by_time(blocks)
+  steps = np.arange(80)[:, np.newaxis, np.newaxis]
+  every = (80, 2, 2)
+  # The fifth to the seventh episode of 15 steps go on in the second block.
+  np.testing.assert_array_equal(
+      long['episode_step'], np.broadcast_to(steps % 15, every)
+  )
+  np.testing.assert_array_equal(
+      long['episode_end'], np.broadcast_to(steps % 15 == 14, every)
+  )
+  assert (long['discount'] == 1.0).all()  # As at any time limit.
+  begins = (long['observation'][1:] != long['next_observation'][:-1]).any(-1)
+  np.testing.assert_array_equal(begins, long['episode_end'][:-1])
+  assert [episode.length for episode in episodes] == [15] * (5 * 4)
+  assert [episode.length for episode in evaluated] == [HORIZON] * 2
+
+
 def test_restart_begins_new_episodes():
   with helpers.make_pool(fakes.point_mass_suite(1)) as pool:
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))

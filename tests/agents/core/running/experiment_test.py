@@ -183,6 +183,16 @@ def test_a_config_out_of_range(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
+def test_training_episodes_longer_than_the_suites_are_refused(tmp_path):
+  suite = helpers.make_suite()
+  assert suite.horizon
+  with pytest.raises(ValueError, match=f'from 1 to .*, {suite.horizon}'):
+    config_of(tmp_path / 'run', train_episode_steps=suite.horizon + 1)
+  assert not (tmp_path / 'run').exists()
+  config = config_of(tmp_path / 'run', train_episode_steps=suite.horizon - 1)
+  assert setup.agent_spec(config).horizon == suite.horizon - 1
+
+
 def test_a_factory_that_fails_in_a_worker(tmp_path):
   suite = suite_of(*pool_helpers.faulty_tasks('', 'raise_in_constructor'))
   # It was there before; and so was what a run was refused with.
