@@ -18,8 +18,6 @@ import functools
 import importlib.util
 import pathlib
 import shlex
-import subprocess
-import sys
 import typing
 
 from absl import flags
@@ -31,14 +29,11 @@ from distillery.launchers.studies import search_spaces
 if typing.TYPE_CHECKING:
   from distillery.launchers.studies import searches
 
-_FOLDER = pathlib.Path(__file__).resolve().parent
-_LAUNCHERS = sorted(
-    path.stem
-    for path in _FOLDER.glob('run_*.py')
-    if path.stem != 'run_two_rooms'
-)
 _LAUNCHER = flags.DEFINE_enum(
-    'launcher', 'run_distral', _LAUNCHERS, 'The launcher that makes the runs.'
+    'launcher',
+    'run_distral',
+    study_jobs.LAUNCHERS,
+    'The launcher that makes the runs.',
 )
 _RUN_FLAGFILE = flag_utils.define_path(
     'run_flagfile', '', 'The flagfile of all runs. Empty: none.'
@@ -124,11 +119,6 @@ def _sweep() -> searches.Sweep:
 
   if not _SEARCH.value:
     raise ValueError("search: got none, want at least one, 'name=1 2 3'.")
-  if not all(seed.strip().isdigit() for seed in _SEEDS.value):
-    raise ValueError(
-        f'seeds: got {",".join(_SEEDS.value)!r}, want whole numbers with commas '
-        'between them.'
-    )
   sweep = searches.Sweep(
       launcher=f'{_LAUNCHER.value}.py',
       flagfile=_RUN_FLAGFILE.value
@@ -137,7 +127,7 @@ def _sweep() -> searches.Sweep:
       space=search_spaces.parse_space(_SEARCH.value),
       sampler=_SAMPLER.value,
       num_trials=_TRIALS.value,
-      seeds=tuple(int(seed) for seed in _SEEDS.value),
+      seeds=flag_utils.parse_seeds(_SEEDS.value),
       num_env_steps=_STEPS.value,
       policy=_POLICY.value,
       metric=_METRIC.value,
@@ -161,24 +151,9 @@ def _check_flags(sweep: searches.Sweep) -> None:
         else [f'{end:g}' for end in (each.low, each.high)]
     )
     for text in texts:
-      checked = subprocess.run(
-          [
-              sys.executable,
-              str(_FOLDER / sweep.launcher),
-              *([f'--flagfile={sweep.flagfile}'] if sweep.flagfile else []),
-              *sweep.flags,
-              f'--{name}={text}',
-              '--only_check_args',
-          ],
-          capture_output=True,
-          text=True,
+      study_jobs.check_flags(
+          sweep.launcher, sweep.flagfile, [*sweep.flags, f'--{name}={text}']
       )
-      if checked.returncode:
-        said = checked.stderr.strip().splitlines()
-        raise ValueError(
-            f'search: {sweep.launcher} refuses --{name}={text}: '
-            f'{said[-1] if said else checked.returncode}'
-        )
 
 
 if __name__ == '__main__':

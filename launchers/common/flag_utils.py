@@ -18,6 +18,7 @@ from typing import (
     Dict,
     Generic,
     Protocol,
+    Sequence,
     Tuple,
     Type,
     TypeVar,
@@ -223,6 +224,25 @@ def define_path(
       flag_values,
       serializer=flags.ArgumentSerializer(),
   )
+
+
+def parse_seeds(texts: Sequence[str]) -> Tuple[int, ...]:
+  """Reads the value of a flag --seeds, which lists the seeds of a study.
+
+  Raises:
+    ValueError: if one is no whole number, is negative, or is there twice.
+  """
+  if not texts or not all(text.strip().isdigit() for text in texts):
+    raise ValueError(
+        f'seeds: got {",".join(texts)!r}, want whole numbers with commas '
+        'between them.'
+    )
+  seeds = tuple(int(text) for text in texts)
+  if len(set(seeds)) < len(seeds):
+    raise ValueError(
+        f'seeds: got {",".join(texts)!r}, want each seed only once.'
+    )
+  return seeds
 
 
 def flags_to_file(path: 'os.PathLike[str]', *configs: Any) -> None:

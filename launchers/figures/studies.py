@@ -27,7 +27,7 @@ _COLORS = (
     '#009E73',
     '#0072B2',
 )
-_TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
+TITLES = {'task': 'task policies', 'shared': 'distilled policy'}
 
 Evaluations = List[learning_curves.Evaluation]
 
@@ -138,7 +138,7 @@ def write(
               metric: round(value, 4),
           }
           for run, evaluations in runs.items()
-          for policy in _TITLES
+          for policy in TITLES
           for steps, value in curve(evaluations, policy, metric).items()
       ],
   )
@@ -157,7 +157,7 @@ def _summary(
 ) -> List[Dict[str, Any]]:
   """Returns the rows of summary.csv, one for each algorithm and policy."""
   rows = []
-  for policy in _TITLES:
+  for policy in TITLES:
     scores = {
         algorithm: _scores(algorithm, policy, metric, runs)
         for algorithm in _algorithms(runs)
@@ -252,13 +252,13 @@ def _draw(
       layout='constrained',
       squeeze=False,
   )
-  for (above, *below), policy in zip(axes.T, _TITLES):
+  for (above, *below), policy in zip(axes.T, TITLES):
     for algorithm, color in colors.items():
       scores = _scores(algorithm, policy, metric, runs)
       if not len(scores):
         continue
       setting = _best_setting(algorithm, policy, metric, runs)
-      _draw_curves(
+      draw_curves(
           above,
           _curves(algorithm, policy, metric, runs)[setting],
           f'{algorithm} ({setting})',
@@ -267,7 +267,7 @@ def _draw(
       for ranked in below:
         ranked.plot(range(1, len(scores) + 1), scores, color=color, marker='.')
     above.set(
-        title=f'{name}: {_TITLES[policy]}, best setting',
+        title=f'{name}: {TITLES[policy]}, best setting',
         xlabel='environment steps of all tasks',
         ylabel=f'mean {metric} of the tasks',
     )
@@ -307,10 +307,18 @@ def _what_is_drawn(
   )
 
 
-def _draw_curves(
+def draw_curves(
     axes: Any, curves: Sequence[Dict[int, float]], label: str, color: str
 ) -> None:
-  """Draws the mean and range of some seeds, at the steps that all have."""
+  """Draws the mean and range of some seeds, at the steps that all have.
+
+  Args:
+    axes: the axes of the picture.
+    curves: the score of each seed by environment steps, at least one.
+    label: the text of the legend.
+    color: the color of the line and of the band, which goes from the worst to
+      the best seed.
+  """
   steps = sorted(set.intersection(*(set(values) for values in curves)))
   values = np.array([[of_seed[step] for step in steps] for of_seed in curves])
   axes.plot(steps, values.mean(axis=0), color=color, label=label)

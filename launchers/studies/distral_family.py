@@ -29,6 +29,8 @@ class Algorithm:
         f'--entropy_cost={(1. - self.kl_share) * cost:g}',
         f'--logits_alpha={self.logits_alpha:g}',
         f'--regularizer={self.regularizer}',
+        # The paper's pi_0 has no loss of its own.
+        '--centroid_cost=0',
     ]
 
 

@@ -22,7 +22,6 @@ class Study:
     metric: the score that is drawn, a column of evaluation.csv.
     tuning_steps: if above 0, settings are first compared with seed 0 and this
       number of steps, and only the best setting of each algorithm is run.
-    flags: more flags, after the flagfile.
   """
 
   flagfile: str
@@ -32,7 +31,6 @@ class Study:
   num_env_steps: int
   metric: str
   tuning_steps: int = 0
-  flags: Tuple[str, ...] = ()
 
 
 _ALL = tuple(distral_family.ALGORITHMS)
@@ -54,8 +52,6 @@ STUDIES: Dict[str, Study] = {
         1_000_000,
         'return',
     ),
-    # The noise narrows over nine tenths of the 3 million steps, the same share
-    # as in the flagfile. Shorter runs, also those for tuning, narrow as slowly.
     'mt10': Study(
         'distral_mt10.cfg',
         _COMPARED,
@@ -64,7 +60,6 @@ STUDIES: Dict[str, Study] = {
         3_000_000,
         'success',
         tuning_steps=500_000,
-        flags=('--narrowing_steps=2700000',),
     ),
     # The costs are those that were chosen for both algorithms on MT10.
     'mt50': Study(
@@ -98,7 +93,6 @@ class Run(NamedTuple):
         'run_distral.py',
         study.flagfile,
         (
-            *study.flags,
             *distral_family.ALGORITHMS[self.algorithm].flags(self.cost),
             f'--learning_rate={self.learning_rate:g}',
         ),

@@ -18,6 +18,12 @@ from distillery.agents.core.run_files import run_directory
 from distillery.launchers.figures import studies as study_figures
 
 _FOLDER = pathlib.Path(__file__).resolve().parents[1]
+# The launchers whose runs a study can make.
+LAUNCHERS = sorted(
+    path.stem
+    for path in _FOLDER.glob('run_*.py')
+    if path.stem != 'run_two_rooms'
+)
 _DONE = 'done'
 _BEHIND = 'stopped, as it fell behind'
 # The time between two looks at a run, in seconds.
@@ -48,6 +54,36 @@ class Job(NamedTuple):
   flags: Tuple[str, ...]
   seed: int
   num_env_steps: int
+
+
+def check_flags(launcher: str, flagfile: str, flags: Sequence[str]) -> None:
+  """Checks that a launcher takes some flags, so that no run fails late.
+
+  Args:
+    launcher: the file name of the launcher in launchers/.
+    flagfile: the path of its flagfile, or empty.
+    flags: more flags, after the flagfile.
+
+  Raises:
+    ValueError: if the launcher refuses them; the message is its last line.
+  """
+  checked = subprocess.run(
+      [
+          sys.executable,
+          str(_FOLDER / launcher),
+          *([f'--flagfile={flagfile}'] if flagfile else []),
+          *flags,
+          '--only_check_args',
+      ],
+      capture_output=True,
+      text=True,
+  )
+  if checked.returncode:
+    said = checked.stderr.strip().splitlines()
+    raise ValueError(
+        f'{launcher} refuses {" ".join(flags)}: '
+        f'{said[-1] if said else checked.returncode}'
+    )
 
 
 class Runner:
