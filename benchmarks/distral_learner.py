@@ -25,13 +25,13 @@ class LearnerOptions:
   """The options of the benchmark; all others are those of the agent."""
 
   envs_per_task: int = config_fields.field(
-      4, 'The environments of each task in a block.', config_fields.POSITIVE
+      16, 'The environments of each task in a block.', config_fields.POSITIVE
   )
   num_epochs: int = config_fields.field(
-      8, 'The number of passes over a block.', config_fields.POSITIVE
+      4, 'The number of passes over a block.', config_fields.POSITIVE
   )
   num_minibatches: int = config_fields.field(
-      8, 'The number of gradient steps in a pass.', config_fields.POSITIVE
+      16, 'The number of gradient steps in a pass.', config_fields.POSITIVE
   )
   repetitions: int = config_fields.field(
       5, 'The number of measurements.', config_fields.POSITIVE
@@ -47,7 +47,9 @@ def make_config(options: LearnerOptions):
   from distillery.agents.distral import config as distral_config
 
   return distral_config.DistralConfig(
-      kl_cost=0.1,
+      kl_cost=0.03,
+      centroid_cost=1.0,
+      unroll_length=200,
       shared_observes_task=True,
       envs_per_task=options.envs_per_task,
       num_epochs=options.num_epochs,

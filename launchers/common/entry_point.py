@@ -1,10 +1,11 @@
 """Runs the `main` of every launcher: parses flags and reports errors."""
 
 import io
+import pathlib
 import signal
 import sys
 import traceback
-from typing import Any, Callable, List, NoReturn, Tuple, Type
+from typing import Any, Callable, List, NoReturn, Optional, Tuple, Type
 import warnings
 
 from absl import app
@@ -84,11 +85,36 @@ def run(
 
 
 def _parse_flags(argv: List[str]) -> List[str]:
-  """Parses the flags; ends the program if one does not parse."""
+  """Parses the flags; ends the program if one does not parse.
+
+  A run that is resumed has the flags that it was started with, unless the
+  command line has others.
+  """
   try:
-    return flags.FLAGS(argv)
+    arguments = flags.FLAGS(argv)
   except (flags.Error, UnicodeError) as error:  # A flagfile may be no UTF-8.
     _fail(f'{error} (--help lists the flags)')
+  flagfile = _flagfile_to_resume()
+  if flagfile is None:
+    return arguments
+  flags.FLAGS.unparse_flags()
+  try:
+    return flags.FLAGS([argv[0], f'--flagfile={flagfile}', *argv[1:]])
+  except (flags.Error, UnicodeError) as error:
+    _fail(
+        f'cannot resume by the flags in {flagfile}: {error}; want the launcher '
+        'that made this run.'
+    )
+
+
+def _flagfile_to_resume() -> Optional[pathlib.Path]:
+  """Returns the flags of the run to resume; None if there are none."""
+  if not all(name in flags.FLAGS for name in ('resume', 'run_dir')):
+    return None
+  if not (flags.FLAGS['resume'].value and flags.FLAGS['run_dir'].value):
+    return None
+  path = pathlib.Path(flags.FLAGS['run_dir'].value, 'flags.cfg')
+  return path if path.is_file() else None
 
 
 def _raised_by_us(error: BaseException) -> bool:

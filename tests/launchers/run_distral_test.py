@@ -133,6 +133,7 @@ def test_wrong_flags_raise_one_sentence(tmp_path, without_tensorflow, argument):
             'another config: seed is 2 and was 1',
         ),
         ((*TINY, '--resume', '--kl_cost=0.5'), 'kl_cost is 0.5 and was 0.005'),
+        (('--resume', '--seed=2'), 'another config: seed is 2 and was 1.'),
         ((*TINY, '--resume', '--run_dir=runn'), 'run_dir runn holds no run to'),
     ],
 )

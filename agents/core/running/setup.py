@@ -20,7 +20,14 @@ from distillery.environments.pool import factory as pool_factory
 from distillery.environments.pool import process_pool
 
 # The settings that may differ between a run and its resumption.
-_MAY_CHANGE = ('num_env_steps', 'num_workers', 'num_actors')
+_MAY_CHANGE = (
+    'num_env_steps',
+    'num_workers',
+    'num_actors',
+    'evaluate_every',
+    'evaluation_episodes',
+    'checkpoint_every',
+)
 
 
 # A function that makes networks. Its arguments are the description of the
@@ -279,6 +286,11 @@ def _refuse_other_run(config: ExperimentConfig, here: Dict[str, Any]) -> None:
     content.update(content.pop('agent_config', {}))
     for name in _MAY_CHANGE:
       content.pop(name, None)
+  if here.get('agent') != there.get('agent'):
+    raise ValueError(
+        f'cannot resume the run in {run_dir.path}: it is a run of '
+        f'{there.get("agent")}, and this is {here.get("agent")}.'
+    )
   differences = [
       f'{name} is {here.get(name)!r} and was {there.get(name)!r}'
       for name in sorted(set(there) | set(here))

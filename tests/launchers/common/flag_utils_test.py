@@ -380,3 +380,25 @@ def test_names_come_back_from_a_flagfile(tmp_path, name):
   options = flag_utils.define(flag_utils.RunOptions, flag_values)
   flag_values(['launcher', f'--flagfile={path}'])
   assert options.value().run_dir == name
+
+
+def test_a_run_is_resumed_with_its_flags(tmp_path):
+  run_dir = tmp_path / 'run'
+  run_dir.mkdir()
+  (run_dir / 'flags.cfg').write_text(f'--seed=5\n--suite=x\n--run_dir=moved\n')
+  arguments = [f'--run_dir={run_dir}', '--resume']
+  assert run_program(tmp_path, *arguments).stdout == 'seed 5\n'
+  # The command line is above the run's flags, also with a flagfile.
+  assert run_program(tmp_path, *arguments, '--seed=6').stdout == 'seed 6\n'
+  (tmp_path / 'other.cfg').write_text('--seed=7\n')
+  flagfile = f'--flagfile={tmp_path / "other.cfg"}'
+  assert run_program(tmp_path, *arguments, flagfile).stdout == 'seed 7\n'
+  # Without --resume they are not read.
+  assert run_program(tmp_path, arguments[0]).stdout == 'seed 0\n'
+  (run_dir / 'flags.cfg').write_text('--kl_cost=5\n')
+  result = run_program(tmp_path, *arguments)
+  assert result.returncode == 1
+  assert result.stderr == (
+      f'error: cannot resume by the flags in {run_dir}/flags.cfg: Unknown '
+      "command line flag 'kl_cost'; want the launcher that made this run.\n"
+  )
