@@ -9,6 +9,7 @@ as well, the watchdog kills the program.
 """
 
 import contextlib
+import mmap
 import os
 import signal
 import sys
@@ -23,6 +24,14 @@ _NOTICE_S = 0.7  # The time that the program gets to end by itself.
 _THREAD_S = 0.4  # The time that its thread then gets to end it.
 _SENTENCE = 'stopped by Ctrl-C\n'
 _is_ending = threading.Lock()
+# Whether the next signal is spared; a byte that the watchdog shares with the
+# program.
+_spares = mmap.mmap(-1, 1)
+_NO, _FIRST, _NEXT_ENDS = b'\0', b'\1', b'\2'
+_STOPS = [
+    bytes([number])
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+]
 
 
 def start() -> None:
@@ -47,6 +56,17 @@ def start() -> None:
   signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
+def spare_first(is_spared: bool) -> None:
+  """Lets the program react to one signal as long as it likes.
+
+  Args:
+    is_spared: true if the program stops by itself after the first SIGINT,
+      SIGTERM or SIGUSR1, so that only a second one ends it. False: every SIGINT
+      ends it, as at the start.
+  """
+  _spares[:] = _FIRST if is_spared else _NO
+
+
 def end() -> NoReturn:
   """Prints one sentence, then ends this process and all its descendants."""
   _is_ending.acquire()  # Two threads may call this at the same time.
@@ -68,9 +88,15 @@ def _end_when_told(told: int) -> None:
 def _watch(program: int, heard: int, tell: int) -> None:
   """Waits for Ctrl-C, then ends the program; this is the watchdog process."""
   os.setsid()  # Ctrl-C on a terminal must not reach the watchdog.
-  while (number := os.read(heard, 1)) != bytes([signal.SIGINT]):
-    if not number:
-      return  # The program has ended.
+  while number := os.read(heard, 1):
+    if _spares[:] == _NO and number == bytes([signal.SIGINT]):
+      break
+    if _spares[:] == _NEXT_ENDS and number in _STOPS:
+      break
+    if _spares[:] == _FIRST and number in _STOPS:
+      _spares[:] = _NEXT_ENDS
+  else:
+    return  # The program has ended.
   time.sleep(_NOTICE_S)
   with contextlib.suppress(OSError):
     os.write(tell, b'.')

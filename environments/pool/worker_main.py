@@ -67,15 +67,18 @@ def main(
 
 
 def follow_parent(dies_with_thread: bool) -> None:
-  """Makes this process ignore Ctrl-C and end with its parent.
+  """Makes this process ignore signals to stop, and end with its parent.
 
-  The parent handles Ctrl-C, and has blocked the signal until now.
+  The parent handles Ctrl-C, and has blocked the signal until now. A scheduler
+  sends its signals to all processes of a job, and the parent still needs this
+  one to finish a block.
 
   Args:
     dies_with_thread: whether the kernel should kill this process when the
       thread that started it ends; see `main`.
   """
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+    signal.signal(number, signal.SIG_IGN)
   signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
   if dies_with_thread and sys.platform == 'linux':
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -85,6 +85,11 @@ class RunOptions:
       'checkpoints.',
       config_fields.POSITIVE,
   )
+  checkpoint_minutes: float = config_fields.field(
+      5.0,
+      'The minutes after which there is a checkpoint in any case.',
+      config_fields.POSITIVE,
+  )
   train_episode_steps: int = config_fields.field(
       0,
       'The number of steps after which a training episode is cut, as by a '

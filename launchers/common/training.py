@@ -138,6 +138,7 @@ def run_experiment(
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
       checkpoint_every=run.checkpoint_every,
+      checkpoint_minutes=run.checkpoint_minutes,
       train_episode_steps=run.train_episode_steps or None,
       device=run.device,
       env_timeout_s=run.env_timeout_s,

@@ -103,6 +103,7 @@ def run(
     make_builder=builder.DistralBuilder,
     num_workers: int = 2,
     seed: int = 3,
+    **options,
 ):
   """Runs or resumes; returns the rows of the last evaluation."""
   return experiment.run_experiment(
@@ -118,6 +119,7 @@ def run(
           evaluate_every=INTERVAL,
           evaluation_episodes=2,
           checkpoint_every=INTERVAL,
+          **options,
       )
   )
 

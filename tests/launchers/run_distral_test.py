@@ -4,8 +4,11 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 from helpers import launches
+from helpers import pool_helpers
+import psutil
 import pytest
 
 pytestmark = pytest.mark.timeout(900)
@@ -250,12 +253,54 @@ def test_a_run_that_cannot_reach_its_parts_is_one_sentence(
   assert not (tmp_path / 'run' / 'replay.tmp').exists()
 
 
-def test_ctrl_c_ends_a_run_in_a_word(started_on_points):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_a_run_after_its_block(
+    started_on_points, tmp_path, number
+):
   with started_on_points('--num_env_steps=1000000000') as process:
-    line = ' '
-    while not re.match(' +[1-9].* steps: ', line):
-      assert line, process.stderr.read()
-      line = process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate()
-  assert (process.returncode, stderr) == (130, 'stopped by Ctrl-C\n')
+    wait_for_steps(process)
+    process.send_signal(number)
+    stdout, stderr = process.communicate()
+  assert (process.returncode, stderr) == (128 + number, '')
+  (steps,) = re.findall(
+      f'stopped by {signal.Signals(number).name} at ([0-9,]+) steps, and '
+      'saved; --run_dir=run --resume goes on.',
+      stdout,
+  )
+  steps = int(steps.replace(',', ''))
+  saved = [path.name for path in (tmp_path / 'run/checkpoints').iterdir()]
+  assert steps in map(int, saved)
+
+
+@pytest.mark.parametrize(
+    'number, status, said',
+    [
+        (signal.SIGINT, 130, 'stopped by Ctrl-C\n'),
+        (signal.SIGTERM, -signal.SIGTERM, ''),
+    ],
+)
+def test_a_second_signal_ends_a_run_at_once(
+    started_on_points, tmp_path, number, status, said
+):
+  with started_on_points('--num_env_steps=1000000000') as process:
+    wait_for_steps(process)
+    # It cannot get on while its workers are stopped.
+    workers = [
+        psutil.Process(pid) for pid in pool_helpers.workers_of(process.pid)
+    ]
+    assert workers
+    for worker in workers:
+      worker.suspend()
+    for _ in range(2):
+      process.send_signal(number)
+      time.sleep(0.3)
+    _, stderr = process.communicate(timeout=60)
+  assert (process.returncode, stderr) == (status, said)
+  assert not psutil.wait_procs(workers, timeout=60)[1]
+
+
+def wait_for_steps(process):
+  line = ' '
+  while not re.match(' +[1-9].* steps: ', line):
+    assert line, process.stderr.read()
+    line = process.stdout.readline()

@@ -128,7 +128,7 @@ class LearnerNode:
 
   def _learn(self) -> None:
     config = self._config
-    last = time.monotonic()
+    last = saved_at = time.monotonic()
     # The run ends once the last checkpoint is written, not with the last step.
     due = self._env_steps
     while (
@@ -155,11 +155,13 @@ class LearnerNode:
           )
       )
       self._display.update(self._env_steps, self._status.text)
-      is_due = setup.is_due(
-          config, config.checkpoint_every, due, self._env_steps
+      is_due = (
+          setup.is_due(config, config.checkpoint_every, due, self._env_steps)
+          or now > saved_at + 60 * config.checkpoint_minutes
       )
       self._save(is_due)
-      due = self._env_steps if is_due else due
+      if is_due:
+        due, saved_at = self._env_steps, now
     self._finished = True
     # An actor that waits for room in a full queue would not notice the end.
     while self._num_acting > 0 and not lp.wait_for_stop(_POLL_S):

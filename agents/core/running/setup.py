@@ -67,6 +67,8 @@ class ExperimentConfig:
     evaluation_episodes: the number of episodes of each task in an evaluation.
     checkpoint_every: the number of environment steps, summed over all tasks,
       between checkpoints.
+    checkpoint_minutes: the minutes after which there is a checkpoint in any
+      case.
     device: the device of the learner: 'auto' is a GPU if there is one, else the
       CPU; 'cpu' is the CPU.
     env_timeout_s: the time limit, in seconds, for making, resetting and
@@ -93,6 +95,7 @@ class ExperimentConfig:
   evaluate_every: int
   evaluation_episodes: int
   checkpoint_every: int
+  checkpoint_minutes: float = 5.0
   device: devices.Device = devices.DEFAULT
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   train_episode_steps: Optional[int] = None
@@ -108,6 +111,7 @@ class ExperimentConfig:
           'evaluate_every',
           'evaluation_episodes',
           'checkpoint_every',
+          'checkpoint_minutes',
           'env_timeout_s',
       )
       config_fields.require(self, config_fields.SEED, 'seed')

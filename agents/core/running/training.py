@@ -10,6 +10,7 @@ take no seed.
 """
 
 import pathlib
+import signal
 import time
 from typing import Any, Dict, List, Optional
 
@@ -24,6 +25,7 @@ from distillery.agents.core.running import metrics as run_metrics
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
+from distillery.agents.core.running import stopping
 from distillery.environments.pool import factory as pool_factory
 import reverb
 
@@ -91,6 +93,7 @@ class Training:
     self._learner = self._parts.learner
     self._env_steps = 0
     self._wall_s = 0.0
+    self._saved_at = time.monotonic()
     # True if the next block begins with new episodes.
     self._restart = False
     self._status = run_metrics.Status(config.suite.score)
@@ -141,7 +144,10 @@ class Training:
     config = self._config
     rows = []
     last = time.monotonic()
-    with displays.Display(config.num_env_steps, self._env_steps) as display:
+    with (
+        stopping.StopSignals() as signals,
+        displays.Display(config.num_env_steps, self._env_steps) as display,
+    ):
       if self._dir.resume:
         display.print(f'{self._env_steps:>12,} steps: resuming from here')
       if self._env_steps == 0:
@@ -154,12 +160,18 @@ class Training:
         last = now
         self._log(metrics, display)
         self._parts.check_saving()
+        if signals.noted is not None:  # There may be little time.
+          self._save(restart=False)
         if setup.is_due(config, config.evaluate_every, before, self._env_steps):
           rows = self._evaluate(display)
         if setup.is_due(
             config, config.checkpoint_every, before, self._env_steps
         ):
-          self._save()
+          self._save(restart=True)
+        elif time.monotonic() > self._saved_at + 60 * config.checkpoint_minutes:
+          self._save(restart=False)
+        if signals.noted is not None and self._env_steps < config.num_env_steps:
+          self._stop(signals.noted, display)
     self._parts.finish_saving()
     return rows
 
@@ -214,8 +226,16 @@ class Training:
     )
     return rows
 
-  def _save(self) -> None:
-    self._restart = True
+  def _save(self, restart: bool) -> None:
+    """Writes a checkpoint.
+
+    Args:
+      restart: whether the next block begins with new episodes, as it does after
+        a resumption. Then a resumed run learns the same. When a signal or the
+        time asks for a checkpoint, the run itself must not depend on it.
+    """
+    self._restart = self._restart or restart
+    self._saved_at = time.monotonic()
     self._parts.save(
         self._dir.path,
         self._env_steps,
@@ -228,6 +248,15 @@ class Training:
             'pool': self._pool.state(),
         },
     )
+
+  def _stop(self, number: int, display: displays.Display) -> None:
+    """Ends the run, because of a signal, after its checkpoint is written."""
+    self._parts.finish_saving()
+    display.print(
+        f'stopped by {signal.Signals(number).name} at {self._env_steps:,} '
+        f'steps, and saved; --run_dir={self._dir.path} --resume goes on.'
+    )
+    raise stopping.Stopped(number)
 
   def _restore(self, path: pathlib.Path) -> None:
     state = self._parts.restore(path)

@@ -385,7 +385,7 @@ def test_names_come_back_from_a_flagfile(tmp_path, name):
 def test_a_run_is_resumed_with_its_flags(tmp_path):
   run_dir = tmp_path / 'run'
   run_dir.mkdir()
-  (run_dir / 'flags.cfg').write_text(f'--seed=5\n--suite=x\n--run_dir=moved\n')
+  (run_dir / 'flags.cfg').write_text('--seed=5\n--suite=x\n--run_dir=moved\n')
   arguments = [f'--run_dir={run_dir}', '--resume']
   assert run_program(tmp_path, *arguments).stdout == 'seed 5\n'
   # The command line is above the run's flags, also with a flagfile.

@@ -18,6 +18,7 @@ from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import run_directory
 from distillery.agents.core.running import setup
+from distillery.agents.core.running import training
 from distillery.agents.distral import builder as distral_builder
 from distillery.agents.distral import config as distral_config
 from distillery.environments.pool import process_pool
@@ -289,17 +290,63 @@ def interrupt(path, signal_number, *arguments):
 
 @pytest.mark.slow
 def test_a_run_that_was_killed_ends_as_one_that_was_not(tmp_path):
-  """And leaves no process behind, whichever way it is ended."""
+  """And leaves no process behind."""
   killed, unbroken = tmp_path / 'killed', tmp_path / 'unbroken'
   assert interrupt(killed, signal.SIGKILL) == -signal.SIGKILL
-  assert interrupt(killed, signal.SIGTERM, '--resume') == -signal.SIGTERM
-  assert interrupt(killed, signal.SIGINT, '--resume') not in (0, None)
+  assert interrupt(killed, signal.SIGKILL, '--resume') == -signal.SIGKILL
   steps = checkpoint_steps(killed)[-1] + 2 * INTERVAL
   assert int(read_csv(killed / 'train.csv')[-1]['env_steps']) < steps
   helpers.run(killed, steps, resume=True)
   helpers.run(unbroken, steps)
   assert checkpoint_steps(killed) == checkpoint_steps(unbroken)
   assert_same_results(unbroken, killed)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_stopped_saves_all_it_has_done(tmp_path):
+  path, number_of_rows = tmp_path / 'run', 0
+  for number, more in (
+      (signal.SIGTERM, ()),
+      (signal.SIGUSR1, ('--resume',)),
+      (signal.SIGINT, ('--resume',)),
+  ):
+    assert interrupt(path, number, *more) == 128 + number
+    rows = read_csv(path / 'train.csv')
+    assert checkpoint_steps(path)[-1] == int(rows[-1]['env_steps'])
+    assert len(rows) > number_of_rows
+    number_of_rows = len(rows)
+  # No row was dropped, or made twice.
+  steps = [int(row['env_steps']) for row in rows]
+  assert steps == list(range(BLOCK, steps[-1] + 1, BLOCK))
+
+
+def test_a_stopped_run_leaves_the_handlers_as_they_were(tmp_path, monkeypatch):
+  monkeypatch.setattr(
+      display.Display,
+      'update',
+      lambda *_: signal.raise_signal(signal.SIGUSR1),
+  )
+  with pytest.raises(SystemExit) as end:
+    helpers.run(tmp_path / 'run', STEPS)
+  assert end.value.code == 128 + signal.SIGUSR1
+  assert checkpoint_steps(tmp_path / 'run') == [BLOCK]
+  assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
+  assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def test_a_checkpoint_by_time_does_not_change_the_run(
+    finished, tmp_path, monkeypatch
+):
+  saved = []
+  save = training.Training._save
+  monkeypatch.setattr(
+      training.Training,
+      '_save',
+      lambda self, restart: (saved.append(restart), save(self, restart)),
+  )
+  helpers.run(tmp_path / 'run', STEPS, checkpoint_minutes=1e-9)
+  assert saved == 3 * [False, False, False, True]
+  assert_same_results(finished, tmp_path / 'run')
 
 
 @pytest.mark.slow
