@@ -217,6 +217,17 @@ def test_a_slow_environment_does_not_count_as_hanging():
     assert pool.collect()['reward'].shape == (1, 12, 1)
 
 
+def test_workers_leave_signals_to_stop_to_their_parent():
+  with helpers.make_pool(fakes.point_mass_suite(2), num_workers=2) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)
+    pool.collect()
+    for pid in helpers.workers_of(os.getpid()):
+      for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        os.kill(pid, number)
+    time.sleep(0.2)
+    pool.collect()
+
+
 def test_a_worker_killed_between_commands_is_reported():
   for kills_all in (True, False):
     with helpers.leaves_nothing():
@@ -225,12 +236,12 @@ def test_a_worker_killed_between_commands_is_reported():
       pool.collect()
       killed = helpers.workers_of(os.getpid())[: 2 if kills_all else 1]
       for pid in killed:
-        os.kill(pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGKILL)
       assert helpers.wait_until_dead(killed)
       with pytest.raises(
           process_pool.PoolError,
           match=(
-              r'was killed by signal 15 \(SIGTERM\); it was at its commands'
+              r'was killed by signal 9 \(SIGKILL\); it was at its commands'
           ),
       ):
         if kills_all:
