@@ -99,13 +99,6 @@ class DistralConfig:
   value_learning_rate: float = shared_fields.learning_rate(
       1e-3, 'Adam for the values'
   )
-  decay_steps: int = config_fields.field(
-      0,
-      'The number of environment steps, summed over all tasks, in which all '
-      'learning rates fall linearly to a twentieth. They stay there, so that a '
-      'run that is resumed for longer still learns. 0: they do not fall.',
-      config_fields.NOT_NEGATIVE,
-  )
   adam_epsilon: float = shared_fields.adam_epsilon(1e-7)
   value_cost: float = config_fields.field(
       0.5,
@@ -218,7 +211,6 @@ class DistralConfig:
         ('num_epochs', 1),
         ('num_minibatches', 1),
         ('narrowing_steps', 0),
-        ('decay_steps', 0),
         ('optimization', 'joint'),
         ('centroid_cost', 0.0),
         ('shared_observes_task', False),

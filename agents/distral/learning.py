@@ -23,8 +23,6 @@ from distillery.ops import minibatches
 import tensorflow as tf
 
 Metrics = Dict[str, tf.Tensor]
-# The share of the learning rates that is left after decay_steps.
-_LAST_SHARE = 0.05
 
 
 class Batch(NamedTuple):
@@ -128,10 +126,6 @@ class DistralLearner(learners.Learner):
     )
 
     # Policies and values.
-    env_steps = tf.cast(step, tf.float32) * tf.cast(
-        tf.size(batch.advantage), tf.float32
-    )
-    self._decay(env_steps)
     if self._config.optimization == 'joint':
       metrics.update(
           self._epochs(
@@ -172,23 +166,6 @@ class DistralLearner(learners.Learner):
     policy.observe(batch.observation)
     self._networks.value.observe(batch.observation)
     return metrics
-
-  def _decay(self, env_steps: tf.Tensor) -> None:
-    """Sets the learning rates for the steps of a block.
-
-    Args:
-      env_steps: the environment steps before the block, of all tasks, a scalar.
-    """
-    config = self._config
-    if not config.decay_steps:
-      return
-    share = tf.maximum(1.0 - env_steps / config.decay_steps, _LAST_SHARE)
-    for optimizer, learning_rate in (
-        (self._shared_optimizer, config.learning_rate),
-        (self._task_optimizer, config.learning_rate),
-        (self._value_optimizer, config.value_learning_rate),
-    ):
-      optimizer.learning_rate.assign(share * learning_rate)
 
   def _max_std(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
     """Returns the upper bound of the standard deviation for the next block.

@@ -303,24 +303,6 @@ def test_it_learns_which_action_each_task_rewards(compiled, changes):
   assert shared[2] < shared[:2].min()  # what no task wants, pi_0 wants least
 
 
-def test_learning_rates_fall_in_a_straight_line_to_a_twentieth():
-  config = small.make_config(
-      learning_rate=1e-3, value_learning_rate=1e-2, decay_steps=4 * T * K * E
-  )
-  networks = small.make_networks(config)
-  learner = small.make_learner(config, networks, small.make_block(networks))
-  for share in (1.0, 0.75, 0.5, 0.25, 0.05, 0.05):
-    learner.step()
-    for name, rate in (
-        ('shared_optimizer', 1e-3),
-        ('task_optimizer', 1e-3),
-        ('value_optimizer', 1e-2),
-    ):
-      np.testing.assert_allclose(
-          learner.checkpointables[name].learning_rate, share * rate, rtol=1e-5
-      )
-
-
 @pytest.mark.parametrize('architecture', ['two_column', 'separate'])
 def test_deviations_narrow_in_a_straight_line(architecture):
   """A block is 36 steps; the bound falls from 1.6 to 0.4 over three of them."""
