@@ -17,6 +17,10 @@ import dm_env
 from dm_env import specs
 import numpy as np
 
+# The share of a task's environments that solve it in a block after which it
+# rests.
+_SOLVED_SHARE = 0.9
+
 
 class PolicyActor(acme.Actor):
   """An actor in one environment of one task, for `acme.EnvironmentLoop`.
@@ -158,6 +162,7 @@ class UnrollActor(acme.Worker):
       pool: pool_factory.AnyPool,
       insert: builders.Inserter,
       needs_whole_episodes: bool = False,
+      rest_blocks: int = 0,
   ):
     """Initialises the actor.
 
@@ -170,7 +175,12 @@ class UnrollActor(acme.Worker):
         that acted in it.
       needs_whole_episodes: whether each block has to be one whole episode of
         each environment.
+      rest_blocks: the number of blocks for which a task rests after a block in
+        which it was solved. Its part of the blocks stays what it was.
     """
+    self._rest_blocks = rest_blocks
+    # For each task the number of blocks for which it still rests.
+    self._rests: Optional[np.ndarray] = None
     self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
@@ -197,12 +207,32 @@ class UnrollActor(acme.Worker):
       if name != self._acts:
         self._pool.set_policy(policy, self._parameters)
         self._acts = name
-      block = self._pool.collect(restart=restart or len(self._policies) > 1)
+      block, is_active = self._collect(restart or len(self._policies) > 1)
       if self._needs_whole_episodes:
         whole_episodes.check_one_each(block)
       self._insert(name, block)
-      num_steps += block['reward'].size
+      num_steps += block['reward'][is_active].size
     return num_steps
+
+  def _collect(
+      self, restart: bool
+  ) -> Tuple[Mapping[str, np.ndarray], np.ndarray]:
+    """Collects a block; returns it, and which tasks were active, bool [K]."""
+    resting = np.zeros(0, bool)
+    if self._rests is not None and not restart:
+      resting = self._rests > 0
+    block = self._pool.collect(
+        restart=restart, resting=np.flatnonzero(resting).tolist()
+    )
+    is_active = np.ones(len(block['reward']), bool)
+    is_active[: len(resting)] = ~resting
+    if self._rests is None:
+      self._rests = np.zeros(len(is_active), np.int64)
+    solved = block['success'].any(axis=1).mean(axis=1) >= _SOLVED_SHARE
+    self._rests = np.where(
+        is_active, np.where(solved, self._rest_blocks, 0), self._rests - 1
+    )
+    return block, is_active
 
   def update(self) -> None:
     """Fetches the policy's variables from the learner."""

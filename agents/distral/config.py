@@ -61,6 +61,13 @@ class DistralConfig:
   )
   envs_per_task: int = shared_fields.envs_per_task(2)
   unroll_length: int = shared_fields.unroll_length(500)
+  rest_blocks: int = config_fields.field(
+      0,
+      'The number of blocks for which a task rests after a block in which nine '
+      'of ten of its environments solved it. Meanwhile the learner gets its '
+      'last block again, and the steps go to the other tasks. 0: no task rests.',
+      config_fields.NOT_NEGATIVE,
+  )
   discount: float = shared_fields.discount(0.99)
   gae_lambda: float = shared_fields.gae_lambda(0.95, '1 gives n-step returns.')
   reward_scale: float = shared_fields.reward_scale(
@@ -211,6 +218,7 @@ class DistralConfig:
         ('num_epochs', 1),
         ('num_minibatches', 1),
         ('narrowing_steps', 0),
+        ('rest_blocks', 0),
         ('optimization', 'joint'),
         ('centroid_cost', 0.0),
         ('shared_observes_task', False),

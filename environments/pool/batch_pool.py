@@ -6,7 +6,7 @@ takes policies with a memory (`state_size`).
 """
 
 import sys
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import base
 from distillery.environments.pool import argument_checks
@@ -121,11 +121,15 @@ class BatchPool:
     self._selected = policy.select_tasks(parameters, np.arange(self._shape[0]))
     self._parameters = parameters
 
-  def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
+  def collect(
+      self, *, restart: bool = False, resting: Collection[int] = ()
+  ) -> Mapping[str, np.ndarray]:
     """Steps every environment for one block; see `process_pool.Pool.collect`.
 
     Args:
       restart: whether every environment begins a new episode first.
+      resting: the indices of the tasks that rest. It must be empty, as all
+        environments are stepped together.
 
     Returns:
       The block, arrays [K, T, E, ...] by name. For a policy with a memory it
@@ -135,10 +139,16 @@ class BatchPool:
 
     Raises:
       RuntimeError: if there is no policy yet.
+      ValueError: if a task is to rest.
       errors.PoolError: if the policy or the simulator returns an invalid value.
     """
     if self._policy is None:
       raise RuntimeError('BatchPool.collect: call set_policy first')
+    if resting:
+      raise ValueError(
+          f'resting: got {list(resting)}, and environments that are stepped as '
+          'arrays cannot rest.'
+      )
     if restart or self._must_restart:
       for task, env in np.ndindex(*self._shape):
         self._begin(task, env)

@@ -5,7 +5,7 @@ rolls out a whole block without any communication and writes it to shared
 memory. The numbers do not depend on the number of workers, to the last bit.
 """
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Collection, Dict, List, Mapping, Optional, Sequence
 
 from distillery.environments import base
 from distillery.environments import pickling
@@ -96,7 +96,7 @@ class Pool:
     self._parameters: Optional[shared_arrays.SharedArrays] = None
     self._version = 0
     self._num_blocks = 0
-    self._must_restart = False
+    self._must_restart = True
     self._episodes: List[Episode] = []
     self._workers = workers.Workers(self._plan, self._block, env_timeout_s)
 
@@ -140,12 +140,18 @@ class Pool:
       array[...] = parameters[name]
     self._version += 1
 
-  def collect(self, *, restart: bool = False) -> Mapping[str, np.ndarray]:
+  def collect(
+      self, *, restart: bool = False, resting: Collection[int] = ()
+  ) -> Mapping[str, np.ndarray]:
     """Rolls out every environment for one block.
 
     Args:
       restart: whether every environment begins a new episode first. It always
         does in the first block, and in the first block after `restore`.
+      resting: the indices of the tasks whose environments rest. Their part of
+        the arrays stays what it was in their last block. They begin new
+        episodes when they do not rest any more. No task rests in the first
+        block, nor in the first block after `restore`.
 
     Returns:
       Read-only arrays in shared memory, by name, valid until the next
@@ -178,6 +184,7 @@ class Pool:
         self._num_blocks,
         self._version,
         bool(restart or self._must_restart),
+        frozenset(() if self._must_restart else resting),
     )
     finished = self._workers.ask([command] * self._plan.num_workers)
     self._num_blocks += 1

@@ -6,7 +6,7 @@ the numbers once for all environments, and writes the results in place.
 
 import os
 import sys
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, Sequence, Tuple
 
 from distillery.environments import number_checks
 from distillery.environments import timestep_checks
@@ -69,6 +69,8 @@ class Unroller:
     """
     self._plan = plan
     self._rows = rows
+    # The rows that take part in the block. The others rest.
+    self._active: List[environment_building.Row] = []
     self._tasks = np.array([unit.task for unit in units], np.int64)
     self._place = place
     self._stop_check = stop_check
@@ -97,7 +99,6 @@ class Unroller:
     self._success = np.zeros(num_rows, np.bool_)
     self._gate = number_checks.ActionGate(plan.action_spec, self._shape)
     self._policy: Any = None
-    self._is_fresh = True
 
   def select(self, policy: Any, parameters: Mapping[str, np.ndarray]) -> None:
     """Sets the policy and its parameters.
@@ -114,13 +115,15 @@ class Unroller:
       self._selected = policy.select_tasks(parameters, self._tasks)
 
   def unroll(
-      self, block: int, restart: bool
+      self, block: int, restart: bool, resting: Collection[int] = ()
   ) -> List[Tuple[int, int, episodes.Episode]]:
     """Rolls out a block and fills this worker's part of the shared arrays.
 
     Args:
       block: the number of the block, on which the noise of the actions depends.
       restart: whether every environment begins a new episode first.
+      resting: the indices of the tasks whose environments rest. They begin new
+        episodes when they do not rest any more.
 
     Returns:
       The tuple (step of the block, task, Episode) of every episode that ended.
@@ -130,16 +133,17 @@ class Unroller:
         invalid value. `progress` says where.
       Stopped: if the parent has asked the workers to stop, or has ended.
     """
-    if not self._rows:
+    rested = {row.row for row in self._rows} - {row.row for row in self._active}
+    self._active = [row for row in self._rows if row.task not in resting]
+    if not self._active:
       return []
     self._place[progress.PHASE] = progress.COLLECTING
     observation = self._local['observation']
     observation[0] = observation[-1]
-    for row in self._rows:
+    for row in self._active:
       self._start[row.task, row.env] = self._begin[row.row]
-      if restart or self._is_fresh:
+      if restart or row.row in rested:
         self._begin_episode(row, 0)
-    self._is_fresh = False
     noise = self._draw_noise(block)
     finished = []
     for step in range(self._plan.unroll_length):
@@ -178,7 +182,7 @@ class Unroller:
     last, row_column = dm_env.StepType.LAST, progress.ROW
     shape = observations.shape[1:]
     ended = []
-    for row in self._rows:
+    for row in self._active:
       i, _, _, code, environment = row
       place[row_column] = code
       timestep = environment.step(actions[i])
@@ -236,7 +240,7 @@ class Unroller:
   def _carry_over(self) -> None:
     """Adds this block's part to the episodes that continue in the next one."""
     length = self._plan.unroll_length
-    for row in self._rows:
+    for row in self._active:
       i = row.row
       steps = slice(max(self._begin[i], 0), length)
       self._return[i] += self._local['reward'][steps, i].sum(dtype=np.float64)
@@ -251,13 +255,13 @@ class Unroller:
             self._plan.unroll_length,
             (row.env,),
         )
-        for row in self._rows
+        for row in self._active
     ]
     noise = np.zeros(
         drawn[0].shape[:1] + self._begin.shape + drawn[0].shape[2:],
         drawn[0].dtype,
     )
-    for row, own in zip(self._rows, drawn):
+    for row, own in zip(self._active, drawn):
       noise[:, row.row] = own[:, 0]
     return noise.reshape(noise.shape[:1] + self._shape + noise.shape[2:])
 
@@ -271,5 +275,5 @@ class Unroller:
     length = self._plan.unroll_length
     for name, local in self._local.items():
       shared = self._block[name]
-      for row in self._rows:
+      for row in self._active:
         shared[row.task, :, row.env] = local[:length, row.row]

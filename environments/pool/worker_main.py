@@ -12,7 +12,7 @@ import pickle
 import signal
 import sys
 import traceback
-from typing import Any, Mapping, Optional
+from typing import Any, FrozenSet, Mapping, Optional
 
 from distillery.environments import timestep_checks
 from distillery.environments.pool import environment_building
@@ -149,14 +149,20 @@ class _Worker:
     self._parameters = shared_arrays.SharedArrays.receive(self._pipe)
     self._policy = _load(policy)
 
-  def _on_collect(self, block: int, version: int, restart: bool) -> None:
+  def _on_collect(
+      self,
+      block: int,
+      version: int,
+      restart: bool,
+      resting: FrozenSet[int],
+  ) -> None:
     while self._unroller is None:
       self._stop_check()
       self._prepare()
     if version != self._version:
       self._unroller.select(self._policy, self._parameters)
       self._version = version
-    self._pipe.send(('done', self._unroller.unroll(block, restart)))
+    self._pipe.send(('done', self._unroller.unroll(block, restart, resting)))
 
   def _on_evaluate(self, request: bytes) -> None:
     parameters = shared_arrays.SharedArrays.receive(self._pipe)

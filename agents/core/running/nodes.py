@@ -262,6 +262,7 @@ class ActorNode:
         self._pool,
         config.make_builder.make_inserter(setup.agent_spec(config), replay),
         config.make_builder.needs_whole_episodes,
+        config.rest_blocks,
     )
 
   def run(self) -> None:

@@ -116,10 +116,23 @@ class ExperimentConfig:
       )
       config_fields.require(self, config_fields.SEED, 'seed')
       self._check_train_episode_steps()
+      self._check_rest()
     except ValueError:
       # The directory was made for this run, so it is removed again.
       with self.run_dir.kept_once_stepped():
         raise
+
+  def _check_rest(self) -> None:
+    if self.rest_blocks and self.suite.make_batch is not None:
+      raise ValueError(
+          f'rest_blocks={self.rest_blocks}: the environments of '
+          f'{self.suite.name} are stepped as arrays and cannot rest; want 0.'
+      )
+
+  @property
+  def rest_blocks(self) -> int:
+    """The blocks for which a solved task rests; 0 if the agent has no such."""
+    return getattr(self.agent_config, 'rest_blocks', 0)
 
   def _check_train_episode_steps(self) -> None:
     steps, horizon = self.train_episode_steps, self.suite.horizon

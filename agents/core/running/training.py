@@ -127,6 +127,7 @@ class Training:
         pool,
         builder.make_inserter(setup.agent_spec(config), client),
         builder.needs_whole_episodes,
+        config.rest_blocks,
     )
     self._num_learner_steps = builder.num_learner_steps
 

@@ -305,3 +305,43 @@ def assert_acted(policy, name, block):
       rtol=0.0,
       atol=1e-4,
   )
+
+
+class SolvedPool:
+  """Two tasks with ten environments; the tests say which are solved."""
+
+  def __init__(self):
+    self.solved = np.zeros((2, 10), bool)
+    self.rested = []
+
+  def set_policy(self, policy, parameters):
+    pass
+
+  def collect(self, *, restart, resting):
+    self.rested.append(list(resting))
+    success = np.zeros((2, 5, 10), bool)
+    success[:, 2] = self.solved
+    return {'reward': np.zeros((2, 5, 10), np.float32), 'success': success}
+
+
+def test_a_solved_task_rests_and_its_steps_are_not_counted():
+  pool, inserted = SolvedPool(), []
+  source = types.SimpleNamespace(get_variables=lambda names: [{}])
+  actor = actors.UnrollActor(
+      {'task': None},
+      source,
+      pool,
+      lambda name, block: inserted.append(block),
+      rest_blocks=2,
+  )
+  assert actor.collect() == 100
+  pool.solved[1, :9] = True
+  pool.solved[0, :8] = True  # Too few.
+  assert actor.collect() == 100
+  assert [actor.collect() for _ in range(4)] == [50, 50, 100, 50]
+  assert pool.rested == [[], [], [1], [1], [], [1]]
+  # With a restart, as after a checkpoint, no task rests.
+  assert actor.collect(restart=True) == 100
+  pool.solved[:] = False
+  assert [actor.collect() for _ in range(4)] == [50, 50, 100, 100]
+  assert len(inserted) == 11

@@ -166,6 +166,11 @@ def test_a_restored_pool_continues_like_a_restarted_one():
     other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
 
 
+def test_tasks_cannot_rest():
+  with pytest.raises(ValueError, match='stepped as arrays cannot rest'):
+    make_pool().collect(resting=[0])
+
+
 def test_training_episodes_may_be_cut():
   pool = pool_factory.make_pool(
       SUITE,

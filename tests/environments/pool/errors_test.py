@@ -240,9 +240,7 @@ def test_a_worker_killed_between_commands_is_reported():
       assert helpers.wait_until_dead(killed)
       with pytest.raises(
           process_pool.PoolError,
-          match=(
-              r'was killed by signal 9 \(SIGKILL\); it was at its commands'
-          ),
+          match=(r'was killed by signal 9 \(SIGKILL\); it was at its commands'),
       ):
         if kills_all:
           pool.set_policy(helpers.GaussianPolicy(), PARAMETERS)

@@ -361,6 +361,52 @@ def test_training_episodes_may_be_cut_and_evaluations_are_not():
   assert [episode.length for episode in evaluated] == [HORIZON] * 2
 
 
+@pytest.mark.parametrize('num_workers', [1, 3])
+def test_tasks_rest_and_their_part_of_the_block_stays(num_workers):
+  suite = fakes.point_mass_suite(2)
+  options = dict(envs_per_task=3, num_workers=num_workers)
+  policy, parameters = helpers.GaussianPolicy(), helpers.parameters_for(2)
+  with helpers.make_pool(suite, **options) as pool:
+    pool.set_policy(policy, parameters)
+    whole = [helpers.copy(pool.collect()) for _ in range(3)]
+  with helpers.make_pool(suite, **options) as pool:
+    pool.set_policy(policy, parameters)
+    # No task rests in the first block, as there is nothing that could stay.
+    first = helpers.copy(pool.collect(resting=[1]))
+    assert not pool.episodes()
+    second = helpers.copy(pool.collect(resting=[1]))
+    assert {episode.task for episode in pool.episodes()} == {
+        suite.tasks[0].name
+    }
+    third = helpers.copy(pool.collect())
+  for name, array in first.items():
+    np.testing.assert_array_equal(array, whole[0][name])
+    np.testing.assert_array_equal(second[name][1], array[1])
+    # The task that does not rest gets on as if the other one did not either.
+    np.testing.assert_array_equal(second[name][0], whole[1][name][0])
+    np.testing.assert_array_equal(third[name][0], whole[2][name][0])
+  # The task that has rested begins new episodes.
+  np.testing.assert_array_equal(
+      third['episode_step'][1],
+      np.broadcast_to(np.arange(40)[:, np.newaxis], (40, 3)),
+  )
+  assert (third['observation'][1, 0] != first['observation'][1, 0]).any()
+
+
+def test_no_task_rests_in_the_first_block_after_a_restore():
+  suite = fakes.point_mass_suite(2)
+  with helpers.make_pool(suite) as pool:
+    pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(2))
+    before = helpers.copy(pool.collect())
+    pool.restore(pool.state())
+    after = pool.collect(resting=[0, 1])
+    assert (
+        (after['observation'] != before['observation'])
+        .any(axis=(1, 2, 3))
+        .all()
+    )
+
+
 def test_restart_begins_new_episodes():
   with helpers.make_pool(fakes.point_mass_suite(1)) as pool:
     pool.set_policy(helpers.GaussianPolicy(), helpers.parameters_for(1))

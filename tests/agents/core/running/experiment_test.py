@@ -193,6 +193,15 @@ def test_training_episodes_longer_than_the_suites_are_refused(tmp_path):
   assert setup.agent_spec(config).horizon == suite.horizon - 1
 
 
+def test_tasks_that_are_stepped_as_arrays_cannot_rest(tmp_path):
+  agent = dataclasses.replace(helpers.AGENT, rest_blocks=2)
+  suite = dataclasses.replace(helpers.make_suite(), make_batch=print)
+  with pytest.raises(ValueError, match='^rest_blocks=2: .* cannot rest'):
+    config_of(tmp_path / 'run', agent_config=agent, suite=suite)
+  assert not (tmp_path / 'run').exists()
+  assert config_of(tmp_path / 'run', agent_config=agent).rest_blocks == 2
+
+
 def test_a_factory_that_fails_in_a_worker(tmp_path):
   suite = suite_of(*pool_helpers.faulty_tasks('', 'raise_in_constructor'))
   # It was there before; and so was what a run was refused with.
