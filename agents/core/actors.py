@@ -179,8 +179,8 @@ class UnrollActor(acme.Worker):
         which it was solved. Its part of the blocks stays what it was.
     """
     self._rest_blocks = rest_blocks
-    # For each task the number of blocks for which it still rests.
-    self._rests: Optional[np.ndarray] = None
+    # For each task the number of blocks for which it still rests. Empty: none.
+    self._rests = np.zeros(0, np.int64)
     self._policies = dict(policies)
     self._source = variable_source
     self._pool = pool
@@ -207,32 +207,25 @@ class UnrollActor(acme.Worker):
       if name != self._acts:
         self._pool.set_policy(policy, self._parameters)
         self._acts = name
-      block, is_active = self._collect(restart or len(self._policies) > 1)
+      block, collected = self._collect(restart or len(self._policies) > 1)
       if self._needs_whole_episodes:
         whole_episodes.check_one_each(block)
       self._insert(name, block)
-      num_steps += block['reward'][is_active].size
+      num_steps += collected
     return num_steps
 
-  def _collect(
-      self, restart: bool
-  ) -> Tuple[Mapping[str, np.ndarray], np.ndarray]:
-    """Collects a block; returns it, and which tasks were active, bool [K]."""
-    resting = np.zeros(0, bool)
-    if self._rests is not None and not restart:
-      resting = self._rests > 0
-    block = self._pool.collect(
-        restart=restart, resting=np.flatnonzero(resting).tolist()
-    )
-    is_active = np.ones(len(block['reward']), bool)
-    is_active[: len(resting)] = ~resting
-    if self._rests is None:
-      self._rests = np.zeros(len(is_active), np.int64)
-    solved = block['success'].any(axis=1).mean(axis=1) >= _SOLVED_SHARE
-    self._rests = np.where(
-        is_active, np.where(solved, self._rest_blocks, 0), self._rests - 1
-    )
-    return block, is_active
+  def _collect(self, restart: bool) -> Tuple[Mapping[str, np.ndarray], int]:
+    """Collects a block; returns it, and the number of its new steps."""
+    resting = [] if restart else np.flatnonzero(self._rests).tolist()
+    block = self._pool.collect(restart=restart, resting=resting)
+    num_tasks, num_steps, num_envs = block['reward'].shape
+    if self._rest_blocks:
+      rests = np.zeros(num_tasks, np.int64)
+      solved = block['success'].any(axis=1).mean(axis=1) >= _SOLVED_SHARE
+      rests[solved] = self._rest_blocks
+      rests[resting] = self._rests[resting] - 1
+      self._rests = rests
+    return block, (num_tasks - len(resting)) * num_steps * num_envs
 
   def update(self) -> None:
     """Fetches the policy's variables from the learner."""

@@ -183,22 +183,24 @@ class DistralConfig:
           f'{self.envs_per_task * self.unroll_length} steps of each task in a '
           'block (envs_per_task * unroll_length).'
       )
-    if self.kl_cost > 0.0 and (
-        self.regularizer == 'bonus' or self.architecture == 'shared'
+    for name, has_effect, reasons in (
+        (
+            'kl_cost',
+            self.regularizer != 'bonus' and self.architecture != 'shared',
+            ('regularizer', 'architecture'),
+        ),
+        (
+            'centroid_cost',
+            self.architecture != 'shared' and self.optimization == 'joint',
+            ('architecture', 'optimization'),
+        ),
     ):
-      raise ValueError(
-          f'kl_cost={self.kl_cost} has no effect with '
-          f'regularizer={self.regularizer!r} and '
-          f'architecture={self.architecture!r}; set it to 0.'
-      )
-    if self.centroid_cost > 0.0 and (
-        self.architecture == 'shared' or self.optimization == 'alternating'
-    ):
-      raise ValueError(
-          f'centroid_cost={self.centroid_cost} has no effect with '
-          f'architecture={self.architecture!r} and '
-          f'optimization={self.optimization!r}; set it to 0.'
-      )
+      if getattr(self, name) > 0.0 and not has_effect:
+        raise ValueError(
+            f'{name}={getattr(self, name)} has no effect with '
+            + ' and '.join(f'{x}={getattr(self, x)!r}' for x in reasons)
+            + '; set it to 0.'
+        )
     if self.architecture == 'shared' and self.optimization == 'alternating':
       raise ValueError(
           "optimization='alternating' would train nothing with "

@@ -118,8 +118,7 @@ def run(
           num_workers=num_workers,
           evaluate_every=INTERVAL,
           evaluation_episodes=2,
-          checkpoint_every=INTERVAL,
-          **options,
+          **{'checkpoint_every': INTERVAL, **options},
       )
   )
 

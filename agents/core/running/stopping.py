@@ -5,6 +5,7 @@ time before it stops a job (`sbatch --signal=USR1@120`). The run then finishes
 its block, writes a checkpoint and exits with the signal's status.
 """
 
+import contextlib
 import signal
 import threading
 import types
@@ -57,10 +58,12 @@ class StopSignals:
   def _note(self, number: int, unused_frame: Optional[types.FrameType]) -> None:
     if self.noted is None:
       self.noted = number
-      display.say(
-          f'got {signal.Signals(number).name}: the run finishes its block and '
-          'saves a checkpoint; a second signal ends it at once.'
-      )
+      # A signal that comes while the process prints must not print as well.
+      with contextlib.suppress(RuntimeError):
+        display.say(
+            f'got {signal.Signals(number).name}: the run finishes its block '
+            'and saves a checkpoint; a second signal ends it at once.'
+        )
       return
     self._restore()
     signal.raise_signal(number)

@@ -93,7 +93,7 @@ class Training:
     self._learner = self._parts.learner
     self._env_steps = 0
     self._wall_s = 0.0
-    self._saved_at = time.monotonic()
+    self._saved_steps, self._saved_at = 0, time.monotonic()
     # True if the next block begins with new episodes.
     self._restart = False
     self._status = run_metrics.Status(config.suite.score)
@@ -236,7 +236,9 @@ class Training:
         time asks for a checkpoint, the run itself must not depend on it.
     """
     self._restart = self._restart or restart
-    self._saved_at = time.monotonic()
+    if self._saved_steps == self._env_steps:
+      return  # A signal has asked for it before.
+    self._saved_steps, self._saved_at = self._env_steps, time.monotonic()
     self._parts.save(
         self._dir.path,
         self._env_steps,
@@ -252,6 +254,7 @@ class Training:
 
   def _stop(self, number: int, display: displays.Display) -> None:
     """Ends the run, because of a signal, after its checkpoint is written."""
+    self._save(restart=False)  # The signal may have come in an evaluation.
     self._parts.finish_saving()
     display.print(
         f'stopped by {signal.Signals(number).name} at {self._env_steps:,} '

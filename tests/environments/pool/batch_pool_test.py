@@ -71,9 +71,14 @@ class Forgetful:
     return np.zeros(observation.shape[:-1], np.int32)
 
 
-def make_pool(policy=POLICY, seed=0):
+def make_pool(policy=POLICY, seed=0, **options):
   pool = pool_factory.make_pool(
-      SUITE, envs_per_task=E, unroll_length=T, num_workers=2, seed=seed
+      SUITE,
+      envs_per_task=E,
+      unroll_length=T,
+      num_workers=2,
+      seed=seed,
+      **options,
   )
   pool.set_policy(policy, parameters())
   return pool
@@ -172,15 +177,7 @@ def test_tasks_cannot_rest():
 
 
 def test_training_episodes_may_be_cut():
-  pool = pool_factory.make_pool(
-      SUITE,
-      envs_per_task=E,
-      unroll_length=T,
-      num_workers=1,
-      seed=0,
-      train_episode_steps=7,
-  )
-  pool.set_policy(POLICY, parameters())
+  pool = make_pool(train_episode_steps=7)
   block = helpers.by_time(collect(pool, 8))
   assert block['episode_step'].max() == 6
   assert block['episode_end'][block['episode_step'] == 6].all()

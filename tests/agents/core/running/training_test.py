@@ -334,6 +334,22 @@ def test_a_stopped_run_leaves_the_handlers_as_they_were(tmp_path, monkeypatch):
   assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
+def test_a_signal_in_an_evaluation_saves_what_was_learned(
+    tmp_path, monkeypatch
+):
+  evaluate = training.Training._evaluate
+
+  def signalled(self, shown):
+    if self._env_steps:
+      signal.raise_signal(signal.SIGTERM)
+    return evaluate(self, shown)
+
+  monkeypatch.setattr(training.Training, '_evaluate', signalled)
+  with pytest.raises(SystemExit):
+    helpers.run(tmp_path / 'run', STEPS, checkpoint_every=2 * STEPS)
+  assert checkpoint_steps(tmp_path / 'run') == [INTERVAL]
+
+
 def test_a_checkpoint_by_time_does_not_change_the_run(
     finished, tmp_path, monkeypatch
 ):
