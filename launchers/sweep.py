@@ -16,30 +16,19 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import pathlib
-import shlex
 import typing
 
 from absl import flags
 from distillery.launchers.common import flag_utils
-from distillery.launchers.common import run_options
 from distillery.launchers.studies import jobs as study_jobs
 from distillery.launchers.studies import search_spaces
+from distillery.launchers.studies import study_flags
 
 if typing.TYPE_CHECKING:
   from distillery.launchers.studies import searches
 
-_LAUNCHER = flags.DEFINE_enum(
-    'launcher',
-    'run_distral',
-    study_jobs.LAUNCHERS,
-    'The launcher that makes the runs.',
-)
-_RUN_FLAGFILE = flag_utils.define_path(
-    'run_flagfile', '', 'The flagfile of all runs. Empty: none.'
-)
-_RUN_FLAGS = flags.DEFINE_string(
-    'run_flags', '', 'More flags of all runs, as one text.'
+_STUDY = study_flags.StudyFlags(
+    seeds='100', num_env_steps=1_000_000, output_dir='runs/sweep'
 )
 _SEARCH = flags.DEFINE_multi_string(
     'search',
@@ -60,35 +49,14 @@ _TRIALS = flags.DEFINE_integer(
     'The number of settings that are tried; a grid has its own number.',
     lower_bound=1,
 )
-_SEEDS = flags.DEFINE_list(
-    'seeds', ['100'], 'The seeds of each setting, with commas between them.'
-)
-_STEPS = flags.DEFINE_integer(
-    'num_env_steps',
-    1_000_000,
-    'The number of environment steps of a run, summed over all tasks.',
-    lower_bound=1,
-)
 _POLICY = flags.DEFINE_enum(
     'policy', 'task', ['task', 'shared'], 'The policy whose score counts.'
-)
-_METRIC = flags.DEFINE_enum(
-    'metric', 'success', ['success', 'return'], 'The score.'
 )
 _PRUNE = flags.DEFINE_bool(
     'prune',
     True,
     'Whether a setting is stopped after a third of its steps if it is below '
     'the median of the others at that step.',
-)
-_OUTPUT_DIR = flag_utils.define_path(
-    'output_dir', 'runs/sweep', 'The directory of the sweep.'
-)
-_PARALLEL = flags.DEFINE_integer(
-    'num_parallel',
-    0,
-    'The number of runs at a time; 0: one for each usable core.',
-    lower_bound=0,
 )
 
 
@@ -103,11 +71,8 @@ def main(_):
 
   sweep = _sweep()
   _check_flags(sweep)
-  output_dir = pathlib.Path(_OUTPUT_DIR.value)
-  output_dir.mkdir(parents=True, exist_ok=True)
-  search = searches.Search(
-      sweep, output_dir, _PARALLEL.value or run_options.usable_cores()
-  )
+  output_dir = _STUDY.make_output_dir()
+  search = searches.Search(sweep, output_dir, _STUDY.num_parallel)
   search.run(functools.partial(sweep_results.write, output_dir, sweep))
   print((output_dir / 'sweep.csv').read_text(), end='')
   print(f'Results are in {output_dir}')
@@ -120,18 +85,12 @@ def _sweep() -> searches.Sweep:
   if not _SEARCH.value:
     raise ValueError("search: got none, want at least one, 'name=1 2 3'.")
   sweep = searches.Sweep(
-      launcher=f'{_LAUNCHER.value}.py',
-      flagfile=_RUN_FLAGFILE.value
-      and str(pathlib.Path(_RUN_FLAGFILE.value).resolve()),
-      flags=tuple(shlex.split(_RUN_FLAGS.value)),
       space=search_spaces.parse_space(_SEARCH.value),
       sampler=_SAMPLER.value,
       num_trials=_TRIALS.value,
-      seeds=flag_utils.parse_seeds(_SEEDS.value),
-      num_env_steps=_STEPS.value,
       policy=_POLICY.value,
-      metric=_METRIC.value,
       prune=_PRUNE.value,
+      **_STUDY.settings(),
   )
   if sweep.sampler == 'grid':
     search_spaces.grid(sweep.space)  # Raises an error if a flag has a range.

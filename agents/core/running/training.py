@@ -5,8 +5,8 @@
 with evaluations, logs and checkpoints in between. The order of these is fixed.
 So the run of an on-policy agent is a function of its config and seed. It does
 not depend on the number of workers, nor on whether the run was killed and
-resumed. Samples from a replay are not reproducible, because Reverb's samplers
-take no seed.
+resumed from a checkpoint that came by steps. Samples from a replay are not
+reproducible, because Reverb's samplers take no seed.
 """
 
 import pathlib
