@@ -197,35 +197,34 @@ class UnrollActor(acme.Worker):
         are several policies, they do so in any case.
 
     Returns:
-      The number of steps, summed over environments and policies.
+      The number of steps, summed over environments and policies, with those of
+      random starts.
 
     Raises:
       ValueError: if a block has to be whole episodes, and is not.
     """
-    num_steps = 0
+    before = self._pool.num_steps
     for name, policy in self._policies.items():
       if name != self._acts:
         self._pool.set_policy(policy, self._parameters)
         self._acts = name
-      block, collected = self._collect(restart or len(self._policies) > 1)
+      block = self._collect(restart or len(self._policies) > 1)
       if self._needs_whole_episodes:
         whole_episodes.check_one_each(block)
       self._insert(name, block)
-      num_steps += collected
-    return num_steps
+    return self._pool.num_steps - before
 
-  def _collect(self, restart: bool) -> Tuple[Mapping[str, np.ndarray], int]:
-    """Collects a block; returns it, and the number of its new steps."""
+  def _collect(self, restart: bool) -> Mapping[str, np.ndarray]:
+    """Collects a block, in which solved tasks may rest."""
     resting = [] if restart else np.flatnonzero(self._rests).tolist()
     block = self._pool.collect(restart=restart, resting=resting)
-    num_tasks, num_steps, num_envs = block['reward'].shape
     if self._rest_blocks:
-      rests = np.zeros(num_tasks, np.int64)
+      rests = np.zeros(len(block['reward']), np.int64)
       solved = block['success'].any(axis=1).mean(axis=1) >= _SOLVED_SHARE
       rests[solved] = self._rest_blocks
       rests[resting] = self._rests[resting] - 1
       self._rests = rests
-    return block, (num_tasks - len(resting)) * num_steps * num_envs
+    return block
 
   def update(self) -> None:
     """Fetches the policy's variables from the learner."""

@@ -73,6 +73,15 @@ def check_train_episode_steps(train_episode_steps: Optional[int]) -> None:
     check_counts(train_episode_steps=train_episode_steps)
 
 
+def check_random_start_steps(random_start_steps: Any) -> None:
+  """Raises ValueError unless it is an integer that is not negative."""
+  if not _is_integer(random_start_steps) or random_start_steps < 0:
+    raise ValueError(
+        f'random_start_steps: got {random_start_steps!r}, want an integer of '
+        'at least 0'
+    )
+
+
 def check_same_layout(
     have: Mapping[str, np.ndarray], got: Mapping[str, np.ndarray]
 ) -> None:

@@ -77,6 +77,7 @@ class BatchPool:
     self._steps = np.zeros(self._shape, np.int64)
     self._success = np.zeros(self._shape, bool)
     self._num_blocks = 0
+    self._num_steps = 0
     self._must_restart = True
     self._episodes: List[pool_episodes.Episode] = []
     self._policy: Any = None
@@ -174,6 +175,7 @@ class BatchPool:
           noise[step],
       )
     self._num_blocks += 1
+    self._num_steps += block['reward'].size
     return block
 
   def _step(self, out: Dict[str, np.ndarray], noise: np.ndarray) -> None:
@@ -234,6 +236,11 @@ class BatchPool:
             self._seed, task, env, int(self._begun[task, env]) - 1
         ),
     )
+
+  @property
+  def num_steps(self) -> int:
+    """The number of steps that `collect` has taken."""
+    return self._num_steps
 
   def episodes(self) -> List[pool_episodes.Episode]:
     """Returns the training episodes that ended since the last call."""

@@ -19,6 +19,7 @@ def make_pool(
     seed: int,
     env_timeout_s: float = process_pool.ENV_TIMEOUT_S,
     train_episode_steps: Optional[int] = None,
+    random_start_steps: int = 0,
 ) -> AnyPool:
   """Makes a pool of environments of a suite's train tasks.
 
@@ -31,8 +32,10 @@ def make_pool(
     seed: the seed, which determines everything random in training.
     env_timeout_s: the seconds after which an environment is reported as
       hanging; see `process_pool.Pool`. It has no effect with a `make_batch`.
-    train_episode_steps: the number of steps after which a training episode is cut;
-      see `process_pool.Pool`.
+    train_episode_steps: the number of steps after which a training episode is
+      cut; see `process_pool.Pool`.
+    random_start_steps: the largest number of random steps before a training
+      episode; see `process_pool.Pool`. With a `make_batch` it must be 0.
 
   Returns:
     The pool.
@@ -41,6 +44,12 @@ def make_pool(
     ValueError: if an argument is out of range, or a task cannot be pickled.
   """
   if suite.make_batch is not None:
+    if random_start_steps:
+      raise ValueError(
+          f'random_start_steps: got {random_start_steps}, and the environments '
+          f'of {suite.name} are stepped as arrays, which have no random '
+          'starts; want 0'
+      )
     return batch_pool.BatchPool(
         suite,
         envs_per_task=envs_per_task,
@@ -58,4 +67,5 @@ def make_pool(
       action_spec=suite.action_spec,
       env_timeout_s=env_timeout_s,
       train_episode_steps=train_episode_steps,
+      random_start_steps=random_start_steps,
   )

@@ -44,6 +44,7 @@ class Pool:
       action_spec: specs.Array,
       env_timeout_s: float = ENV_TIMEOUT_S,
       train_episode_steps: Optional[int] = None,
+      random_start_steps: int = 0,
   ):
     """Starts the workers and returns without waiting for them.
 
@@ -65,6 +66,10 @@ class Pool:
       train_episode_steps: the number of steps after which `collect` cuts an episode,
         as by a time limit: the discount stays 1. None: only the environments
         end their episodes. `evaluate` never cuts an episode.
+      random_start_steps: the largest number of random steps before an episode
+        of `collect`, in every second environment of a task: after the reset it
+        takes one random action for 0 to so many steps. The episode begins where
+        they have led.
 
     Raises:
       ValueError: if an argument is out of range, or a task cannot be pickled.
@@ -79,6 +84,7 @@ class Pool:
     argument_checks.check_specs(observation_spec, action_spec)
     argument_checks.check_timeout(env_timeout_s)
     argument_checks.check_train_episode_steps(train_episode_steps)
+    argument_checks.check_random_start_steps(random_start_steps)
     self._plan = work_plan.Plan(
         tuple(tasks),
         int(envs_per_task),
@@ -88,6 +94,7 @@ class Pool:
         observation_spec.shape[0],
         action_spec,
         train_episode_steps,
+        random_start_steps,
     )
     self._block = shared_arrays.SharedArrays.create(self._plan.block_fields())
     self._views = {name: array.view() for name, array in self._block.items()}
@@ -96,6 +103,7 @@ class Pool:
     self._parameters: Optional[shared_arrays.SharedArrays] = None
     self._version = 0
     self._num_blocks = 0
+    self._block_steps = 0
     self._must_restart = True
     self._episodes: List[Episode] = []
     self._workers = workers.Workers(self._plan, self._block, env_timeout_s)
@@ -179,19 +187,31 @@ class Pool:
     self._workers.check_open('collect')
     if self._parameters is None:
       raise RuntimeError('Pool.collect: call set_policy first')
+    resting = frozenset(() if self._must_restart else resting)
     command = (
         'collect',
         self._num_blocks,
         self._version,
         bool(restart or self._must_restart),
-        frozenset(() if self._must_restart else resting),
+        resting,
     )
     finished = self._workers.ask([command] * self._plan.num_workers)
     self._num_blocks += 1
+    plan = self._plan
+    self._block_steps += (
+        (len(plan.tasks) - len(resting))
+        * plan.envs_per_task
+        * plan.unroll_length
+    )
     self._must_restart = False
     # Sorted by step, task and environment, so independent of the workers.
     self._episodes += [episode for _, _, episode in sorted(sum(finished, []))]
     return dict(self._views)
+
+  @property
+  def num_steps(self) -> int:
+    """The number of steps that `collect` has taken, with random starts."""
+    return self._block_steps + int(self._workers.control['random_steps'].sum())
 
   def episodes(self) -> List[Episode]:
     """Returns the training episodes that ended since the last call."""

@@ -14,7 +14,8 @@ import numpy as np
     _EVALUATION_ENVIRONMENT,
     _EVALUATION,
     _EVALUATION_NOISE,
-) = range(6)
+    _RANDOM_START,
+) = range(7)
 
 
 def _sequence(seed: int, *key: int) -> np.random.SeedSequence:
@@ -53,6 +54,25 @@ def episode_seed(seed: int, task: int, environment: int, episode: int) -> int:
     The seed, in [0, 2**31).
   """
   return _seed(seed, _EPISODE, task, environment, episode)
+
+
+def random_start_generator(
+    seed: int, task: int, environment: int, episode: int
+) -> np.random.Generator:
+  """Makes the generator of the random start of a training episode.
+
+  Args:
+    seed: the seed of the pool.
+    task: the index of the task.
+    environment: the index of the environment among those of its task.
+    episode: the number of the episode among those of its environment.
+
+  Returns:
+    The generator.
+  """
+  return np.random.default_rng(
+      _sequence(seed, _RANDOM_START, task, environment, episode)
+  )
 
 
 def evaluation_environment_seed(seed: int, task: int) -> int:

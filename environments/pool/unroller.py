@@ -76,6 +76,7 @@ class Unroller:
     self._stop_check = stop_check
     self._block = block
     self._begun, self._start = control['begun'], control['start']
+    self._random_steps = control['random_steps']
     self._shape = (
         len(units),
         work_plan.rows_per_unit(plan.envs_per_task),
@@ -209,14 +210,42 @@ class Unroller:
     self._begin[row.row] = step
     self._return[row.row] = 0.0
     self._success[row.row] = False
-    timestep = row.environment.reset(
-        seed=seeds.episode_seed(self._plan.seed, row.task, row.env, episode)
-    )
+    seed = seeds.episode_seed(self._plan.seed, row.task, row.env, episode)
+    timestep = row.environment.reset(seed=seed)
+    if self._plan.random_start_steps and row.env % 2:
+      timestep = self._start_randomly(row, episode, timestep)
+      if timestep.last():  # The random steps have ended the episode.
+        timestep = row.environment.reset(seed=seed)
     self._local['observation'][step, row.row] = (
         timestep_checks.first_observation(
             timestep, (self._plan.observation_size,)
         )
     )
+
+  def _start_randomly(
+      self,
+      row: environment_building.Row,
+      episode: int,
+      timestep: dm_env.TimeStep,
+  ) -> dm_env.TimeStep:
+    """Takes one random action for a random number of steps after a reset.
+
+    One action that is held goes far. Actions drawn anew at every step would
+    cancel out.
+
+    Returns:
+      The time step to begin with, of type FIRST; or LAST if the episode ended.
+    """
+    plan = self._plan
+    rng = seeds.random_start_generator(plan.seed, row.task, row.env, episode)
+    action = environment_building.random_action(plan.action_spec, rng)
+    for _ in range(rng.integers(plan.random_start_steps + 1)):
+      self._random_steps[row.task, row.env] += 1
+      timestep = row.environment.step(action)
+      timestep_checks.check_step(timestep, (plan.observation_size,))
+      if timestep.last():
+        return timestep
+    return dm_env.restart(timestep.observation)
 
   def _end_episode(
       self, row: environment_building.Row, step: int

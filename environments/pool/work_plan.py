@@ -123,6 +123,8 @@ class Plan:
     action_spec: the spec of an action, float32 [A] or a DiscreteArray.
     train_episode_steps: the number of steps after which an episode is cut, as by a
       time limit; None if only the environments end their episodes.
+    random_start_steps: the largest number of random steps before an episode of
+      every second environment.
   """
 
   tasks: Tuple[base.Task, ...]
@@ -133,6 +135,7 @@ class Plan:
   observation_size: int
   action_spec: specs.Array
   train_episode_steps: Optional[int] = None
+  random_start_steps: int = 0
 
   def block_fields(self) -> shared_arrays.Fields:
     """Returns the shapes and dtypes of the arrays of `Pool.collect`."""
@@ -158,7 +161,8 @@ class Plan:
     The parent sets `stop`. `progress` is described in progress.py. `cost` is
     the seconds a step of each task, 0 until measured. `begun` counts the
     episodes of each environment. `start` is the block's step at which the
-    present episode began, negative if in an earlier block.
+    present episode began, negative if in an earlier block. `random_steps`
+    counts the random steps before the episodes of each environment.
     """
     environments = (len(self.tasks), self.envs_per_task)
     return {
@@ -167,4 +171,5 @@ class Plan:
         'cost': ((len(self.tasks),), np.float64),
         'begun': (environments, np.int64),
         'start': (environments, np.int64),
+        'random_steps': (environments, np.int64),
     }

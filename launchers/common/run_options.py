@@ -98,6 +98,15 @@ class RunOptions:
       'that the suite gives them. Evaluations always do.',
       config_fields.NOT_NEGATIVE,
   )
+  random_start_steps: int = config_fields.field(
+      0,
+      'The largest number of random steps before a training episode. Every '
+      'second environment of a task takes one random action for 0 to so many '
+      'steps, and its episode begins there. So the policy sees states that it '
+      'would not reach. The steps count as environment steps. 0: episodes begin '
+      'after the reset. Evaluations always do.',
+      config_fields.NOT_NEGATIVE,
+  )
   device: devices.Device = config_fields.field(
       devices.DEFAULT,
       "The device of the learner: 'auto' (a GPU if there is one, else the "

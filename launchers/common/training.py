@@ -140,6 +140,7 @@ def run_experiment(
       checkpoint_every=run.checkpoint_every,
       checkpoint_minutes=run.checkpoint_minutes,
       train_episode_steps=run.train_episode_steps or None,
+      random_start_steps=run.random_start_steps,
       device=run.device,
       env_timeout_s=run.env_timeout_s,
   )

@@ -78,6 +78,8 @@ class ExperimentConfig:
     train_episode_steps: the number of steps after which a training episode is
       cut, as by a time limit. None: it has the suite's own limit. Evaluations
       always do.
+    random_start_steps: the largest number of random steps before a training
+      episode, see `process_pool.Pool`. They count as environment steps.
     make_networks: the function that makes the networks in place of the
       builder's `make_networks`. Its arguments are the description of the tasks,
       `agent_config` and a seed. The networks must have the parts that the
@@ -99,6 +101,7 @@ class ExperimentConfig:
   device: devices.Device = devices.DEFAULT
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
   train_episode_steps: Optional[int] = None
+  random_start_steps: int = 0
   make_networks: Optional[MakeNetworks] = None
 
   def __post_init__(self) -> None:
@@ -116,11 +119,31 @@ class ExperimentConfig:
       )
       config_fields.require(self, config_fields.SEED, 'seed')
       self._check_train_episode_steps()
+      self._check_random_starts()
       self._check_rest()
     except ValueError:
       # The directory was made for this run, so it is removed again.
       with self.run_dir.kept_once_stepped():
         raise
+
+  def _check_random_starts(self) -> None:
+    steps, suite = self.random_start_steps, self.suite
+    config_fields.require(
+        self, config_fields.NOT_NEGATIVE, 'random_start_steps'
+    )
+    if steps and suite.make_batch is not None:
+      raise ValueError(
+          f'random_start_steps={steps}: the environments of {suite.name} are '
+          'stepped as arrays and have no random starts; want 0.'
+      )
+    if steps and suite.horizon:
+      left = suite.horizon - (self.train_episode_steps or suite.horizon)
+      if steps > left:
+        raise ValueError(
+            f'random_start_steps={steps}: an episode of {suite.name} ends '
+            f'after {suite.horizon} steps, and random steps count. Want at '
+            f'most {left}, or a smaller train_episode_steps.'
+        )
 
   def _check_rest(self) -> None:
     if self.rest_blocks and self.suite.make_batch is not None:
@@ -208,6 +231,7 @@ def make_pool(
       seed=seed,
       env_timeout_s=config.env_timeout_s,
       train_episode_steps=config.train_episode_steps,
+      random_start_steps=config.random_start_steps,
   )
 
 
@@ -279,6 +303,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
       'seed': config.seed,
       'num_env_steps': config.num_env_steps,
       'train_episode_steps': config.train_episode_steps,
+      'random_start_steps': config.random_start_steps,
       'num_workers': config.num_workers,
       'evaluate_every': config.evaluate_every,
       'evaluation_episodes': config.evaluation_episodes,

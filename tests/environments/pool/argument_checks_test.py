@@ -22,6 +22,7 @@ import pytest
         ({'tasks': fakes.point_mass_suite(1).tasks * 2}, 'more than once'),
         ({'env_timeout_s': 0.0}, 'env_timeout_s: got 0'),
         ({'train_episode_steps': 0}, 'train_episode_steps: got 0'),
+        ({'random_start_steps': -1}, 'random_start_steps: got -1'),
         (
             {'observation_spec': fakes.Grid(0, seed=0).action_spec()},
             'observation_spec: got',

@@ -171,6 +171,17 @@ def test_a_restored_pool_continues_like_a_restarted_one():
     other.restore({**state, 'episodes_begun': np.zeros((4, 2)).tolist()})
 
 
+def test_steps_are_counted():
+  pool = make_pool()
+  collect(pool, 3)
+  assert pool.num_steps == 3 * len(SUITE.train_tasks) * T * E
+
+
+def test_there_are_no_random_starts():
+  with pytest.raises(ValueError, match='random_start_steps: got 3, .*arrays'):
+    make_pool(random_start_steps=3)
+
+
 def test_tasks_cannot_rest():
   with pytest.raises(ValueError, match='stepped as arrays cannot rest'):
     make_pool().collect(resting=[0])

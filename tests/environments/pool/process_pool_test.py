@@ -3,7 +3,9 @@
 import json
 
 from distillery.environments import fakes
+from distillery.environments.pool import environment_building
 from distillery.environments.pool import process_pool
+from distillery.environments.pool import seeds
 from helpers import pool_helpers as helpers
 import numpy as np
 import pytest
@@ -361,6 +363,65 @@ def test_training_episodes_may_be_cut_and_evaluations_are_not():
   assert [episode.length for episode in evaluated] == [HORIZON] * 2
 
 
+def random_start(task, env, episode, limit):
+  """The displacement of a point mass, and the number of random steps."""
+  rng = seeds.random_start_generator(0, task, env, episode)
+  spec = fakes.PointMass((0.0, 0.0), seed=0).action_spec()
+  action = environment_building.random_action(spec, rng)
+  num_steps = rng.integers(limit + 1)
+  return fakes.PointMass.STEP_SIZE * num_steps * action, num_steps
+
+
+def test_every_second_environment_may_start_randomly():
+  suite = fakes.point_mass_suite(2)
+  policy, parameters = helpers.GaussianPolicy(), helpers.parameters_for(2)
+  options = dict(envs_per_task=3, num_workers=2, train_episode_steps=20)
+
+  def collect(**more):
+    with helpers.make_pool(suite, **options, **more) as pool:
+      pool.set_policy(policy, parameters)
+      block = helpers.copy(pool.collect())
+      return block, pool.num_steps, pool.episodes()
+
+  plain, num_plain, plain_episodes = collect()
+  block, num_steps, episodes = collect(random_start_steps=7)
+  assert num_plain == 2 * 40 * 3
+  for name, array in plain.items():
+    np.testing.assert_array_equal(block[name][:, :, ::2], array[:, :, ::2])
+  # The first two episodes of each environment, at the steps 0 and 20.
+  np.testing.assert_array_equal(block['episode_step'], plain['episode_step'])
+  moved = block['observation'][:, ::20, 1] - plain['observation'][:, ::20, 1]
+  starts = [
+      [random_start(task, 1, episode, 7) for episode in range(3)]
+      for task in range(2)
+  ]
+  for task, episode in np.ndindex(2, 2):
+    np.testing.assert_allclose(
+        moved[task, episode], starts[task][episode][0], atol=1e-5
+    )
+  # The third episode has begun too, for the next block.
+  taken = [[number for _, number in each] for each in starts]
+  assert num_steps == num_plain + np.sum(taken)
+  assert len(set(np.ravel(taken))) > 1
+  assert [e.length for e in episodes] == [e.length for e in plain_episodes]
+
+
+def test_an_episode_that_random_steps_end_begins_after_the_reset():
+  suite = fakes.point_mass_suite(1, horizon=1)
+  policy, parameters = helpers.GaussianPolicy(), helpers.parameters_for(1)
+  blocks = []
+  for random_start_steps in (0, 9):
+    with helpers.make_pool(
+        suite, envs_per_task=2, random_start_steps=random_start_steps
+    ) as pool:
+      pool.set_policy(policy, parameters)
+      blocks.append(helpers.copy(pool.collect()))
+      extra = pool.num_steps - 2 * 40
+  # Nine of ten episodes have had one random step.
+  assert 20 < extra < 41
+  helpers.assert_equal_blocks(*blocks)
+
+
 @pytest.mark.parametrize('num_workers', [1, 3])
 def test_tasks_rest_and_their_part_of_the_block_stays(num_workers):
   suite = fakes.point_mass_suite(2)
@@ -374,7 +435,9 @@ def test_tasks_rest_and_their_part_of_the_block_stays(num_workers):
     # No task rests in the first block, as there is nothing that could stay.
     first = helpers.copy(pool.collect(resting=[1]))
     assert not pool.episodes()
+    assert pool.num_steps == 2 * 40 * 3
     second = helpers.copy(pool.collect(resting=[1]))
+    assert pool.num_steps == 3 * 40 * 3
     assert {episode.task for episode in pool.episodes()} == {
         suite.tasks[0].name
     }

@@ -193,6 +193,26 @@ def test_training_episodes_longer_than_the_suites_are_refused(tmp_path):
   assert setup.agent_spec(config).horizon == suite.horizon - 1
 
 
+def test_random_starts_have_to_fit_into_an_episode(tmp_path):
+  suite = helpers.make_suite()
+  limits = dict(train_episode_steps=suite.horizon - 3)
+  with pytest.raises(ValueError, match='^random_start_steps=4: .*at most 3,'):
+    config_of(tmp_path / 'run', random_start_steps=4, **limits)
+  with pytest.raises(ValueError, match='^random_start_steps=1: .*at most 0,'):
+    config_of(tmp_path / 'run', random_start_steps=1)
+  assert not (tmp_path / 'run').exists()
+  config = config_of(tmp_path / 'run', random_start_steps=3, **limits)
+  with setup.make_pool(config, num_workers=1, seed=0) as pool:
+    assert pool.num_steps == 0
+
+
+def test_tasks_that_are_stepped_as_arrays_have_no_random_starts(tmp_path):
+  suite = dataclasses.replace(helpers.make_suite(), make_batch=print)
+  with pytest.raises(ValueError, match='^random_start_steps=1: .*as arrays'):
+    config_of(tmp_path / 'run', random_start_steps=1, suite=suite)
+  assert not (tmp_path / 'run').exists()
+
+
 def test_tasks_that_are_stepped_as_arrays_cannot_rest(tmp_path):
   agent = dataclasses.replace(helpers.AGENT, rest_blocks=2)
   suite = dataclasses.replace(helpers.make_suite(), make_batch=print)
