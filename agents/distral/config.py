@@ -100,6 +100,13 @@ class DistralConfig:
       'probabilities is clipped to [1 - epsilon, 1 + epsilon].',
       config_fields.POSITIVE,
   )
+  target_kl: float = config_fields.field(
+      0.0,
+      'The largest KL between the policy that acted in a block and a task '
+      'policy, in nats, as the mean over a minibatch. A task policy that is '
+      'farther away is moved back until it is near enough. 0: no limit.',
+      config_fields.NOT_NEGATIVE,
+  )
   learning_rate: float = shared_fields.learning_rate(
       3e-4, 'Adam for the policies'
   )
@@ -221,6 +228,7 @@ class DistralConfig:
         ('num_minibatches', 1),
         ('narrowing_steps', 0),
         ('rest_blocks', 0),
+        ('target_kl', 0.0),
         ('optimization', 'joint'),
         ('centroid_cost', 0.0),
         ('shared_observes_task', False),

@@ -340,6 +340,13 @@ class DistralLearner(learners.Learner):
     # The advantages were divided by their deviation. The other term is divided
     # by it too, so that the costs stay in units of the task's reward.
     loss = terms.policy_gradient + batch.objective_scale * terms.direct
+    if config.target_kl:
+      loss = losses.held_near_behaviour(
+          loss,
+          task_policy.log_prob(batch.action),
+          batch.behaviour_log_prob,
+          config.target_kl,
+      )
     if config.centroid_cost:
       loss += config.centroid_cost * losses.centroid_loss(
           task_policy, shared_policy

@@ -228,6 +228,49 @@ def centroid_loss(
   return tfd.kl_divergence(frozen, shared_policy)
 
 
+def held_near_behaviour(
+    loss: tf.Tensor,
+    log_prob: tf.Tensor,
+    behaviour_log_prob: tf.Tensor,
+    target_kl: float,
+) -> tf.Tensor:
+  """Lets a task policy that has moved too far come back.
+
+  With w = pi_k(a|s) / mu(a|s) and the policy mu that acted, w - 1 - log w is an
+  unbiased estimate of KL(mu || pi_k) that is never negative. Its mean over the
+  samples of a task is the task's distance.
+
+    loss_k = loss_k           if the distance of k is at most target_kl
+             w - 1 - log w    otherwise
+
+  Clipping alone does not bound the distance: it stops the gradient of the
+  samples beyond the bound, but those of the other samples, and of pi_0, move
+  the policy on.
+
+  Args:
+    loss: the loss of every sample, `[K, N]`.
+    log_prob: log pi_k(a|s), `[K, N]`.
+    behaviour_log_prob: log mu(a|s), `[K, N]`.
+    target_kl: the largest distance, nats; greater than 0.
+
+  Returns:
+    The loss of every sample, `[K, N]`.
+
+  Raises:
+    ValueError: if the shapes disagree.
+  """
+  checks.same_shape(
+      'held_near_behaviour',
+      loss=loss,
+      log_prob=log_prob,
+      behaviour_log_prob=behaviour_log_prob,
+  )
+  log_ratio = log_prob - tf.stop_gradient(behaviour_log_prob)
+  kl = tf.exp(log_ratio) - 1.0 - log_ratio
+  distance = tf.reduce_mean(kl, axis=1, keepdims=True)
+  return tf.where(distance > target_kl, kl, loss)
+
+
 def value_loss(value: tf.Tensor, value_target: tf.Tensor) -> tf.Tensor:
   """Computes (V_k(s) - sg(G))^2 / 2.
 

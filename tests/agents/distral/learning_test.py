@@ -255,6 +255,18 @@ def test_a_centroid_cost_moves_pi_0_alone_to_the_centroid(architecture):
     np.testing.assert_allclose(found, before, rtol=1e-5, atol=1e-7)
 
 
+def test_a_target_kl_holds_task_policies_near_the_one_that_acted():
+  kl = {}
+  for target_kl in (0.0, 0.01):
+    config = small.make_config(
+        num_epochs=100, learning_rate=3e-3, target_kl=target_kl
+    )
+    _, learner = small.run(config)
+    kl[target_kl] = learner.metrics['kl_to_behaviour']
+  assert kl[0.0] > 0.05
+  assert kl[0.01] < 0.02
+
+
 def scale_of(config, networks, block):
   """1 / deviation of each task's advantages."""
   _, value, target = reference_gradients(config, networks, block)

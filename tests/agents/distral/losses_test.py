@@ -106,6 +106,32 @@ def test_policy_loss_by_hand(name, direct):
   assert terms.is_clipped.numpy().all()
 
 
+def test_a_task_that_has_moved_too_far_is_moved_back():
+  # Of two tasks with two samples each, the second one has moved.
+  log_prob = tf.Variable([[0.1, 0.0], [0.5, -0.3]])
+  behaviour = tf.zeros([2, 2])
+  loss = tf.Variable([[1.0, 2.0], [3.0, 4.0]])
+  kl = np.exp(log_prob) - 1.0 - log_prob.numpy()
+  assert kl[0].mean() < 0.01 < 0.07 < kl[1].mean() < 0.1
+  with tf.GradientTape() as tape:
+    held = losses.held_near_behaviour(
+        loss, log_prob + 0.0, behaviour, target_kl=0.07
+    )
+  np.testing.assert_allclose(held, [loss[0], kl[1]], rtol=1e-5)
+  of_loss, of_log_prob = tape.gradient(held, (loss, log_prob))
+  np.testing.assert_array_equal(of_loss, [[1.0, 1.0], [0.0, 0.0]])
+  # A step against w - 1 makes log w smaller where it is positive.
+  np.testing.assert_allclose(
+      of_log_prob,
+      [[0.0, 0.0], np.exp([0.5, -0.3]) - 1.0],
+      rtol=1e-5,
+  )
+  np.testing.assert_array_equal(
+      losses.held_near_behaviour(loss, log_prob, behaviour, target_kl=0.1),
+      loss,
+  )
+
+
 def test_centroid_and_value_loss_by_hand():
   np.testing.assert_allclose(
       losses.centroid_loss(categorical(P), categorical(Q)), [[KL]]
