@@ -176,7 +176,8 @@ class UnrollActor(acme.Worker):
       needs_whole_episodes: whether each block has to be one whole episode of
         each environment.
       rest_blocks: the number of blocks for which a task rests after a block in
-        which it was solved. Its part of the blocks stays what it was.
+        which it was solved. Its part of the blocks stays what it was. If all
+        tasks would rest, none does.
     """
     self._rest_blocks = rest_blocks
     # For each task the number of blocks for which it still rests. Empty: none.
@@ -223,6 +224,8 @@ class UnrollActor(acme.Worker):
       solved = block['success'].any(axis=1).mean(axis=1) >= _SOLVED_SHARE
       rests[solved] = self._rest_blocks
       rests[resting] = self._rests[resting] - 1
+      if rests.all():  # There is no other task that could get the steps.
+        rests[:] = 0
       self._rests = rests
     return block
 

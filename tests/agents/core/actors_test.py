@@ -347,3 +347,6 @@ def test_a_solved_task_rests_and_its_steps_are_not_counted():
   pool.solved[:] = False
   assert [actor.collect() for _ in range(4)] == [50, 50, 100, 100]
   assert len(inserted) == 11
+  # If both were solved, there would be nothing to do.
+  pool.solved[:] = True
+  assert [actor.collect() for _ in range(3)] == [100, 100, 100]
