@@ -50,6 +50,7 @@ class AdaptationOptions:
   """The options of the adaptation."""
 
   run_dir: str = run_options.trained_run_field()
+  checkpoint: str = run_options.checkpoint_field()
   num_trajectories: int = config_fields.field(
       8,
       'The number of successive trajectories of each task.',
@@ -80,7 +81,7 @@ def main(_):
   if not tasks:
     raise ValueError(f'{suite.name} has no {options.split} tasks.')
   run_dir = pathlib.Path(options.run_dir)
-  loaded = checkpoints.load_policy(run_dir, 'task')
+  loaded = checkpoints.load_policy(run_dir, 'task', options.checkpoint)
   adapter = _ADAPTERS[config['agent']](loaded, len(tasks), config)
   with process_pool.Pool(
       # The unroll is a whole episode, as it was in training.

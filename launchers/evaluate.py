@@ -6,8 +6,8 @@ Actions are deterministic (in mazes they are sampled, as the benchmark of mazes
 wants it). A task is solved if any step is a success. Environments and seeds are
 not those of training. With 50 episodes of each task, each of Meta-World's 50
 goals occurs once. Writes the results, which are also printed, to
-<run_dir>/evaluation_<policy>.csv (with --suite, to
-evaluation_<policy>_<suite>.csv). Needs no TensorFlow.
+<run_dir>/evaluation_<policy>.csv (with another --checkpoint than the last one, or
+another --suite, their names follow that of the policy). Needs no TensorFlow.
 """
 
 import dataclasses
@@ -39,6 +39,7 @@ class EvaluationOptions:
       "The policy: 'task' (the policies of the tasks), 'shared' (the shared "
       "policy) or 'random' (uniformly random actions, for comparison).",
   )
+  checkpoint: str = run_options.checkpoint_field()
   suite: str = config_fields.field(
       '',
       'Another suite with the same number of tasks. Empty: the suite of the '
@@ -61,16 +62,20 @@ def main(_):
   run_dir = pathlib.Path(options.run_dir)
   config, suite = trained_suites.read(options.run_dir)
   name = options.policy
+  is_random = options.policy == 'random'
+  if options.checkpoint != 'last' and not is_random:
+    name += f'_{options.checkpoint}'
   if options.suite:
     suite = _other_suite(suite, options.suite, config['seed'])
     name += f'_{options.suite.replace("/", "-")}'
-  is_random = options.policy == 'random'
   if is_random:
     loaded = loaded_policy.LoadedPolicy(
         baselines.random_policy(suite.action_spec), {}, env_steps=0, wall_s=0.0
     )
   else:
-    loaded = checkpoints.load_policy(run_dir, options.policy)
+    loaded = checkpoints.load_policy(
+        run_dir, options.policy, options.checkpoint
+    )
   with pool_factory.make_pool(
       suite,
       envs_per_task=1,

@@ -26,6 +26,7 @@ class FilmOptions:
   """The options of the film."""
 
   run_dir: str = run_options.trained_run_field()
+  checkpoint: str = run_options.checkpoint_field()
   policy: Literal['task', 'shared'] = config_fields.field(
       'task', 'The policy that acts.'
   )
@@ -62,7 +63,9 @@ def main(_):
     raise ValueError(f'task: got {name!r}, want one of {", ".join(names)}')
   index = names.index(name)
   batch = suite.make_batch([suite.train_tasks[index]])
-  loaded = checkpoints.load_policy(options.run_dir, options.policy)
+  loaded = checkpoints.load_policy(
+      options.run_dir, options.policy, options.checkpoint
+  )
   frames, total = _episode(batch, loaded, index, options.seed)
   maze_pictures.save(options.output, frames)
   print(

@@ -18,6 +18,11 @@ def _is_address(value: str) -> bool:
 _ADDRESS = config_fields.Check(
     '{name} must be HOST:PORT, got {value!r}.', _is_address
 )
+_CHECKPOINT = config_fields.Check(
+    "{name} must be 'last', 'best' or a number of environment steps, got "
+    '{value!r}.',
+    lambda value: value in ('last', 'best') or value.isdecimal(),
+)
 # The number of characters of the suite in a run directory's name.
 _MAX_SUITE_LENGTH = 40
 
@@ -36,6 +41,16 @@ def num_workers_field() -> int:
 def trained_run_field() -> str:
   """Returns the option of the directory of a run that has trained."""
   return config_fields.field('', 'The directory of the run.', is_path=True)
+
+
+def checkpoint_field() -> str:
+  """Returns the option of the checkpoint that a policy is loaded from."""
+  return config_fields.field(
+      'last',
+      "The checkpoint: 'last', 'best' (that of the evaluation with the largest "
+      'mean score), or the environment steps of one that is kept.',
+      _CHECKPOINT,
+  )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from distillery.agents.core.run_files import checkpoint_writing
+from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import run_directory
 from distillery.environments import suites
 from distillery.launchers.common import flag_utils
@@ -134,6 +135,28 @@ def test_prints_and_writes_a_table(run_dir, tmp_path):
   assert rows_of(run_dir / 'evaluation_shared.csv') == rows
 
 
+def test_the_best_checkpoint_is_evaluated(run_dir, tmp_path):
+  loaded = checkpoints.load_policy(run_dir, 'shared')
+  checkpoint_writing.write_best(
+      run_dir,
+      70,
+      {'shared': loaded.policy},
+      loaded.parameters,
+      {'env_steps': 70, 'wall_s': 2.0},
+  )
+  result = run_evaluate(
+      '--run_dir=run',
+      '--policy=shared',
+      '--checkpoint=best',
+      '--episodes_per_task=1',
+      cwd=tmp_path,
+  )
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout.startswith('after 70 steps of training\n')
+  rows = rows_of(run_dir / 'evaluation_shared_best.csv')
+  assert [row['env_steps'] for row in rows] == ['70', '70']
+
+
 def test_random_actions_are_measured_by_the_same_protocol(run_dir, tmp_path):
   result = run_evaluate(
       '--run_dir=run', '--policy=random', '--episodes_per_task=1', cwd=tmp_path
@@ -189,6 +212,16 @@ FAULTS = {
         [],
         'all checkpoints in run/checkpoints are damaged: '
         'policy.npz is not what was written',
+    ),
+    'no such checkpoint': (
+        None,
+        ['--checkpoint=5'],
+        "checkpoint: got '5', and run keeps last, best or the steps 100.",
+    ),
+    'a checkpoint misspelt': (
+        None,
+        ['--checkpoint=bset'],
+        "checkpoint must be 'last', 'best' or a number .* got 'bset'",
     ),
     'no such policy': (None, ['--policy=tsak'], 'tsak.*task\\|shared'),
     'no episodes': (None, ['--episodes_per_task=0'], 'episodes_per_task'),

@@ -5,7 +5,7 @@ import json
 import os
 import pathlib
 import shutil
-from typing import Any, Callable, Iterator, Mapping, Optional
+from typing import Any, Callable, Iterator, Mapping, Optional, Tuple, Type
 
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import folders
@@ -41,21 +41,13 @@ def begin(
   """
   import tensorflow as tf
 
-  folder = pathlib.Path(run_dir) / 'checkpoints'
-  folders.make(folder)
-  for litter in folder.glob('*.tmp'):
-    folders.remove(litter)
-  aside = folder / f'{env_steps:012d}.tmp'
-  aside.mkdir()
-  with _all_or_nothing(aside):
+  aside = _make_aside(run_dir / 'checkpoints', env_steps)
+  with _all_or_nothing(aside, (OSError, tf.errors.OpError)):
     tf.train.Checkpoint(**checkpointables).write(str(aside / 'variables'))
-    np.savez(aside / 'policy.npz', **parameters)
-    _write_json(
-        aside / 'policies.json',
-        {name: policy.to_json() for name, policy in policies.items()},
-    )
-    _write_json(
-        aside / 'state.json',
+    _write_policies(
+        aside,
+        policies,
+        parameters,
         {**state, 'variables': checkpoints.shapes(checkpointables)},
     )
   return aside
@@ -86,21 +78,7 @@ def finish(
       replay = write_replay()
       (aside / 'replay').mkdir()
       folders.move(replay, aside / 'replay' / replay.name)
-    _write_json(
-        aside / 'manifest.json',
-        {
-            path.relative_to(aside).as_posix(): checkpoints.sha256(path)
-            for path in sorted(aside.rglob('*'))
-            if path.is_file()
-        },
-    )
-    for path in aside.rglob('*'):
-      _sync(path)
-    _sync(aside)
-    if os.path.lexists(final):
-      folders.remove(final)
-    os.rename(aside, final)
-    _sync(final.parent)
+    _publish(aside, final)
   found = checkpoints.paths(final.parent)
   # Checkpoints with more steps are damaged: the run was resumed from before
   # them.
@@ -110,14 +88,101 @@ def finish(
   return final
 
 
-@contextlib.contextmanager
-def _all_or_nothing(aside: pathlib.Path) -> Iterator[None]:
-  """Deletes the directory and raises an OSError if it cannot be written."""
-  import tensorflow as tf
+def write_best(
+    run_dir: pathlib.Path,
+    env_steps: int,
+    policies: Mapping[str, acting.AnyPolicy],
+    parameters: Mapping[str, np.ndarray],
+    state: Mapping[str, Any],
+) -> None:
+  """Writes the policies of the best evaluation, in place of the ones before.
 
+  Args:
+    run_dir: the directory of the run.
+    env_steps: the environment steps so far; they name the folder.
+    policies: the acting policies, by name ('task', 'shared').
+    parameters: the acting policies' parameters, arrays by name.
+    state: the steps, the time and the score, as JSON.
+
+  Raises:
+    OSError: if it cannot be written (a full disk); nothing is left of it.
+  """
+  aside = _make_aside(run_dir / 'best', env_steps)
+  final = aside.with_suffix('')
+  with _all_or_nothing(aside):
+    _write_policies(aside, policies, parameters, state)
+    _publish(aside, final)
+  for path in checkpoints.paths(final.parent):
+    if path != final:
+      folders.remove(path)
+
+
+def drop_best_after(run_dir: pathlib.Path, env_steps: int) -> None:
+  """Deletes the policies of the best evaluation if they have more steps."""
+  for path in checkpoints.paths(run_dir / 'best'):
+    if checkpoints.env_steps(path) > env_steps:
+      folders.remove(path)
+
+
+def _make_aside(folder: pathlib.Path, env_steps: int) -> pathlib.Path:
+  """Makes a temporary directory, after deleting those of earlier writers."""
+  folders.make(folder)
+  for litter in folder.glob('*.tmp'):
+    folders.remove(litter)
+  aside = folder / f'{env_steps:012d}.tmp'
+  aside.mkdir()
+  return aside
+
+
+def _write_policies(
+    aside: pathlib.Path,
+    policies: Mapping[str, acting.AnyPolicy],
+    parameters: Mapping[str, np.ndarray],
+    state: Mapping[str, Any],
+) -> None:
+  np.savez(aside / 'policy.npz', **parameters)
+  _write_json(
+      aside / 'policies.json',
+      {name: policy.to_json() for name, policy in policies.items()},
+  )
+  _write_json(aside / 'state.json', state)
+
+
+def _publish(aside: pathlib.Path, final: pathlib.Path) -> None:
+  """Writes the manifest, and gives the directory its name."""
+  _write_json(
+      aside / 'manifest.json',
+      {
+          path.relative_to(aside).as_posix(): checkpoints.sha256(path)
+          for path in sorted(aside.rglob('*'))
+          if path.is_file()
+      },
+  )
+  for path in aside.rglob('*'):
+    _sync(path)
+  _sync(aside)
+  if os.path.lexists(final):
+    folders.remove(final)
+  os.rename(aside, final)
+  _sync(final.parent)
+
+
+@contextlib.contextmanager
+def _all_or_nothing(
+    aside: pathlib.Path, errors: Tuple[Type[Exception], ...] = (OSError,)
+) -> Iterator[None]:
+  """Deletes the directory and raises an OSError if it cannot be written.
+
+  Args:
+    aside: the directory.
+    errors: the errors that say so.
+
+  Yields:
+    None.
+  """
   try:
     yield
-  except (OSError, tf.errors.OpError) as error:
+  except errors as error:
     shutil.rmtree(aside, ignore_errors=True)
     raise OSError(
         f'cannot write checkpoint {aside.with_suffix("")}: {error}'

@@ -9,6 +9,9 @@ A checkpoint is a directory `checkpoints/<env steps>/`:
   replay/        Reverb's tables, if the agent keeps its replay
   manifest.json  SHA-256 of each of the files above
 
+`best/<env steps>/` has the policies of the best evaluation, without variables
+and replay, so no run can be resumed from it.
+
 `checkpoint_writing` writes a temporary directory and renames it. No file points
 to the newest checkpoint. It is found by scanning for the newest directory whose
 files agree with its manifest.
@@ -27,10 +30,14 @@ from distillery.agents.core.run_files import user_paths
 from distillery.networks import acting
 import numpy as np
 
-_FILES = {'variables.index', 'policy.npz', 'policies.json', 'state.json'}
+# What a policy needs to act, and what a run needs to be resumed.
+_POLICY_FILES = {'policy.npz', 'policies.json', 'state.json'}
+_FILES = _POLICY_FILES | {'variables.index'}
 
 
-def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
+def newest(
+    run_dir: pathlib.Path, whole: bool = True, folder_name: str = 'checkpoints'
+) -> Optional[pathlib.Path]:
   """Returns a run's newest whole checkpoint, and warns of damaged newer ones.
 
   A checkpoint is whole if its files agree with its manifest.
@@ -39,6 +46,7 @@ def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
     run_dir: the directory of the run.
     whole: whether all files are checked; if not, those that a policy needs to
       act.
+    folder_name: 'checkpoints', or 'best', in which `whole` must be false.
 
   Returns:
     The checkpoint's directory; None if there is no checkpoint.
@@ -48,7 +56,7 @@ def newest(run_dir: pathlib.Path, whole: bool = True) -> Optional[pathlib.Path]:
     OSError: if their folder is a link to nothing, such as on a disk that is not
       mounted.
   """
-  folder = pathlib.Path(user_paths.expand(run_dir)) / 'checkpoints'
+  folder = pathlib.Path(user_paths.expand(run_dir)) / folder_name
   if folder.is_symlink() and not folder.exists():
     raise OSError(
         f'{folder} is a link to {os.path.realpath(folder)}, which does '
@@ -157,24 +165,25 @@ def variables(checkpointables: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def load_policy(
-    run_dir: pathlib.Path, which: str = 'task'
+    run_dir: pathlib.Path, which: str = 'task', checkpoint: str = 'last'
 ) -> loaded_policy.LoadedPolicy:
-  """Loads a policy from a run's newest whole checkpoint, with NumPy alone.
+  """Loads a policy from a checkpoint of a run, with NumPy alone.
 
   Args:
     run_dir: the directory of the run.
     which: the name of the policy, 'task' or 'shared'.
+    checkpoint: 'last', the newest checkpoint; 'best', the one of the best
+      evaluation; or the environment steps of a checkpoint that is kept.
 
   Returns:
     The policy with its parameters.
 
   Raises:
-    ValueError: if there is no whole checkpoint, or it has no such policy.
+    ValueError: if there is no such checkpoint that is whole, or it has no such
+      policy.
     OSError: as `newest`.
   """
-  path = newest(run_dir, whole=False)
-  if path is None:
-    raise ValueError(f'no checkpoint in {run_dir} yet.')
+  path = _choose(pathlib.Path(user_paths.expand(run_dir)), checkpoint)
   policies = json.loads((path / 'policies.json').read_text())
   if which not in policies:
     raise ValueError(
@@ -189,6 +198,34 @@ def load_policy(
         state['env_steps'],
         state['wall_s'],
     )
+
+
+def _choose(run_dir: pathlib.Path, checkpoint: str) -> pathlib.Path:
+  """Returns the checkpoint that a user has chosen; see `load_policy`."""
+  if checkpoint == 'last':
+    path = newest(run_dir, whole=False)
+    if path is None:
+      raise ValueError(f'no checkpoint in {run_dir} yet.')
+    return path
+  if checkpoint == 'best':
+    path = newest(run_dir, whole=False, folder_name='best')
+    if path is None:
+      raise ValueError(f'no evaluation in {run_dir} yet, so none is the best.')
+    return path
+  kept = {
+      str(env_steps(path)): path
+      for folder in ('best', 'checkpoints')
+      for path in paths(run_dir / folder)
+  }
+  if checkpoint not in kept:
+    raise ValueError(
+        f'checkpoint: got {checkpoint!r}, and {run_dir} keeps last, best or '
+        f'the steps {", ".join(sorted(kept, key=int)) or "of none"}.'
+    )
+  fault = _fault(kept[checkpoint], whole=False)
+  if fault:
+    raise ValueError(f'checkpoint {kept[checkpoint]} is damaged: {fault}.')
+  return kept[checkpoint]
 
 
 def shapes(checkpointables: Mapping[str, Any]) -> Dict[str, str]:
@@ -210,10 +247,11 @@ def _fault(path: pathlib.Path, whole: bool) -> str:
     manifest = dict(json.loads((path / 'manifest.json').read_text()))
   except (OSError, TypeError, ValueError) as error:
     return f'manifest.json: {error}'
-  if not _FILES <= set(manifest):
-    return f'manifest.json lacks {sorted(_FILES - set(manifest))}'
+  needed = _FILES if whole else _POLICY_FILES
+  if not needed <= set(manifest):
+    return f'manifest.json lacks {sorted(needed - set(manifest))}'
   for name, digest in manifest.items():
-    if whole or name in _FILES:
+    if whole or name in needed:
       if not (path / name).exists():
         return f'{name} is missing'
       if sha256(path / name) != digest:

@@ -20,6 +20,7 @@ _WRITTEN = (
     'evaluation*.csv',
     'adaptation_*.csv',
     'learning_curve.png',
+    'best',
     *FOLDERS,
 )
 # These may be overwritten if the lock says that their run ended before its

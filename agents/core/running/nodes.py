@@ -14,6 +14,7 @@ from distillery.agents.core import evaluation
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display
 from distillery.agents.core.running import agent_parts
+from distillery.agents.core.running import best_policies
 from distillery.agents.core.running import metrics
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
@@ -308,13 +309,14 @@ class EvaluatorNode:
         env_steps,
         config.suite.score,
     )
+    best = best_policies.BestPolicies(config.run_dir, config.suite.score)
     last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
         progress = self._learner.progress()
         now, finished = progress['env_steps'], progress['finished']
         if now > last and (finished or now // every > last // every):
-          self._evaluate(record, progress)
+          self._evaluate(record, best, progress)
           last = now
         if finished:
           break
@@ -328,7 +330,10 @@ class EvaluatorNode:
     lp.stop()
 
   def _evaluate(
-      self, record: metrics.EvaluationRecord, progress: Dict[str, Any]
+      self,
+      record: metrics.EvaluationRecord,
+      best: best_policies.BestPolicies,
+      progress: Dict[str, Any],
   ) -> None:
     (parameters,) = self._learner.get_variables(['policy'])
     config = self._config
@@ -340,4 +345,6 @@ class EvaluatorNode:
         seed=config.seed,
         episodes_per_task=config.evaluation_episodes,
     )
-    display.say(record.add(progress['env_steps'], progress['wall_s'], rows))
+    done = progress['env_steps'], progress['wall_s']
+    display.say(record.add(*done, rows))
+    best.offer(rows, *done, self._policies, parameters)

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from distillery.agents.core.run_files import checkpoint_writing
 from distillery.agents.core.run_files import curves
 from distillery.agents.core.run_files import display
 from distillery.agents.core.run_files import run_directory
@@ -30,6 +31,7 @@ def take_back(
     ValueError: if a table cannot be read.
   """
   run_dir = config.run_dir
+  checkpoint_writing.drop_best_after(run_dir.path, env_steps)
   train = run_dir.open_csv('train.csv')
   evaluations = run_dir.open_csv('evaluation.csv')
   # Without a checkpoint the run writes the rows of step 0 again, so -1.

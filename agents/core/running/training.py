@@ -21,6 +21,7 @@ from distillery.agents.core import evaluation
 from distillery.agents.core.run_files import checkpoints
 from distillery.agents.core.run_files import display as displays
 from distillery.agents.core.running import agent_parts
+from distillery.agents.core.running import best_policies
 from distillery.agents.core.running import metrics as run_metrics
 from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming
@@ -115,6 +116,7 @@ class Training:
     self._evaluation_record = run_metrics.EvaluationRecord(
         self._dir, summary, self._env_steps, config.suite.score
     )
+    self._best = best_policies.BestPolicies(self._dir, config.suite.score)
     every, evaluated = (
         config.evaluate_every,
         self._evaluation_record.last_env_steps(),
@@ -224,6 +226,9 @@ class Training:
     )
     display.print(
         self._evaluation_record.add(self._env_steps, self._wall_s, rows)
+    )
+    self._best.offer(
+        rows, self._env_steps, self._wall_s, self._parts.policies, parameters
     )
     return rows
 

@@ -62,6 +62,15 @@ class Agent:
         for name, variable in self.policy.acting_variables().items()
     }
 
+  def save_best(self, run_dir, env_steps):
+    checkpoint_writing.write_best(
+        run_dir,
+        env_steps,
+        {'task': self.policy.acting_policy('task')},
+        self.parameters,
+        {**STATE, 'env_steps': env_steps},
+    )
+
   def save(self, run_dir, env_steps=7, state=None):
     return checkpoint_writing.finish(
         checkpoint_writing.begin(
@@ -363,3 +372,42 @@ def test_reading_runs_no_code(tmp_path):
   with pytest.raises(ValueError, match='allow_pickle=False'):
     checkpoints.load_policy(tmp_path)
   assert not marker.exists()
+
+
+def test_a_checkpoint_is_chosen(run_dir):
+  Agent(seed=3).save_best(run_dir, 5)
+  Agent(seed=4).save_best(run_dir, 9)
+  assert [path.name for path in (run_dir / 'best').iterdir()] == [f'{9:012d}']
+  seeds = {'last': 0, 'best': 4, '1': 0, '2': 0, '9': 4}
+  for checkpoint, seed in seeds.items():
+    found = checkpoints.load_policy(run_dir, 'task', checkpoint)
+    for name, value in Agent(seed=seed).parameters.items():
+      np.testing.assert_array_equal(found.parameters[name], value)
+  assert checkpoints.load_policy(run_dir, 'task', 'best').env_steps == 9
+  with pytest.raises(ValueError, match="'3', and .* or the steps 1, 2, 9"):
+    checkpoints.load_policy(run_dir, 'task', '3')
+  # A run is never resumed from it.
+  assert checkpoints.newest(run_dir).name == f'{2:012d}'
+
+
+def test_there_may_be_no_best_checkpoint(run_dir):
+  with pytest.raises(ValueError, match='^no evaluation in .* yet'):
+    checkpoints.load_policy(run_dir, 'task', 'best')
+  Agent().save_best(run_dir, 9)
+  path = run_dir / 'best' / f'{9:012d}' / 'policy.npz'
+  path.write_bytes(path.read_bytes()[:-1])
+  with pytest.raises(ValueError, match='is damaged: policy.npz is not what'):
+    checkpoints.load_policy(run_dir, 'task', '9')
+  with (
+      pytest.warns(UserWarning, match='is damaged'),
+      pytest.raises(ValueError, match='^all checkpoints in .*best are damaged'),
+  ):
+    checkpoints.load_policy(run_dir, 'task', 'best')
+
+
+def test_a_best_checkpoint_of_later_steps_is_dropped(run_dir):
+  Agent().save_best(run_dir, 9)
+  checkpoint_writing.drop_best_after(run_dir, 9)
+  assert checkpoints.load_policy(run_dir, 'task', 'best').env_steps == 9
+  checkpoint_writing.drop_best_after(run_dir, 8)
+  assert not list((run_dir / 'best').iterdir())

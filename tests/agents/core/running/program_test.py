@@ -119,6 +119,7 @@ def test_a_program_leaves_what_a_run_leaves(tmp_path, capsys, agent, columns):
       'train.csv',
       'evaluation.csv',
       'tensorboard',
+      'best',
       'checkpoints',
       'learning_curve.png',
   }

@@ -118,6 +118,7 @@ def test_a_run_leaves_its_files(finished):
       'train.csv',
       'evaluation.csv',
       'tensorboard',
+      'best',
       'checkpoints',
       'learning_curve.png',
   }
