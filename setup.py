@@ -62,6 +62,7 @@ setuptools.setup(
         'packaging',
         'rich',
         'matplotlib',
+        'pillow>=10.1',
         # DeepMind Lab's mazes.
         'labmaze',
         # TensorBoard 2.15 imports pkg_resources, which later versions lack.
@@ -75,6 +76,7 @@ setuptools.setup(
             'pytest-timeout',
             'pytest-xdist',
             'psutil',
+            'imageio-ffmpeg==0.8.1',
             'optuna==5.0.0',
             'ray==2.52.1',
             'ruff',
@@ -95,6 +97,8 @@ setuptools.setup(
             'ray==2.52.1',
             'minigrid==3.1.0',
         ],
+        # Films in mp4, by `launchers/record.py`.
+        'film': ['imageio-ffmpeg==0.8.1'],
         # `launchers/sweep.py`.
         'sweep': ['optuna==5.0.0'],
         # Programs of many processes.

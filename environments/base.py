@@ -83,6 +83,22 @@ class TaskEnvironment(dm_env.Environment):
     It is a float32 BoundedArray of shape [A], or a DiscreteArray.
     """
 
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """Draws the present state, for films.
+
+    Args:
+      height: the wanted height of the picture, in pixels.
+      width: the wanted width of the picture, in pixels.
+
+    Returns:
+      The picture, uint8 [H, W, 3]. Its size may differ from what was wanted.
+
+    Raises:
+      OSError: if nothing can be drawn. The message says why.
+    """
+    del height, width
+    raise OSError(f'cannot draw: {type(self).__name__} has no `render`')
+
   def reward_spec(self) -> specs.Array:
     """Returns the spec of a reward, a float32 scalar."""
     return specs.Array(shape=(), dtype=np.float32, name='reward')
@@ -145,6 +161,9 @@ class Batch(Protocol):
   @property
   def success(self) -> np.ndarray:
     """Tells which rows the latest step solved, bool [N]."""
+
+  def render(self, row: int, *, height: int, width: int) -> np.ndarray:
+    """Draws the present state of one row; see `TaskEnvironment.render`."""
 
   def reset(self, row: int, seed: int) -> None:
     """Begins an episode in one row.
@@ -223,6 +242,7 @@ class TaskSuite:
       one environment for each of them; a task may be in the list several times.
       If None, worker processes step the environments one by one.
     score: the measure of a policy's quality, one of `SCORES`.
+    seconds_per_step: the seconds of a step, by which films are played.
     evaluates_samples: whether a policy samples its actions in evaluation as in
       training. If False, it acts without noise, as in Meta-World's protocol.
   """
@@ -236,6 +256,7 @@ class TaskSuite:
   image_shape: Optional[Tuple[int, int, int]] = None
   make_batch: Optional[Callable[[Sequence[Task]], Batch]] = None
   score: str = 'success'
+  seconds_per_step: float = 0.05
   evaluates_samples: bool = False
 
   def __post_init__(self) -> None:

@@ -1,13 +1,17 @@
-"""Imports MuJoCo safely and opens renderers.
+"""Imports MuJoCo safely and opens renderers, with or without a display.
 
 On import, mujoco loads the graphics library that the environment variable
 MUJOCO_GL names. If the library is missing, the import fails. Most programs only
 simulate and never draw, so this module then imports mujoco without a library.
 Every module that imports mujoco, or a package that does, imports this module
-first.
+first. Where MUJOCO_GL is not set and there is no display, the first renderer
+takes EGL, or OSMesa where EGL fails.
 """
 
+import importlib
 import os
+import sys
+from typing import List
 import warnings
 
 # The Debian package of each library that draws without a display.
@@ -55,10 +59,36 @@ def open_renderer(
     OSError: if nothing can be drawn on this machine. The message says what is
       missing.
   """
+  if not _chosen and not _displays():
+    _draw_without_a_display()
   why_not = _why_not()
   if why_not:
     raise OSError(f'cannot draw: {why_not}')
+  # Where no GPU draws, shadows and smooth edges take seven eighths of the time.
+  model.vis.quality.shadowsize = 0
+  model.vis.quality.offsamples = 0
   return mujoco.Renderer(model, height, width)
+
+
+def _draw_without_a_display() -> None:
+  """Makes mujoco draw with the first library that works here, if one does."""
+  global _chosen
+  before = os.environ.get('PYOPENGL_PLATFORM')
+  for way in _LIBRARIES:
+    try:
+      context_class = importlib.import_module(f'mujoco.{way}').GLContext
+      context_class(1, 1).free()
+    except Exception:
+      # PyOpenGL keeps the platform of its first import.
+      for name in [*sys.modules]:
+        if name.partition('.')[0] == 'OpenGL' or name == f'mujoco.{way}':
+          del sys.modules[name]
+      if before is None:
+        os.environ.pop('PYOPENGL_PLATFORM', None)
+    else:
+      mujoco.gl_context.GLContext = context_class
+      _chosen = way
+      return
 
 
 def _why_not() -> str:
@@ -124,17 +154,22 @@ def _of_library(reason: str) -> str:
 
 def _of_display() -> str:
   """Returns the reason why no window can be opened."""
-  named = [
-      f'{name}={os.environ[name]}'
-      for name in ('DISPLAY', 'WAYLAND_DISPLAY')
-      if os.environ.get(name)
-  ]
+  named = _displays()
   reason = (
       f'no window opens with {" and ".join(named)}'
       if named
       else ('there is no display')
   )
   return f'{reason}; {_advice()}'
+
+
+def _displays() -> List[str]:
+  """Returns the environment variables that name a display."""
+  return [
+      f'{name}={os.environ[name]}'
+      for name in ('DISPLAY', 'WAYLAND_DISPLAY')
+      if os.environ.get(name)
+  ]
 
 
 def _advice() -> str:

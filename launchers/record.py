@@ -1,24 +1,24 @@
-"""Makes a film of a trained policy in a maze.
+"""Makes a film of a trained policy.
 
-  python launchers/record.py --run_dir=runs/... --task=maze-1 --output=film.gif
+  python launchers/record.py --run_dir=runs/... --output=film.mp4
 
-The film shows the map from above; the cells that the walker sees are bright.
-Needs no TensorFlow.
+The film has a cell for each task of the suite, or for each one of --tasks. It
+shows the first episodes of the evaluation. A green frame says that the episode
+is solved. It needs no TensorFlow and no display.
 """
 
 import dataclasses
-from typing import List, Literal
+from typing import List, Literal, Sequence
 
 from distillery.agents.core import config_fields
+from distillery.agents.core.films import editing
+from distillery.agents.core.films import files
+from distillery.agents.core.films import playing
 from distillery.agents.core.run_files import checkpoints
-from distillery.agents.core.run_files import display
-from distillery.environments.mazes import batch as maze_batch
-from distillery.environments.mazes import pictures as maze_pictures
-from distillery.environments.pool import stateful_policies
+from distillery.environments import base
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.common import trained_suites
-import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +30,27 @@ class FilmOptions:
   policy: Literal['task', 'shared'] = config_fields.field(
       'task', 'The policy that acts.'
   )
-  task: str = config_fields.field(
-      '', 'The name of the task. Empty: the first task of the suite.'
+  tasks: str = config_fields.field(
+      '',
+      'The names of the tasks, with commas between them. Empty: all training '
+      'tasks of the run, or for the shared policy of a suite with held-out '
+      'tasks, these.',
   )
-  seed: int = config_fields.field(
-      0, 'The seed of the episode.', config_fields.SEED
+  num_episodes: int = config_fields.field(
+      1,
+      'The number of episodes of each task, one after the other.',
+      config_fields.POSITIVE,
+  )
+  size: int = config_fields.field(
+      200,
+      'The height and width of the picture of a task, in pixels.',
+      config_fields.POSITIVE,
   )
   output: str = config_fields.field(
       'film.gif',
-      "The film's path, in .gif. In .png, only the first picture is written.",
-      config_fields.ends_in('.gif', '.png'),
+      "The film's path, in .gif or .mp4. In .png, only the last picture is "
+      'written.',
+      config_fields.ends_in(*files.ENDINGS),
       is_path=True,
   )
 
@@ -52,48 +63,53 @@ _OPTIONS = flag_utils.define(FilmOptions)
 
 def main(_):
   options = _OPTIONS.value()
-  _, suite = trained_suites.read(options.run_dir)
-  if suite.image_shape != maze_batch.IMAGE_SHAPE:
-    raise ValueError(
-        f'run_dir: only runs on MAZES can be filmed, got one on {suite.name}'
-    )
-  names = [task.name for task in suite.train_tasks]
-  name = options.task or names[0]
-  if name not in names:
-    raise ValueError(f'task: got {name!r}, want one of {", ".join(names)}')
-  index = names.index(name)
-  batch = suite.make_batch([suite.train_tasks[index]])
+  config, suite = trained_suites.read(options.run_dir)
+  tasks = _chosen(suite, options)
+  files.check_writable(options.output)
   loaded = checkpoints.load_policy(
       options.run_dir, options.policy, options.checkpoint
   )
-  frames, total = _episode(batch, loaded, index, options.seed)
-  maze_pictures.save(options.output, frames)
-  print(
-      f'{display.on_one_line(name)}: return {total:g} in '
-      f'{len(frames) - 1} steps; {options.output} is written'
-  )
-
-
-def _episode(batch: maze_batch.MazeBatch, loaded, index: int, seed: int):
-  """Returns a picture for each step of one episode, and the return."""
-  policy = stateful_policies.with_memory(loaded.policy)
-  selected = policy.select_tasks(loaded.parameters, np.array([index]))
-  state = np.zeros((1, 1, policy.state_size), np.float32)
-  rng = np.random.default_rng(seed)
-  batch.reset(0, seed)
-  frames: List[np.ndarray] = [maze_pictures.picture(batch, 0)]
-  total, is_over = 0.0, False
-  while not is_over:
-    action, _, state = policy.sample(
-        selected,
-        batch.observation[np.newaxis],
-        policy.draw_noise(rng, 1, (0,)),
-        state,
+  films = []
+  for task in tasks:
+    episodes = playing.play(
+        suite,
+        task,
+        loaded.policy,
+        loaded.parameters,
+        seed=config['seed'],
+        num_episodes=options.num_episodes,
+        size=options.size,
     )
-    reward, _, ended = batch.step(action[0])
-    total, is_over = total + float(reward[0]), bool(ended[0])
-    frames.append(maze_pictures.picture(batch, 0))
-  return frames, total
+    solved = sum(episode[-1].solved for episode in episodes)
+    mean = sum(episode[-1].return_ for episode in episodes) / len(episodes)
+    print(
+        f'{task.name}: return {mean:,.1f}, solved {solved} of '
+        f'{len(episodes)} episodes'
+    )
+    films.append([picture for episode in episodes for picture in episode])
+  files.write(
+      options.output,
+      editing.grid(films),
+      playing.steps_per_picture(suite) * suite.seconds_per_step,
+  )
+  print(f'{options.output} is written')
+
+
+def _chosen(suite: base.TaskSuite, options: FilmOptions) -> Sequence[base.Task]:
+  """Returns the tasks to film."""
+  if not options.tasks:
+    return (
+        suite.test_tasks
+        if options.policy == 'shared' and suite.test_tasks
+        else suite.train_tasks
+    )
+  found: List[base.Task] = []
+  names = list(dict.fromkeys(task.name for task in suite.tasks))
+  for name in options.tasks.split(','):
+    if name not in names:
+      raise ValueError(f'tasks: got {name!r}, want some of {", ".join(names)}')
+    found += [task for task in suite.tasks if task.name == name][-1:]
+  return found
 
 
 if __name__ == '__main__':

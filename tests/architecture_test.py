@@ -72,6 +72,8 @@ ALLOWED_IMPORTS = {
         'absl',
         'rich',
         'matplotlib',
+        'PIL',
+        'imageio_ffmpeg',
         'packaging',
         *(f'distillery.{folder}' for folder in FOLDERS[:-1]),
     ),

@@ -10,7 +10,7 @@ import numpy as np
 
 # Added to the run's seed, so that evaluation and training draw from different
 # streams of it.
-_STREAM = 1_000_003
+STREAM = 1_000_003
 
 
 def evaluate(
@@ -54,7 +54,7 @@ def evaluate(
         parameters,
         episodes_per_task=episodes_per_task,
         tasks=tasks,
-        seed=seed + _STREAM,
+        seed=seed + STREAM,
         deterministic=deterministic and not suite.evaluates_samples,
         until_success=suite.score == 'success',
     )

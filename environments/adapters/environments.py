@@ -107,6 +107,24 @@ class GymnasiumEnvironment(base.TaskEnvironment):
     """See base class."""
     return self._action_spec
 
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """Returns the picture that the wrapped environment draws, in its size."""
+    del height, width
+    try:
+      picture = self._environment.render()
+    except Exception as error:  # Every package raises its own.
+      raise OSError(
+          f'cannot draw: {str(error) or type(error).__name__}; packages that '
+          'draw with mujoco need MUJOCO_GL=egl where there is no display, set '
+          'before Python starts'
+      ) from error
+    if not isinstance(picture, np.ndarray) or picture.ndim != 3:
+      raise OSError(
+          'cannot draw: the environment was made without '
+          "render_mode='rgb_array'"
+      )
+    return picture
+
   def close(self) -> None:
     """Closes the wrapped environment."""
     self._environment.close()
@@ -194,6 +212,13 @@ class DmEnvironment(base.TaskEnvironment):
   def action_spec(self) -> specs.Array:
     """See base class."""
     return self._action_spec
+
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """Returns the picture of a `dm_control` environment's physics."""
+    physics = getattr(self._environment, 'physics', None)
+    if physics is None:
+      return super().render(height=height, width=width)
+    return physics.render(height, width, camera_id=0)
 
   def close(self) -> None:
     """Closes the wrapped environment."""

@@ -13,6 +13,7 @@ from dm_env import specs
 import numpy as np
 
 HORIZON = 150
+SECONDS_PER_STEP = 0.0125
 ACTION_SIZE = 3
 # The metres from the hand to a handle within which the progress is rewarded.
 _NEAR = 0.1
@@ -237,6 +238,7 @@ def damsel_suite(name: str, *, sparse: bool) -> base.TaskSuite:
           'mujoco': metadata.version('mujoco'),
       },
       horizon=HORIZON,
+      seconds_per_step=SECONDS_PER_STEP,
   )
 
 

@@ -102,6 +102,10 @@ class FamilyEnvironment(base.TaskEnvironment):
     """See base class."""
     return len(self._targets)
 
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """See base class."""
+    return self._environment.render(height=height, width=width)
+
   def observation_spec(self) -> specs.Array:
     """See base class."""
     return observation_spec()

@@ -2,7 +2,7 @@
 
 from concurrent import futures
 import os
-from typing import Any, List, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from distillery.environments import action_checks
 from distillery.environments import base
@@ -109,8 +109,39 @@ class CheetahBatch:
     )
     self._states = np.zeros((num_rows, _FRAME_SKIP, self._state.shape[1]))
     self._steps = np.zeros(num_rows, np.int64)
+    # The renderer, and the row and size that it was opened for.
+    self._renderer: Any = None
+    self._renderer_of: Optional[Tuple[int, int, int]] = None
     self._shape = (num_rows, model.nu)  # The actions' shape.
     self.success = np.zeros(num_rows, bool)
+
+  def render(self, row: int, *, height: int, width: int) -> np.ndarray:
+    """Draws one half-cheetah, by the camera that follows it.
+
+    Args:
+      row: the index of the row, in [0, N).
+      height: the height of the picture, in pixels.
+      width: the width of the picture, in pixels.
+
+    Returns:
+      The picture, uint8 `[height, width, 3]`.
+
+    Raises:
+      OSError: if nothing can be drawn on this machine.
+    """
+    from distillery.environments import rendering
+    import mujoco
+
+    model = self._models[row]
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = np.split(self._state[row, _X:], [model.nq])
+    mujoco.mj_forward(model, data)
+    size = row, height, width
+    if self._renderer_of != size:
+      self._renderer = rendering.open_renderer(model, height, width)
+      self._renderer_of = size
+    self._renderer.update_scene(data, camera='track')
+    return self._renderer.render()
 
   @property
   def observation(self) -> np.ndarray:

@@ -10,6 +10,7 @@ previous action and the previous reward.
 from typing import List, Sequence, Tuple
 
 from distillery.environments import base
+from distillery.environments.mazes import pictures
 from distillery.environments.mazes import rules
 from dm_env import specs
 import numpy as np
@@ -211,6 +212,20 @@ class MazeBatch:
     places = self._rngs[row].permutation(free)[:number]
     self._maps[row, places] = rules.APPLE
     self._apples[row] = len(places)
+
+  def render(self, row: int, *, height: int, width: int) -> np.ndarray:
+    """Draws one maze from above; see `pictures.picture`.
+
+    Args:
+      row: the index of the row, in [0, N).
+      height: the largest height of the picture, in pixels.
+      width: its largest width, in pixels.
+
+    Returns:
+      The picture, uint8 `[H, W, 3]`.
+    """
+    side = max(1, min(height, width) // rules.SIZE)
+    return pictures.picture(*self.look_down(row), side)
 
   def look_down(self, row: int) -> Tuple[np.ndarray, np.ndarray, int, int]:
     """Returns a row as seen from above, for pictures.

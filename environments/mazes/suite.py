@@ -49,6 +49,7 @@ def maze_suite(name: str) -> base.TaskSuite:
       image_shape=batch.IMAGE_SHAPE,
       make_batch=_make_batch,
       score='return',
+      seconds_per_step=0.12,
       evaluates_samples=True,
   )
 

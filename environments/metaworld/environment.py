@@ -25,6 +25,7 @@ from dm_env import specs
 import numpy as np
 
 HORIZON = 500
+SECONDS_PER_STEP = 0.0125
 OBSERVATION_SIZE = 39
 ACTION_SIZE = 4
 GOAL_SLICE = slice(36, 39)
@@ -221,8 +222,6 @@ class MetaWorldEnvironment(base.TaskEnvironment):
       self, *, height: int = 480, width: int = 480, camera: str = 'corner2'
   ) -> np.ndarray:
     """Draws the present state; the first picture takes a second.
-
-    Without a display, set MUJOCO_GL=egl before the first import of mujoco.
 
     Args:
       height: the height of the picture, in pixels.

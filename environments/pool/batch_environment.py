@@ -79,6 +79,10 @@ class BatchEnvironment(base.TaskEnvironment):
         np.array(observation, np.float32),
     )
 
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """See base class."""
+    return self._batch.render(0, height=height, width=width)
+
   @property
   def success(self) -> bool:
     """See base class."""

@@ -105,6 +105,7 @@ def make_suite(
           'metaworld': metadata.version('metaworld'),
       },
       horizon=metaworld_environment.HORIZON,
+      seconds_per_step=metaworld_environment.SECONDS_PER_STEP,
   )
 
 

@@ -166,6 +166,10 @@ class ContextEnvironment(base.TaskEnvironment):
     """See base class."""
     return self._environment.action_spec()
 
+  def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
+    """See base class."""
+    return self._environment.render(height=height, width=width)
+
   def close(self) -> None:
     """Closes the environment of the whole task."""
     self._environment.close()

@@ -121,6 +121,53 @@ def test_a_picture_that_cannot_be_drawn_is_one_sentence(
   ]
 
 
+DRAW_ALL = """
+from distillery.environments import suites
+import numpy as np
+
+def draw(environment):
+  spec = environment.action_spec()
+  action = np.full(spec.shape, spec.maximum, spec.dtype)
+  environment.reset(seed=0)
+  pictures = []
+  for _ in range(2):
+    for _ in range(10):
+      environment.step(action)
+    pictures.append(environment.render(height=66, width=88))
+  assert pictures[0].dtype == 'uint8' and pictures[0].std() > 10
+  assert (pictures[0] != pictures[1]).any()
+  environment.close()
+  return pictures[0].shape
+
+for name in ('HALF_CHEETAH', 'DAMSEL/families', 'MT1/reach-v3', 'MAZES'):
+  suite = suites.make_suite(name, seed=0)
+  print(name, *draw(suite.tasks[0].factory(0)))
+"""
+
+
+@pytest.mark.slow
+def test_every_suite_is_drawn_without_a_display():
+  kept = {
+      name: value
+      for name, value in os.environ.items()
+      if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL')
+  }
+  result = subprocess.run(
+      [sys.executable, '-c', DRAW_ALL],
+      capture_output=True,
+      text=True,
+      timeout=200,
+      env=kept,
+  )
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout.splitlines() == [
+      'HALF_CHEETAH 66 88 3',
+      'DAMSEL/families 66 88 3',
+      'MT1/reach-v3 66 88 3',
+      'MAZES 66 66 3',
+  ]
+
+
 LATER = """
 from distillery.environments import rendering as drawing
 import mujoco

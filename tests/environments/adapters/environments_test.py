@@ -450,3 +450,53 @@ def test_actions_that_do_not_fit_the_environment_are_refused(action):
   with pytest.raises(ValueError, match='^action: got .*, want'):
     environment.step(action)
   assert not inner.actions
+
+
+class Drawn(Counting):
+  """Draws what it was told to draw."""
+
+  def __init__(self, picture):
+    super().__init__()
+    self.picture = picture
+
+  def render(self):
+    if isinstance(self.picture, Exception):
+      raise self.picture
+    return self.picture
+
+
+def test_gymnasiums_picture_is_returned():
+  picture = np.zeros((3, 5, 3), np.uint8)
+  environment = adapted_environments.GymnasiumEnvironment(
+      Drawn(picture), seed=0
+  )
+  assert environment.render(height=8, width=8) is picture
+
+
+@pytest.mark.parametrize(
+    'picture, words',
+    [
+        (None, "was made without render_mode='rgb_array'"),
+        (RuntimeError('no window'), 'no window; packages .* MUJOCO_GL=egl'),
+    ],
+)
+def test_gymnasium_may_not_draw(picture, words):
+  environment = adapted_environments.GymnasiumEnvironment(
+      Drawn(picture), seed=0
+  )
+  with pytest.raises(OSError, match=f'^cannot draw: .*{words}'):
+    environment.render()
+
+
+class Physics:
+
+  def render(self, height, width, camera_id):
+    return np.full((height, width, 3), camera_id, np.uint8)
+
+
+def test_dm_controls_picture_is_returned():
+  environment = adapted_environments.DmEnvironment(Corridor(0), Corridor)
+  with pytest.raises(OSError, match='DmEnvironment has no `render`'):
+    environment.render()
+  environment._environment.physics = Physics()
+  assert environment.render(height=4, width=6).shape == (4, 6, 3)

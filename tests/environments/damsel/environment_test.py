@@ -304,13 +304,19 @@ environment.close()
 
 
 @pytest.mark.slow
-def test_render_draws_the_present_state():
+@pytest.mark.parametrize('variables', [{}, {'MUJOCO_GL': 'egl'}])
+def test_render_draws_the_present_state_without_a_display(variables):
+  kept = {
+      name: value
+      for name, value in os.environ.items()
+      if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL')
+  }
   result = subprocess.run(
       [sys.executable, '-c', PICTURE],
       capture_output=True,
       text=True,
       timeout=100,
-      env={**os.environ, 'MUJOCO_GL': 'egl'},
+      env={**kept, **variables},
   )
   assert result.returncode == 0, result.stderr
 

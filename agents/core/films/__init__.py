@@ -1,0 +1,1 @@
+"""Plays episodes of trained policies, and writes them as films."""
