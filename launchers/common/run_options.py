@@ -125,7 +125,7 @@ class RunOptions:
   device: devices.Device = config_fields.field(
       devices.DEFAULT,
       "The device of the learner: 'auto' (a GPU if there is one, else the "
-      "CPU) or 'cpu'.",
+      "CPU), 'cpu' or 'gpu' (which is an error if there is no GPU).",
   )
   env_timeout_s: float = config_fields.field(
       process_pool.ENV_TIMEOUT_S,

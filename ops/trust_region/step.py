@@ -276,7 +276,7 @@ def _first_failure(*stages: tf.Tensor) -> tf.Tensor:
           for stage in stages
       ]
   )
-  first = tf.argmin(tf.cast(is_finite, tf.int32), output_type=tf.int32)
+  first = tf.argmin(tf.cast(is_finite, tf.float32), output_type=tf.int32)
   return tf.where(tf.reduce_all(is_finite, axis=0), 0, 1 + first)
 
 

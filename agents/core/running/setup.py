@@ -70,7 +70,7 @@ class ExperimentConfig:
     checkpoint_minutes: the minutes after which there is a checkpoint in any
       case.
     device: the device of the learner: 'auto' is a GPU if there is one, else the
-      CPU; 'cpu' is the CPU.
+      CPU; 'cpu' is the CPU; 'gpu' is an error if there is no GPU.
     env_timeout_s: the time limit, in seconds, for making, resetting and
       stepping an environment. An environment that takes longer counts as
       hanging, which ends the run, or its node of a program. It has no effect in

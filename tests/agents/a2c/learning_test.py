@@ -11,6 +11,7 @@ from distillery.agents.a2c import rewards
 from distillery.agents.core import specs as core_specs
 from dm_env import specs
 from helpers import caught_gradients
+from helpers import gpu_kernels
 from helpers import random_blocks
 import numpy as np
 import pytest
@@ -419,3 +420,12 @@ def test_a_batch_of_another_layout_is_refused():
   block['episode_step'] = None
   with pytest.raises(ValueError, match='batch: got none of episode_step'):
     make_learner(config, networks, block).step()
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  config = make_config(normalize_rewards=True)
+  networks = make_networks(config)
+  learner = make_learner(config, networks, make_block(networks))
+  learner.step()
+  assert not gpu_kernels.missing(learner)

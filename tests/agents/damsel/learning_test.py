@@ -2,6 +2,7 @@
 
 from distillery.agents.core import errors
 from distillery.agents.damsel import networks as damsel_networks
+from helpers import gpu_kernels
 from helpers import small_damsel as small
 from helpers.small_damsel import K
 import numpy as np
@@ -158,3 +159,11 @@ def test_nan_is_named():
   learner = small.make_learner(config, small.make_networks(config), batch)
   with pytest.raises(errors.NonFiniteError, match='imitation_loss is nan in'):
     learner.step()
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  config = small.make_config()
+  learner = small.make_learner(config, small.make_networks(config))
+  learner.step()
+  assert not gpu_kernels.missing(learner)

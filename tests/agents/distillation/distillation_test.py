@@ -12,6 +12,7 @@ from distillery.agents.distillation import rollouts
 from distillery.agents.distillation import teachers as frozen
 from distillery.networks.policies import multi_head
 from helpers import caught_gradients
+from helpers import gpu_kernels
 from helpers import random_blocks
 import numpy as np
 import pytest
@@ -268,3 +269,12 @@ def test_policies_of_other_tasks_are_not_compared():
   for pair in ((one, both), (both, one)):
     with pytest.raises(ValueError, match='distillation_loss: student has sh'):
       losses.distillation_loss(*pair)
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled, tmp_path):
+  run = write_run(tmp_path / 'run', make_policy(), ['a', 'b'])
+  teachers = frozen.read([run], ['a', 'b'], act=True)
+  learner, _ = make_learner(teachers, make_policy(), np.random.default_rng(0))
+  learner.step()
+  assert not gpu_kernels.missing(learner)

@@ -4,6 +4,7 @@ import math
 
 from distillery.agents.distral import builder
 from distillery.agents.distral import losses
+from helpers import gpu_kernels
 from helpers import small_learners as small
 import numpy as np
 import pytest
@@ -491,3 +492,19 @@ def test_the_seven_algorithms(name, alpha, power_of_h, has_column):
     bias = variables[f'{part}/b1']
     bias.assign_add(tf.broadcast_to([0.0, 0.7, 0.0], bias.shape))
     np.testing.assert_allclose(log_odds() - before, 0.7 * power, atol=1e-5)
+
+
+@pytest.mark.parametrize('optimization', ['joint', 'alternating'])
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled, optimization):
+  more = dict(centroid_cost=0.1) if optimization == 'joint' else {}
+  _, learner = small.run(
+      small.make_config(
+          optimization=optimization,
+          num_epochs=2,
+          num_minibatches=2,
+          target_kl=0.1,
+          **more,
+      )
+  )
+  assert not gpu_kernels.missing(learner)

@@ -11,6 +11,7 @@ from distillery.environments.mazes import suite as maze_suite
 from distillery.environments.pool import factory as pool_factory
 from dm_env import specs
 from helpers import caught_gradients
+from helpers import gpu_kernels
 from helpers import random_blocks
 import numpy as np
 import pytest
@@ -359,3 +360,12 @@ def test_a_batch_of_another_layout_is_refused():
   block['state'] = None
   with pytest.raises(ValueError, match='batch: got none of state, want'):
     make_learner(config, policy, block).step()
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  config = make_config()
+  policy = make_policy(config)
+  learner = make_learner(config, policy, make_block(policy))
+  learner.step()
+  assert not gpu_kernels.missing(learner)

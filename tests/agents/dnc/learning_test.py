@@ -10,6 +10,7 @@ from distillery.agents.trpo import config as trpo_config
 from distillery.agents.trpo import learning as trpo_learning
 from distillery.ops.trust_region import families
 from distillery.ops.trust_region import step as trust_region
+from helpers import gpu_kernels
 from helpers import random_blocks
 from helpers import small_dnc as small
 import numpy as np
@@ -375,3 +376,9 @@ def test_identical_contexts_stay_together():
 
   together, apart = distance(penalty=100.0), distance(variant='unconstrained')
   assert together < 1e-3 and apart > 2e-3, (together, apart)
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  _, learner = small.run(small.make_config())
+  assert not gpu_kernels.missing(learner)

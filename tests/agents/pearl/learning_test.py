@@ -6,6 +6,7 @@ from distillery.agents.core import errors
 from distillery.agents.core.replay import episodes
 from distillery.agents.core.replay import transitions
 from distillery.agents.pearl import networks as pearl_networks
+from helpers import gpu_kernels
 from helpers import small_pearl as small
 from helpers.small_pearl import A
 from helpers.small_pearl import D
@@ -315,3 +316,11 @@ def test_numbers_not_finite_are_found():
   with pytest.raises(errors.NonFiniteError):
     _, _, learner = stepped(small.make_config(), batch)
     learner.check_finite()
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  config = small.make_config()
+  learner = small.make_learner(config, small.make_networks(config))
+  learner.step()
+  assert not gpu_kernels.missing(learner)

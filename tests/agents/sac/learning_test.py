@@ -5,6 +5,7 @@ import dataclasses
 from distillery.agents.core import errors
 from distillery.networks.layers import perceptrons
 from helpers import caught_gradients
+from helpers import gpu_kernels
 from helpers import small_sac as small
 from helpers.small_sac import A
 from helpers.small_sac import D
@@ -374,3 +375,13 @@ def test_the_temperature_of_each_task_is_logged():
   np.testing.assert_allclose(told, np.arange(1.0, K + 1.0), rtol=1e-6)
   assert learner.metrics['temperature'] == pytest.approx(np.mean(told))
   assert 'temperatures' not in learner.metrics
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  config = small.make_config()
+  learner = small.make_learner(
+      config, small.make_networks(config), [small.make_rows()]
+  )
+  learner.step()
+  assert not gpu_kernels.missing(learner)

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from distillery.agents.core import errors
+from helpers import gpu_kernels
 from helpers import random_blocks
 from helpers import small_trpo as small
 import numpy as np
@@ -342,3 +343,9 @@ def test_the_seed_orders_the_critics_minibatches_another_way_each_step():
   first = after(0)
   assert all((a == b).all() for a, b in zip(first, after(0)))
   assert any((a != b).any() for a, b in zip(first, after(1)))
+
+
+@pytest.mark.slow
+def test_a_gpu_can_compute_every_operation(compiled):
+  _, learner = small.run(small.make_config())
+  assert not gpu_kernels.missing(learner)
