@@ -19,6 +19,7 @@ from distillery.environments.metaworld import benchmarks
 from distillery.environments.metaworld import (
     environment as metaworld_environment,
 )
+from distillery.environments.suites import user_suites
 
 _SINGLE = ('MT1', 'ML1')
 # The functions that make the suites outside Meta-World, by the suite's name.
@@ -57,6 +58,7 @@ def make_suite(
         lacks the held-out tasks, or 'DAMSEL/families', whose observations show
         the target.
       Others: 'MAZES', 'NAVIGATION', 'HALF_CHEETAH' or 'HALF_CHEETAH/<body>'.
+      Yours: 'my_module:my_suite'; see `user_suites.load`.
     seed: the seed of the goals of Meta-World's tasks, in [0, 2**32 - 1). The
       50 goals of each task are those of `metaworld.MT10(seed)` or the same
       class of another benchmark. With 'MT/<tasks>', task i has the goals of
@@ -75,6 +77,9 @@ def make_suite(
   metaworld_environment.check_reward_function_version(reward_function_version)
   if not 0 <= seed < _MAX_SEED - 1:
     raise ValueError(f'seed: got {seed}, want an integer in [0, 2**32 - 1)')
+  if ':' in name:
+    _check_rewards(name, reward_function_version)
+    return user_suites.load(name, seed)
   if name in _OWN:
     return _own_suite(name, reward_function_version)
   streams = _goal_streams(name, seed)
@@ -180,12 +185,16 @@ def _chosen(name: str, chosen: str) -> Tuple[str, ...]:
 
 
 def _own_suite(name: str, reward_function_version: str) -> base.TaskSuite:
+  _check_rewards(name, reward_function_version)
+  return _OWN[name](name)
+
+
+def _check_rewards(name: str, reward_function_version: str) -> None:
   if reward_function_version != 'v2':
     raise ValueError(
         f'reward_function_version: {name} has rewards of its own, '
         f'got {reward_function_version!r}, want the default.'
     )
-  return _OWN[name](name)
 
 
 def suite_names() -> List[str]:
@@ -204,7 +213,8 @@ def _unknown(name: str) -> str:
   return (
       f'suite: got {name!r}, want one of {groups}, MT1/<task> or ML1/<task> '
       "with a Meta-World task such as 'MT1/reach-v3', or MT/<tasks> or "
-      "ML/<train tasks>/<test tasks> such as 'MT/push-v3,reach-v3'."
+      "ML/<train tasks>/<test tasks> such as 'MT/push-v3,reach-v3', or "
+      'my_module:my_suite.'
       f'{_hint(name, suite_names())}'
   )
 

@@ -62,7 +62,8 @@ class RunOptions:
       'The task suite: MT10, MT25, MT50, ML10, ML25, ML45, DAMSEL, MAZES, '
       'NAVIGATION, HALF_CHEETAH; one task, such as MT1/reach-v3; or tasks of '
       'your choice, such as MT/push-v3,reach-v3 or, with test tasks, '
-      'ML/push-v3,reach-v3/door-open-v3.',
+      'ML/push-v3,reach-v3/door-open-v3; or a suite of your own, '
+      'my_module:my_suite.',
   )
   seed: int = config_fields.field(
       0,

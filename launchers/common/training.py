@@ -13,6 +13,7 @@ from distillery.agents.core.running import setup
 from distillery.distributed import flags as launch_flags
 from distillery.distributed import supervisor
 from distillery.environments import base
+from distillery.environments import checking
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
 from distillery.launchers.common import flag_utils
@@ -113,6 +114,8 @@ def run_experiment(
       seed=run.seed,
       reward_function_version=run.reward_function_version,
   )
+  if ':' in run.suite:  # It is the user's own.
+    checking.check_suite(suite)
   run_dir = run_directory.RunDirectory(
       pathlib.Path(run.run_dir), resume=run.resume
   )
