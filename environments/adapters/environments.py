@@ -110,20 +110,19 @@ class GymnasiumEnvironment(base.TaskEnvironment):
   def render(self, *, height: int = 480, width: int = 480) -> np.ndarray:
     """Returns the picture that the wrapped environment draws, in its size."""
     del height, width
+    if self._environment.render_mode != 'rgb_array':
+      raise OSError(
+          'cannot draw: the environment was made without '
+          "render_mode='rgb_array'"
+      )
     try:
-      picture = self._environment.render()
+      return self._environment.render()
     except Exception as error:  # Every package raises its own.
       raise OSError(
           f'cannot draw: {str(error) or type(error).__name__}; packages that '
           'draw with mujoco need MUJOCO_GL=egl where there is no display, set '
           'before Python starts'
       ) from error
-    if not isinstance(picture, np.ndarray) or picture.ndim != 3:
-      raise OSError(
-          'cannot draw: the environment was made without '
-          "render_mode='rgb_array'"
-      )
-    return picture
 
   def close(self) -> None:
     """Closes the wrapped environment."""

@@ -458,6 +458,7 @@ class Drawn(Counting):
   def __init__(self, picture):
     super().__init__()
     self.picture = picture
+    self.render_mode = None if picture is None else 'rgb_array'
 
   def render(self):
     if isinstance(self.picture, Exception):
