@@ -24,7 +24,7 @@ class _Steps(NamedTuple):
   """What an episode returned."""
 
   observations: List[np.ndarray]
-  rewards: List[float]
+  rewards: List[np.ndarray]
 
 
 def check_suite(suite: base.TaskSuite) -> None:
@@ -103,7 +103,7 @@ def _episode(
     _check_bounds(suite.observation_spec, observation)
     timestep_checks.as_flag(environment.success, 'success')
     steps.observations.append(observation)
-    steps.rewards.append(float(timestep.reward))
+    steps.rewards.append(np.asarray(timestep.reward))
     if timestep.last():
       _check_next_episode(environment, action)
       break
