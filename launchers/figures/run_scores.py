@@ -108,7 +108,9 @@ def read_runs(
             for run in runs
         ]
         if any(curves):
-          scores[Key(settings, policy, split)] = _stack(group, curves, runs)
+          scores[Key(settings, policy, split)] = _stack(
+              group, curves, runs, _intervals(group, configs)
+          )
   return str(next(iter(configs.values())).get('suite', '')), scores
 
 
@@ -170,12 +172,25 @@ def check_seeds(
     seeds[seed] = run_dir
 
 
+def _intervals(
+    group: Sequence[str], configs: Dict[str, Dict[str, Any]]
+) -> List[int]:
+  """Returns the steps between two evaluations of each run."""
+  return [int(configs[run_dir].get('evaluate_every', 1)) for run_dir in group]
+
+
 def _stack(
     run_dirs: Sequence[str],
     curves: Sequence[learning_curves.TaskCurves],
     evaluations: Sequence[Sequence[learning_curves.Evaluation]],
+    every: Sequence[int],
 ) -> Scores:
-  """Returns the scores at the evaluations that all runs have in common."""
+  """Returns the scores at the evaluations that all runs have in common.
+
+  Where tasks rest or episodes start at random, the blocks of two runs do not
+  end at the same step. Then an evaluation counts for the multiple of its run's
+  `every` that it was due at.
+  """
   tasks = list(curves[0])
   for run_dir, of_run in zip(run_dirs, curves):
     if set(of_run) != set(tasks):
@@ -183,7 +198,24 @@ def _stack(
           f'tasks: {run_dirs[0]} and {run_dir} differ in '
           f'{sorted(set(tasks) ^ set(of_run))}, want runs of one suite'
       )
-  by_step = [[dict(of_run[task]) for task in tasks] for of_run in curves]
+  exact = [
+      list(dict.fromkeys(row.env_steps for row in run)) for run in evaluations
+  ]
+  due = [
+      {step: step // interval * interval for step in steps}
+      for steps, interval in zip(exact, every)
+  ]
+  if len(set.intersection(*map(set, exact))) >= len(
+      set.intersection(*(set(of_run.values()) for of_run in due))
+  ):
+    due = [{step: step for step in steps} for steps in exact]
+  by_step = [
+      [
+          {of_run_due[step]: score for step, score in of_run[task]}
+          for task in tasks
+      ]
+      for of_run, of_run_due in zip(curves, due)
+  ]
   common = sorted(set.intersection(*(set(c) for run in by_step for c in run)))
   if not common:
     raise ValueError(
@@ -191,7 +223,10 @@ def _stack(
         'number of steps'
     )
   success = [[[c[step] for step in common] for c in run] for run in by_step]
-  wall_s = [{row.env_steps: row.wall_s for row in run} for run in evaluations]
+  wall_s = [
+      {of_run[row.env_steps]: row.wall_s for row in run}
+      for run, of_run in zip(evaluations, due)
+  ]
   hours = [[of_run[step] / 3600.0 for step in common] for of_run in wall_s]
   return Scores(
       tasks, np.array(common), np.mean(hours, axis=0), np.array(success)

@@ -149,6 +149,36 @@ def test_other_settings_are_drawn_beside(tmp_path):
     assert line in result.stdout
 
 
+def test_runs_whose_blocks_end_at_other_steps_are_averaged(tmp_path):
+  runs = [
+      make_run(tmp_path / 'run0', 0, steps=(0, 104, 211), evaluate_every=100),
+      make_run(tmp_path / 'run1', 1, steps=(0, 133, 202), evaluate_every=100),
+      # This one has been stopped before its end.
+      make_run(tmp_path / 'run2', 2, steps=(0, 160), evaluate_every=100),
+  ]
+  for number, steps in ((2, [0, 100, 200]), (3, [0, 100])):
+    _, scores = run_scores.read_runs(runs[:number])
+    for of_key in scores.values():
+      assert of_key.env_steps.tolist() == steps
+  (found,) = (s for key, s in scores.items() if key.policy == 'task')
+  np.testing.assert_allclose(
+      found.success[:, 0], [[0.0, 0.1], [0.1, 0.23], [0.2, 0.36]]
+  )
+  np.testing.assert_allclose(
+      found.hours, [0.0, 0.01 * np.mean([104, 2 * 133, 3 * 160])]
+  )
+
+
+def test_steps_that_all_runs_have_are_kept_as_they_are(tmp_path):
+  runs = [
+      make_run(tmp_path / f'{seed}', seed, (0, 104, 208), evaluate_every=100)
+      for seed in range(2)
+  ]
+  _, scores = run_scores.read_runs(runs)
+  for of_key in scores.values():
+    assert of_key.env_steps.tolist() == [0, 104, 208]
+
+
 @pytest.mark.parametrize(
     'other, says',
     [
