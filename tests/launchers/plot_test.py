@@ -1,15 +1,14 @@
 """The plot of several runs, used as a user uses it."""
 
 import contextlib
-import json
 import pathlib
 import subprocess
 import sys
 
-from distillery.agents.core.run_files import run_directory
 from distillery.launchers import plot
 from distillery.launchers.figures import adaptation as adaptation_figures
 from distillery.launchers.figures import run_scores
+from helpers.evaluated_runs import make_run
 import matplotlib
 from matplotlib import axes
 from matplotlib.backends import backend_agg
@@ -17,24 +16,6 @@ import numpy as np
 import pytest
 
 LAUNCHER = pathlib.Path(plot.__file__)
-
-
-def make_run(path, seed=0, steps=(0, 100, 200), tasks=('a', 'b'), **config):
-  """Writes a run whose success is seed / 10 + steps / 1000 on every task."""
-  path.mkdir()
-  config = {'suite': 'MT10', 'seed': seed, 'kl_cost': 0.5, **config}
-  (path / 'config.json').write_text(json.dumps(config))
-  lines = [','.join(run_directory.EVALUATION_COLUMNS)]
-  for step in steps:
-    for policy in ('task', 'shared'):
-      for task in tasks:
-        success = seed / 10 + step / 1000
-        wall_s = 36 * step * (1 + seed)
-        lines.append(
-            f'{step},{wall_s},{policy},{task},train,10,{success:.2f},5'
-        )
-  (path / 'evaluation.csv').write_text('\n'.join(lines) + '\n')
-  return str(path)
 
 
 def run_plot(*arguments, cwd):
