@@ -11,9 +11,9 @@ import dataclasses
 from typing import List, Literal, Sequence
 
 from distillery.agents.core import config_fields
-from distillery.agents.core.films import editing
 from distillery.agents.core.films import files
 from distillery.agents.core.films import playing
+from distillery.agents.core.films import recording
 from distillery.agents.core.run_files import checkpoints
 from distillery.environments import base
 from distillery.launchers.common import flag_utils
@@ -69,30 +69,27 @@ def main(_):
   loaded = checkpoints.load_policy(
       options.run_dir, options.policy, options.checkpoint
   )
-  films = []
-  for task in tasks:
-    episodes = playing.play(
-        suite,
-        task,
-        loaded.policy,
-        loaded.parameters,
-        seed=config['seed'],
-        num_episodes=options.num_episodes,
-        size=options.size,
-    )
-    solved = sum(episode[-1].solved for episode in episodes)
-    mean = sum(episode[-1].return_ for episode in episodes) / len(episodes)
-    print(
-        f'{task.name}: return {mean:,.1f}, solved {solved} of '
-        f'{len(episodes)} episodes'
-    )
-    films.append([picture for episode in episodes for picture in episode])
-  files.write(
+  recording.record(
       options.output,
-      editing.grid(films),
-      playing.steps_per_picture(suite) * suite.seconds_per_step,
+      suite,
+      tasks,
+      loaded.policy,
+      loaded.parameters,
+      seed=config['seed'],
+      num_episodes=options.num_episodes,
+      size=options.size,
+      report=_report,
   )
   print(f'{options.output} is written')
+
+
+def _report(task: base.Task, episodes: List[List[playing.Picture]]) -> None:
+  solved = sum(episode[-1].solved for episode in episodes)
+  mean = sum(episode[-1].return_ for episode in episodes) / len(episodes)
+  print(
+      f'{task.name}: return {mean:,.1f}, solved {solved} of {len(episodes)} '
+      'episodes'
+  )
 
 
 def _chosen(suite: base.TaskSuite, options: FilmOptions) -> Sequence[base.Task]:

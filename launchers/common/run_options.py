@@ -95,6 +95,13 @@ class RunOptions:
       'The number of episodes of each task in an evaluation.',
       config_fields.POSITIVE,
   )
+  film_every: int = config_fields.field(
+      0,
+      'The number of environment steps, summed over all tasks, between films of '
+      'the first policy that is evaluated, in the folder films of the run. '
+      'There is at most one after each evaluation. 0: there are none.',
+      config_fields.NOT_NEGATIVE,
+  )
   checkpoint_every: int = config_fields.field(
       500_000,
       'The number of environment steps, summed over all tasks, between '

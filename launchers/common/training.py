@@ -140,6 +140,7 @@ def run_experiment(
       num_workers=run.num_workers,
       evaluate_every=run.evaluate_every,
       evaluation_episodes=run.evaluation_episodes,
+      film_every=run.film_every,
       checkpoint_every=run.checkpoint_every,
       checkpoint_minutes=run.checkpoint_minutes,
       train_episode_steps=run.train_episode_steps or None,

@@ -16,6 +16,7 @@ _MAY_DIFFER = frozenset(
         'num_env_steps',
         'evaluate_every',
         'checkpoint_every',
+        'film_every',
         'resume',
         'num_actors',
         'is_program',

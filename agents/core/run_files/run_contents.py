@@ -21,6 +21,7 @@ _WRITTEN = (
     'adaptation_*.csv',
     'learning_curve.png',
     'best',
+    'films',
     *FOLDERS,
 )
 # These may be overwritten if the lock says that their run ended before its

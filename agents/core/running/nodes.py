@@ -18,6 +18,7 @@ from distillery.agents.core.running import best_policies
 from distillery.agents.core.running import metrics
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
+from distillery.agents.core.running import training_films
 from distillery.distributed import lp
 from distillery.environments.pool import process_pool
 from distillery.networks import acting
@@ -310,13 +311,14 @@ class EvaluatorNode:
         config.suite.score,
     )
     best = best_policies.BestPolicies(config.run_dir, config.suite.score)
+    films = training_films.TrainingFilms(config, env_steps)
     last, every = record.last_env_steps(), config.evaluate_every
     with self._pool:
       while not lp.stop_event().is_set():
         progress = self._learner.progress()
         now, finished = progress['env_steps'], progress['finished']
         if now > last and (finished or now // every > last // every):
-          self._evaluate(record, best, progress)
+          self._evaluate(record, best, films, progress)
           last = now
         if finished:
           break
@@ -333,6 +335,7 @@ class EvaluatorNode:
       self,
       record: metrics.EvaluationRecord,
       best: best_policies.BestPolicies,
+      films: training_films.TrainingFilms,
       progress: Dict[str, Any],
   ) -> None:
     (parameters,) = self._learner.get_variables(['policy'])
@@ -348,3 +351,4 @@ class EvaluatorNode:
     done = progress['env_steps'], progress['wall_s']
     display.say(record.add(*done, rows))
     best.offer(rows, *done, self._policies, parameters)
+    films.offer(progress['env_steps'], self._policies, parameters)

@@ -27,6 +27,7 @@ _MAY_CHANGE = (
     'evaluate_every',
     'evaluation_episodes',
     'checkpoint_every',
+    'film_every',
 )
 
 
@@ -67,6 +68,8 @@ class ExperimentConfig:
     evaluation_episodes: the number of episodes of each task in an evaluation.
     checkpoint_every: the number of environment steps, summed over all tasks,
       between checkpoints.
+    film_every: the number of environment steps, summed over all tasks, between
+      films of the first policy that is evaluated; 0: there are none.
     checkpoint_minutes: the minutes after which there is a checkpoint in any
       case.
     device: the device of the learner: 'auto' is a GPU if there is one, else the
@@ -97,6 +100,7 @@ class ExperimentConfig:
   evaluate_every: int
   evaluation_episodes: int
   checkpoint_every: int
+  film_every: int = 0
   checkpoint_minutes: float = 5.0
   device: devices.Device = devices.DEFAULT
   env_timeout_s: float = process_pool.ENV_TIMEOUT_S
@@ -117,6 +121,7 @@ class ExperimentConfig:
           'checkpoint_minutes',
           'env_timeout_s',
       )
+      config_fields.require(self, config_fields.NOT_NEGATIVE, 'film_every')
       config_fields.require(self, config_fields.SEED, 'seed')
       self._check_train_episode_steps()
       self._check_random_starts()
@@ -308,6 +313,7 @@ def describe(config: ExperimentConfig) -> Dict[str, Any]:
       'evaluate_every': config.evaluate_every,
       'evaluation_episodes': config.evaluation_episodes,
       'checkpoint_every': config.checkpoint_every,
+      'film_every': config.film_every,
   }
 
 

@@ -27,6 +27,7 @@ from distillery.agents.core.running import replay_server
 from distillery.agents.core.running import resuming
 from distillery.agents.core.running import setup
 from distillery.agents.core.running import stopping
+from distillery.agents.core.running import training_films
 from distillery.environments.pool import factory as pool_factory
 import reverb
 
@@ -117,6 +118,7 @@ class Training:
         self._dir, summary, self._env_steps, config.suite.score
     )
     self._best = best_policies.BestPolicies(self._dir, config.suite.score)
+    self._films = training_films.TrainingFilms(config, self._env_steps)
     every, evaluated = (
         config.evaluate_every,
         self._evaluation_record.last_env_steps(),
@@ -227,9 +229,9 @@ class Training:
     display.print(
         self._evaluation_record.add(self._env_steps, self._wall_s, rows)
     )
-    self._best.offer(
-        rows, self._env_steps, self._wall_s, self._parts.policies, parameters
-    )
+    policies = self._parts.policies
+    self._best.offer(rows, self._env_steps, self._wall_s, policies, parameters)
+    self._films.offer(self._env_steps, policies, parameters)
     return rows
 
   def _save(self, restart: bool) -> None:

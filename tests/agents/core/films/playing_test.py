@@ -1,12 +1,12 @@
 """The episodes of a film: those of the evaluation, drawn."""
 
 import dataclasses
-import functools
 
 from distillery.agents.core import evaluation
 from distillery.agents.core.films import playing
 from distillery.environments import base
 from distillery.environments import fakes
+from helpers import drawn_points
 from helpers import pool_helpers
 import numpy as np
 import pytest
@@ -15,31 +15,6 @@ SEED = 5
 POLICY = pool_helpers.SeekingPolicy()
 # The first task is solved, the second one is not.
 PARAMETERS = {'goal': np.array([[0.8, 0.0], [0.5, 0.5]], np.float32)}
-
-
-class DrawnPoint(fakes.PointMass):
-  """A point mass whose picture holds the steps that are left."""
-
-  def render(self, *, height=480, width=480):
-    return np.full((height, width, 3), self._steps_left, np.uint8)
-
-
-def make_point(seed, *, goal):
-  return DrawnPoint(goal, seed=seed)
-
-
-def make_suite(**changes):
-  suite = fakes.point_mass_suite(2)
-  tasks = tuple(
-      dataclasses.replace(
-          task,
-          factory=functools.partial(
-              make_point, goal=task.factory.keywords['goal']
-          ),
-      )
-      for task in suite.tasks
-  )
-  return dataclasses.replace(suite, tasks=tasks, **changes)
 
 
 def play(suite, task, **options):
@@ -66,7 +41,7 @@ def evaluate(suite):
 
 @pytest.mark.parametrize('score', base.SCORES)
 def test_a_film_shows_the_episodes_of_the_evaluation(score):
-  suite = make_suite(score=score)
+  suite = drawn_points.make_suite(score=score)
   films = play(suite, 0) + play(suite, 1)
   evaluated = evaluate(suite)
   assert [episode.success for episode in evaluated] == 3 * [True] + 3 * [False]
@@ -78,7 +53,7 @@ def test_a_film_shows_the_episodes_of_the_evaluation(score):
 
 
 def test_every_step_is_drawn_if_it_is_long_enough():
-  suite = make_suite(score='return')
+  suite = drawn_points.make_suite(score='return')
   (pictures,) = play(suite, 1, num_episodes=1)
   left = [int(picture.image[0, 0, 0]) for picture in pictures]
   assert left == list(range(50, -1, -1))
@@ -89,7 +64,7 @@ def test_every_step_is_drawn_if_it_is_long_enough():
 
 
 def test_a_solved_episode_ends_soon():
-  suite = make_suite()
+  suite = drawn_points.make_suite()
   for episode in play(suite, 0):
     first = [picture.solved for picture in episode].index(True)
     assert 2 < first < 20
