@@ -44,6 +44,9 @@ setuptools.setup(
         **{f'distillery.{folder}': ['py.typed'] for folder in _FOLDERS},
         'distillery.launchers': ['py.typed', 'flags/*.cfg'],
     },
+    entry_points={
+        'console_scripts': ['distillery = distillery.launchers.command:main']
+    },
     install_requires=[
         # These two must match: Reverb is built for one version of TensorFlow.
         'tensorflow==2.15.1',

@@ -13,6 +13,7 @@ from absl import flags
 from absl import logging
 from distillery.distributed import quiet
 from distillery.distributed import watchdog
+from distillery.launchers.common import help_texts
 
 
 def run(
@@ -90,6 +91,10 @@ def _parse_flags(argv: List[str]) -> List[str]:
   A run that is resumed has the flags that it was started with, unless the
   command line has others.
   """
+  if any(argument in help_texts.REQUESTS for argument in argv[1:]):
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As for `| head`.
+    print(help_texts.text(flags.FLAGS))
+    sys.exit()
   try:
     arguments = flags.FLAGS(argv)
   except (flags.Error, UnicodeError) as error:  # A flagfile may be no UTF-8.

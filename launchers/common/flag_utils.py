@@ -28,6 +28,7 @@ from typing import (
 from absl import flags
 from distillery.agents.core.run_files import user_paths
 from distillery.launchers.common import entry_point
+from distillery.launchers.common import help_texts
 from distillery.launchers.common import run_options
 
 
@@ -56,6 +57,21 @@ class _FiniteFloatParser(flags.FloatParser):
     if not math.isfinite(value):
       raise ValueError(f'got {argument}, want a finite number')
     return value
+
+
+class _WholeNumberParser(flags.IntegerParser):
+  """An integer parser that takes 1e6 too, and refuses 1.5."""
+
+  def convert(self, argument):
+    if isinstance(argument, str) and 'e' in argument.lower():
+      try:
+        number = float(argument)
+      except ValueError:
+        number = math.nan
+      if not (math.isfinite(number) and number.is_integer()):
+        raise ValueError(f'got {argument!r}, want a whole number')
+      return int(number)
+    return super().convert(argument)
 
 
 class _PathParser(flags.ArgumentParser):
@@ -153,6 +169,13 @@ def define(
         types[field.name],
         flag_values,
     )
+  if flag_values is flags.FLAGS:
+    help_texts.GROUPS.append(
+        help_texts.Group(
+            (config_class.__doc__ or '').partition('\n')[0],
+            [field.name for field in dataclasses.fields(config_class)],
+        )
+    )
   return ConfigFlags(config_class, flag_values)
 
 
@@ -172,7 +195,7 @@ def _define_flag(
   if field_type is bool:
     flags.DEFINE_bool(field.name, default, **common)
   elif field_type is int:
-    flags.DEFINE_integer(field.name, default, **common)
+    flags.DEFINE(_WholeNumberParser(), field.name, default, **common)
   elif field_type is float:
     flags.DEFINE(_FiniteFloatParser(), field.name, default, **common)
   elif field_type is str and field.metadata['is_path']:

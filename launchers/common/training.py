@@ -13,9 +13,9 @@ from distillery.agents.core.running import setup
 from distillery.distributed import flags as launch_flags
 from distillery.distributed import supervisor
 from distillery.environments import base
-from distillery.environments import checking
 from distillery.environments import suites
 from distillery.environments.pool import process_pool
+from distillery.environments.suites import checking
 from distillery.launchers.common import flag_utils
 
 # The errors that `flag_utils.run` reports in one sentence.

@@ -61,7 +61,7 @@ def test_every_type_is_read():
 @pytest.mark.parametrize(
     'argument, says',
     [
-        ('--num_steps=1e3', 'num_steps'),
+        ('--num_steps=1e-3', 'num_steps'),
         ('--rate=nan', 'finite'),
         ('--rate=1e400', 'finite'),
         ('--rate=-inf', 'finite'),
@@ -175,7 +175,7 @@ def test_every_flag_that_is_a_path_says_so():
       'suite',
       'ray_address',
       'initial_task',
-      'task',
+      'tasks',
       'run_flags',
   }
 
@@ -329,12 +329,29 @@ def test_logs_of_other_packages_are_shown_on_request(tmp_path):
   assert 'chatter' in run_program(tmp_path, '--verbosity=0').stderr
 
 
+@pytest.mark.parametrize('number, steps', [('3e5', 300_000), ('2.5E1', 25)])
+def test_whole_numbers_may_have_an_exponent(number, steps):
+  flag_values = flags.FlagValues()
+  holder = flag_utils.define(Config, flag_values)
+  flag_values(['program', f'--num_steps={number}'])
+  assert holder.value().num_steps == steps
+
+
+@pytest.mark.parametrize('number', ['1.5e0', '1e', '1e999', '1.5', 'e'])
+def test_other_numbers_are_no_whole_numbers(number):
+  flag_values = flags.FlagValues()
+  flag_utils.define(Config, flag_values)
+  with pytest.raises(flags.Error, match='--num_steps'):
+    flag_values(['program', f'--num_steps={number}'])
+
+
 def test_flags_reach_main_and_help_lists_them(tmp_path):
   result = run_program(tmp_path, '--seed=3')
   assert (result.returncode, result.stdout) == (0, 'seed 3\n')
   result = run_program(tmp_path, '--help')
-  assert '--num_env_steps' in result.stdout
-  assert '5000000' in result.stdout
+  assert (result.returncode, result.stderr) == (0, '')
+  assert '  --num_env_steps=5000000\n' in result.stdout
+  assert '  --[no]resume  (default: false)\n' in result.stdout
 
 
 def test_a_name_that_the_terminal_cannot_show_ends_nothing(tmp_path):

@@ -4,9 +4,9 @@ import dataclasses
 import functools
 
 from distillery.environments import base
-from distillery.environments import checking
 from distillery.environments import fakes
 from distillery.environments import suites
+from distillery.environments.suites import checking
 import dm_env
 from dm_env import specs
 import numpy as np
