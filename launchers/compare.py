@@ -3,9 +3,9 @@
   python launchers/compare.py RUN_DIR...
 
 Runs that differ only in their seed are a group. Each group is compared with that
-of the first run, at the last evaluation that all groups have. Intervals are at
-95 %: of a mean by Student's t, of a difference by Welch's t-test. They need two
-seeds.
+of the first run, at the end of the group that has the fewest steps, or at the
+evaluation that is nearest to it. Intervals are at 95 %: of a mean by Student's
+t, of a difference by Welch's t-test. They need two seeds.
 """
 
 import dataclasses
@@ -75,23 +75,14 @@ def table(
 
   Returns:
     The lines of the table, joined by line ends.
-
-  Raises:
-    ValueError: if the groups have no evaluation at the same steps.
   """
-  common = sorted(
-      set.intersection(
-          *(set(of_key.env_steps.tolist()) for of_key in groups.values())
-      )
-  )
-  if not common:
-    raise ValueError(
-        'env_steps: the groups have no evaluation at the same number of steps'
-    )
+  end = min(of_key.env_steps[-1] for of_key in groups.values())
+  chosen = {
+      settings: int(np.argmin(np.abs(of_key.env_steps - end)))
+      for settings, of_key in groups.items()
+  }
   last = {
-      settings: of_key.success[
-          :, :, of_key.env_steps.tolist().index(common[-1])
-      ]
+      settings: of_key.success[:, :, chosen[settings]]
       for settings, of_key in groups.items()
   }
   tasks = next(iter(groups.values())).tasks
@@ -115,7 +106,7 @@ def table(
   label = run_scores.LABELS.get(policy, policy)
   title = (
       f'{label}, {len(tasks)} {curves.SPLIT_NAMES[split]} tasks, '
-      f'{common[-1]:,} steps, {options.score}'
+      f'{end:,} steps, {options.score}'
   )
   return '\n'.join([title, *lines, ''])
 
