@@ -1,6 +1,6 @@
 """Draws the scene of DAMSEL after an episode of the scripted controllers.
 
-  MUJOCO_GL=egl python launchers/examples/damsel_scene.py --folder=pictures
+  python launchers/examples/damsel_scene.py --folder=pictures
 
 Writes one picture for each family: push.png, door.png and drawer.png.
 """

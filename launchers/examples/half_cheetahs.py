@@ -1,6 +1,6 @@
 """Draws the six half-cheetahs, with the body parts that differ in red.
 
-MUJOCO_GL=egl python launchers/examples/half_cheetahs.py --output=bodies.png
+python launchers/examples/half_cheetahs.py --output=bodies.png
 """
 
 import dataclasses
