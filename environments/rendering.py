@@ -48,7 +48,7 @@ def open_renderer(
   """Makes a renderer that draws the scenes of a model.
 
   Args:
-    model: the model; its offscreen buffer is at least `height` x `width`.
+    model: the model. Its offscreen buffer is made large enough.
     height: the height of a picture, in pixels.
     width: the width of a picture, in pixels.
 
@@ -67,6 +67,9 @@ def open_renderer(
   # Where no GPU draws, shadows and smooth edges take seven eighths of the time.
   model.vis.quality.shadowsize = 0
   model.vis.quality.offsamples = 0
+  screen = model.vis.global_
+  screen.offheight = max(height, screen.offheight)
+  screen.offwidth = max(width, screen.offwidth)
   return mujoco.Renderer(model, height, width)
 
 
@@ -155,12 +158,12 @@ def _of_library(reason: str) -> str:
 def _of_display() -> str:
   """Returns the reason why no window can be opened."""
   named = _displays()
-  reason = (
-      f'no window opens with {" and ".join(named)}'
-      if named
-      else ('there is no display')
+  if named:
+    return f'no window opens with {" and ".join(named)}; {_advice()}'
+  return (
+      'there is no display, and neither EGL nor OSMesa works; install '
+      f"Debian's package {' or '.join(_LIBRARIES.values())}"
   )
-  return f'{reason}; {_advice()}'
 
 
 def _displays() -> List[str]:

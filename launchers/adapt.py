@@ -101,7 +101,10 @@ def main(_):
   rows = _rows(tasks, trajectories, families, loaded.env_steps)
   print(_table(rows, tasks, trajectories[0].block))
   # Written last: if writing fails, the results have been printed.
-  run_directory.write_csv(run_dir / f'adaptation_{options.split}.csv', rows)
+  name = options.split
+  if options.checkpoint != 'last':
+    name += f'_{options.checkpoint}'
+  run_directory.write_csv(run_dir / f'adaptation_{name}.csv', rows)
 
 
 def _policy(loaded: loaded_policy.LoadedPolicy, kind: Type[_Policy]) -> _Policy:

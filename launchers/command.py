@@ -14,9 +14,13 @@ import pathlib
 import sys
 from typing import Dict, List, NoReturn
 
+from distillery import agents as agent_folders
+
 _FOLDER = pathlib.Path(__file__).parent
 _FLAGS = _FOLDER / 'flags'
+_AGENTS = pathlib.Path(agent_folders.__path__[0])
 _PREFIX = 'run_'
+_HELP = ('help', '--help', '-h')
 _TOOLS = (
     'adapt',
     'ablate',
@@ -33,20 +37,24 @@ def agents() -> Dict[str, str]:
   return {
       path.stem.removeprefix(_PREFIX): path.stem
       for path in sorted(_FOLDER.glob(f'{_PREFIX}*.py'))
+      if (_AGENTS / path.stem.removeprefix(_PREFIX)).is_dir()
   }
 
 
 def main() -> None:
   """Replaces this program by the launcher; the entry point `distillery`."""
   arguments = sys.argv[1:]
-  if not arguments or arguments[0] in ('help', '--help', '-h'):
+  if not arguments or arguments[0] in _HELP:
     print(_usage())
     return
   command, *rest = arguments
   if command == 'list':
     print(_listing())
   elif command == 'train':
-    name = rest[0] if rest else ''
+    if not rest or rest[0] in _HELP:
+      print(f'distillery train AGENT ..., with one of {", ".join(agents())}')
+      return
+    name = rest[0]
     if name not in agents():
       _fail('train', name, agents())
     _run(agents()[name], rest[1:])

@@ -48,6 +48,7 @@ def main(run_dirs: List[str]) -> None:
   _, scores = run_scores.read_runs(
       [user_paths.expand(run_dir) for run_dir in run_dirs], options.score
   )
+  first = next(iter(scores)).settings
   kinds = dict.fromkeys((key.policy, key.split) for key in scores)
   for policy, split in kinds:
     groups = {
@@ -55,7 +56,23 @@ def main(run_dirs: List[str]) -> None:
         for key, of_key in scores.items()
         if (key.policy, key.split) == (policy, split)
     }
+    if next(iter(groups)) != first:
+      label = run_scores.LABELS.get(policy, policy)
+      print(f'{label}: the first run has none, so nothing is compared.\n')
+      continue
+    _check_tasks(groups)
     print(table(policy, split, groups, options))
+
+
+def _check_tasks(groups: Dict[str, run_scores.Scores]) -> None:
+  """Raises a ValueError unless all groups have the same tasks, in order."""
+  (name, first), *others = groups.items()
+  for other, of_key in others:
+    if of_key.tasks != first.tasks:
+      raise ValueError(
+          f'tasks: the runs of {name!r} have {", ".join(first.tasks)}, and those '
+          f'of {other!r} have {", ".join(of_key.tasks)}; want the same tasks'
+      )
 
 
 def table(

@@ -6,8 +6,8 @@ Actions are deterministic (in mazes they are sampled, as the benchmark of mazes
 wants it). A task is solved if any step is a success. Environments and seeds are
 not those of training. With 50 episodes of each task, each of Meta-World's 50
 goals occurs once. Writes the results, which are also printed, to
-<run_dir>/evaluation_<policy>.csv (with another --checkpoint than the last one, or
-another --suite, their names follow that of the policy). Needs no TensorFlow.
+<run_dir>/evaluation_<policy>.csv; with --checkpoint or --suite, to
+evaluation_<policy>_<checkpoint>_<suite>.csv. Needs no TensorFlow.
 """
 
 import dataclasses

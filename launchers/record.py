@@ -4,7 +4,8 @@
 
 The film has a cell for each task of the suite, or for each one of --tasks. It
 shows the first episodes of the evaluation. A green frame says that the episode
-is solved. It needs no TensorFlow and no display.
+is solved. The task policies play training tasks alone. It needs no TensorFlow,
+and where there is no display, EGL or OSMesa draws.
 """
 
 import dataclasses
@@ -19,6 +20,11 @@ from distillery.environments import base
 from distillery.launchers.common import flag_utils
 from distillery.launchers.common import run_options
 from distillery.launchers.common import trained_suites
+
+_SIZE = config_fields.Check(
+    '{name} must be in [16, 1000], got {value}.',
+    lambda value: 16 <= value <= 1000,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +50,7 @@ class FilmOptions:
   size: int = config_fields.field(
       200,
       'The height and width of the picture of a task, in pixels.',
-      config_fields.POSITIVE,
+      _SIZE,
   )
   output: str = config_fields.field(
       'film.gif',
@@ -87,25 +93,26 @@ def _report(task: base.Task, episodes: List[List[playing.Picture]]) -> None:
   solved = sum(episode[-1].solved for episode in episodes)
   mean = sum(episode[-1].return_ for episode in episodes) / len(episodes)
   print(
-      f'{task.name}: return {mean:,.1f}, solved {solved} of {len(episodes)} '
+      f'{task.name} ({task.split}): return {mean:,.1f}, solved {solved} of {len(episodes)} '
       'episodes'
   )
 
 
-def _chosen(suite: base.TaskSuite, options: FilmOptions) -> Sequence[base.Task]:
-  """Returns the tasks to film."""
+def _chosen(
+    suite: base.TaskSuite, options: FilmOptions
+) -> Sequence[base.Task]:
+  """Returns the tasks to film: those that an evaluation plays."""
+  has_test = options.policy == 'shared' and suite.test_tasks
+  known = suite.tasks if has_test else suite.train_tasks
   if not options.tasks:
-    return (
-        suite.test_tasks
-        if options.policy == 'shared' and suite.test_tasks
-        else suite.train_tasks
-    )
+    return suite.test_tasks if has_test else suite.train_tasks
   found: List[base.Task] = []
-  names = list(dict.fromkeys(task.name for task in suite.tasks))
   for name in options.tasks.split(','):
-    if name not in names:
+    named = [task for task in known if task.name == name]
+    if not named:
+      names = dict.fromkeys(task.name for task in known)
       raise ValueError(f'tasks: got {name!r}, want some of {", ".join(names)}')
-    found += [task for task in suite.tasks if task.name == name][-1:]
+    found += named
   return found
 
 

@@ -65,8 +65,8 @@ class DistralConfig:
       0,
       'The number of blocks for which a task rests after a block in which nine '
       'of ten of its environments solved it. Meanwhile the learner gets its '
-      'last block again, and the steps go to the other tasks. If there are no '
-      'others, none rests. 0: no task rests.',
+      'last block again, and the steps go to the other tasks. If all tasks '
+      'are solved, none rests. 0: no task rests.',
       config_fields.NOT_NEGATIVE,
   )
   discount: float = shared_fields.discount(0.99)

@@ -147,9 +147,6 @@ class Painter:
   def _open(self, height: int, width: int) -> mujoco.Renderer:
     self.close()
     self._model = self._make_model()
-    screen = self._model.vis.global_
-    screen.offheight = max(height, screen.offheight)
-    screen.offwidth = max(width, screen.offwidth)
     self._data = mujoco.MjData(self._model)
     renderer = rendering.open_renderer(self._model, height, width)
     self._size = height, width

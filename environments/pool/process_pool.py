@@ -68,8 +68,8 @@ class Pool:
         end their episodes. `evaluate` never cuts an episode.
       random_start_steps: the largest number of random steps before an episode
         of `collect`, in every second environment of a task: after the reset it
-        takes one random action for 0 to so many steps. The episode begins where
-        they have led.
+        takes the same random action for a random number of steps, from 0 to this
+        one. The episode begins there.
 
     Raises:
       ValueError: if an argument is out of range, or a task cannot be pickled.

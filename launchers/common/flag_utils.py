@@ -11,6 +11,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import re
 import typing
 from typing import (
     Any,
@@ -59,19 +60,22 @@ class _FiniteFloatParser(flags.FloatParser):
     return value
 
 
+# 1e6, but not 0x1e6.
+_EXPONENT = re.compile(r'[+-]?\d+(\.\d*)?[eE]\+?\d+')
+
+
 class _WholeNumberParser(flags.IntegerParser):
   """An integer parser that takes 1e6 too, and refuses 1.5."""
 
   def convert(self, argument):
-    if isinstance(argument, str) and 'e' in argument.lower():
-      try:
+    try:
+      if isinstance(argument, str) and _EXPONENT.fullmatch(argument):
         number = float(argument)
-      except ValueError:
-        number = math.nan
-      if not (math.isfinite(number) and number.is_integer()):
-        raise ValueError(f'got {argument!r}, want a whole number')
-      return int(number)
-    return super().convert(argument)
+        if number.is_integer():
+          return int(number)
+      return super().convert(argument)
+    except (OverflowError, TypeError, ValueError):
+      raise ValueError(f'got {argument!r}, want a whole number') from None
 
 
 class _PathParser(flags.ArgumentParser):

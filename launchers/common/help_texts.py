@@ -51,9 +51,9 @@ def text(flag_values: flags.FlagValues) -> str:
         lines += _flag_lines(flag_values[name])
       lines.append('')
   lines += [
-      '--flagfile=PATH reads flags from a file; launchers/flags/ has some. The '
-      'last value',
-      'of a flag counts.',
+      '--flagfile=PATH reads flags from a file; `distillery list` names those '
+      'that come with',
+      'the package. The last value of a flag counts.',
   ]
   return '\n'.join(lines)
 

@@ -124,8 +124,8 @@ class RunOptions:
   random_start_steps: int = config_fields.field(
       0,
       'The largest number of random steps before a training episode. Every '
-      'second environment of a task takes one random action for 0 to so many '
-      'steps, and its episode begins there. So the policy sees states that it '
+      'second environment of a task takes the same random action for a random '
+      'number of steps, from 0 to this one, and its episode begins there. So the policy sees states that it '
       'would not reach. The steps count as environment steps. 0: episodes begin '
       'after the reset. Evaluations always do.',
       config_fields.NOT_NEGATIVE,

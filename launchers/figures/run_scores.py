@@ -212,7 +212,9 @@ def _stack(
     due = [{step: step for step in steps} for steps in exact]
   by_step = [
       [
-          {of_run_due[step]: score for step, score in of_run[task]}
+          # Of two evaluations that were due at once, the first counts: the
+          # second one came at the end of the run.
+          {of_run_due[step]: score for step, score in reversed(of_run[task])}
           for task in tasks
       ]
       for of_run, of_run_due in zip(curves, due)

@@ -81,7 +81,12 @@ ADVICE = (
 @pytest.mark.parametrize(
     'suite, variables, says',
     [
-        ('MT1/reach-v3', {}, f'there is no display; {ADVICE}'),
+        (
+            'MT1/reach-v3',
+            {},
+            'there is no display, and neither EGL nor OSMesa works; install '
+            "Debian's package libegl1 or libosmesa6",
+        ),
         (
             'DAMSEL',
             {'DISPLAY': ':7654'},
@@ -201,3 +206,39 @@ def test_mujoco_is_not_asked_a_second_time(tmp_path):
   said, again, tries = run_python(LATER, tmp_path)
   assert said == again and tries == '1'
   assert said.startswith('cannot draw: OpenGL is too old; want MUJOCO_GL=egl')
+
+
+FALL_BACK = """
+import os
+import sys
+import types
+from distillery.environments import rendering
+import mujoco
+
+class Context:
+
+  def __init__(self, width, height):
+    self._context = 1
+
+  def make_current(self):
+    pass
+
+  free = make_current
+
+def load(name):
+  os.environ['PYOPENGL_PLATFORM'] = name.rpartition('.')[2]
+  sys.modules['OpenGL.' + name] = types
+  if name == 'mujoco.egl':
+    raise ImportError('no device')
+  assert not [key for key in sys.modules if key.startswith('OpenGL.mujoco.egl')]
+  return types.SimpleNamespace(GLContext=Context)
+
+rendering.importlib.import_module = load
+rendering._draw_without_a_display()
+print(mujoco.gl_context.GLContext is Context, rendering._chosen)
+print(os.environ['PYOPENGL_PLATFORM'])
+"""
+
+
+def test_osmesa_draws_where_egl_fails(tmp_path):
+  assert run_python(FALL_BACK, tmp_path) == ['True osmesa', 'osmesa']

@@ -19,7 +19,8 @@ def run(*arguments):
 
 def test_every_agent_can_be_trained():
   found = {path.stem for path in launches.FOLDER.glob('run_*.py')}
-  assert set(command.agents().values()) == found and len(found) > 7
+  assert set(command.agents().values()) == found - {'run_two_rooms'}
+  assert len(command.agents()) > 7
 
 
 def test_every_tool_is_a_launcher():
@@ -44,7 +45,6 @@ def test_a_launcher_takes_the_place_of_the_command():
     'arguments, words',
     [
         (('trian',), "distillery: got 'trian', want one of train, .*train?"),
-        (('train',), "distillery train: got '', want one of a2c"),
         (('train', 'sca'), "got 'sca', want one of .*Did you mean sac?"),
     ],
 )
@@ -57,6 +57,13 @@ def test_the_list_has_agents_suites_and_flagfiles():
   assert (result.returncode, result.stderr) == (0, '')
   for words in ('distral', 'MT10, MT25', 'my_module:my_suite', 'dnc_mt50.cfg'):
     assert words in result.stdout
+
+
+@pytest.mark.parametrize('arguments', [('train',), ('train', '--help')])
+def test_train_says_which_agents_there_are(arguments):
+  result = run(*arguments)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert result.stdout.startswith('distillery train AGENT ..., with one of a2c')
 
 
 @pytest.mark.parametrize('arguments', [(), ('--help',), ('help',)])

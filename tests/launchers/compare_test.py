@@ -82,3 +82,23 @@ def test_groups_are_compared_where_the_shortest_ends(tmp_path):
   assert '200 steps' in result.stdout
   means = [row[2].strip() for row in rows_of(result.stdout)[2:4]]
   assert means == ['21.0%', '20.0%']
+
+
+def test_groups_with_other_tasks_are_refused(tmp_path):
+  runs = [
+      make_run(tmp_path / 'a'),
+      make_run(tmp_path / 'b', tasks=('a', 'c'), kl_cost=0.1),
+  ]
+  launches.assert_refused(
+      compare(*runs, cwd=tmp_path), 'tasks: the runs of .* have a, b, .* a, c'
+  )
+
+
+def test_a_policy_that_the_first_run_lacks_is_not_compared(tmp_path):
+  runs = [make_run(tmp_path / 'a'), make_run(tmp_path / 'b', kl_cost=0.1)]
+  table = tmp_path / 'a' / 'evaluation.csv'
+  lines = table.read_text().splitlines(keepends=True)
+  table.write_text(''.join(line for line in lines if 'shared' not in line))
+  result = compare(*runs, cwd=tmp_path)
+  assert (result.returncode, result.stderr) == (0, '')
+  assert 'shared policy: the first run has none' in result.stdout

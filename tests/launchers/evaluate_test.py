@@ -216,7 +216,7 @@ FAULTS = {
     'no such checkpoint': (
         None,
         ['--checkpoint=5'],
-        "checkpoint: got '5', and run keeps last, best or the steps 100.",
+        "checkpoint: got '5', want last, best or, in run, 100.",
     ),
     'a checkpoint misspelt': (
         None,

@@ -150,6 +150,17 @@ def test_runs_whose_blocks_end_at_other_steps_are_averaged(tmp_path):
   )
 
 
+def test_an_end_between_two_evaluations_does_not_replace_the_first(tmp_path):
+  runs = [
+      make_run(tmp_path / 'a', 0, (0, 104, 207, 251), evaluate_every=100),
+      make_run(tmp_path / 'b', 1, (0, 110, 205, 260), evaluate_every=100),
+  ]
+  _, scores = run_scores.read_runs(runs)
+  for of_key in scores.values():
+    assert of_key.env_steps.tolist() == [0, 100, 200]
+    np.testing.assert_allclose(of_key.success[:, 0, -1], [0.21, 0.30], atol=0.01)
+
+
 def test_steps_that_all_runs_have_are_kept_as_they_are(tmp_path):
   runs = [
       make_run(tmp_path / f'{seed}', seed, (0, 104, 208), evaluate_every=100)

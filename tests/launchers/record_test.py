@@ -65,8 +65,8 @@ def test_a_run_in_mazes_becomes_a_film(tmp_path):
   film = record('--run_dir=run', '--tasks=maze-2,maze-1', cwd=tmp_path)
   assert (film.returncode, film.stderr) == (0, '')
   assert [line.partition(':')[0] for line in film.stdout.splitlines()] == [
-      'maze-2',
-      'maze-1',
+      'maze-2 (train)',
+      'maze-1 (train)',
       'film.gif is written',
   ]
   with Image.open(tmp_path / 'film.gif') as image:
@@ -81,5 +81,5 @@ def test_a_run_in_mazes_becomes_a_film(tmp_path):
   )
   launches.assert_refused(
       record('--run_dir=run', '--output=nowhere/film.gif', cwd=tmp_path),
-      'cannot write nowhere/film.gif: .*nowhere is no folder',
+      'cannot write nowhere/film.gif: .*nowhere is not a folder',
   )

@@ -24,11 +24,13 @@ def check_writable(path: str) -> None:
   """
   folder = pathlib.Path(path).absolute().parent
   if not folder.is_dir():
-    raise OSError(f'cannot write {path}: {folder} is no folder.')
+    raise OSError(f'cannot write {path}: {folder} is not a folder.')
+  if not os.access(folder, os.W_OK):
+    raise OSError(f'cannot write {path}: {folder} may not be written to.')
   if path.endswith('.mp4') and not importlib.util.find_spec('imageio_ffmpeg'):
     raise ValueError(
         f'cannot write {path}: films in mp4 need imageio-ffmpeg; install '
-        "acme-distillery with its extra, '.[film]', or want a film in gif."
+        "acme-distillery with its extra, '.[film]', or choose a name in .gif."
     )
 
 
@@ -57,8 +59,9 @@ def write(
       Image.fromarray(pictures[-1]).save(aside)
     os.replace(aside, path)
   except OSError as error:
-    pathlib.Path(aside).unlink(missing_ok=True)
     raise OSError(f'cannot write {path}: {error}') from error
+  finally:  # Also after Ctrl-C.
+    pathlib.Path(aside).unlink(missing_ok=True)
 
 
 def _write_gif(

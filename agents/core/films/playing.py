@@ -54,8 +54,8 @@ def play(
   """Plays the first episodes of a task's evaluation, and draws them.
 
   They are the same as in `evaluation.evaluate`: goals, seeds and actions are.
-  (In a suite that evaluates samples, the noise of the actions is another.) An
-  episode ends soon after its first success, if the suite is scored by it.
+  In a suite that evaluates samples, the actions have other noise. An episode
+  ends soon after its first success, if the suite is scored by it.
 
   Args:
     suite: the suite of the task.
@@ -164,4 +164,13 @@ class _Player:
 
   def _draw(self, task: base.Task, total: float, solved: bool) -> Picture:
     image = self._environment.render(height=self._size, width=self._size)
+    if (
+        not isinstance(image, np.ndarray)
+        or image.dtype != np.uint8
+        or image.shape[2:] != (3,)
+    ):
+      raise OSError(
+          f'cannot draw: render of task {task.name!r} returned '
+          f'{timestep_checks.brief(image)}, want a picture, uint8 [H, W, 3]'
+      )
     return Picture(image, task.name, total, solved)

@@ -219,8 +219,8 @@ def _choose(run_dir: pathlib.Path, checkpoint: str) -> pathlib.Path:
   }
   if checkpoint not in kept:
     raise ValueError(
-        f'checkpoint: got {checkpoint!r}, and {run_dir} keeps last, best or '
-        f'the steps {", ".join(sorted(kept, key=int)) or "of none"}.'
+        f'checkpoint: got {checkpoint!r}, want last, best or, in {run_dir}, '
+        f'{", ".join(sorted(kept, key=int)) or "none: it has no checkpoint"}.'
     )
   fault = _fault(kept[checkpoint], whole=False)
   if fault:

@@ -56,9 +56,9 @@ def _why_none() -> str:
   """Returns the reason why TensorFlow sees no GPU."""
   if _is_hidden():
     hidden = os.environ['CUDA_VISIBLE_DEVICES']
-    return f'CUDA_VISIBLE_DEVICES={hidden!r} hides it; want it unset'
+    return f'CUDA_VISIBLE_DEVICES={hidden!r} hides it; unset it'
   if not _has_driver():
-    return "there is no driver of NVIDIA's (libcuda.so.1)"
+    return 'the NVIDIA driver is not installed (libcuda.so.1)'
   import tensorflow as tf
 
   build = tf.sysconfig.get_build_info()
@@ -68,7 +68,10 @@ def _why_none() -> str:
   ):
     if not _loads(name):
       return f'{name} cannot be loaded; want {_INSTALL}'
-  return "NVIDIA's driver finds none, or it is too old for CUDA 12"
+  return (
+      'the NVIDIA driver finds none, or is too old for CUDA 12, or '
+      'CUDA_VISIBLE_DEVICES names one that is not there'
+  )
 
 
 def _is_hidden() -> bool:

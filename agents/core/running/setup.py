@@ -141,6 +141,12 @@ class ExperimentConfig:
           f'random_start_steps={steps}: the environments of {suite.name} are '
           'stepped as arrays and have no random starts; want 0.'
       )
+    if steps and self.agent_config.envs_per_task < 2:
+      raise ValueError(
+          f'random_start_steps={steps}: every second environment of a task '
+          'starts at random, and envs_per_task=1; want at least 2, or no random '
+          'starts.'
+      )
     if steps and suite.horizon:
       left = suite.horizon - (self.train_episode_steps or suite.horizon)
       if steps > left:

@@ -9,6 +9,9 @@ from distillery.agents.core.running import setup
 from distillery.networks import acting
 import numpy as np
 
+# The height and width of a task's picture, in pixels.
+_FEW_TASKS, _SIZE, _SMALL_SIZE = 12, 200, 80
+
 
 class TrainingFilms:
   """The films of a run, in its folder `films`, named by environment steps."""
@@ -22,8 +25,9 @@ class TrainingFilms:
     """
     self._config = config
     self._folder = config.run_dir.path / 'films'
-    self._errors = display.BestEffort(self._folder)
     self._env_steps = env_steps
+    # After a failure there is no second try: MuJoCo may abort the process.
+    self._works = True
 
   def offer(
       self,
@@ -31,7 +35,9 @@ class TrainingFilms:
       policies: Mapping[str, acting.AnyPolicy],
       parameters: Mapping[str, np.ndarray],
   ) -> None:
-    """Makes a film if one is due; a failure causes one warning.
+    """Makes a film if one is due.
+
+    If a film fails, there is one warning, and no more films.
 
     Args:
       env_steps: the environment steps so far.
@@ -40,17 +46,25 @@ class TrainingFilms:
     """
     config = self._config
     before, self._env_steps = self._env_steps, env_steps
-    if not config.film_every or not setup.is_due(
+    if not (self._works and config.film_every) or not setup.is_due(
         config, config.film_every, before, env_steps
     ):
       return
-    with self._errors:
+    tasks = config.suite.train_tasks
+    try:
       folders.make(self._folder)
       recording.record(
           str(self._folder / f'{env_steps:012d}.gif'),
           config.suite,
-          config.suite.train_tasks,
+          tasks,
           next(iter(policies.values())),
           parameters,
           seed=config.seed,
+          size=_SIZE if len(tasks) <= _FEW_TASKS else _SMALL_SIZE,
+      )
+    except Exception as error:  # A user's environment may raise anything.
+      self._works = False
+      display.say(
+          'warning: there are no films of this run: '
+          f'{" ".join(str(error).split())}'
       )

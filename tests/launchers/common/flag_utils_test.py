@@ -341,7 +341,7 @@ def test_whole_numbers_may_have_an_exponent(number, steps):
 def test_other_numbers_are_no_whole_numbers(number):
   flag_values = flags.FlagValues()
   flag_utils.define(Config, flag_values)
-  with pytest.raises(flags.Error, match='--num_steps'):
+  with pytest.raises(flags.Error, match='--num_steps.*want a whole number'):
     flag_values(['program', f'--num_steps={number}'])
 
 

@@ -52,7 +52,7 @@ def test_a_png_has_the_last_picture(tmp_path):
 
 
 def test_what_cannot_be_written_is_said_before(tmp_path, monkeypatch):
-  with pytest.raises(OSError, match='nowhere is no folder'):
+  with pytest.raises(OSError, match='nowhere is not a folder'):
     files.check_writable(str(tmp_path / 'nowhere' / 'film.gif'))
   for ending in files.ENDINGS:
     files.check_writable(str(tmp_path / f'film{ending}'))

@@ -77,3 +77,23 @@ def test_what_has_no_picture_is_one_sentence():
   suite = fakes.point_mass_suite(2)
   with pytest.raises(OSError, match='^cannot draw: PointMass has no `render`'):
     play(suite, 0)
+
+
+class Blank(fakes.PointMass):
+  """Returns something else than a picture."""
+
+  def render(self, *, height=480, width=480):
+    return np.zeros((height, width, 3))
+
+
+def make_blank(seed):
+  return Blank((0.0, 0.0), seed=seed)
+
+
+def test_what_is_no_picture_is_refused():
+  suite = fakes.point_mass_suite(2)
+  tasks = tuple(
+      dataclasses.replace(task, factory=make_blank) for task in suite.tasks
+  )
+  with pytest.raises(OSError, match=r'float64, want a picture, uint8 \[H, W, 3\]'):
+    play(dataclasses.replace(suite, tasks=tasks), 0)

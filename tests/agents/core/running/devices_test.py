@@ -33,10 +33,10 @@ def test_an_unknown_device_is_refused():
 
 CUDA = ['libcuda.so.1', 'libcudart.so.12', 'libcudnn.so.8']
 REASONS = [
-    ([], "there is no driver of NVIDIA's (libcuda.so.1)."),
+    ([], 'the NVIDIA driver is not installed (libcuda.so.1).'),
     (CUDA[:1], 'libcudart.so.12 cannot be loaded; want make gpu, or pip'),
     (CUDA[:2], 'libcudnn.so.8 cannot be loaded; want make gpu, or pip'),
-    (CUDA, "NVIDIA's driver finds none, or it is too old for CUDA 12."),
+    (CUDA, 'the NVIDIA driver finds none, or is too old for CUDA 12, or'),
 ]
 
 

@@ -206,6 +206,17 @@ def test_random_starts_have_to_fit_into_an_episode(tmp_path):
     assert pool.num_steps == 0
 
 
+def test_one_environment_has_no_random_starts(tmp_path):
+  agent = dataclasses.replace(helpers.AGENT, envs_per_task=1)
+  with pytest.raises(ValueError, match='envs_per_task=1; want at least 2'):
+    config_of(
+        tmp_path / 'run',
+        agent_config=agent,
+        train_episode_steps=5,
+        random_start_steps=1,
+    )
+
+
 def test_tasks_that_are_stepped_as_arrays_have_no_random_starts(tmp_path):
   suite = dataclasses.replace(helpers.make_suite(), make_batch=print)
   with pytest.raises(ValueError, match='^random_start_steps=1: .*as arrays'):
