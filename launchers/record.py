@@ -93,8 +93,8 @@ def _report(task: base.Task, episodes: List[List[playing.Picture]]) -> None:
   solved = sum(episode[-1].solved for episode in episodes)
   mean = sum(episode[-1].return_ for episode in episodes) / len(episodes)
   print(
-      f'{task.name} ({task.split}): return {mean:,.1f}, solved {solved} of {len(episodes)} '
-      'episodes'
+      f'{task.name} ({task.split}): return {mean:,.1f}, solved {solved} of '
+      f'{len(episodes)} episodes'
   )
 
 
