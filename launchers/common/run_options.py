@@ -125,8 +125,8 @@ class RunOptions:
       0,
       'The largest number of random steps before a training episode. Every '
       'second environment of a task takes the same random action for a random '
-      'number of steps, from 0 to this one, and its episode begins there. So the policy sees states that it '
-      'would not reach. The steps count as environment steps. 0: episodes begin '
+      'number of steps, from 0 to this one, and its episode begins there. So '
+      'the policy sees states that it would not reach. The steps count as environment steps. 0: episodes begin '
       'after the reset. Evaluations always do.',
       config_fields.NOT_NEGATIVE,
   )
