@@ -98,9 +98,7 @@ def _report(task: base.Task, episodes: List[List[playing.Picture]]) -> None:
   )
 
 
-def _chosen(
-    suite: base.TaskSuite, options: FilmOptions
-) -> Sequence[base.Task]:
+def _chosen(suite: base.TaskSuite, options: FilmOptions) -> Sequence[base.Task]:
   """Returns the tasks to film: those that an evaluation plays."""
   has_test = options.policy == 'shared' and suite.test_tasks
   known = suite.tasks if has_test else suite.train_tasks

@@ -126,8 +126,9 @@ class RunOptions:
       'The largest number of random steps before a training episode. Every '
       'second environment of a task takes the same random action for a random '
       'number of steps, from 0 to this one, and its episode begins there. So '
-      'the policy sees states that it would not reach. The steps count as environment steps. 0: episodes begin '
-      'after the reset. Evaluations always do.',
+      'the policy sees states that it would not reach. The steps count as '
+      'environment steps. 0: episodes begin after the reset. Evaluations always '
+      'do.',
       config_fields.NOT_NEGATIVE,
   )
   device: devices.Device = config_fields.field(

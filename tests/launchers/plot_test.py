@@ -158,7 +158,9 @@ def test_an_end_between_two_evaluations_does_not_replace_the_first(tmp_path):
   _, scores = run_scores.read_runs(runs)
   for of_key in scores.values():
     assert of_key.env_steps.tolist() == [0, 100, 200]
-    np.testing.assert_allclose(of_key.success[:, 0, -1], [0.21, 0.30], atol=0.01)
+    np.testing.assert_allclose(
+        of_key.success[:, 0, -1], [0.21, 0.30], atol=0.01
+    )
 
 
 def test_steps_that_all_runs_have_are_kept_as_they_are(tmp_path):

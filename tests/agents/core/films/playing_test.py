@@ -95,5 +95,7 @@ def test_what_is_no_picture_is_refused():
   tasks = tuple(
       dataclasses.replace(task, factory=make_blank) for task in suite.tasks
   )
-  with pytest.raises(OSError, match=r'float64, want a picture, uint8 \[H, W, 3\]'):
+  with pytest.raises(
+      OSError, match=r'float64, want a picture, uint8 \[H, W, 3\]'
+  ):
     play(dataclasses.replace(suite, tasks=tasks), 0)

@@ -384,7 +384,9 @@ def test_a_checkpoint_is_chosen(run_dir):
     for name, value in Agent(seed=seed).parameters.items():
       np.testing.assert_array_equal(found.parameters[name], value)
   assert checkpoints.load_policy(run_dir, 'task', 'best').env_steps == 9
-  with pytest.raises(ValueError, match="'3', want last, best or, in .*, 1, 2, 9\\."):
+  with pytest.raises(
+      ValueError, match="'3', want last, best or, in .*, 1, 2, 9\\."
+  ):
     checkpoints.load_policy(run_dir, 'task', '3')
   # A run is never resumed from it.
   assert checkpoints.newest(run_dir).name == f'{2:012d}'
