@@ -275,7 +275,8 @@ def worker_environment() -> Iterator[None]:
   mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
   try:
     os.environ.update({name: '1' for name in _THREAD_VARIABLES})
-    yield
+    with _deferred_interrupts():
+      yield
   finally:
     for name, value in saved.items():
       if value is None:
@@ -285,6 +286,31 @@ def worker_environment() -> Iterator[None]:
     if no_file is not None:
       main['__file__'] = no_file
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextlib.contextmanager
+def _deferred_interrupts() -> Iterator[None]:
+  """Lets Ctrl-C wait until the end of a `with` block.
+
+  A blocked signal may still reach another thread, and Python then interrupts
+  the main thread. A worker whose start is interrupted would print a traceback.
+  """
+  handler = signal.getsignal(signal.SIGINT)
+  if threading.current_thread() is not threading.main_thread() or not callable(
+      handler
+  ):  # It is ignored, or ends the process.
+    yield
+    return
+  noted: List[Tuple[int, Any]] = []
+  signal.signal(
+      signal.SIGINT, lambda number, frame: noted.append((number, frame))
+  )
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGINT, handler)
+    if noted:
+      handler(*noted[0])
 
 
 def start(index: int, plan: bytes, send_timeout_s: float) -> Worker:

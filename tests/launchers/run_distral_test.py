@@ -76,6 +76,7 @@ def test_a_run_leaves_its_files(result):
       'train.csv',
       'evaluation.csv',
       'tensorboard',
+      'best',
       'checkpoints',
       'learning_curve.png',
   }
