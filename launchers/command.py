@@ -11,6 +11,7 @@ The command is the launcher of that name: `distillery train distral` is
 import difflib
 import os
 import pathlib
+import signal
 import sys
 from typing import Dict, List, NoReturn
 
@@ -43,6 +44,7 @@ def agents() -> Dict[str, str]:
 
 def main() -> None:
   """Replaces this program by the launcher; the entry point `distillery`."""
+  signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # As for `| head`.
   arguments = sys.argv[1:]
   if not arguments or arguments[0] in _HELP:
     print(_usage())
