@@ -236,9 +236,9 @@ def held_near_behaviour(
 ) -> tf.Tensor:
   """Lets a task policy that has moved too far come back.
 
-  With w = pi_k(a|s) / mu(a|s) and the policy mu that acted, w - 1 - log w is an
-  unbiased estimate of KL(mu || pi_k) that is never negative. Its mean over the
-  samples of a task is the task's distance.
+  With w = pi_k(a|s) / mu(a|s) and the policy mu that acted, the mean of
+  w - 1 - log w over the samples of a task estimates KL(mu || pi_k), the task's
+  distance.
 
     loss_k = loss_k           if the distance of k is at most target_kl
              w - 1 - log w    otherwise
@@ -265,8 +265,7 @@ def held_near_behaviour(
       log_prob=log_prob,
       behaviour_log_prob=behaviour_log_prob,
   )
-  log_ratio = log_prob - tf.stop_gradient(behaviour_log_prob)
-  kl = tf.exp(log_ratio) - 1.0 - log_ratio
+  kl = _kl_estimate(log_prob - tf.stop_gradient(behaviour_log_prob))
   distance = tf.reduce_mean(kl, axis=1, keepdims=True)
   return tf.where(distance > target_kl, kl, loss)
 
@@ -294,12 +293,17 @@ def diagnostics(terms: DistralTerms) -> Dict[str, tf.Tensor]:
       'policy_gradient_loss': tf.reduce_mean(terms.policy_gradient),
       'kl_to_shared': tf.reduce_mean(terms.kl_to_shared),
       'entropy': tf.reduce_mean(terms.entropy),
-      # An unbiased estimate of KL(old || new), w - 1 - log w, never negative.
-      'kl_to_behaviour': tf.reduce_mean(
-          tf.exp(terms.log_ratio) - 1.0 - terms.log_ratio
-      ),
+      'kl_to_behaviour': tf.reduce_mean(_kl_estimate(terms.log_ratio)),
       'clipped_share': tf.reduce_mean(tf.cast(terms.is_clipped, tf.float32)),
   }
+
+
+def _kl_estimate(log_ratio: tf.Tensor) -> tf.Tensor:
+  """Computes w - 1 - log w for samples of mu, with w = pi_k / mu.
+
+  It is an unbiased estimate of KL(mu || pi_k) that is never negative.
+  """
+  return tf.exp(log_ratio) - 1.0 - log_ratio
 
 
 def _check_settings(

@@ -21,7 +21,7 @@ _SEED = 1
 
 
 class _Steps(NamedTuple):
-  """What an episode returned."""
+  """The observations and rewards of an episode."""
 
   observations: List[np.ndarray]
   rewards: List[np.ndarray]

@@ -1,9 +1,6 @@
 """Simulating where nothing can be drawn, and what is said of pictures there."""
 
-import os
-import subprocess
-import sys
-
+from helpers import headless
 import pytest
 
 # Every simulator of ours, and a user's own; the workers import them again.
@@ -48,22 +45,9 @@ def run_python(code, tmp_path, **environment):
   (tmp_path / 'OpenGL').mkdir()
   (tmp_path / 'OpenGL' / '__init__.py').write_text('None.glGetError')
   (tmp_path / 'program.py').write_text(code)
-  kept = {
-      name: value
-      for name, value in os.environ.items()
-      if name
-      not in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL', 'PYOPENGL_PLATFORM')
-  }
-  result = subprocess.run(
-      [sys.executable, 'program.py'],
-      capture_output=True,
-      text=True,
-      timeout=200,
-      cwd=tmp_path,
-      env={**kept, 'PYTHONPATH': str(tmp_path), **environment},
+  return headless.run(
+      'program.py', cwd=tmp_path, PYTHONPATH=str(tmp_path), **environment
   )
-  assert (result.returncode, result.stderr) == (0, '')
-  return result.stdout.splitlines()
 
 
 @pytest.mark.slow
@@ -152,20 +136,7 @@ for name in ('HALF_CHEETAH', 'DAMSEL/families', 'MT1/reach-v3', 'MAZES'):
 
 @pytest.mark.slow
 def test_every_suite_is_drawn_without_a_display():
-  kept = {
-      name: value
-      for name, value in os.environ.items()
-      if name not in ('DISPLAY', 'WAYLAND_DISPLAY', 'MUJOCO_GL')
-  }
-  result = subprocess.run(
-      [sys.executable, '-c', DRAW_ALL],
-      capture_output=True,
-      text=True,
-      timeout=200,
-      env=kept,
-  )
-  assert (result.returncode, result.stderr) == (0, '')
-  assert result.stdout.splitlines() == [
+  assert headless.run('-c', DRAW_ALL) == [
       'HALF_CHEETAH 66 88 3',
       'DAMSEL/families 66 88 3',
       'MT1/reach-v3 66 88 3',

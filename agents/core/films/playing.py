@@ -6,7 +6,6 @@ from distillery.agents.core import evaluation
 from distillery.environments import base
 from distillery.environments import number_checks
 from distillery.environments import timestep_checks
-from distillery.environments.pool import argument_checks
 from distillery.environments.pool import seeds
 from distillery.environments.pool import stateful_policies
 from distillery.networks import acting
@@ -49,7 +48,6 @@ def play(
     seed: int,
     num_episodes: int,
     size: int,
-    deterministic: bool = True,
 ) -> List[List[Picture]]:
   """Plays the first episodes of a task's evaluation, and draws them.
 
@@ -65,8 +63,6 @@ def play(
     seed: the seed of the run.
     num_episodes: the number of episodes.
     size: the wanted height and width of a picture, in pixels.
-    deterministic: whether the policy acts without noise; as for
-      `evaluation.evaluate`.
 
   Returns:
     The pictures of each episode.
@@ -76,19 +72,10 @@ def play(
     timestep_checks.BadValue: if the environment or the policy returns an
       invalid value.
   """
-  (index,) = argument_checks.task_indices([task], suite.train_tasks)
-  if task.split == 'test':  # The place of a held-out task is that in the suite.
-    index = suite.test_tasks.index(task)
+  # The index of a task is its place in its split, as in an evaluation.
+  index = [t for t in suite.tasks if t.split == task.split].index(task)
   environment = task.factory(seeds.evaluation_environment_seed(seed, index))
-  player = _Player(
-      suite,
-      environment,
-      policy,
-      parameters,
-      index,
-      size,
-      deterministic and not suite.evaluates_samples,
-  )
+  player = _Player(suite, environment, policy, parameters, index, size)
   try:
     return [
         player.play(task, seed + evaluation.STREAM, episode)
@@ -109,14 +96,13 @@ class _Player:
       parameters: Mapping[str, np.ndarray],
       index: int,
       size: int,
-      deterministic: bool,
   ):
     self._environment = environment
     self._policy: Any = stateful_policies.with_memory(policy)
     self._selected = self._policy.select_tasks(parameters, np.array([index]))
     self._index = index
     self._size = size
-    self._deterministic = deterministic
+    self._deterministic = not suite.evaluates_samples
     self._every = steps_per_picture(suite)
     self._until_success = suite.score == 'success'
     self._gate = number_checks.ActionGate(suite.action_spec, (1, 1))
