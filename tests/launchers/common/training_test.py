@@ -7,6 +7,7 @@ from distillery.agents.core.run_files import checkpoints
 from distillery.agents.trpo import builder
 from distillery.agents.trpo import config as trpo_config
 from distillery.environments import suites
+from distillery.environments.suites import checking
 from distillery.launchers.common import run_options
 from distillery.launchers.common import training
 from helpers import launches
@@ -82,3 +83,30 @@ def test_a_script_makes_tasks_of_a_suites(options, tmp_path):
   with pytest.raises(ValueError, match='no PointMass2'):
     run(other, change_suite=refuse)
   assert not (tmp_path / 'other').exists()
+
+
+def test_what_shortens_and_begins_episodes_reaches_the_run(options, tmp_path):
+  config = dataclasses.replace(CONFIG, envs_per_task=2, unroll_length=40)
+  training.run_experiment(
+      'trpo',
+      config,
+      builder.TRPOBuilder,
+      dataclasses.replace(
+          options, train_episode_steps=40, random_start_steps=7, film_every=9
+      ),
+  )
+  found = json.loads((tmp_path / 'run' / 'config.json').read_text())
+  assert found['train_episode_steps'] == 40
+  assert found['random_start_steps'] == 7
+  assert found['film_every'] == 9
+
+
+def test_a_suite_of_the_users_own_is_checked_first(options, tmp_path):
+  faulty = dataclasses.replace(options, suite='my_tasks:suite')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(
+        checking, 'check_suite', lambda suite: pytest.fail('It is checked.')
+    )
+    with pytest.raises(pytest.fail.Exception, match='It is checked.'):
+      run(faulty)
+  assert not (tmp_path / 'run').exists()

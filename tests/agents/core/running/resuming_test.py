@@ -80,6 +80,16 @@ def test_rows_after_the_checkpoint_are_dropped_with_a_message(config, capsys):
   }
 
 
+def test_the_best_policies_of_later_steps_are_dropped(config):
+  folder = config.run_dir.path / 'best' / f'{30:012d}'
+  folder.mkdir(parents=True)
+  resuming.take_back(config, 30, 3)
+  assert folder.exists()
+  config.run_dir.write_json('versions.json', {'resumed': [{}]})
+  resuming.take_back(config, 20, 2)
+  assert not folder.exists()
+
+
 def test_a_run_at_its_checkpoint_takes_nothing_back(config, capsys):
   picture = config.run_dir.path / 'learning_curve.png'
   picture.write_text('the same')

@@ -7,6 +7,7 @@ from distillery.agents.core.running import training_films
 from distillery.environments import fakes
 from helpers import drawn_points
 from helpers import pool_helpers
+from helpers import run_helpers
 import numpy as np
 from PIL import Image
 
@@ -55,3 +56,9 @@ def test_a_run_goes_on_without_its_films(tmp_path, capsys):
       'warning: there are no films of this run: cannot draw: PointMass has no '
       '`render`\n'
   )
+
+
+def test_a_run_makes_films(tmp_path, capsys):
+  """Its point masses have no picture, so it says so."""
+  run_helpers.run(tmp_path / 'run', run_helpers.INTERVAL, film_every=1)
+  assert 'warning: there are no films' in capsys.readouterr().out
