@@ -4,11 +4,21 @@ import dataclasses
 import functools
 
 from distillery.environments import fakes
+import dm_env
 import numpy as np
 
 
 class DrawnPoint(fakes.PointMass):
-  """A point mass whose picture holds the steps that are left."""
+  """A point mass whose picture holds the steps that are left.
+
+  Its episodes begin where the variation and the seed say.
+  """
+
+  def reset(self, *, seed=None, variation=None):
+    super().reset(seed=seed, variation=variation)
+    offset = np.random.default_rng(seed).uniform(-0.1, 0.1, 2)
+    self._position += offset.astype(np.float32)
+    return dm_env.restart(self._position.copy())
 
   def render(self, *, height=480, width=480):
     return np.full((height, width, 3), self._steps_left, np.uint8)
